@@ -1,0 +1,79 @@
+# The words of the house. Each works on a fresh clone: what is missing is set up first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.PHONY: help demo test check bench docs lock clean
+.PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
+
+help: ## Show these words.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Set-up happens once, and again only when what is to be installed has changed; after that no
+# command here needs a network.
+$(STAMP): pyproject.toml constraints.txt tools/venv.sh
+	@[ -x $(BIN)/pip ] || sh tools/venv.sh $(VENV)
+	@echo "Installing Bedside and its development tools into $(VENV)."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP) ## Take a clinical model through its whole life on real biopsies.
+	@$(BIN)/bedside demo
+
+# The cores are shared out by the workers, so each of them keeps its libraries to few threads.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
+test: export POLARS_MAX_THREADS := 2
+test: $(STAMP) ## Run every test, the documentation's examples included.
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: check-lint check-format check-types check-imports check-size check-house check-docs ## Run every rule of the house: what CI runs.
+	@echo "make check: every rule is kept."
+
+check-lint: | $(STAMP)
+	@$(BIN)/ruff check .
+
+check-format: | $(STAMP)
+	@$(BIN)/ruff format --check .
+
+check-types: | $(STAMP)
+	@$(BIN)/mypy
+	@$(BIN)/mypy tools
+
+check-imports: | $(STAMP)
+	@PYTHONPATH=src $(BIN)/lint-imports --config .importlinter
+
+check-size: | $(STAMP)
+	@$(BIN)/python tools/size_limits.py
+
+check-house: | $(STAMP)
+	@$(BIN)/python tools/house_rules.py
+
+check-docs: | $(STAMP)
+	@$(BIN)/python tools/cli_reference.py --check
+	@$(BIN)/python tools/declaration_schema.py --check
+
+bench: $(STAMP) ## Run the benchmarks, one by one.
+	@found=0; for script in benchmarks/*.py; do \
+		[ -e "$$script" ] || continue; \
+		found=1; echo "== $$script"; $(BIN)/python "$$script"; \
+	done; \
+	[ $$found = 1 ] || { echo "benchmarks/ holds no benchmark." >&2; exit 1; }
+
+docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
+	@$(BIN)/python tools/cli_reference.py
+	@$(BIN)/python tools/declaration_schema.py
+
+lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a network).
+	@sh tools/lock.sh constraints.txt
+
+clean: ## Remove the virtual environment, the caches and what was built here.
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,85 @@
+"""Time as an argument: whoever needs the time is given a clock."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+import re
+
+from bedside.core.errors import Invalid
+
+__all__ = ["Clock", "FixedClock", "SystemClock", "iso", "parse_duration", "parse_instant"]
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(s|min|h|d)\s*")
+
+
+class Clock(Protocol):
+    """Says what time it is, in UTC."""
+
+    def now(self) -> datetime:
+        """The present moment; time-zone aware."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class FixedClock:
+    """A clock that stands where you put it."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        """The moment it was set to."""
+        return self.at
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds, e.g. `2026-01-31T08:00:00.000000Z`.
+
+    Raises:
+        Invalid: the moment has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise Invalid("A time without a zone was given.", fix="give a time with its zone, e.g. UTC.")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an ISO 8601 time that carries its zone.
+
+    Raises:
+        Invalid: it is not ISO 8601, or has no zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(
+            "A time is not in ISO 8601.", fix="write it like 2026-01-31T08:00:00Z."
+        ) from None
+    if moment.tzinfo is None:
+        raise Invalid("A time has no zone.", fix="end it with Z or an offset like +01:00.")
+    return moment.astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as `90 min`, `6h` or `2 d`.
+
+    Raises:
+        Invalid: it is not a number followed by s, min, h or d.
+
+    >>> parse_duration("90 min")
+    datetime.timedelta(seconds=5400)
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise Invalid(
+            f"'{text}' is not a duration.", fix="write a number and s, min, h or d, e.g. '90 min'."
+        )
+    return timedelta(seconds=float(found.group(1)) * _SECONDS[found.group(2)])

@@ -1,0 +1,257 @@
+"""What `bedside.yaml` says, as frozen records: one clinical model, from intended use to change plan."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "Acknowledgement", "Calibration", "CdsHooks", "Channels", "Clock", "Declaration",
+    "Eligibility", "Evaluation", "FeatureRule", "Gate", "IntendedUse", "Learner", "Monitoring",
+    "Predicate", "Question", "Signal", "Source", "Split", "Subgroup", "Threshold", "Window",
+]
+
+Aggregate = Literal["last", "age", "min", "max", "mean", "sum", "count", "change"]
+Calibration = Literal["none", "platt"]
+ReleaseMode = Literal["safe_harbor", "expert", "limited_dataset", "identified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntendedUse:
+    """Which decision the model supports, for whom, and what it must not be used for."""
+
+    decision: str
+    users: tuple[str, ...]
+    population: str
+    not_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How a table tells time: a column that counts `unit`s since `origin` (ISO 8601 with a zone).
+
+    Without a column, every row happens at the origin.
+    """
+
+    origin: str
+    column: str | None = None
+    unit: Literal["s", "min", "h", "d"] = "h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the raw data lie: one wide table, one row per subject and time.
+
+    `bundled` names a data set inside an installed package, used when no `--data` is given.
+    """
+
+    file: str
+    subject: str
+    clock: Clock
+    licence: str
+    release_mode: ReleaseMode
+    bundled: Literal["sklearn_breast_cancer"] | None = None
+    row_event: str | None = None
+    start_event: str | None = None
+    pseudonym_salt: str = "bedside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One thing that is measured, observed or found out about a subject.
+
+    `visible_after` is the delay between `time` and `known_at`; there is no default, because a
+    silent zero would let a model see results before anyone could.
+    """
+
+    label: str
+    code: str
+    column: str
+    visible_after: str
+    unit: str | None = None
+    source_unit: str | None = None
+    categories: dict[str, str] | None = None
+    plausible: tuple[float, float] | None = None
+    role: Literal["input", "static", "outcome", "attribute"] = "input"
+    happens_after: str = "0 min"
+    required: bool = False
+    stale_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicate:
+    """An event the question speaks of, by its code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A span of time around the trigger, in ACES words: `trigger - 24h`, `start + 6h`, or null.
+
+    A null start is the beginning of the record, a null end its end. `has` bounds how often a
+    predicate must occur: "(1, None)" is at least once.
+    """
+
+    start: str | None
+    end: str | None
+    start_inclusive: bool = True
+    end_inclusive: bool = True
+    has: dict[str, str] = field(default_factory=dict)
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who is asked about, when, and what must come true by when (ACES task syntax)."""
+
+    ask: str
+    predicates: dict[str, Predicate]
+    trigger: str
+    windows: dict[str, Window]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRule:
+    """Features to make: each aggregate of each signal over each window before the prediction time.
+
+    `last` and `age` (hours since the last value) look back as far as `lookback`.
+    `since` instead gives the hours since the latest event of that code.
+    """
+
+    signals: tuple[str, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ("last",)
+    windows: tuple[str, ...] = ()
+    lookback: str = "3650 d"
+    since: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """What is fitted. `parameters` are the library's own names."""
+
+    kind: Literal["lightgbm"] = "lightgbm"
+    baseline: Literal["logistic"] = "logistic"
+    calibration: Calibration = "platt"
+    rounds: int = 400
+    early_stopping: int = 0
+    seed: int = 20190101
+    threads: int = 2
+    parameters: dict[str, float | int | bool | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Shares of subjects. Whole subjects only; the share of a subject never moves."""
+
+    train: float = 0.64
+    tuning: float = 0.16
+    held_out: float = 0.20
+    salt: str = "split-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """How the alert threshold is chosen on the tuning subjects: exactly one of these."""
+
+    value: float | None = None
+    sensitivity: float | None = None
+    maximise: Literal["normalised_utility"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subgroup:
+    """Subjects grouped by a signal: by its categories, or by bands with these edges."""
+
+    signal: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What is measured on the held-out subjects, and how surely."""
+
+    threshold: Threshold
+    split: Split = field(default_factory=Split)
+    subgroups: dict[str, Subgroup] = field(default_factory=dict)
+    bootstrap: int = 1000
+    utility: Literal["physionet_2019"] | None = None
+    burden_per: Literal["subject", "day"] = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A bound that a metric must keep before a version may reach a patient.
+
+    `bound` says which end must keep it: the `low` or `high` end of the interval, or the estimate.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    bound: Literal["estimate", "low", "high"] = "estimate"
+    subgroup: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligibility:
+    """Subjects outside these bounds get an abstention, not a score."""
+
+    signal: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdsHooks:
+    """The CDS Hooks service of this model."""
+
+    id: str
+    title: str
+    description: str
+    hook: Literal["patient-view"] = "patient-view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """On which wires the model answers."""
+
+    inference: bool = True
+    cds_hooks: CdsHooks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """What is watched. `alpha` is the chance of any false alarm in one monitoring run."""
+
+    alpha: float = 0.01
+    minimum_subjects: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A leakage finding that a person has looked at and accepts; printed in the model card."""
+
+    finding: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """One clinical model, as its folder declares it."""
+
+    bedside: Literal[1]
+    name: str
+    title: str
+    intended_use: IntendedUse
+    data: Source
+    signals: dict[str, Signal]
+    question: Question
+    features: tuple[FeatureRule, ...]
+    evaluation: Evaluation
+    learner: Learner = field(default_factory=Learner)
+    gates: tuple[Gate, ...] = ()
+    eligibility: tuple[Eligibility, ...] = ()
+    channels: Channels = field(default_factory=Channels)
+    monitoring: Monitoring = field(default_factory=Monitoring)
+    change_control: tuple[str, ...] = ()
+    acknowledged: tuple[Acknowledgement, ...] = ()

@@ -1,0 +1,155 @@
+"""What a model accepts: units made equal, implausible values set aside, and when to abstain."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bedside.core.clock import parse_duration
+from bedside.core.errors import Invalid
+from bedside.core.records.answer import Abstention, AbstentionReason
+from bedside.core.records.declaration import Declaration, Signal
+from bedside.core.records.event import Event
+from bedside.core.units import conversion, display
+
+__all__ = ["Plausible", "check_inputs", "clean_events", "plausible_ranges", "visible_at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plausible:
+    """The declared unit of a code and the values in it that a living patient can have."""
+
+    signal: str
+    unit: str | None
+    low: float
+    high: float
+
+
+def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
+    """By code, for every numeric signal: its unit and plausible range (unbounded if undeclared)."""
+    return {
+        signal.code: Plausible(
+            signal=name, unit=signal.unit,
+            low=signal.plausible[0] if signal.plausible else -math.inf,
+            high=signal.plausible[1] if signal.plausible else math.inf,
+        )
+        for name, signal in signals.items()
+        if signal.categories is None and signal.role in ("input", "static")
+    }
+
+
+def clean_events(
+    signals: Mapping[str, Signal], events: Sequence[Event]
+) -> tuple[list[Event], tuple[str, ...]]:
+    """Convert each value to its declared unit and set implausible values aside.
+
+    Returns:
+        The clean events, and the names of the signals that had implausible values.
+
+    Raises:
+        WrongUnit: a unit cannot be converted to the declared one.
+        Invalid: a value is not a finite number.
+    """
+    ranges = plausible_ranges(signals)
+    kept: list[Event] = []
+    rejected: dict[str, None] = {}
+    for event in events:
+        rule = ranges.get(event.code)
+        if rule is None or event.value is None:
+            kept.append(event)
+            continue
+        value = _in_unit(event.value, event.unit, rule)
+        if rule.low <= value <= rule.high:
+            kept.append(replace(event, value=value, unit=rule.unit))
+        else:
+            rejected[rule.signal] = None
+    return kept, tuple(rejected)
+
+
+def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
+    if not math.isfinite(value):
+        raise Invalid(
+            f"'{rule.signal}' holds a value that is not a finite number.",
+            fix="leave the value out when it was not measured.",
+        )
+    if unit is None or rule.unit is None or unit == rule.unit:
+        return value
+    factor, offset = conversion(rule.signal, source=unit, target=rule.unit)
+    return value * factor + offset
+
+
+def visible_at(events: Sequence[Event], as_of: datetime) -> list[Event]:
+    """The events that the hospital could see at `as_of`, without those corrected by then."""
+    seen = [
+        event for event in events
+        if event.known_at <= as_of and (event.time is None or event.time <= as_of)
+    ]
+    corrected = {event.replaces for event in seen if event.replaces}
+    return [event for event in seen if not event.source_row or event.source_row not in corrected]
+
+
+def check_inputs(
+    declaration: Declaration, events: Sequence[Event], rejected: Sequence[str], as_of: datetime
+) -> Abstention | None:
+    """The reason not to score this patient now, or None.
+
+    In this order: a required signal out of range, missing or stale; then not eligible.
+    """
+    latest: dict[str, Event] = {}
+    for event in sorted(
+        visible_at(events, as_of),
+        key=lambda e: (e.time is not None, e.time or e.known_at, e.known_at),
+    ):
+        latest[event.code] = event
+    for name, signal in declaration.signals.items():
+        if signal.required:
+            found = _required(name, signal, latest.get(signal.code), name in rejected, as_of)
+            if found is not None:
+                return found
+    return _not_eligible(declaration, latest)
+
+
+def _required(
+    name: str, signal: Signal, event: Event | None, rejected: bool, as_of: datetime
+) -> Abstention | None:
+    if rejected:
+        return Abstention(
+            reason=AbstentionReason.OUT_OF_RANGE, signal=name,
+            text=f"{signal.label} is outside the range that is possible; check the measurement.",
+        )
+    if event is None:
+        return Abstention(
+            reason=AbstentionReason.MISSING, signal=name,
+            text=f"{signal.label} has not been measured; measure it to get a score.",
+        )
+    if signal.stale_after is not None and event.time is not None:
+        limit = parse_duration(signal.stale_after)
+        if as_of - event.time > limit:
+            return Abstention(
+                reason=AbstentionReason.STALE, signal=name,
+                text=f"{signal.label} is older than {signal.stale_after}; measure it again.",
+            )
+    return None
+
+
+def _not_eligible(declaration: Declaration, latest: Mapping[str, Event]) -> Abstention | None:
+    for rule in declaration.eligibility:
+        signal = declaration.signals[rule.signal]
+        event = latest.get(signal.code)
+        value = event.value if event is not None else None
+        if value is None:
+            return Abstention(
+                reason=AbstentionReason.MISSING, signal=rule.signal,
+                text=f"{signal.label} is not known, so it cannot be said who this model is for.",
+            )
+        low, high, unit = rule.at_least, rule.at_most, display(signal.unit)
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = " and ".join(
+                f"{word} {bound:g} {unit}".strip()
+                for word, bound in (("at least", low), ("at most", high)) if bound is not None
+            )
+            return Abstention(
+                reason=AbstentionReason.NOT_ELIGIBLE, signal=rule.signal,
+                text=f"the model is for subjects with {signal.label} {bounds}.",
+            )
+    return None

@@ -1,0 +1,1 @@
+"""Bytes of the outside world to records and back. Pure: no socket, no file."""

@@ -1,0 +1,45 @@
+"""What a CDS Hooks client finds out about a model: its service and the data to send along.
+
+Source: CDS Hooks 2.0, "Discovery" and "Prefetch Template".
+"""
+
+from typing import Any
+
+from bedside.core.records.declaration import CdsHooks, Declaration
+from bedside.interop.asked import asked_marks, asked_signals
+from bedside.interop.fhir.codes import AGE, SEX, token_of
+
+__all__ = ["prefetch_templates", "service_of"]
+
+
+def service_of(declaration: Declaration, channel: CdsHooks) -> dict[str, Any]:
+    """One entry of `GET /cds-services`."""
+    return {
+        "hook": channel.hook,
+        "id": channel.id,
+        "title": channel.title,
+        "description": channel.description,
+        "prefetch": prefetch_templates(declaration),
+    }
+
+
+def prefetch_templates(declaration: Declaration) -> dict[str, str]:
+    """FHIR queries by key, for exactly what the model asks; all of them are needed.
+
+    Every observation goes into one search, so that one answer holds them all.
+    """
+    codes = [signal.code for signal in asked_signals(declaration).values()]
+    tokens = [token_of(code) for code in codes if code not in (AGE, SEX)]
+    templates: dict[str, str] = {}
+    if AGE in codes or SEX in codes:
+        templates["patient"] = "Patient/{{context.patientId}}"
+    if tokens:
+        templates["observations"] = (
+            "Observation?patient={{context.patientId}}"
+            f"&code={','.join(dict.fromkeys(tokens))}&_sort=-date"
+        )
+    if declaration.data.start_event in asked_marks(declaration):
+        templates["encounters"] = (
+            "Encounter?patient={{context.patientId}}&status=in-progress&_sort=-date"
+        )
+    return templates

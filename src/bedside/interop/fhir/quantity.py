@@ -1,0 +1,129 @@
+"""The value of a FHIR Observation as a number with a UCUM unit, or as a declared category."""
+
+import math
+from dataclasses import dataclass
+
+from bedside.core.records.declaration import Signal
+from bedside.core.units import KNOWN_UNITS
+from bedside.interop.asked import category_labels, find_label
+from bedside.interop.fhir.resources import CodeableConcept, Measured, Quantity, given
+from bedside.interop.strict_json import invalid
+
+__all__ = ["Value", "value_of"]
+
+_UCUM = "http://unitsofmeasure.org"
+_BARE = (None, "1", "{ratio}", "[pH]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A number in `unit`, or a category's label in `text`. `bound`: only a limit was reported."""
+
+    number: float | None = None
+    unit: str | None = None
+    text: str | None = None
+    bound: bool = False
+
+
+def value_of(measured: Measured, signal: Signal, where: str) -> Value | None:
+    """What was measured; None where the resource says that there is no value.
+
+    Raises:
+        Invalid: there is no value and no reason for that, there is more than one, or it is of a
+            kind, unit or category that the signal does not have.
+    """
+    present = _present(measured)
+    if measured.data_absent_reason is not None:
+        if present:
+            raise invalid(
+                f"{where}.dataAbsentReason", "stands beside a value.", fix="give one of the two."
+            )
+        return None
+    if not present:
+        raise invalid(
+            f"{where}.value[x]", "is not given.", fix="give a value or a dataAbsentReason."
+        )
+    if len(present) > 1:
+        raise invalid(f"{where}.value[x]", "is given more than once.", fix="give one value.")
+    if signal.categories:
+        return _category(measured, signal, f"{where}.{present[0]}")
+    return _number(measured, signal, f"{where}.{present[0]}")
+
+
+def _present(measured: Measured) -> list[str]:
+    typed = {
+        "valueQuantity": measured.value_quantity,
+        "valueCodeableConcept": measured.value_codeable_concept,
+        "valueString": measured.value_string,
+        "valueInteger": measured.value_integer,
+        "valueBoolean": measured.value_boolean,
+    }
+    untyped = {
+        "valueRange": measured.value_range,
+        "valueRatio": measured.value_ratio,
+        "valueSampledData": measured.value_sampled_data,
+        "valueTime": measured.value_time,
+        "valueDateTime": measured.value_date_time,
+        "valuePeriod": measured.value_period,
+    }
+    return [name for name, value in typed.items() if value is not None] + [
+        name for name, raw in untyped.items() if given(raw)
+    ]
+
+
+def _category(measured: Measured, signal: Signal, where: str) -> Value:
+    concept = measured.value_codeable_concept or CodeableConcept()
+    number = measured.value_integer
+    label = find_label(
+        signal,
+        concept.text,
+        measured.value_string,
+        *(name for coding in concept.coding for name in (coding.display, coding.code)),
+        None if number is None else f"{number:g}",
+        None if measured.value_boolean is None else str(measured.value_boolean),
+    )
+    if label is None:
+        raise invalid(
+            where,
+            f"is not a category of {signal.label}.",
+            fix=f"give one of: {', '.join(category_labels(signal))}.",
+        )
+    return Value(text=label)
+
+
+def _number(measured: Measured, signal: Signal, where: str) -> Value:
+    quantity = measured.value_quantity
+    if quantity is None and measured.value_integer is not None:
+        quantity = Quantity(value=measured.value_integer)
+    if quantity is None:
+        raise invalid(
+            where, f"is not a number, but {signal.label} is one.", fix="give a valueQuantity."
+        )
+    if quantity.value is None or not math.isfinite(quantity.value):
+        raise invalid(
+            f"{where}.value", "is not given.", fix="give the number, or a dataAbsentReason."
+        )
+    return Value(
+        number=quantity.value,
+        unit=_unit(quantity, signal, where),
+        bound=quantity.comparator is not None,
+    )
+
+
+def _unit(quantity: Quantity, signal: Signal, where: str) -> str | None:
+    ucum = quantity.system in (None, _UCUM)
+    for unit in (quantity.code if ucum else None, quantity.unit):
+        if unit in KNOWN_UNITS:
+            return unit
+    if quantity.code is None and quantity.unit is None and signal.unit in _BARE:
+        return None
+    if quantity.code is None and quantity.unit is None:
+        problem = "is not given."
+    else:
+        problem = "is not a UCUM unit that Bedside knows."
+    raise invalid(
+        f"{where}.code",
+        problem,
+        code="wrong_unit",
+        fix=f"give the UCUM code of the unit, e.g. '{signal.unit or '1'}' for {signal.label}.",
+    )

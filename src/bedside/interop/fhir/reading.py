@@ -1,0 +1,144 @@
+"""FHIR R4 resources about one patient into the events that a clinical model asks for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from bedside.core.ids import subject_pseudonym
+from bedside.core.records.declaration import Declaration
+from bedside.core.records.event import Event
+from bedside.interop.asked import asked_marks, asked_signals
+from bedside.interop.fhir.encounter import read_encounter
+from bedside.interop.fhir.observation import ObservationReader
+from bedside.interop.fhir.patient import read_patient
+from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
+from bedside.interop.strict_json import decode, invalid
+
+__all__ = ["Reading", "read_resources"]
+
+_ANY = msgspec.json.Decoder(AnyResource)
+_BUNDLE = msgspec.json.Decoder(Bundle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read: the events, the patient's pseudonym, and notes for whoever reads the score.
+
+    `absent` names the resources that were sent as null, as an OperationOutcome, or as the first
+    of several pages.
+    """
+
+    events: tuple[Event, ...]
+    subject_id: int
+    notes: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+def read_resources(
+    declaration: Declaration,
+    resources: Mapping[str, bytes | msgspec.Raw],
+    *,
+    as_of: datetime,
+    patient_id: str,
+) -> Reading:
+    """Read Observations, Patients and Encounters, alone or in search Bundles.
+
+    Args:
+        declaration: Whose signals are read; other resources and codes are skipped.
+        resources: JSON by name; the names are used in errors.
+        as_of: The time of the question; an age is the age then.
+        patient_id: The FHIR id that everything must be about.
+
+    Raises:
+        Invalid: a resource is malformed, is about another patient, or lacks what a signal needs.
+            The text names the element and never a value.
+    """
+    reader = _PatientReader(declaration, as_of=as_of, patient_id=patient_id)
+    for name, content in resources.items():
+        reader.read(msgspec.Raw(content), name)
+    return reader.reading()
+
+
+class _PatientReader:
+    """Reads resources one after another, all about one patient."""
+
+    def __init__(self, declaration: Declaration, *, as_of: datetime, patient_id: str) -> None:
+        start = declaration.data.start_event
+        self.as_of = as_of
+        self.patient_id = patient_id
+        self.start_event = start if start in asked_marks(declaration) else None
+        self.subject_id = subject_pseudonym(patient_id, salt=declaration.data.pseudonym_salt)
+        self.signals = {s.code: s for s in asked_signals(declaration).values()}
+        self.observations = ObservationReader(signals=self.signals, subject_id=self.subject_id)
+        self.events: list[Event] = []
+        self.absent: list[str] = []
+
+    def reading(self) -> Reading:
+        notes = tuple(
+            f"{label} was reported only as a limit (such as 'less than'); the limit was used."
+            for label in self.observations.bounds
+        )
+        return Reading(
+            events=(*self.events, *self.observations.events),
+            subject_id=self.subject_id,
+            notes=notes,
+            absent=tuple(self.absent),
+        )
+
+    def read(self, content: msgspec.Raw, name: str) -> None:
+        if not given(content):
+            self.absent.append(name)
+            return
+        kind = decode(_ANY, content, name).resource_type
+        if kind == "OperationOutcome":
+            self.absent.append(name)
+        elif kind == "Bundle":
+            for resource, where in self._entries(content, name):
+                self._one(resource, decode(_ANY, resource, where).resource_type, where)
+        else:
+            self._one(content, kind, name)
+
+    def _entries(self, content: msgspec.Raw, name: str) -> Iterator[tuple[msgspec.Raw, str]]:
+        bundle = decode(_BUNDLE, content, name)
+        if any(link.relation == "next" for link in bundle.link):
+            self.absent.append(name)
+        for index, entry in enumerate(bundle.entry):
+            outcome = entry.search is not None and entry.search.mode == "outcome"
+            if given(entry.resource) and not outcome:
+                yield entry.resource, f"{name}.entry[{index}].resource"
+
+    def _one(self, raw: msgspec.Raw, kind: str, where: str) -> None:
+        if kind == "Observation":
+            self._about(self.observations.read(raw, where).subject, where)
+        elif kind == "Patient":
+            patient, events = read_patient(
+                raw, where, signals=self.signals, as_of=self.as_of, subject_id=self.subject_id
+            )
+            self._is_patient(patient.id, f"{where}.id")
+            self.events.extend(events)
+        elif kind == "Encounter" and self.start_event is not None:
+            encounter, events = read_encounter(
+                raw, where, code=self.start_event, subject_id=self.subject_id
+            )
+            self._about(encounter.subject, where)
+            self.events.extend(events)
+
+    def _about(self, subject: Reference | None, where: str) -> None:
+        """Check a reference such as `Patient/123` or `https://host/fhir/Patient/123/_history/2`."""
+        if subject is None or subject.reference is None:
+            return
+        parts = subject.reference.split("/")
+        if "Patient" in parts[:-1]:
+            named = parts[len(parts) - parts[::-1].index("Patient")]
+            self._is_patient(named, f"{where}.subject")
+
+    def _is_patient(self, named: str | None, where: str) -> None:
+        if named is not None and named != self.patient_id:
+            raise invalid(
+                where,
+                "is not the patient of this request.",
+                code="other_patient",
+                fix="send resources of one patient only.",
+            )

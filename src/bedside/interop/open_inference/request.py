@@ -1,0 +1,96 @@
+"""An inference request about one patient into events.
+
+Source: Open Inference Protocol v2, "Inference Request JSON Object".
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from bedside.core.ids import subject_pseudonym
+from bedside.core.records.declaration import Declaration
+from bedside.core.records.event import Event
+from bedside.interop.instants import read_instant
+from bedside.interop.open_inference.metadata import Input, inputs_of
+from bedside.interop.open_inference.tensor import Tensor, TensorReader
+from bedside.interop.strict_json import decode, invalid
+
+__all__ = ["InferenceRequest", "read_request"]
+
+
+class _RequestParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    as_of: str | None = None
+    subject: str | int | None = None
+
+
+class _Request(msgspec.Struct, frozen=True):
+    inputs: tuple[Tensor, ...]
+    id: str | None = None
+    parameters: _RequestParameters | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceRequest:
+    """The question: what is known about one patient, up to `as_of`.
+
+    `subject_id` is the pseudonym of the subject, if the request names one.
+    """
+
+    events: tuple[Event, ...]
+    as_of: datetime
+    subject_id: int | None = None
+    id: str | None = None
+
+
+def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> InferenceRequest:
+    """Read the body of `POST /v2/models/NAME/infer`.
+
+    Each input is one signal with its values in `data` and, in `parameters`, their `times`, when
+    they were `known_at`, and their `unit`. Without times a single value holds at `as_of`; with
+    times but without `known_at` the declared delay of the signal applies.
+
+    Args:
+        content: JSON.
+        declaration: Whose inputs are meant.
+        now: `as_of`, where the request states none.
+
+    Raises:
+        Invalid: an input is unknown, given twice, of another datatype or shape, not finite, or
+            has malformed times. The text names the place and never a value.
+    """
+    request = decode(_DECODER, content, "The request")
+    parameters = request.parameters or _RequestParameters()
+    as_of = now
+    if parameters.as_of is not None:
+        as_of = read_instant(parameters.as_of, "parameters.as_of")
+    subject = None
+    if parameters.subject is not None:
+        subject = subject_pseudonym(str(parameters.subject), salt=declaration.data.pseudonym_salt)
+    events: list[Event] = []
+    known = inputs_of(declaration)
+    for index, tensor in enumerate(request.inputs):
+        asked = _asked(tensor.name, known, f"inputs[{index}]")
+        if any(other.name == tensor.name for other in request.inputs[:index]):
+            raise invalid(f"inputs[{index}]", f"gives '{asked.name}' again.", fix="give it once.")
+        events.extend(TensorReader(asked, tensor, as_of, subject or 0).events())
+    return InferenceRequest(events=tuple(events), as_of=as_of, subject_id=subject, id=request.id)
+
+
+def _asked(name: str, known: Mapping[str, Input], where: str) -> Input:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.0)
+    raise invalid(
+        f"{where}.name",
+        "is not an input of this model.",
+        code="unknown_input",
+        fix=f"did you mean '{near[0]}'? GET the model's metadata for all inputs."
+        if near
+        else "send no inputs.",
+    )

@@ -1,0 +1,107 @@
+"""An answer as an inference response; a failure or an error as its body and HTTP status.
+
+Source: Open Inference Protocol v2, "Inference Response JSON Object" and "... Error JSON Object".
+"""
+
+from typing import Any
+
+from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
+from bedside.core.records.answer import Abstention, Answer, Failure, Score
+
+__all__ = ["error_body", "failure_body", "response_of", "status_of", "withheld_response"]
+
+_STATUS: dict[type[BedsideError], int] = {
+    Invalid: 400,
+    NotFound: 404,
+    Refused: 403,
+    Unavailable: 503,
+}
+
+
+def status_of(error: BedsideError) -> int:
+    """The HTTP status of one of the four kinds of error.
+
+    >>> status_of(Refused("It is not approved.", fix="approve it."))
+    403
+    """
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def error_body(error: BedsideError) -> dict[str, str]:
+    """`{"error": …, "code": …}`."""
+    return {"error": str(error), "code": error.code}
+
+
+def failure_body(answer: Answer, failure: Failure) -> dict[str, str]:
+    """A failure, for HTTP status 500."""
+    return {
+        "error": failure.text,
+        "code": failure.code,
+        "prediction_id": answer.prediction_id,
+        "version": answer.version,
+    }
+
+
+def response_of(
+    answer: Answer, outcome: Score | Abstention, *, request_id: str | None = None
+) -> dict[str, Any]:
+    """A score or an abstention. The tensor `outcome` is always there; `risk` only for a score."""
+    if isinstance(outcome, Abstention):
+        parameters = {
+            "reason": str(outcome.reason),
+            "signal": outcome.signal,
+            "text": outcome.text,
+        }
+        return _body(answer, request_id, [_tensor("outcome", "BYTES", "abstention")], parameters)
+    outputs = [
+        _tensor("outcome", "BYTES", "score"),
+        _tensor("risk", "FP64", outcome.risk),
+        _tensor("alert", "BOOL", outcome.alert),
+    ]
+    reasons = [
+        {"feature": each.feature, "text": each.text, "contribution": each.contribution}
+        for each in outcome.reasons
+    ]
+    return _body(
+        answer,
+        request_id,
+        outputs,
+        {
+            "threshold": outcome.threshold,
+            "reasons": reasons,
+            "notes": list(outcome.notes),
+        },
+    )
+
+
+def withheld_response(answer: Answer, *, request_id: str | None = None) -> dict[str, Any]:
+    """The answer is in the ledger, and the model is in silent mode: say so, and nothing else."""
+    outputs = [_tensor("outcome", "BYTES", "withheld")]
+    return _body(answer, request_id, outputs, {"reason": "silent mode"})
+
+
+def _tensor(name: str, datatype: str, value: object) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [1], "data": [value]}
+
+
+def _body(
+    answer: Answer,
+    request_id: str | None,
+    outputs: list[dict[str, Any]],
+    parameters: dict[str, Any],
+) -> dict[str, Any]:
+    traced = {
+        "prediction_id": answer.prediction_id,
+        "version": answer.version,
+        "stage": answer.stage,
+        "as_of": answer.as_of,
+    }
+    body: dict[str, Any] = {
+        "model_name": answer.model,
+        "model_version": answer.version,
+        "outputs": outputs,
+        "parameters": traced | parameters,
+    }
+    if request_id is not None:
+        body["id"] = request_id
+    return body

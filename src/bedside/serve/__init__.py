@@ -1,0 +1,1 @@
+"""Answers at the bedside: one question about one patient, whatever the wire."""

@@ -1,0 +1,180 @@
+"""One question about one patient: a score, an abstention or a failure, recorded before it goes."""
+
+import logging
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from bedside.core.clock import Clock, iso
+from bedside.core.errors import Refused, Unavailable
+from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.ports import Explainer, Ledger, Predictor
+from bedside.core.records.answer import Abstention, Answer, Failure, Score
+from bedside.core.records.bundle import Bundle
+from bedside.core.records.event import Event
+from bedside.core.records.ledger import Actor
+from bedside.core.records.version import Stage
+from bedside.features.inputs import check_inputs, clean_events
+from bedside.serve.scoring import Broken, Scorer
+
+__all__ = ["Answerer"]
+
+_LOG = logging.getLogger("bedside.serve")
+
+
+class Answerer:
+    """Answers for one version of one model; safe to call from several threads.
+
+    Args:
+        bundle: Opened and verified.
+        version_id: `NAME@digest`.
+        stage: Silent or live; no other stage answers.
+        predictor: Runs the bundle's model.
+        explainer: Says what moved a score.
+        ledger: Where every answer is kept before it leaves.
+        clock: For the time of the question and the latency.
+        actor: Who answers, for which purpose.
+        new_id: Makes a prediction id: a UUID that was never used before.
+
+    Raises:
+        Refused: the stage does not answer, or the model does not reproduce the worked example
+            in the bundle (`example_differs`).
+    """
+
+    def __init__(  # noqa: PLR0917 - one argument for each thing that an answer needs
+        self,
+        bundle: Bundle,
+        version_id: str,
+        stage: Stage,
+        predictor: Predictor,
+        explainer: Explainer,
+        ledger: Ledger,
+        clock: Clock,
+        actor: Actor,
+        *,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        if stage not in (Stage.SILENT, Stage.LIVE):
+            raise Refused(
+                f"{version_id} is {stage}, so it may not answer.",
+                fix="release it to silent or live first.",
+                code="not_released",
+            )
+        self.declaration = bundle.declaration
+        self.version_id = version_id
+        self.stage = Stage(stage)
+        self.clock = clock
+        self._digest = bundle.digest
+        self._ledger = ledger
+        self._actor = actor
+        self._new_id = new_id
+        self._scorer = Scorer(bundle, predictor, explainer)
+        self._scorer.check_example()
+
+    def answer(
+        self,
+        events: Sequence[Event],
+        *,
+        as_of: datetime,
+        channel: str,
+        request_id: str | None = None,
+        subject: int | None = None,
+        notes: Sequence[str] = (),
+    ) -> Answer:
+        """Answer from one patient's events; the answer is in the ledger when this returns.
+
+        Args:
+            events: What is known, in any order and in any convertible unit.
+            as_of: The record is read up to this moment.
+            channel: The wire that asks, for the ledger.
+            request_id: The caller's own id, kept sealed.
+            subject: The patient's pseudonym, kept sealed.
+            notes: What the wire has to say about the input; shown beside a score.
+
+        Raises:
+            Invalid: a value is not finite or its unit does not convert; nothing is recorded.
+            Unavailable: the ledger could not keep the answer, so none is given.
+        """
+        started = self.clock.now()
+        sealed: dict[str, Any] = {
+            "nonce": secrets.token_hex(16),
+            "subject": subject,
+            "request_id": request_id,
+        }
+        clean, rejected = clean_events(self.declaration.signals, events)
+        cause = None
+        outcome: Score | Abstention | Failure | None
+        try:
+            outcome = check_inputs(self.declaration, clean, rejected, as_of)
+            if outcome is None:
+                scored = self._scorer.score(clean, as_of, (*notes, *self._left_out(rejected)))
+                outcome = scored.score
+                sealed |= scored.as_json()
+        except Broken as broken:
+            outcome, cause = broken.failure, broken.cause
+        answer = Answer(
+            prediction_id=self._new_id(),
+            model=self.declaration.name,
+            version=self.version_id,
+            stage=str(self.stage),
+            as_of=iso(as_of),
+            outcome=outcome,
+        )
+        self._record_answer(answer, _kind(outcome, cause) | {"channel": channel}, started, sealed)
+        return answer
+
+    def record(self, action: str, details: dict[str, Any], *, sealed: bytes) -> None:
+        """Append to the ledger, e.g. the feedback on a card that comes back from the bedside.
+
+        Raises:
+            Unavailable: the ledger could not keep it.
+        """
+        traced = {"version": self.version_id, "stage": str(self.stage)} | details
+        try:
+            self._ledger.append(self._actor, action, traced, sealed=sealed)
+        except Exception as error:
+            _LOG.error("the ledger failed: %s", type(error).__name__)
+            raise Unavailable(
+                "The ledger could not keep this, so nothing is answered.",
+                fix="check the ledger and its disk, then try again.",
+                code="ledger_unavailable",
+            ) from None
+
+    def _left_out(self, rejected: Sequence[str]) -> list[str]:
+        return [
+            f"{self.declaration.signals[name].label} had a value outside the possible range; "
+            "it was left out."
+            for name in rejected
+        ]
+
+    def _record_answer(
+        self, answer: Answer, kind: dict[str, Any], started: datetime, sealed: dict[str, Any]
+    ) -> None:
+        content = canonical_json(sealed)
+        details: dict[str, Any] = {
+            "prediction_id": answer.prediction_id,
+            "bundle": self._digest,
+            "as_of": answer.as_of,
+            "input_digest": digest_bytes(content),
+            "latency_ms": round((self.clock.now() - started).total_seconds() * 1000, 3),
+        }
+        self.record("answer", details | kind, sealed=content)
+        if isinstance(answer.outcome, Failure):
+            _LOG.error(
+                "prediction %s failed: %s (%s)",
+                answer.prediction_id,
+                answer.outcome.code,
+                kind["cause"],
+            )
+
+
+def _kind(outcome: Score | Abstention | Failure, cause: str | None) -> dict[str, Any]:
+    match outcome:
+        case Score():
+            return {"outcome": "score"}
+        case Abstention():
+            return {"outcome": "abstention", "reason": str(outcome.reason)}
+        case Failure():
+            return {"outcome": "failure", "code": outcome.code, "cause": cause}
