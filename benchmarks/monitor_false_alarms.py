@@ -9,9 +9,9 @@ table is one disturbance, over SEEDS seeds: the share of runs with any finding, 
 of the kind that the disturbance should give.
 """
 
-from collections.abc import Callable
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -31,13 +31,15 @@ def sigmoid(odds: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-odds))
 
 
-def biopsies() -> Callable[[int], tuple[Sample, Sample]]:
-    """Random halves of the held-out biopsies."""
+def biopsies(then: int = 170, now: int = 171) -> Callable[[int], tuple[Sample, Sample]]:
+    """Two random parts of the held-out biopsies."""
     bunch = load_breast_cancer()
     order = np.random.default_rng(20190101).permutation(bunch.target.size)
     fitted, held_out = order[:228], order[228:]
     scale = StandardScaler().fit(bunch.data[fitted])
-    model = LogisticRegression(C=0.05).fit(scale.transform(bunch.data[fitted]), 1 - bunch.target[fitted])
+    model = LogisticRegression(C=0.05).fit(
+        scale.transform(bunch.data[fitted]), 1 - bunch.target[fitted]
+    )
     x, y = bunch.data[held_out], 1.0 - bunch.target[held_out]
     risk = model.predict_proba(scale.transform(x))[:, 1]
     names = [name.replace(" ", "_") for name in bunch.feature_names]
@@ -45,18 +47,24 @@ def biopsies() -> Callable[[int], tuple[Sample, Sample]]:
 
     def take(rows: np.ndarray) -> Sample:
         return {
-            "matrix": x[rows].copy(), "names": names, "risk": risk[rows], "label": y[rows],
-            "subject": np.arange(rows.size), "groups": {"texture": texture[rows]},
+            "matrix": x[rows].copy(),
+            "names": names,
+            "risk": risk[rows],
+            "label": y[rows],
+            "subject": np.arange(rows.size),
+            "groups": {"texture": texture[rows]},
         }
 
     def draw(seed: int) -> tuple[Sample, Sample]:
         mixed = np.random.default_rng(seed).permutation(y.size)
-        return take(mixed[: y.size // 2]), take(mixed[y.size // 2 :])
+        return take(mixed[:then]), take(mixed[then : then + now])
 
     return draw
 
 
-def stays(patients: int = 800, rows: int = 12) -> Callable[[int], tuple[Sample, Sample]]:
+def stays(
+    then: int = 800, now: int = 800, rows: int = 12
+) -> Callable[[int], tuple[Sample, Sample]]:
     """Two groups of synthetic patients, each with correlated rows and a known risk."""
 
     def cohort(rng: np.random.Generator, n: int) -> Sample:
@@ -66,16 +74,24 @@ def stays(patients: int = 800, rows: int = 12) -> Callable[[int], tuple[Sample, 
         odds = -1.5 + x[:, :6] @ np.array([0.9, 0.7, 0.5, 0.4, 0.3, 0.2])
         label = (rng.random(n * rows) < sigmoid(odds)).astype(float)
         sex = np.where(rng.random(n) < 0.5, "female", "male")[subject]
-        band = np.array(["18-44", "45-64", "65+"])[rng.choice(3, size=n, p=[0.3, 0.4, 0.3])][subject]
+        band = np.array(["18-44", "45-64", "65+"])[rng.choice(3, size=n, p=[0.3, 0.4, 0.3])][
+            subject
+        ]
         x[:, 6][rng.random(n)[subject] < 0.15] = np.nan
         x[:, 0] = 100 + 15 * x[:, 0]
         names = [f"signal_{k}" for k in range(12)]
-        return {"matrix": x, "names": names, "risk": sigmoid(odds), "label": label,
-                "subject": subject, "groups": {"sex": sex, "age band": band}}
+        return {
+            "matrix": x,
+            "names": names,
+            "risk": sigmoid(odds),
+            "label": label,
+            "subject": subject,
+            "groups": {"sex": sex, "age band": band},
+        }
 
     def draw(seed: int) -> tuple[Sample, Sample]:
         rng = np.random.default_rng([77, seed])
-        return cohort(rng, patients), cohort(rng, patients)
+        return cohort(rng, then), cohort(rng, now)
 
     return draw
 
@@ -134,13 +150,27 @@ def keep(new: Sample, rows: np.ndarray) -> None:
 def report_of(then: Sample, new: Sample) -> dict[str, object]:
     """The monitoring report of new patients against a reference."""
     reference = make_reference(
-        then["matrix"], then["names"], labels_text={}, units={}, risk=then["risk"],
-        label=then["label"], subject_index=then["subject"], groups=then["groups"],
-        threshold=0.3, seed=1,
+        then["matrix"],
+        then["names"],
+        labels_text={},
+        units={},
+        risk=then["risk"],
+        label=then["label"],
+        subject_index=then["subject"],
+        groups=then["groups"],
+        threshold=0.3,
+        seed=1,
     )
     return compare(
-        reference, new["matrix"], new["names"], risk=new["risk"], label=new["label"],
-        subject_index=new["subject"], groups=new["groups"], threshold=0.3, options=OPTIONS,
+        reference,
+        new["matrix"],
+        new["names"],
+        risk=new["risk"],
+        label=new["label"],
+        subject_index=new["subject"],
+        groups=new["groups"],
+        threshold=0.3,
+        options=OPTIONS,
     )
 
 
@@ -162,6 +192,16 @@ DISTURBANCES = [
 ]
 
 
+UNDISTURBED = [
+    ("biopsies, 100 then and 241 now", biopsies(100, 241), report_of),
+    ("biopsies, 281 then and 60 now", biopsies(281, 60), report_of),
+    ("stays, 150 then and 1500 now", stays(150, 1500), report_of),
+    ("stays, 1500 then and 60 now", stays(1500, 60), report_of),
+    ("stays, 150 patients × 40 rows, then and now", stays(150, 150, 40), report_of),
+    ("the same, every row taken as a patient: never do this", stays(150, 150, 40), per_row),
+]
+
+
 def measured(draw, disturb, kinds, seeds, run) -> tuple[float, float]:
     """Share of runs with any finding, and with one of these kinds."""
     every = hit = 0
@@ -178,8 +218,10 @@ def main() -> None:
     """Print the table."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     powers = max(seeds // 5, 20)
-    for title, draw in (("biopsies, 170 then and 171 now", biopsies()),
-                        ("stays, 800 patients × 12 rows, then and now", stays())):
+    for title, draw in (
+        ("biopsies, 170 then and 171 now", biopsies()),
+        ("stays, 800 patients × 12 rows, then and now", stays()),
+    ):
         print(f"\n{title}; alpha {OPTIONS.alpha}")
         print(f"{'disturbance':32}{'seeds':>7}{'any finding':>13}{'right kind':>12}{'ms/run':>9}")
         for name, disturb, kinds in DISTURBANCES:
@@ -189,8 +231,12 @@ def main() -> None:
             spent = 1000 * (time.perf_counter() - began) / runs
             right = "" if kinds is None else f"{hit:.3f}"
             print(f"{name:32}{runs:7}{every:13.3f}{right:>12}{spent:9.1f}")
-    every, _ = measured(stays(), nothing, None, powers, per_row)
-    print(f"{'nothing, rows taken as patients':32}{powers:7}{every:13.3f}")
+    print(
+        f"\nnothing disturbed; alpha {OPTIONS.alpha}\n{'cohort':58}{'seeds':>7}{'any finding':>13}"
+    )
+    for name, draw, run in UNDISTURBED:
+        every, _ = measured(draw, nothing, None, seeds, run)
+        print(f"{name:58}{seeds:7}{every:13.3f}")
 
 
 if __name__ == "__main__":

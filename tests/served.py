@@ -1,11 +1,13 @@
-"""A small sepsis model that is served: declaration, arithmetic, ledger; ordinary unless you say so."""
+"""A small sepsis model that is served, and patients to ask it about; ordinary unless you say."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
+import httpx
 import numpy as np
 
 from bedside.core.clock import FixedClock
@@ -33,7 +35,7 @@ from bedside.serve.answer import Answerer
 from bedside.serve.auth import token_digest
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TOKEN = "the-token-of-the-tests"
+TOKEN = "the-token-of-the-tests"  # noqa: S105 - opens nothing outside the tests
 TOKEN_SHA256 = token_digest(TOKEN)
 VERSION = "sepsis@0123456789ab"
 START = "VISIT//icu"
@@ -49,48 +51,84 @@ def a_declaration(**changes: Any) -> Declaration:
         "name": "sepsis",
         "title": "Sepsis in intensive care",
         "intended_use": IntendedUse(
-            decision="look at the patient now", users=("intensivist",),
-            population="adults in intensive care", not_for=("children",),
+            decision="look at the patient now",
+            users=("intensivist",),
+            population="adults in intensive care",
+            not_for=("children",),
         ),
         "data": Source(
-            file="icu.parquet", subject="id", clock=Clock(origin="2019-01-01T00:00:00Z"),
-            licence="CC-BY-4.0", release_mode="safe_harbor", start_event=START,
+            file="icu.parquet",
+            subject="id",
+            clock=Clock(origin="2019-01-01T00:00:00Z"),
+            licence="CC-BY-4.0",
+            release_mode="safe_harbor",
+            start_event=START,
         ),
         "signals": {
             "lactate": Signal(
-                label="lactate", code="LOINC//2524-7", column="Lactate", unit="mmol/L",
-                visible_after="90 min", plausible=(0.1, 40.0),
+                label="lactate",
+                code="LOINC//2524-7",
+                column="Lactate",
+                unit="mmol/L",
+                visible_after="90 min",
+                plausible=(0.1, 40.0),
             ),
             "heart_rate": Signal(
-                label="heart rate", code="LOINC//8867-4", column="HR", unit="/min",
-                visible_after="0 min", plausible=(10.0, 300.0), required=True, stale_after="6 h",
+                label="heart rate",
+                code="LOINC//8867-4",
+                column="HR",
+                unit="/min",
+                visible_after="0 min",
+                plausible=(10.0, 300.0),
+                required=True,
+                stale_after="6 h",
             ),
             "systolic": Signal(
-                label="systolic pressure", code="LOINC//8480-6", column="SBP", unit="mm[Hg]",
-                visible_after="0 min", plausible=(20.0, 300.0),
+                label="systolic pressure",
+                code="LOINC//8480-6",
+                column="SBP",
+                unit="mm[Hg]",
+                visible_after="0 min",
+                plausible=(20.0, 300.0),
             ),
             "temperature": Signal(
-                label="temperature", code="LOINC//8310-5", column="Temp", unit="Cel",
-                visible_after="0 min", plausible=(20.0, 45.0),
+                label="temperature",
+                code="LOINC//8310-5",
+                column="Temp",
+                unit="Cel",
+                visible_after="0 min",
+                plausible=(20.0, 45.0),
             ),
             "age": Signal(
-                label="age", code="AGE//years", column="Age", unit="a", visible_after="0 min",
+                label="age",
+                code="AGE//years",
+                column="Age",
+                unit="a",
+                visible_after="0 min",
                 role="static",
             ),
             "sex": Signal(
-                label="sex", code="SEX//administrative", column="Gender", visible_after="0 min",
-                role="static", categories={"0": "female", "1": "male"},
+                label="sex",
+                code="SEX//administrative",
+                column="Gender",
+                visible_after="0 min",
+                role="static",
+                categories={"0": "female", "1": "male"},
             ),
             "sepsis": Signal(
-                label="sepsis", code="OUTCOME//sepsis", column="SepsisLabel",
-                visible_after="0 min", role="outcome",
+                label="sepsis",
+                code="OUTCOME//sepsis",
+                column="SepsisLabel",
+                visible_after="0 min",
+                role="outcome",
             ),
         },
         "question": Question(ask="sepsis within 6 h", predicates={}, trigger="hour", windows={}),
         "features": (
             FeatureRule(
                 signals=("lactate", "heart_rate", "systolic", "temperature"),
-                aggregates=("last", "max"), windows=("6h",),
+                aggregates=("last", "max"),
+                windows=("6h",),
             ),
             FeatureRule(signals=("age", "sex")),
             FeatureRule(since=START, label="ICU admission"),
@@ -99,7 +137,9 @@ def a_declaration(**changes: Any) -> Declaration:
         "eligibility": (Eligibility(signal="age", at_least=18.0),),
         "channels": Channels(
             cds_hooks=CdsHooks(
-                id="sepsis-now", title="Sepsis watch", description="Risk of sepsis in 6 hours.",
+                id="sepsis-now",
+                title="Sepsis watch",
+                description="Risk of sepsis in 6 hours.",
             ),
         ),
     }
@@ -112,9 +152,13 @@ class LogisticModel:
     `mode` may be switched after loading: it then fails as a real model can.
     """
 
-    WEIGHTS = {
-        "lactate.last": (0.6, 1.5), "lactate.max.6h": (0.4, 1.5), "heart_rate.last": (0.03, 85.0),
-        "systolic.last": (-0.03, 120.0), "temperature.last": (0.3, 37.0), "age.last": (0.01, 60.0),
+    WEIGHTS: ClassVar[dict[str, tuple[float, float]]] = {
+        "lactate.last": (0.6, 1.5),
+        "lactate.max.6h": (0.4, 1.5),
+        "heart_rate.last": (0.03, 85.0),
+        "systolic.last": (-0.03, 120.0),
+        "temperature.last": (0.3, 37.0),
+        "age.last": (0.01, 60.0),
     }
     BASE = -2.5
 
@@ -126,13 +170,15 @@ class LogisticModel:
     def predict(self, matrix: Any) -> Any:
         if self.mode == "raises":
             raise RuntimeError(f"cannot run on {matrix.tolist()}")
-        if self.mode != "well":
+        if self.mode not in ("well", "unexplained"):
             return {"nan": np.array([np.nan]), "two": np.array([2.0]), "text": "high"}[self.mode]
-        return 1 / (1 + np.exp(-self.contributions(matrix).sum(axis=1)))
+        return 1 / (1 + np.exp(-self._parts(matrix).sum(axis=1)))
 
     def contributions(self, matrix: Any) -> Any:
-        if self.mode == "unexplained":
-            return np.full((len(matrix), len(self.weights) + 1), np.nan)
+        parts = self._parts(matrix)
+        return parts * np.nan if self.mode == "unexplained" else parts
+
+    def _parts(self, matrix: Any) -> Any:
         parts = np.nan_to_num((matrix - self.centre) * self.weights, nan=0.0)
         return np.column_stack([parts, np.full(len(matrix), self.BASE)])
 
@@ -152,10 +198,15 @@ class MemoryLedger:
         previous = self.kept[-1][0].hash if self.kept else GENESIS
         content = canonical_json([previous, actor.name, actor.purpose, action, details])
         entry = LedgerEntry(
-            sequence=len(self.kept) + 1, at="2026-03-01T12:00:00Z", actor=actor.name,
-            purpose=actor.purpose, action=action, details=details,
+            sequence=len(self.kept) + 1,
+            at="2026-03-01T12:00:00Z",
+            actor=actor.name,
+            purpose=actor.purpose,
+            action=action,
+            details=details,
             sealed_digest=digest_bytes(sealed) if sealed is not None else None,
-            previous=previous, hash=digest_bytes(content),
+            previous=previous,
+            hash=digest_bytes(content),
         )
         self.kept.append((entry, sealed))
         return entry
@@ -170,6 +221,31 @@ class MemoryLedger:
         return []
 
 
+class HttpClient:
+    """Speaks HTTP to an application in this process; every request has its own event loop."""
+
+    def __init__(self, app: Any, *, token: str | None = TOKEN, host: str = "127.0.0.1") -> None:
+        self._app = app
+        self._base = f"http://{host}"
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def request(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self._app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url=self._base, headers=self._headers
+            ) as client:
+                return await client.request(method, path, **parts)
+
+        return asyncio.run(exchange())
+
+    def get(self, path: str, **parts: Any) -> httpx.Response:
+        return self.request("GET", path, **parts)
+
+    def post(self, path: str, **parts: Any) -> httpx.Response:
+        return self.request("POST", path, **parts)
+
+
 @dataclass
 class Served:
     """A model being served, with the parts that a test looks at."""
@@ -180,8 +256,11 @@ class Served:
 
 
 def a_served_model(
-    *, stage: Stage = Stage.LIVE, example_risk: float | None = None,
-    declaration: Declaration | None = None, now: datetime = NOW,
+    *,
+    stage: Stage = Stage.LIVE,
+    example_risk: float | None = None,
+    declaration: Declaration | None = None,
+    now: datetime = NOW,
 ) -> Served:
     declaration = declaration or a_declaration()
     features = expand(declaration)
@@ -191,14 +270,22 @@ def a_served_model(
     risk = float(model.predict(row)[0]) if example_risk is None else example_risk
     values = [None if np.isnan(value) else value for value in row[0].tolist()]
     bundle = Bundle(
-        digest="ab" * 32, declaration=declaration, threshold=0.3,
+        digest="ab" * 32,
+        declaration=declaration,
+        threshold=0.3,
         files={
             FEATURES: feature_set_to_json(features),
             EXAMPLE: json.dumps({"features": values, "risk": risk}).encode(),
         },
     )
     answerer = Answerer(
-        bundle, VERSION, stage, model, model, ledger, FixedClock(now),
+        bundle,
+        VERSION,
+        stage,
+        model,
+        model,
+        ledger,
+        FixedClock(now),
         Actor(name="server", purpose="care"),
     )
     return Served(answerer, model, ledger)
@@ -206,7 +293,10 @@ def a_served_model(
 
 def an_event(code: str, value: float | None = None, **changes: Any) -> Event:
     parts: dict[str, Any] = {
-        "subject_id": 7, "time": hours_ago(1), "known_at": hours_ago(1), "code": code,
+        "subject_id": 7,
+        "time": hours_ago(1),
+        "known_at": hours_ago(1),
+        "code": code,
         "value": value,
     }
     return Event(**(parts | changes))
@@ -233,7 +323,10 @@ def an_observation(loinc: str, value: float, unit: str, **changes: Any) -> dict[
         "effectiveDateTime": "2026-03-01T11:00:00Z",
         "issued": "2026-03-01T11:05:00Z",
         "valueQuantity": {
-            "value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit,
+            "value": value,
+            "unit": unit,
+            "system": "http://unitsofmeasure.org",
+            "code": unit,
         },
     }
     return {key: part for key, part in (parts | changes).items() if part is not None}
@@ -241,7 +334,10 @@ def an_observation(loinc: str, value: float, unit: str, **changes: Any) -> dict[
 
 def a_fhir_patient(**changes: Any) -> dict[str, Any]:
     parts = {
-        "resourceType": "Patient", "id": "pat-1", "gender": "female", "birthDate": "1955-02-03",
+        "resourceType": "Patient",
+        "id": "pat-1",
+        "gender": "female",
+        "birthDate": "1955-02-03",
     }
     return {key: part for key, part in (parts | changes).items() if part is not None}
 
@@ -253,15 +349,19 @@ def a_search(*resources: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def an_encounter(**changes: Any) -> dict[str, Any]:
     parts = {
-        "resourceType": "Encounter", "id": "enc-1", "status": "in-progress",
-        "subject": {"reference": "Patient/pat-1"}, "period": {"start": "2026-02-28T12:00:00Z"},
+        "resourceType": "Encounter",
+        "id": "enc-1",
+        "status": "in-progress",
+        "subject": {"reference": "Patient/pat-1"},
+        "period": {"start": "2026-02-28T12:00:00Z"},
     }
     return parts | changes
 
 
 def a_hook_call(*observations: dict[str, Any], **prefetch: Any) -> dict[str, Any]:
     seen = observations or (
-        an_observation("2524-7", 4.2, "mmol/L"), an_observation("8867-4", 118, "/min")
+        an_observation("2524-7", 4.2, "mmol/L"),
+        an_observation("8867-4", 118, "/min"),
     )
     return {
         "hook": "patient-view",
@@ -271,7 +371,8 @@ def a_hook_call(*observations: dict[str, Any], **prefetch: Any) -> dict[str, Any
             "patient": a_fhir_patient(),
             "observations": a_search(*seen),
             "encounters": a_search(an_encounter()),
-        } | prefetch,
+        }
+        | prefetch,
     }
 
 
@@ -283,7 +384,9 @@ def a_tensor(name: str, *data: Any, **parameters: Any) -> dict[str, Any]:
 
 def an_inference(*tensors: dict[str, Any], **parameters: Any) -> dict[str, Any]:
     inputs = tensors or (
-        a_tensor("lactate", 4.2), a_tensor("heart_rate", 118.0), a_tensor("age", 71.0),
+        a_tensor("lactate", 4.2),
+        a_tensor("heart_rate", 118.0),
+        a_tensor("age", 71.0),
         a_tensor("sex", "female"),
     )
     return {"inputs": list(inputs)} | ({"parameters": parameters} if parameters else {})

@@ -76,6 +76,16 @@ def test_wiring_may_read_the_environment(tmp_path):
     assert checked.returncode == 0, checked.stdout
 
 
+def test_setting_a_variable_for_a_library_is_not_a_read(tmp_path):
+    copy = an_almost_empty_house(tmp_path)
+    stray = copy / "src" / "bedside" / "stray.py"
+    stray.write_text(f"{OPENING}import os\n\nos.environ['LIBRARY_TELEMETRY'] = '0'\n")
+
+    checked = make(copy, "check-house")
+
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.parametrize(
     ("ignored", "complaint"),
     [

@@ -149,7 +149,7 @@ def proportions_p_value(
         other_subjects: Independent subjects in the second sample.
 
     Raises:
-        Invalid: there are more events than subjects, or a count is negative.
+        Invalid: there are more events than subjects, a count is negative, or nobody is counted.
 
     Source: Fisher, J R Stat Soc 1922;85:87-94; doubling: Gibbons & Pratt, Am Stat 1975;29:20-25.
 
@@ -157,10 +157,12 @@ def proportions_p_value(
     0.1
     """
     k, n, other_k, other_n = np.broadcast_arrays(events, subjects, other_events, other_subjects)
-    if not ((k >= 0) & (k <= n) & (other_k >= 0) & (other_k <= other_n)).all():
+    if not (
+        (k >= 0) & (k <= n) & (other_k >= 0) & (other_k <= other_n) & (n > 0) & (other_n > 0)
+    ).all():
         raise Invalid(
-            "A share has more events than subjects, or fewer than none.",
-            fix="give counts with 0 <= events <= subjects.",
+            "A share has more events than subjects, or fewer than none, or nobody.",
+            fix="give counts with 0 <= events <= subjects, and at least one subject.",
         )
     table = (n + other_n, k + other_k, n)
     below, above = hypergeom.cdf(k, *table), hypergeom.sf(k - 1, *table)
@@ -168,9 +170,7 @@ def proportions_p_value(
     return p
 
 
-def means_p_value(
-    sample: tuple[float, float, int], other: tuple[float, float, int]
-) -> float:
+def means_p_value(sample: tuple[float, float, int], other: tuple[float, float, int]) -> float:
     """The chance of two means this far apart when both samples come from one population.
 
     Student's t with the pooled variance: under one population both samples tell its spread,

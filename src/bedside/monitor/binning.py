@@ -10,7 +10,7 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.arrays import Floats
 from bedside.monitor.disclosure import count_range, merge_small, scaled, significant
 
-__all__ = ["MOST_BINS", "SUBJECTS_PER_BIN", "count_in", "describe_values"]
+__all__ = ["MOST_BINS", "SUBJECTS_PER_BIN", "apart_from", "count_in", "describe_values"]
 
 MOST_BINS = 10
 SUBJECTS_PER_BIN = 20
@@ -27,22 +27,36 @@ def describe_values(values: Floats) -> dict[str, Any]:
         values: Shape (n,), one per subject; NaN where missing.
 
     Returns:
-        `edges` (k - 1), `counts` (k), `missing` [low, high], `median` (None if unknown).
+        `edges` (k - 1), `counts` (k), `missing` [low, high], `median` (None if unknown), and
+        `usual`: whether all but ten subjects or fewer have the median itself.
     """
     measured = values[~np.isnan(values)]
     missing = count_range(values.size - measured.size, values.size)
     if measured.size <= SUPPRESS_AT_OR_BELOW:
-        return {"edges": [], "counts": [], "missing": missing, "median": None}
+        return {"edges": [], "counts": [], "missing": missing, "median": None, "usual": False}
     edges = _quantile_edges(measured)
     kept, counts = merge_small(edges, count_in(edges, measured))
     if missing[0] == 0:
         counts = scaled(counts, values.size)
+    median = significant(float(np.median(measured)))
+    unusual = int(apart_from(median, measured).sum())
     return {
         "edges": kept,
         "counts": counts.tolist(),
         "missing": missing,
-        "median": significant(float(np.median(measured))),
+        "median": median,
+        "usual": not kept and unusual <= SUPPRESS_AT_OR_BELOW,
     }
+
+
+def apart_from(usual: float, values: Floats) -> NDArray[np.bool_]:
+    """Which values are not the usual one, which was rounded to three significant digits.
+
+    >>> apart_from(1.23, np.array([1.234, 2.0])).tolist()
+    [False, True]
+    """
+    far: NDArray[np.bool_] = np.abs(values - usual) > 0.01 * abs(usual)
+    return far
 
 
 def count_in(edges: Sequence[float], values: Floats) -> NDArray[np.int64]:

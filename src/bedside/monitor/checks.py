@@ -16,7 +16,7 @@ _RANK = {"high": 0, "medium": 1, "low": 2}
 
 MINIMUM_EFFECTS = {
     "distribution": "a population stability index of at least 0.1",
-    "missing": "a share of missing values that changes by at least 0.05",
+    "missing": "a share of missing or unusual values that changes by at least 0.05",
     "share": "a share that changes by at least 0.05, or by a quarter of itself",
     "auroc": "an AUROC that changes by at least 0.02",
     "brier": "a Brier score that changes by at least 10 % of itself",
@@ -59,11 +59,16 @@ def judge(
         found = p_adjusted <= alpha and check.large
         check.shown_in["p_adjusted"] = significant(p_adjusted)
         check.shown_in["moved"] = found
-        lines.append({
-            "name": check.name, "p": significant(check.p), "p_adjusted": significant(p_adjusted),
-            "more_than_chance": p_adjusted <= alpha, "large_enough": check.large,
-            "minimum_effect": MINIMUM_EFFECTS[check.rule],
-        })
+        lines.append(
+            {
+                "name": check.name,
+                "p": significant(check.p),
+                "p_adjusted": significant(p_adjusted),
+                "more_than_chance": p_adjusted <= alpha,
+                "large_enough": check.large,
+                "minimum_effect": MINIMUM_EFFECTS[check.rule],
+            }
+        )
         if found:
             findings.append((_RANK[check.severity], p_adjusted, check))
     findings.sort(key=lambda found: (found[0], found[1], found[2].name))

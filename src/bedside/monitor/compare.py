@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtri
 
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Monitoring
@@ -51,7 +52,7 @@ def compare(
         subject_index: Shape (n,), integers that tell subjects apart.
         groups: For each subgroup dimension of the reference, shape (n,), the group of each row.
         threshold: The alert threshold; it must be the reference's.
-        options: The run's error rate and the fewest subjects that are judged.
+        options: The run's error rate and the fewest subjects that are judged (never below 11).
 
     Returns:
         The monitoring report, which canonical JSON can say. `status` is `moved`, `quiet` or
@@ -70,18 +71,24 @@ def compare(
             fix="give the threshold that the model was released with.",
         )
     cohort = one_row_cohort(
-        matrix, feature_names=feature_names, risk=risk, label=label,
-        subject_index=subject_index, groups=groups, seed=reference["seed"],
+        matrix,
+        feature_names=feature_names,
+        risk=risk,
+        label=label,
+        subject_index=subject_index,
+        groups=groups,
+        seed=reference["seed"],
     )
     columns = _columns(reference, cohort)
-    report = _opening(reference, cohort, options)
-    if cohort.subjects < options.minimum_subjects:
+    minimum = max(options.minimum_subjects, SUPPRESS_AT_OR_BELOW + 1)
+    report = _opening(reference, cohort, alpha=options.alpha, minimum=minimum)
+    if cohort.subjects < minimum:
         report["cannot_know_yet"].append(
             f"Anything: there are {_few(cohort.subjects)} patients, and fewer than "
-            f"{options.minimum_subjects} are not judged."
+            f"{minimum} are not judged."
         )
         return report
-    checks = _compared(report, dict(reference), cohort, columns, options)
+    checks = _compared(report, dict(reference), cohort, columns, minimum)
     findings, lines = judge(checks, alpha=options.alpha)
     report["findings"] = findings
     report["tests"]["made"], report["tests"]["each"] = len(lines), lines
@@ -91,7 +98,7 @@ def compare(
 
 
 def _compared(
-    report: Report, reference: Report, cohort: Cohort, columns: list[int], options: Monitoring
+    report: Report, reference: Report, cohort: Cohort, columns: list[int], minimum: int
 ) -> list[Check]:
     """Fill the sections of the report; return the tests made."""
     report["inputs"], checks, unknown = compare_inputs(reference, cohort.matrix[:, columns])
@@ -99,11 +106,11 @@ def _compared(
     checks += made
     labelled = ~np.isnan(cohort.label)
     known = int(labelled.sum())
-    if known < options.minimum_subjects:
+    if known < minimum:
         report["cannot_know_yet"].append(
             f"Outcomes, performance and calibration: labels have come for "
             f"{count_of(known, cohort.subjects) if known else f'none of {cohort.subjects:,}'} "
-            f"patients, and fewer than {options.minimum_subjects} are not judged."
+            f"patients, and fewer than {minimum} are not judged."
         )
     else:
         if known < cohort.subjects:
@@ -116,14 +123,12 @@ def _compared(
         report["performance"], more, why = compare_performance(reference, label, risk)
         checks += made + more
         report["cannot_know_yet"] += [why] if why else []
-    report["subgroups"], made, silent = compare_subgroups(
-        reference, cohort, minimum=options.minimum_subjects
-    )
+    report["subgroups"], made, silent = compare_subgroups(reference, cohort, minimum=minimum)
     report["cannot_know_yet"] += unknown + silent
     return checks + made
 
 
-def _opening(reference: Mapping[str, Any], cohort: Cohort, options: Monitoring) -> Report:
+def _opening(reference: Mapping[str, Any], cohort: Cohort, *, alpha: float, minimum: int) -> Report:
     few = cohort.subjects <= SUPPRESS_AT_OR_BELOW
     return {
         "form": "bedside.monitoring-report/1",
@@ -132,8 +137,8 @@ def _opening(reference: Mapping[str, Any], cohort: Cohort, options: Monitoring) 
         "n_subjects_then": reference["n_subjects"],
         "one_row_per_subject": True,
         "threshold": reference["threshold"],
-        "alpha": options.alpha,
-        "minimum_subjects": options.minimum_subjects,
+        "alpha": alpha,
+        "minimum_subjects": minimum,
         "minimum_effects": MINIMUM_EFFECTS,
         "tests": {"correction": "Holm 1979", "made": 0, "each": []},
         "findings": [],
@@ -183,4 +188,15 @@ def _quiet(report: Report) -> str:
     )
     if report["performance"] is None:
         return words + " This says nothing about performance, which cannot be judged yet."
-    return words
+    return words + (
+        f" A change of the AUROC by less than about {_visible_auroc(report):.2f} could have gone "
+        "unseen."
+    )
+
+
+def _visible_auroc(report: Report) -> float:
+    """The change of the AUROC that a run with these tests would see four times in five."""
+    interval = report["performance"]["auroc"]["difference"]
+    error = (interval["high"] - interval["low"]) / (2 * ndtri(0.975))
+    surest = ndtri(1 - report["alpha"] / (2 * report["tests"]["made"]))
+    return float(max((surest + ndtri(0.8)) * error, 0.02))

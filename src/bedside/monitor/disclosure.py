@@ -10,9 +10,7 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 __all__ = ["count_range", "hide_small", "merge_small", "nearest_count", "scaled", "significant"]
 
 
-def merge_small(
-    edges: Sequence[float], counts: ArrayLike
-) -> tuple[list[float], NDArray[np.int64]]:
+def merge_small(edges: Sequence[float], counts: ArrayLike) -> tuple[list[float], NDArray[np.int64]]:
     """Merge each bin of at most ten subjects into its smaller neighbour, edges with it.
 
     Bin i holds edges[i-1] <= value < edges[i]; the first and the last are open.

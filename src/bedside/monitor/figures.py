@@ -29,8 +29,10 @@ def share_of(count: int, total: int) -> dict[str, Any]:
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     reach = _Z / (1 + z2 / total) * float(np.sqrt(share * (1 - share) / total + z2 / 4 / total**2))
     return Estimate(
-        estimate=significant(share), low=significant(middle - reach),
-        high=significant(middle + reach), n=total,
+        estimate=significant(share),
+        low=significant(middle - reach),
+        high=significant(middle + reach),
+        n=total,
     ).as_json()
 
 
@@ -55,9 +57,7 @@ def estimate_of(
     ).as_json()
 
 
-def difference_of(
-    now: float, now_se: float, then: float, then_se: float, n: int
-) -> dict[str, Any]:
+def difference_of(now: float, now_se: float, then: float, then_se: float, n: int) -> dict[str, Any]:
     """Now minus then, of two independent estimates; `n` is the number of subjects now."""
     return estimate_of(now - then, float(np.hypot(now_se, then_se)), n)
 
@@ -70,6 +70,8 @@ def ratio_of(estimate: float, se_log: float, n: int) -> dict[str, Any]:
     """
     reach = float(np.exp(_Z * se_log))
     return Estimate(
-        estimate=significant(estimate, 4), low=significant(estimate / reach, 4),
-        high=significant(estimate * reach, 4), n=n,
+        estimate=significant(estimate, 4),
+        low=significant(estimate / reach, 4),
+        high=significant(estimate * reach, 4),
+        n=n,
     ).as_json()

@@ -12,9 +12,9 @@ from bedside.metrics.drift import (
     population_stability_index,
     proportions_p_value,
 )
-from bedside.monitor.binning import count_in
+from bedside.monitor.binning import apart_from, count_in
 from bedside.monitor.checks import Check, Severity
-from bedside.monitor.disclosure import hide_small, significant
+from bedside.monitor.disclosure import hide_small, nearest_count, significant
 from bedside.monitor.figures import share_of, share_of_range
 from bedside.monitor.wording import per_cent, quantity, unit_advice
 
@@ -33,7 +33,7 @@ def compare_inputs(
     Returns:
         One entry per feature, the tests made, and what cannot be judged.
     """
-    entries, checks, unknown = [], [], []
+    entries, checks = [], []
     missing_now = np.isnan(matrix).sum(axis=0)
     missing_then = _missing_then(reference, missing_now / matrix.shape[0])
     p_missing = proportions_p_value(
@@ -46,18 +46,33 @@ def compare_inputs(
             "then": share_of_range(feature["missing"], reference["n_subjects"]),
             "now": share_of(int(missing_now[column]), values.size),
         }
-        checks.append(_missing_check(
-            entry, total_then=reference["n_subjects"], total=values.size,
-            then=int(missing_then[column]), now=int(missing_now[column]),
-            p=float(p_missing[column]),
-        ))
+        checks.append(
+            _missing_check(
+                entry,
+                total_then=reference["n_subjects"],
+                total=values.size,
+                then=int(missing_then[column]),
+                now=int(missing_now[column]),
+                p=float(p_missing[column]),
+            )
+        )
         moved = _distribution_check(reference, feature, entry, values[~np.isnan(values)])
         if moved is not None:
             checks.append(moved)
-        elif entry["distribution"] is None:
-            unknown.append(f"Whether '{feature['label']}' moved: {entry['why']}.")
         entries.append(entry)
-    return entries, checks, unknown
+    return entries, checks, _unknown(entries)
+
+
+def _unknown(entries: list[dict[str, Any]]) -> list[str]:
+    """One sentence for each reason why features cannot be judged."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in entries:
+        if "why" in entry:
+            by_reason.setdefault(entry["why"], []).append(f"'{entry['label']}'")
+    return [
+        f"Whether the values of {', '.join(labels)} moved: {why}."
+        for why, labels in by_reason.items()
+    ]
 
 
 def effective_counts(described: dict[str, Any], subjects: int) -> Floats:
@@ -79,6 +94,8 @@ def compare_counts(
         "now": hide_small(counts),
         "psi": significant(population_stability_index(then, counts)),
         "ks": significant(kolmogorov_smirnov_distance(then, counts)),
+        "p_adjusted": None,
+        "moved": False,
     }
     return entry, counts_p_value(effective_counts(described, subjects), counts)
 
@@ -96,15 +113,22 @@ def _missing_check(
     change = now / total - then / total_then
     severity: Severity = "high" if change >= 0.2 else "medium" if change > 0 else "low"
     before = entry["missing"]["then"]["estimate"]
-    was = "it was few or none" if before is None and then <= total_then / 2 else (
-        f"it was {per_cent(then / total_then)}"
+    was = (
+        "it was few or none"
+        if before is None and then <= total_then / 2
+        else (f"it was {per_cent(then / total_then)}")
     )
     hidden = entry["missing"]["now"]["estimate"] is None
     share = ("few or no" if now <= total / 2 else "nearly all") if hidden else per_cent(now / total)
     link = "" if hidden else " of"
     return Check(
-        name=f"missing: {entry['name']}", what=entry["label"], kind="quality", rule="missing",
-        p=p, large=abs(change) >= 0.05, severity=severity,
+        name=f"missing: {entry['name']}",
+        what=entry["label"],
+        kind="quality",
+        rule="missing",
+        p=p,
+        large=abs(change) >= 0.05,
+        severity=severity,
         text=f"'{entry['label']}' is now missing for {share}{link} patients; {was}",
         shown_in=entry["missing"],
         advice="Ask whether a device, an interface or an order set changed." if change > 0 else "",
@@ -125,14 +149,48 @@ def _distribution_check(
     shown, p = compare_counts(feature, reference["n_subjects"], counts)
     now = significant(float(np.median(measured)))
     entry["distribution"] = {**shown, "typical": {"then": feature["median"], "now": now}}
+    if feature["usual"]:
+        return _unusual_check(reference, feature, entry, measured)
     if p is None:
+        entry["why"] = "too few patients to count them in ranges"
         return None
     words, advice = _movement(feature, counts, now)
     return Check(
-        name=f"distribution: {entry['name']}", what=entry["label"], kind="inputs",
-        rule="distribution", p=p, large=shown["psi"] >= 0.1,
+        name=f"distribution: {entry['name']}",
+        what=entry["label"],
+        kind="inputs",
+        rule="distribution",
+        p=p,
+        large=shown["psi"] >= 0.1,
         severity="high" if shown["psi"] >= 0.25 else "medium",
-        text=f"'{entry['label']}' moved: {words}", shown_in=entry["distribution"], advice=advice,
+        text=f"'{entry['label']}' moved: {words}",
+        shown_in=entry["distribution"],
+        advice=advice,
+    )
+
+
+def _unusual_check(
+    reference: dict[str, Any], feature: dict[str, Any], entry: dict[str, Any], measured: Floats
+) -> Check:
+    """A feature that had one value in nearly every patient: how many have another now."""
+    then_total = round(float(effective_counts(feature, reference["n_subjects"]).sum()))
+    now = int(apart_from(feature["median"], measured).sum())
+    share = now / measured.size
+    then = nearest_count(0, SUPPRESS_AT_OR_BELOW, total=then_total, share=share)
+    shown = share_of(now, measured.size)["estimate"]
+    return Check(
+        name=f"distribution: {entry['name']}",
+        what=entry["label"],
+        kind="inputs",
+        rule="missing",
+        p=float(proportions_p_value(then, then_total, now, measured.size)),
+        large=share - then / then_total >= 0.05,
+        severity="high" if share >= 0.2 else "medium",
+        text=f"'{entry['label']}' moved: nearly every patient had "
+        f"{quantity(feature['median'], feature['unit'])}, and "
+        f"{'nearly all' if shown is None else per_cent(shown) + ' of'} patients now have another "
+        "value",
+        shown_in=entry["distribution"],
     )
 
 

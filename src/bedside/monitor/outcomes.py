@@ -21,7 +21,13 @@ from bedside.monitor.inputs import compare_counts
 from bedside.monitor.performance import hanley_mcneil_error, performance_of
 from bedside.monitor.wording import number, per_cent
 
-__all__ = ["auroc_check", "compare_outcomes", "compare_performance", "compare_predictions"]
+__all__ = [
+    "auroc_check",
+    "auroc_with_error",
+    "compare_outcomes",
+    "compare_performance",
+    "compare_predictions",
+]
 
 Figures = dict[str, Any]
 
@@ -34,17 +40,28 @@ def compare_predictions(reference: Figures, risk: Floats) -> tuple[Figures, list
     now = float(np.median(risk))
     shown["typical"] = {"then": reference["risk"]["median"], "now": float(f"{now:.2e}")}
     if p is not None:
-        checks.append(Check(
-            name="predicted risk", what="predicted risk", kind="predictions", rule="distribution",
-            p=p, large=shown["psi"] >= 0.1, severity="high" if shown["psi"] >= 0.25 else "medium",
-            text="The predicted risks are spread differently: the typical (median) risk was "
-            f"{per_cent(reference['risk']['median'])} and is {per_cent(now)}",
-            shown_in=shown,
-        ))
+        checks.append(
+            Check(
+                name="predicted risk",
+                what="predicted risk",
+                kind="predictions",
+                rule="distribution",
+                p=p,
+                large=shown["psi"] >= 0.1,
+                severity="high" if shown["psi"] >= 0.25 else "medium",
+                text="The predicted risks are spread differently: the typical (median) risk was "
+                f"{per_cent(reference['risk']['median'])} and is {per_cent(now)}",
+                shown_in=shown,
+            )
+        )
     alerts, check = _share_check(
-        reference["alerts"], reference["n_subjects"],
-        int((risk >= reference["threshold"]).sum()), risk.size,
-        what="alert rate", kind="predictions", words="The share of patients that alerts",
+        reference["alerts"],
+        reference["n_subjects"],
+        int((risk >= reference["threshold"]).sum()),
+        risk.size,
+        what="alert rate",
+        kind="predictions",
+        words="The share of patients that alerts",
     )
     return {"risk": shown, "alert_rate": alerts}, [*checks, check]
 
@@ -52,8 +69,12 @@ def compare_predictions(reference: Figures, risk: Floats) -> tuple[Figures, list
 def compare_outcomes(reference: Figures, label: Floats) -> tuple[Figures, list[Check]]:
     """The share with the outcome, then and now, among the subjects whose label has come."""
     prevalence, check = _share_check(
-        reference["outcomes"], reference["n_subjects"], int(label.sum()), label.size,
-        what="outcome prevalence", kind="performance",
+        reference["outcomes"],
+        reference["n_subjects"],
+        int(label.sum()),
+        label.size,
+        what="outcome prevalence",
+        kind="performance",
         words="The share of patients with the outcome",
     )
     return {"prevalence": prevalence}, [check]
@@ -70,15 +91,21 @@ def compare_performance(
     then, now = reference["performance"], performance_of(label, risk)
     if then is None or now is None:
         when = "when the model was released" if then is None else "now"
-        return None, [], (
-            f"Performance: {SUPPRESS_AT_OR_BELOW} patients or fewer have the outcome, or have it "
-            f"not, {when}."
+        return (
+            None,
+            [],
+            (
+                f"Performance: {SUPPRESS_AT_OR_BELOW} patients or fewer have the outcome, or "
+                f"have it not, {when}."
+            ),
         )
     figures = {
-        "auroc": _trio(_auroc_of(now), _auroc_of(then), now["n"], most=1.0),
+        "auroc": _trio(auroc_with_error(now), auroc_with_error(then), now["n"], most=1.0),
         "brier": _trio(_mean_of(now, "brier"), _mean_of(then, "brier"), now["n"], most=1.0),
         "expected_observed_ratio": {
-            "then": _eo(then), "now": _eo(now), "difference": _eo_change(then, now),
+            "then": _eo(then),
+            "now": _eo(now),
+            "difference": _eo_change(then, now),
         },
         "calibration_slope": _slope_trio(then, now),
     }
@@ -102,15 +129,20 @@ def auroc_check(
     a, b = then["auroc"]["estimate"], now["auroc"]["estimate"]
     pooled = (a * then["positives"] + b * now["positives"]) / (then["positives"] + now["positives"])
     errors = [
-        max(side["auroc"]["se"], hanley_mcneil_error(
-            pooled, side["positives"], side["n"] - side["positives"]
-        ))
+        max(
+            side["auroc"]["se"],
+            hanley_mcneil_error(pooled, side["positives"], side["n"] - side["positives"]),
+        )
         for side in (then, now)
     ]
     way, severity = ("fell", "high") if b < a else ("rose", "low")
     return Check(
-        name=name, what="auroc", kind=kind, rule="auroc",
-        p=estimates_p_value(a, errors[0], b, errors[1]), large=abs(a - b) >= 0.02,
+        name=name,
+        what="auroc",
+        kind=kind,
+        rule="auroc",
+        p=estimates_p_value(a, errors[0], b, errors[1]),
+        large=abs(a - b) >= 0.02,
         severity="high" if severity == "high" else "low",
         text=f"The model ranks patients {'worse' if b < a else 'better'}{of}: AUROC {way} from "
         f"{a:.3f} to {b:.3f}",
@@ -122,8 +154,12 @@ def auroc_check(
 def _brier_check(then: Figures, now: Figures, shown_in: Figures) -> Check:
     a, b = then["brier"]["estimate"], now["brier"]["estimate"]
     return Check(
-        name="brier", what="brier", kind="performance", rule="brier",
-        p=_mean_p(then, now, "brier"), large=abs(b - a) >= 0.1 * a,
+        name="brier",
+        what="brier",
+        kind="performance",
+        rule="brier",
+        p=_mean_p(then, now, "brier"),
+        large=abs(b - a) >= 0.1 * a,
         severity="high" if b > a else "low",
         text=f"The risks lie {'farther from' if b > a else 'nearer to'} what came true: the Brier "
         f"score {'rose' if b > a else 'fell'} from {number(a)} to {number(b)}",
@@ -136,8 +172,11 @@ def _large_check(then: Figures, now: Figures, shown_in: Figures) -> Check:
     b = now["expected_observed_ratio"]["estimate"]
     high = b > 1
     return Check(
-        name="calibration in the large", what="expected_observed_ratio", kind="calibration",
-        rule="calibration", p=_mean_p(then, now, "excess"),
+        name="calibration in the large",
+        what="expected_observed_ratio",
+        kind="calibration",
+        rule="calibration",
+        p=_mean_p(then, now, "excess"),
         large=abs(float(np.log(b / a))) >= float(np.log(1.1)),
         severity="high" if abs(np.log(b)) > abs(np.log(a)) else "low",
         text=f"The risks are {'too high' if high else 'too low'} on average: for each outcome that "
@@ -151,12 +190,19 @@ def _slope_check(then: Figures, now: Figures, shown_in: Figures) -> Check:
     change = (now["stretch"]["estimate"] - then["stretch"]["estimate"]) / max(information, 1e-12)
     extreme = change < 0
     return Check(
-        name="calibration slope", what="calibration_slope", kind="calibration", rule="slope",
-        p=_mean_p(then, now, "stretch"), large=abs(change) >= 0.1,
+        name="calibration slope",
+        what="calibration_slope",
+        kind="calibration",
+        rule="slope",
+        p=_mean_p(then, now, "stretch"),
+        large=abs(change) >= 0.1,
         severity="high" if extreme else "medium",
         text="The risks have become "
-        + ("too extreme: high ones are too high, low ones too low" if extreme
-           else "too timid: high ones are too low, low ones too high")
+        + (
+            "too extreme: high ones are too high, low ones too low"
+            if extreme
+            else "too timid: high ones are too low, low ones too high"
+        )
         + _slope_words(shown_in),
         shown_in=shown_in,
     )
@@ -172,7 +218,8 @@ def _mean_p(then: Figures, now: Figures, name: str) -> float:
     return means_p_value((a["estimate"], a["sd"], then["n"]), (b["estimate"], b["sd"], now["n"]))
 
 
-def _auroc_of(side: Figures) -> tuple[float, float, int]:
+def auroc_with_error(side: Figures) -> tuple[float, float, int]:
+    """AUROC, its standard error (never 0) and the number of subjects."""
     area, positives = side["auroc"]["estimate"], side["positives"]
     floor = hanley_mcneil_error(area, positives, side["n"] - positives)
     return area, max(side["auroc"]["se"], floor), side["n"]
@@ -224,9 +271,13 @@ def _share_check(
     a, b = before / total_then, now / total
     shown: Figures = {"then": share_of_range(then, total_then), "now": share_of(now, total)}
     return shown, Check(
-        name=what, what=what, kind=kind, rule="share",
+        name=what,
+        what=what,
+        kind=kind,
+        rule="share",
         p=float(proportions_p_value(before, total_then, now, total)),
-        large=abs(a - b) >= 0.05 or abs(a - b) >= 0.25 * max(a, 1e-12), severity="medium",
+        large=abs(a - b) >= 0.05 or abs(a - b) >= 0.25 * max(a, 1e-12),
+        severity="medium",
         text=f"{words} went from {_shown(shown['then'])} to {_shown(shown['now'])}",
         shown_in=shown,
     )

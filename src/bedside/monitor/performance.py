@@ -15,6 +15,7 @@ from bedside.monitor.disclosure import significant
 __all__ = ["auroc_standard_error", "hanley_mcneil_error", "performance_of"]
 
 _MOST_LOG_ODDS = 5.0
+_LEAST_RISK = 1e-9
 
 
 def performance_of(label: Floats, risk: Floats) -> dict[str, Any] | None:
@@ -33,6 +34,7 @@ def performance_of(label: Floats, risk: Floats) -> dict[str, Any] | None:
         `expected_observed_ratio` and `calibration_slope` as figures to read.
     """
     positives = int(label.sum())
+    risk = np.clip(risk, _LEAST_RISK, 1 - _LEAST_RISK)
     if min(positives, label.size - positives) <= SUPPRESS_AT_OR_BELOW:
         return None
     odds = np.clip(log_odds(risk), -_MOST_LOG_ODDS, _MOST_LOG_ODDS)

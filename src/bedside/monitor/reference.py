@@ -61,8 +61,13 @@ def make_reference(
             out of range, or there are ten subjects or fewer.
     """
     cohort = one_row_cohort(
-        matrix, feature_names=feature_names, risk=risk, label=label,
-        subject_index=subject_index, groups=groups, seed=seed,
+        matrix,
+        feature_names=feature_names,
+        risk=risk,
+        label=label,
+        subject_index=subject_index,
+        groups=groups,
+        seed=seed,
     )
     if cohort.subjects <= SUPPRESS_AT_OR_BELOW:
         raise Invalid(

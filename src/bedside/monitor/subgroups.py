@@ -9,9 +9,9 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.drift import counts_p_value, means_p_value, proportions_p_value
 from bedside.monitor.checks import Check
 from bedside.monitor.cohort import Cohort, group_counts
-from bedside.monitor.disclosure import hide_small, nearest_count
+from bedside.monitor.disclosure import hide_small, nearest_count, significant
 from bedside.monitor.figures import estimate_of, share_of
-from bedside.monitor.outcomes import auroc_check
+from bedside.monitor.outcomes import auroc_check, auroc_with_error
 from bedside.monitor.performance import performance_of
 from bedside.monitor.wording import per_cent
 
@@ -57,16 +57,20 @@ def _dimension(
     for place, group in enumerate((*known, *others)):
         entry = _group(group, shown[place], sizes[place])
         if place < len(known):
-            entry["share_then"] = then["groups"][place]["n"] / total_then
+            entry["share_then"] = significant(then["groups"][place]["n"] / total_then)
             before = then["groups"][place]["performance"]
             checks += _performance(
                 name, entry, before, cohort, inside=values == group, minimum=minimum
             )
         groups.append(entry)
-    section: Figures = {"mix": {}, "others": {}, "groups": groups}
+    section: Figures = {
+        "mix": {"p_adjusted": None, "moved": False},
+        "others": {"now": None, "p_adjusted": None, "moved": False},
+        "groups": groups,
+    }
     checks += _mix_check(name, section, then, np.array(sizes[: len(known)], dtype=np.float64))
     checks += _others_check(
-        name, section, then, total_then=total_then, now=sum(sizes[len(known):]), total=values.size
+        name, section, then, total_then=total_then, now=sum(sizes[len(known) :]), total=values.size
     )
     small = sorted(entry["group"] for entry in groups if entry["n"] is None)
     unknown = [
@@ -75,13 +79,20 @@ def _dimension(
     ]
     unknown += [
         f"How the model does for {name}: {entry['group']}: {entry['why']}."
-        for entry in groups if entry["n"] is not None and "why" in entry
+        for entry in groups
+        if entry["n"] is not None and "why" in entry
     ]
     return section, checks, unknown
 
 
 def _group(group: str, shown: int | None, size: int) -> Figures:
-    entry: Figures = {"group": group, "n": shown, "suppressed": shown is None}
+    entry: Figures = {
+        "group": group,
+        "n": shown,
+        "suppressed": shown is None,
+        "share_then": None,
+        "performance": None,
+    }
     if shown is None:
         entry["why"] = _SUPPRESSED
     elif size == 0:
@@ -90,11 +101,15 @@ def _group(group: str, shown: int | None, size: int) -> Figures:
 
 
 def _performance(
-    name: str, entry: Figures, before: Figures | None, cohort: Cohort,
-    *, inside: NDArray[np.bool_], minimum: int,
+    name: str,
+    entry: Figures,
+    before: Figures | None,
+    cohort: Cohort,
+    *,
+    inside: NDArray[np.bool_],
+    minimum: int,
 ) -> list[Check]:
     """AUROC and calibration of one group, where both sides are large enough."""
-    entry["performance"] = None
     if "why" in entry:
         return []
     labelled = inside & ~np.isnan(cohort.label)
@@ -116,7 +131,7 @@ def _performance(
 
 
 def _auroc(side: Figures) -> Figures:
-    return estimate_of(side["auroc"]["estimate"], side["auroc"]["se"], side["n"], most=1.0)
+    return estimate_of(*auroc_with_error(side), least=0.0, most=1.0)
 
 
 def _excess(side: Figures) -> Figures:
@@ -128,7 +143,10 @@ def _excess_check(then: Figures, now: Figures, shown_in: Figures, label: str) ->
     a, b = then["excess"], now["excess"]
     change = b["estimate"] - a["estimate"]
     return Check(
-        name=f"calibration, {label}", what=label, kind="subgroup", rule="group calibration",
+        name=f"calibration, {label}",
+        what=label,
+        kind="subgroup",
+        rule="group calibration",
         p=means_p_value((a["estimate"], a["sd"], then["n"]), (b["estimate"], b["sd"], now["n"])),
         large=abs(change) >= 0.02,
         severity="high" if abs(b["estimate"]) > abs(a["estimate"]) else "low",
@@ -149,13 +167,20 @@ def _mix_check(name: str, section: Figures, then: Figures, now: NDArray[np.float
     share_then, share_now = before / before.sum(), now / now.sum()
     most = int(np.argmax(np.abs(share_now - share_then)))
     change = abs(float(share_now[most] - share_then[most]))
-    return [Check(
-        name=f"mix of {name}", what=name, kind="subgroup", rule="share", p=p,
-        large=change >= 0.05, severity="medium",
-        text=f"The mix of patients by {name} changed: '{then['groups'][most]['group']}' went from "
-        f"{per_cent(float(share_then[most]))} to {per_cent(float(share_now[most]))}",
-        shown_in=section["mix"],
-    )]
+    return [
+        Check(
+            name=f"mix of {name}",
+            what=name,
+            kind="subgroup",
+            rule="share",
+            p=p,
+            large=change >= 0.05,
+            severity="medium",
+            text=f"The mix of patients by {name} changed: '{then['groups'][most]['group']}' went "
+            f"from {per_cent(float(share_then[most]))} to {per_cent(float(share_now[most]))}",
+            shown_in=section["mix"],
+        )
+    ]
 
 
 def _others_check(
@@ -164,11 +189,17 @@ def _others_check(
     """Patients outside the groups that the reference describes."""
     before = nearest_count(*then["others"], total=total_then, share=now / total)
     section["others"]["now"] = share_of(now, total)
-    return [Check(
-        name=f"other groups of {name}", what=name, kind="subgroup", rule="share",
-        p=float(proportions_p_value(before, total_then, now, total)),
-        large=now / total - before / total_then >= 0.05, severity="medium",
-        text=f"Patients of a group of {name} that the model was hardly or never evaluated on are "
-        "now a noticeable share",
-        shown_in=section["others"],
-    )]
+    return [
+        Check(
+            name=f"other groups of {name}",
+            what=name,
+            kind="subgroup",
+            rule="share",
+            p=float(proportions_p_value(before, total_then, now, total)),
+            large=now / total - before / total_then >= 0.05,
+            severity="medium",
+            text=f"Patients of a group of {name} that the model was hardly or never evaluated on "
+            "are now a noticeable share",
+            shown_in=section["others"],
+        )
+    ]

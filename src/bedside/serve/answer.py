@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,6 +23,8 @@ from bedside.serve.scoring import Broken, Scorer
 __all__ = ["Answerer"]
 
 _LOG = logging.getLogger("bedside.serve")
+_ONE_WRITER = threading.Lock()
+"""Threads that wait here go on at once; those that meet at a database's lock sleep and retry."""
 
 
 class Answerer:
@@ -133,7 +136,8 @@ class Answerer:
         """
         traced = {"version": self.version_id, "stage": str(self.stage)} | details
         try:
-            self._ledger.append(self._actor, action, traced, sealed=sealed)
+            with _ONE_WRITER:
+                self._ledger.append(self._actor, action, traced, sealed=sealed)
         except Exception as error:
             _LOG.error("the ledger failed: %s", type(error).__name__)
             raise Unavailable(
@@ -144,9 +148,9 @@ class Answerer:
 
     def _left_out(self, rejected: Sequence[str]) -> list[str]:
         return [
-            f"{self.declaration.signals[name].label} had a value outside the possible range; "
-            "it was left out."
-            for name in rejected
+            f"{signal.label} had a value outside the possible range; it was left out."
+            for name, signal in self.declaration.signals.items()
+            if name in rejected
         ]
 
     def _record_answer(

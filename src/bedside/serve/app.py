@@ -11,8 +11,8 @@ from bedside.core.errors import BedsideError, Invalid
 from bedside.interop.open_inference.response import error_body, status_of
 from bedside.serve.answer import Answerer
 from bedside.serve.cds_hooks import CdsHooksWire
-from bedside.serve.gate import BODY_LIMIT, Gate
-from bedside.serve.respond import Json
+from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
+from bedside.serve.respond import Json, Workers
 from bedside.serve.rest import RestWire
 
 __all__ = ["create_app", "routes_of"]
@@ -38,7 +38,7 @@ def create_app(
     """
     app = Starlette(
         routes=routes_of(answerers),
-        exception_handlers={BedsideError: _refusal, HTTPException: _no_route},
+        exception_handlers={BedsideError: _refusal, HTTPException: _no_route, Exception: _internal},
     )
     return Gate(app, token_sha256=token_sha256, allowed_hosts=allowed_hosts, body_limit=body_limit)
 
@@ -49,10 +49,12 @@ def routes_of(answerers: Mapping[str, Answerer]) -> list[BaseRoute]:
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
-    rest = RestWire(
-        {name: each for name, each in answerers.items() if each.declaration.channels.inference}
-    )
-    hooks = CdsHooksWire(_by_service(answerers))
+    workers = Workers()
+    inference = {
+        name: each for name, each in answerers.items() if each.declaration.channels.inference
+    }
+    rest = RestWire(inference, workers)
+    hooks = CdsHooksWire(_by_service(answerers), workers)
     return [
         Route("/v2/health/live", rest.live, methods=["GET"]),
         Route("/v2/health/ready", rest.ready, methods=["GET"]),
@@ -90,3 +92,8 @@ def _no_route(_request: Request, error: Exception) -> Json:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
     text = "Nothing is served at this path with this method. Fix: see the manual for the routes."
     return Json({"error": text, "code": code}, error.status_code, dict(error.headers or {}))
+
+
+def _internal(_request: Request, _error: Exception) -> Json:
+    """Its text may hold a patient's value; the gate writes its class to the log."""
+    return Json(INTERNAL, status_code=500)

@@ -22,7 +22,7 @@ from bedside.interop.cds_hooks.request import (
 from bedside.interop.fhir.reading import Reading, read_resources
 from bedside.interop.open_inference.response import failure_body
 from bedside.serve.answer import Answerer
-from bedside.serve.respond import Json, off_the_loop
+from bedside.serve.respond import Json, Workers
 
 __all__ = ["CdsHooksWire"]
 
@@ -34,7 +34,8 @@ class CdsHooksWire:
         services: By CDS Hooks service id; each declares a CDS Hooks channel.
     """
 
-    def __init__(self, services: Mapping[str, Answerer]) -> None:
+    def __init__(self, services: Mapping[str, Answerer], workers: Workers) -> None:
+        self._workers = workers
         self._services = dict(services)
 
     async def discovery(self, _request: Request) -> Json:
@@ -55,14 +56,14 @@ class CdsHooksWire:
         missing = missing_prefetch(templates, call)
         if missing:
             return _precondition_failed(missing)
-        return await off_the_loop(lambda: _answered(answerer, call, templates))
+        return await self._workers.run(lambda: _answered(answerer, call, templates))
 
     async def feedback(self, request: Request) -> Json:
         """Keep what clinicians did with the cards."""
         answerer = self._find(request)
         entries = read_feedback(await request.body())
         service = _channel(answerer).id
-        await off_the_loop(lambda: _keep(answerer, service, entries))
+        await self._workers.run(lambda: _keep(answerer, service, entries))
         return Json({"recorded": len(entries)})
 
     def _find(self, request: Request) -> Answerer:

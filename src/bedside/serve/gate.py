@@ -13,7 +13,7 @@ import msgspec
 
 from bedside.serve.auth import TokenCheck
 
-__all__ = ["BODY_LIMIT", "OPEN_PATH", "Gate"]
+__all__ = ["BODY_LIMIT", "INTERNAL", "OPEN_PATH", "Gate"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,6 +24,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 BODY_LIMIT = 1024 * 1024
 BODY_SECONDS = 20.0
 OPEN_PATH = "/v2/health/live"
+INTERNAL = {
+    "error": "Something failed inside. Fix: look into the server's log.",
+    "code": "internal",
+}
 _LOG = logging.getLogger("bedside.serve")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY_HEADERS = [
@@ -95,8 +99,7 @@ class Gate:
             # Its text may hold a patient's value, so only its class is named.
             _LOG.error("a request failed inside: %s", type(error).__name__)
             if not begun:
-                text = "Something failed inside. Fix: look into the server's log."
-                await _respond(send_safely, _Stop(500, "internal", text))
+                await _respond(send_safely, _Stop(500, INTERNAL["code"], INTERNAL["error"]))
 
     async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
         """The body of a request that may pass.

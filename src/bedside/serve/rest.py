@@ -11,7 +11,7 @@ from bedside.interop.open_inference.metadata import model_metadata
 from bedside.interop.open_inference.request import read_request
 from bedside.interop.open_inference.response import failure_body, response_of, withheld_response
 from bedside.serve.answer import Answerer
-from bedside.serve.respond import Json, off_the_loop
+from bedside.serve.respond import Json, Workers
 
 __all__ = ["RestWire"]
 
@@ -19,7 +19,8 @@ __all__ = ["RestWire"]
 class RestWire:
     """Endpoints under `/v2`."""
 
-    def __init__(self, answerers: Mapping[str, Answerer]) -> None:
+    def __init__(self, answerers: Mapping[str, Answerer], workers: Workers) -> None:
+        self._workers = workers
         self._answerers = dict(answerers)
 
     async def live(self, _request: Request) -> Json:
@@ -48,7 +49,7 @@ class RestWire:
         question = read_request(
             await request.body(), answerer.declaration, now=answerer.clock.now()
         )
-        answer = await off_the_loop(
+        answer = await self._workers.run(
             lambda: answerer.answer(
                 question.events,
                 as_of=question.as_of,

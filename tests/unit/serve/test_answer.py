@@ -4,11 +4,11 @@ import json
 import logging
 
 import pytest
-from served import NOW, a_patient, a_served_model, an_event, hours_ago
 
 from bedside.core.errors import Refused, Unavailable, WrongUnit
 from bedside.core.records.answer import Abstention, AbstentionReason, Failure, Score
 from bedside.core.records.version import Stage
+from served import NOW, a_patient, a_served_model, an_event, hours_ago
 
 
 def test_a_sick_patient_gets_a_score_with_reasons_in_words_and_units():
@@ -39,7 +39,9 @@ def test_a_value_in_another_unit_is_converted_before_it_is_scored():
     cold = [*a_patient(), an_event("LOINC//8310-5", 39.0, unit="Cel")]
     warm = [*a_patient(), an_event("LOINC//8310-5", 102.2, unit="[degF]")]
 
-    risks = [served.answerer.answer(each, as_of=NOW, channel="test").outcome for each in (cold, warm)]
+    risks = [
+        served.answerer.answer(each, as_of=NOW, channel="test").outcome for each in (cold, warm)
+    ]
 
     assert risks[0].risk == pytest.approx(risks[1].risk)
 
@@ -50,7 +52,8 @@ def test_a_unit_that_measures_something_else_is_refused_and_nothing_is_recorded(
     with pytest.raises(WrongUnit):
         served.answerer.answer(
             [*a_patient(lactate=None), an_event("LOINC//2524-7", 4.2, unit="mg/dL")],
-            as_of=NOW, channel="test",
+            as_of=NOW,
+            channel="test",
         )
 
     assert served.ledger.kept == []
@@ -63,7 +66,7 @@ def test_an_answer_is_in_the_ledger_with_its_patient_data_sealed():
         a_patient(lactate=4.2), as_of=NOW, channel="test", subject=99, request_id="r-1"
     )
 
-    (entry, sealed), = served.ledger.kept
+    ((entry, sealed),) = served.ledger.kept
     assert entry.action == "answer"
     assert entry.details["prediction_id"] == answer.prediction_id
     assert entry.details["outcome"] == "score"

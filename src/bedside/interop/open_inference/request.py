@@ -73,11 +73,13 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
     if parameters.subject is not None:
         subject = subject_pseudonym(str(parameters.subject), salt=declaration.data.pseudonym_salt)
     events: list[Event] = []
+    seen: set[str] = set()
     known = inputs_of(declaration)
     for index, tensor in enumerate(request.inputs):
         asked = _asked(tensor.name, known, f"inputs[{index}]")
-        if any(other.name == tensor.name for other in request.inputs[:index]):
+        if asked.name in seen:
             raise invalid(f"inputs[{index}]", f"gives '{asked.name}' again.", fix="give it once.")
+        seen.add(asked.name)
         events.extend(TensorReader(asked, tensor, as_of, subject or 0).events())
     return InferenceRequest(events=tuple(events), as_of=as_of, subject_id=subject, id=request.id)
 

@@ -1,0 +1,389 @@
+"""One answer through HTTP against a bare ASGI endpoint that runs the same ONNX session.
+
+Floor: uvicorn and msgspec, thirty numbers in, one risk out: no units, no abstention, no reasons,
+no ledger, no token. Ours answers the same patient with all of them, the ledger synchronised to
+disk. Both are driven by one client, in turns, so that a slow minute hits both.
+
+    python benchmarks/serving.py [--rounds 5] [--requests 300] [--json]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import uvicorn
+
+from bedside.core.clock import SystemClock
+from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
+from bedside.core.records.declaration import (
+    Channels,
+    Clock,
+    Declaration,
+    Evaluation,
+    FeatureRule,
+    IntendedUse,
+    Learner,
+    Question,
+    Signal,
+    Source,
+    Threshold,
+)
+from bedside.core.records.ledger import Actor
+from bedside.core.records.version import Stage
+from bedside.develop.train.fit import Matrix, fit
+from bedside.develop.train.onnx_trees import onnx_of
+from bedside.features.definition import expand, feature_set_to_json
+from bedside.governance.adapters.sql_ledger import SqlLedger
+from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.keys.file import FileKeys
+from bedside.infra.runtime.onnx import OnnxPredictor
+from bedside.infra.runtime.trees import TreeExplainer
+from bedside.interop.open_inference.request import read_request
+from bedside.serve.answer import Answerer
+from bedside.serve.app import create_app
+from bedside.serve.auth import token_digest
+from bedside.serve.run import serve
+
+TOKEN = "benchmark"  # noqa: S105 - opens a server that lives for a minute
+TREES = 500
+CONCURRENCY = (1, 16)
+
+
+def declaration(names: list[str]) -> Declaration:
+    """The thirty measurements of a biopsy as signals."""
+    signals = {
+        name: Signal(
+            label=name,
+            code=f"WDBC//{name}",
+            column=name,
+            unit="1",
+            visible_after="0 min",
+            plausible=(0.0, 10000.0),
+            required=True,
+        )
+        for name in names
+    }
+    return Declaration(
+        bedside=1,
+        name="biopsy",
+        title="Malignancy of a breast mass",
+        intended_use=IntendedUse(decision="histology", users=(), population="adults", not_for=()),
+        data=Source(
+            file="",
+            subject="case",
+            clock=Clock(origin="2000-01-01T00:00:00Z"),
+            licence="CC-BY-4.0",
+            release_mode="limited_dataset",
+        ),
+        signals=signals,
+        question=Question(ask="malignant?", predicates={}, trigger="", windows={}),
+        features=(FeatureRule(signals=tuple(names)),),
+        evaluation=Evaluation(threshold=Threshold(value=0.5)),
+        channels=Channels(),
+    )
+
+
+def prepare(folder: Path) -> None:
+    """Fit 500 trees on the biopsies and write what both servers need."""
+    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow to import)
+
+    data = load_breast_cancer()
+    names = [name.replace(" ", "_") for name in data.feature_names]
+    train, tuning = (
+        Matrix(features=data.data[part], label=1 - data.target[part], names=tuple(names))
+        for part in (slice(0, None, 2), slice(1, None, 2))
+    )
+    slow = {"learning_rate": 0.01, "num_leaves": 31, "min_data_in_leaf": 5}
+    fitted = fit(train, tuning, Learner(rounds=TREES, calibration="none", parameters=slow))
+    (folder / "model.onnx").write_bytes(onnx_of(fitted))
+    (folder / "trees.txt").write_text(fitted.trees)
+    (folder / "names.json").write_text(json.dumps(names))
+    (folder / "row.json").write_text(json.dumps(data.data[0].tolist()))
+
+
+def our_app(folder: Path) -> Any:
+    """The product, with a ledger on disk."""
+    answerer, _ = our_parts(folder)
+    return create_app({"biopsy": answerer}, token_sha256=token_digest(TOKEN))
+
+
+def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
+    """An answerer and its bundle, made of real parts."""
+    declared = declaration(json.loads((folder / "names.json").read_text()))
+    predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
+    row = json.loads((folder / "row.json").read_text())
+    risk = float(predictor.predict(np.array([row]))[0])
+    bundle = Bundle(
+        digest="0" * 64,
+        declaration=declared,
+        threshold=0.5,
+        files={
+            FEATURES: feature_set_to_json(expand(declared)),
+            EXAMPLE: json.dumps({"features": row, "risk": risk}).encode(),
+        },
+    )
+    keys, clock = FileKeys(folder / "keys"), SystemClock()
+    ledger = SqlLedger(
+        open_sqlite(folder / "ledger.sqlite"),
+        writing=writing,
+        clock=clock,
+        sealing_key=keys.derive("ledger"),
+        signing_key=keys.ledger_key(),
+    )
+    explainer = TreeExplainer((folder / "trees.txt").read_bytes())
+    answerer = Answerer(
+        bundle,
+        "biopsy@000000000000",
+        Stage.LIVE,
+        predictor,
+        explainer,
+        ledger,
+        clock,
+        Actor(name="benchmark", purpose="benchmark"),
+    )
+    return answerer, bundle
+
+
+def bare_app(folder: Path) -> Any:
+    """The floor: the same session behind the least ASGI there is."""
+    predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
+    decoder = msgspec.json.Decoder(list[float])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        parts, more = [], True
+        while more:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        risk = predictor.predict(np.array([decoder.decode(b"".join(parts))]))
+        body = msgspec.json.encode({"risk": float(risk[0])})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def run_server(kind: str, folder: Path, port: int) -> None:
+    """Serve one of the two until stopped."""
+    if kind == "ours":
+        serve(our_app(folder), "127.0.0.1", port)
+    else:
+        uvicorn.run(
+            bare_app(folder),
+            host="127.0.0.1",
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_level="warning",
+        )
+
+
+def our_request(folder: Path) -> bytes:
+    """The patient as the Open Inference Protocol has it."""
+    names = json.loads((folder / "names.json").read_text())
+    row = json.loads((folder / "row.json").read_text())
+    inputs = [
+        {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
+        for name, value in zip(names, row, strict=True)
+    ]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+def message(path: str, body: bytes) -> bytes:
+    """One HTTP request on a connection that stays open."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def drive(port: int, request: bytes, *, concurrency: int, requests: int) -> list[float]:
+    """Seconds of each request, sent over `concurrency` connections at once."""
+    left = requests
+    seconds: list[float] = []
+
+    async def one_connection() -> None:
+        nonlocal left
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while left > 0:
+            left -= 1
+            started = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+            seconds.append(time.perf_counter() - started)
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(one_connection() for _ in range(concurrency)))
+    return seconds
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Until the server listens."""
+    for _ in range(600):
+        assert server.poll() is None, "a server ended early"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("a server did not start in a minute")
+
+
+def measure(folder: Path, *, rounds: int, requests: int) -> list[dict[str, Any]]:
+    """Drive both servers in turns."""
+    sent = {
+        "ours": message("/v2/models/biopsy/infer", our_request(folder)),
+        "bare": message("/", (folder / "row.json").read_bytes()),
+    }
+    ports = {kind: free_port() for kind in sent}
+    servers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                "--serve",
+                kind,
+                "--folder",
+                str(folder),
+                "--port",
+                str(ports[kind]),
+            ],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        for kind in sent
+    ]
+    try:
+        for server, port in zip(servers, ports.values(), strict=True):
+            wait_for(port, server)
+        for kind, request in sent.items():  # warm both
+            asyncio.run(drive(ports[kind], request, concurrency=4, requests=100))
+        return [
+            row
+            for concurrency in CONCURRENCY
+            for row in _compare(ports, sent, concurrency, rounds=rounds, requests=requests)
+        ]
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait(timeout=30)
+
+
+def _compare(
+    ports: dict[str, int], sent: dict[str, bytes], concurrency: int, *, rounds: int, requests: int
+) -> list[dict[str, Any]]:
+    seconds: dict[str, list[float]] = {kind: [] for kind in sent}
+    rates: dict[str, list[float]] = {kind: [] for kind in sent}
+    for _ in range(rounds):
+        for kind, request in sent.items():
+            started = time.perf_counter()
+            seconds[kind] += asyncio.run(
+                drive(ports[kind], request, concurrency=concurrency, requests=requests)
+            )
+            rates[kind].append(requests / (time.perf_counter() - started))
+    return [
+        {
+            "server": kind,
+            "concurrency": concurrency,
+            "requests_per_s": statistics.median(rates[kind]),
+            "p50_ms": 1000 * float(np.quantile(seconds[kind], 0.5)),
+            "p99_ms": 1000 * float(np.quantile(seconds[kind], 0.99)),
+            "p50_ratio_to_bare": float(
+                np.quantile(seconds[kind], 0.5) / np.quantile(seconds["bare"], 0.5)
+            ),
+        }
+        for kind in sent
+    ]
+
+
+def steps(folder: Path, *, repeats: int = 200) -> dict[str, float]:
+    """Median milliseconds of each part of one of our answers, without HTTP."""
+    answerer, bundle = our_parts(folder)
+    content, now = our_request(folder), datetime.now(UTC)
+    question = read_request(content, bundle.declaration, now=now)
+    matrix = np.array([json.loads((folder / "row.json").read_text())])
+    predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
+    explainer = TreeExplainer((folder / "trees.txt").read_bytes())
+    parts: dict[str, Callable[[], Any]] = {
+        "read the request": lambda: read_request(content, bundle.declaration, now=now),
+        "run the ONNX session": lambda: predictor.predict(matrix),
+        "explain with the trees": lambda: explainer.contributions(matrix),
+        "append to the ledger": lambda: answerer.record("benchmark", {}, sealed=b"x" * 2000),
+        "answer in all": lambda: answerer.answer(question.events, as_of=now, channel="benchmark"),
+    }
+    medians = {}
+    for name, part in parts.items():
+        took = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            part()
+            took.append(time.perf_counter() - started)
+        medians[name] = 1000 * statistics.median(took)
+    return medians
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--serve", choices=["ours", "bare"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        run_server(options.serve, options.folder, options.port)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        rows = measure(folder, rounds=options.rounds, requests=options.requests)
+        parts = steps(folder)
+    if options.json:
+        print(json.dumps({"serving": rows, "steps_ms": parts}, indent=2))
+        return
+    print(f"{'server':8}{'at once':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'p50 / bare':>12}")
+    for row in rows:
+        print(
+            f"{row['server']:8}{row['concurrency']:8}{row['requests_per_s']:9.0f}"
+            f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['p50_ratio_to_bare']:12.1f}"
+        )
+    print("\nwithin one of our answers, median ms")
+    for name, value in parts.items():
+        print(f"  {name:24}{value:8.3f}")
+
+
+if __name__ == "__main__":
+    main()

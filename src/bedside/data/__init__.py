@@ -1,0 +1,1 @@
+"""Raw hospital data in, clean two-time events out."""

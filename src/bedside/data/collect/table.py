@@ -1,0 +1,206 @@
+"""A wide table, one row per subject and time, becomes two-time events by the declared mapping."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import blake2b
+from pathlib import Path
+
+import polars as pl
+
+from bedside.core.clock import parse_duration, parse_instant
+from bedside.core.errors import Invalid, NotFound, Unavailable
+from bedside.core.ids import subject_pseudonym
+from bedside.core.records.declaration import Declaration, Signal
+from bedside.core.units import conversion
+
+__all__ = ["EVENT_SCHEMA", "collect_table", "read_table"]
+
+UTC_US = pl.Datetime("us", "UTC")
+EVENT_SCHEMA = pl.Schema({
+    "subject_id": pl.Int64, "time": UTC_US, "known_at": UTC_US, "end": UTC_US,
+    "code": pl.String, "value": pl.Float64, "unit": pl.String, "text": pl.String,
+    "encounter_id": pl.Int64, "source_row": pl.Binary, "replaces": pl.Binary,
+})
+_MICROSECONDS = {"s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a Parquet or CSV file.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: its name does not end in .parquet or .csv, or it cannot be read as that.
+    """
+    if not path.is_file():
+        raise NotFound(
+            f"There is no data file '{path.name}' in the folder given.",
+            fix="give the folder that holds it with --data.",
+        )
+    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+    reader = readers.get(path.suffix)
+    if reader is None:
+        raise Invalid(f"'{path.name}' is neither Parquet nor CSV.", fix="convert it to Parquet.")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise Unavailable(
+            f"'{path.name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
+        ) from None
+    except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
+        raise Invalid(
+            f"'{path.name}' is malformed ({type(error).__name__}).",
+            fix="export it again, or check that the transfer was complete.", code="malformed",
+        ) from None
+
+
+def collect_table(
+    raw: pl.DataFrame, declaration: Declaration
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Events of a wide table, sorted by subject, time and code.
+
+    Args:
+        raw: One row per subject and time. A column of an outcome may be absent: labels may not
+            have come yet.
+        declaration: Its data source and signals say which column is what, in which unit, and how
+            long after it happened a fact could be seen.
+
+    Returns:
+        The event table (`EVENT_SCHEMA`) and the conversion report: rows in, events out.
+
+    Raises:
+        Invalid: a declared column is absent, not numeric, or the subject or time is empty.
+    """
+    rows = _clocked(raw, declaration)
+    parts = [part for part in _parts(rows, declaration) if part.height]
+    if not parts:
+        raise Invalid("The table holds no event.", fix="check that the file is the right one.")
+    events = pl.concat(parts).sort("subject_id", "time", "code", "source_row")
+    return events, {"rows_in": raw.height, "events_out": events.height}
+
+
+def _clocked(raw: pl.DataFrame, declaration: Declaration) -> pl.DataFrame:
+    """The raw rows with `_subject`, `_time`, `_start` and `_row`, the digest of each row."""
+    source = declaration.data
+    needed = [source.subject, *([source.clock.column] if source.clock.column else [])]
+    needed += [s.column for s in declaration.signals.values() if s.role != "outcome"]
+    absent = sorted(set(needed) - set(raw.columns))
+    if absent:
+        raise Invalid(
+            f"The table has no column {', '.join(absent)}.",
+            fix="correct the column names in bedside.yaml, or give the right file.",
+            code="missing_column",
+        )
+    identifiers = raw[source.subject].cast(pl.String)
+    if identifiers.null_count():
+        raise Invalid("Some rows have no subject.", fix=f"fill the column '{source.subject}'.")
+    names = identifiers.unique().sort()
+    pseudonyms = pl.DataFrame({
+        "_id": names,
+        "_subject": [subject_pseudonym(name, salt=source.pseudonym_salt) for name in names],
+    }, schema={"_id": pl.String, "_subject": pl.Int64})
+    origin = pl.lit(parse_instant(source.clock.origin)).cast(UTC_US)
+    time = origin
+    if source.clock.column:
+        ticks = pl.col(source.clock.column).cast(pl.Float64, strict=False)
+        if raw.select(ticks.is_null().any()).item():
+            raise Invalid(
+                f"The clock column '{source.clock.column}' is not a number in every row.",
+                fix="fill or remove the rows without a time.",
+            )
+        step = (ticks * _MICROSECONDS[source.clock.unit]).round().cast(pl.Int64)
+        time = origin + pl.duration(microseconds=step)
+    return (
+        raw.with_columns(identifiers.alias("_id"), _row_digest(raw))
+        .join(pseudonyms, on="_id", maintain_order="left")
+        .with_columns(time.alias("_time"))
+        .with_columns(pl.col("_time").min().over("_subject").alias("_first"))
+    )
+
+
+def _row_digest(raw: pl.DataFrame) -> pl.Series:
+    """BLAKE2b (16 bytes) of each raw row, in the table's own column order."""
+    text = raw.select(
+        pl.concat_str(
+            [pl.col(c).cast(pl.String).fill_null("") for c in raw.columns], separator="|"
+        )
+    ).to_series()
+    return pl.Series(
+        "_row", [blake2b(row.encode(), digest_size=16).digest() for row in text], dtype=pl.Binary
+    )
+
+
+def _parts(rows: pl.DataFrame, declaration: Declaration) -> Iterator[pl.DataFrame]:
+    source = declaration.data
+    if source.row_event:
+        yield _events(rows, pl.col("_time"), pl.col("_time"), source.row_event)
+    firsts = rows.unique("_subject", keep="first", maintain_order=True)
+    if source.start_event:
+        origin = pl.lit(parse_instant(source.clock.origin)).cast(UTC_US)
+        yield _events(firsts, origin, origin, source.start_event)
+    for name, signal in declaration.signals.items():
+        if signal.role == "outcome":
+            if signal.column in rows.columns:
+                yield _outcome(rows, name, signal)
+        elif signal.role == "static":
+            known = pl.col("_first") + parse_duration(signal.visible_after)
+            told = rows.filter(pl.col(signal.column).is_not_null())
+            told = told.unique("_subject", keep="first", maintain_order=True)
+            yield _measured(told, name, signal, pl.lit(None, dtype=UTC_US), known)
+        else:
+            delay = parse_duration(signal.visible_after)
+            yield _measured(rows, name, signal, pl.col("_time"), pl.col("_time") + delay)
+
+
+def _measured(
+    rows: pl.DataFrame, name: str, signal: Signal, time: pl.Expr, known: pl.Expr
+) -> pl.DataFrame:
+    if signal.categories is not None:
+        # A category may be stored as 0 or 0.0: both are the declared "0".
+        raw = pl.col(signal.column).cast(pl.String).str.replace(r"\.0$", "")
+        text = raw.replace_strict(signal.categories, default=None, return_dtype=pl.String)
+        made = _events(rows, time, known, signal.code, text=text)
+        return made.filter(pl.col("text").is_not_null())
+    if not rows.schema[signal.column].is_numeric():
+        raise Invalid(
+            f"The column of '{name}' is not numeric.",
+            fix="convert it to numbers; leave a value out when it was not measured.",
+        )
+    factor, offset = conversion(
+        name, source=signal.source_unit or signal.unit or "1", target=signal.unit or "1"
+    )
+    value = pl.col(signal.column).cast(pl.Float64) * factor + offset
+    made = _events(rows, time, known, signal.code, value=value, unit=signal.unit)
+    return made.filter(pl.col("value").is_finite())
+
+
+def _outcome(rows: pl.DataFrame, name: str, signal: Signal) -> pl.DataFrame:
+    """The first row that is 1 marks the outcome, `happens_after` later."""
+    if not (rows.schema[signal.column].is_numeric() or rows.schema[signal.column] == pl.Boolean):
+        raise Invalid(f"The outcome '{name}' is not 0 or 1.", fix="code it as 0 and 1.")
+    first = (
+        rows.filter(pl.col(signal.column).cast(pl.Float64) == 1)
+        .sort("_subject", "_time")
+        .unique("_subject", keep="first", maintain_order=True)
+    )
+    happened: timedelta = parse_duration(signal.happens_after)
+    time = pl.col("_time") + happened
+    return _events(first, time, time + parse_duration(signal.visible_after), signal.code)
+
+
+def _events(
+    rows: pl.DataFrame, time: pl.Expr, known: pl.Expr, code: str, *,
+    value: pl.Expr | None = None, unit: str | None = None, text: pl.Expr | None = None,
+) -> pl.DataFrame:
+    return rows.select(
+        pl.col("_subject").alias("subject_id"),
+        time.alias("time"),
+        known.alias("known_at"),
+        pl.lit(None, dtype=UTC_US).alias("end"),
+        pl.lit(code).alias("code"),
+        (value if value is not None else pl.lit(None, dtype=pl.Float64)).alias("value"),
+        pl.lit(unit, dtype=pl.String).alias("unit"),
+        (text if text is not None else pl.lit(None, dtype=pl.String)).alias("text"),
+        pl.lit(None, dtype=pl.Int64).alias("encounter_id"),
+        pl.col("_row").alias("source_row"),
+        pl.lit(None, dtype=pl.Binary).alias("replaces"),
+    )

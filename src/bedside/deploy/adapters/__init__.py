@@ -1,0 +1,1 @@
+"""Signing with OpenSSF model-signing."""

@@ -1,0 +1,1 @@
+"""Sealing a bundle, and opening it again with every byte checked."""

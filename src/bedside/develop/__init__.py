@@ -1,0 +1,1 @@
+"""Making and judging models: training, evaluation, explanation."""

@@ -1,0 +1,1 @@
+"""Judging a model on subjects it has never seen: evidence, gates, report."""

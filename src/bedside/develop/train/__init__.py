@@ -1,0 +1,1 @@
+"""Fitting a model and writing it down as data."""

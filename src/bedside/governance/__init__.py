@@ -1,0 +1,1 @@
+"""Who did what, for which purpose; approvals; documents made from evidence."""

@@ -1,0 +1,1 @@
+"""What several rooms need from outside, behind the ports of the core."""

@@ -1,0 +1,123 @@
+"""Files written whole or not at all, and a lock on a folder."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkstemp
+
+from bedside.core.errors import Unavailable
+
+__all__ = ["UNFINISHED", "disk_trouble", "locked_folder", "write_atomically"]
+
+UNFINISHED = ".part-"  # the name of a file that is still being written begins so
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def disk_trouble(error: OSError) -> Unavailable:
+    """The system's own error as one of ours, without the path that the system names.
+
+    An error of the device itself (EIO) counts as a full disk: what must be done is the same.
+
+    >>> disk_trouble(OSError(errno.ENOSPC, "No space left on device")).code
+    'disk_full'
+    >>> disk_trouble(OSError(errno.EACCES, "Permission denied")).code
+    'disk'
+    """
+    name = errno.errorcode.get(error.errno or 0, "unknown error")
+    if error.errno in _FULL:
+        return Unavailable(
+            f"The disk is full or takes no more ({name}); nothing was lost.",
+            fix="free some space and run the same command again.",
+            code="disk_full",
+        )
+    return Unavailable(
+        f"The disk refused ({name}); nothing was lost.",
+        fix="check the workspace folder and its permissions, and run the same command again.",
+        code="disk",
+    )
+
+
+def write_atomically(path: Path, content: bytes | bytearray, *, mode: int = 0o600) -> None:
+    """Write the bytes so that after any crash either all of them are there or none.
+
+    They go to a temporary file in the same folder, are synchronised, and take the name in one step.
+    Only a killed process leaves its temporary file behind, under a name that nothing reads.
+
+    Raises:
+        Unavailable: the disk is full (code `disk_full`) or refuses (`disk`); an older file of this
+            name stands as it was, and no temporary file is left.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = mkstemp(dir=path.parent, prefix=UNFINISHED)
+    except OSError as error:
+        raise disk_trouble(error) from None
+    try:
+        with open(handle, "wb", buffering=0) as file:
+            _write_all(file.fileno(), content)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+        _synchronise_folder(path.parent)
+    except BaseException as error:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise disk_trouble(error) from None
+        raise
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder for one process; the lock ends with the process, however it ends.
+
+    Raises:
+        Unavailable: another process holds it (code `workspace_busy`); its number is named.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_trouble(error) from None
+    try:
+        _lock(handle)
+        with suppress(OSError):  # the number is a courtesy: a full disk must not forbid the lock
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+        named = f"process {holder}" if holder.isdecimal() else "another process"
+        raise Unavailable(
+            f"This workspace is in use by {named}.",
+            fix="wait until it has ended, or give another folder with --workspace.",
+            code="workspace_busy",
+        ) from None
+    except OSError as error:
+        raise disk_trouble(error) from None
+
+
+def _write_all(handle: int, content: bytes | bytearray) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest[: 1 << 30]) :]
+
+
+def _synchronise_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Key services: today a local key file."""

@@ -1,0 +1,1 @@
+"""The verbs that cross rooms: build, release, respond."""

@@ -1,0 +1,105 @@
+"""From a raw table to what a model sees: events, prediction times, features, subgroups."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bedside.core.errors import Invalid
+from bedside.core.records.declaration import Declaration
+from bedside.data.collect.bundled import breast_cancer
+from bedside.data.collect.table import read_table
+from bedside.features.batch import features_at
+from bedside.features.definition import FeatureSet
+
+__all__ = ["build_features", "counts_of", "groups_of", "raw_table", "subject_indices"]
+
+SHARD = 1000  # subjects whose features are computed at once
+
+
+def raw_table(declaration: Declaration, data: Path | None) -> pl.DataFrame:
+    """The declared file in the folder `data` (or that very file), or the bundled data.
+
+    Raises:
+        Invalid: no data were given and none are bundled.
+        NotFound: the file is not there.
+    """
+    if data is not None:
+        return read_table(data / declaration.data.file if data.is_dir() else data)
+    if declaration.data.bundled is None:
+        raise Invalid(
+            f"'{declaration.name}' has no bundled data.",
+            fix=f"give the folder that holds {declaration.data.file} with --data.",
+            code="no_data",
+        )
+    return breast_cancer()
+
+
+def build_features(
+    feature_set: FeatureSet, events: pl.DataFrame, asked: pl.DataFrame,
+    advance: Callable[[int], None],
+) -> npt.NDArray[np.float64]:
+    """The feature matrix of every asked row, shard by shard, in the order of `asked`."""
+    subjects = asked["subject_id"].unique().sort()
+    parts = []
+    for at in range(0, len(subjects), SHARD):
+        shard = subjects[at : at + SHARD]
+        inside = pl.col("subject_id").is_between(shard[0], shard[-1])
+        parts.append(features_at(feature_set, events.filter(inside), asked.filter(inside)))
+        advance(len(shard))
+    return np.concatenate(parts)
+
+
+def subject_indices(asked: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Shape (n,): the subject of each row, counted from 0 in row order."""
+    return asked["subject_id"].rle_id().cast(pl.Int64).to_numpy()
+
+
+def groups_of(
+    declaration: Declaration, events: pl.DataFrame, asked: pl.DataFrame
+) -> dict[str, npt.NDArray[np.str_]]:
+    """For each declared subgroup, the level of each asked row; "unknown" where not recorded."""
+    made: dict[str, Any] = {}
+    for name, group in declaration.evaluation.subgroups.items():
+        signal = declaration.signals[group.signal]
+        told = events.filter(pl.col("code") == signal.code).unique("subject_id", keep="first")
+        if signal.categories is not None:
+            level = pl.col("text")
+        else:
+            level = _band(group.edges)
+        levels = told.select("subject_id", level.alias("level"))
+        joined = asked.select("subject_id").join(
+            levels, on="subject_id", how="left", maintain_order="left"
+        )
+        made[name] = joined["level"].fill_null("unknown").to_numpy().astype(str)
+    return made
+
+
+def _band(edges: tuple[float, ...]) -> pl.Expr:
+    names = _band_names(edges)
+    level = pl.lit(names[-1])
+    for edge, name in reversed(list(zip(edges, names, strict=False))):
+        level = pl.when(pl.col("value") < edge).then(pl.lit(name)).otherwise(level)
+    return pl.when(pl.col("value").is_not_null()).then(level)
+
+
+def _band_names(edges: tuple[float, ...]) -> list[str]:
+    if not edges:
+        return ["all"]
+    inner = [f"{low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False)]
+    return [f"under {edges[0]:g}", *inner, f"{edges[-1]:g} and over"]
+
+
+def counts_of(asked: pl.DataFrame) -> Mapping[str, dict[str, int]]:
+    """Subjects, rows and positive rows on each side of the split."""
+    return {
+        side: {
+            "subjects": part["subject_id"].n_unique(), "rows": part.height,
+            "positive": int(part["label"].sum()),
+        }
+        for side in ("train", "tuning", "held_out")
+        for part in (asked.filter(pl.col("side") == side),)
+    }

@@ -1,0 +1,111 @@
+"""The evidence of one model: risks by the packaged graph, threshold, figures, reference, example."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bedside.core.errors import Refused
+from bedside.core.ports import Explainer, Predictor
+from bedside.core.records.declaration import Declaration
+from bedside.develop.evaluate.evidence import HeldOut, evaluate
+from bedside.develop.evaluate.statistics import Rows
+from bedside.develop.train.fit import Fitted
+from bedside.features.definition import FeatureSet, expand
+from bedside.features.wording import title
+from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
+from bedside.metrics.threshold import threshold_for_sensitivity
+from bedside.metrics.utility import best_threshold
+from bedside.monitor.reference import make_reference
+
+__all__ = ["PARITY", "judge_model"]
+
+Floats = npt.NDArray[np.float64]
+PARITY = 1e-6  # the largest allowed difference between packaged and trained risks
+EXPLAINED = 2000  # rows over which importance is averaged
+MOST_IMPORTANT = 15
+
+
+def judge_model(
+    declaration: Declaration, *, events: pl.DataFrame, asked: pl.DataFrame, matrix: Floats,
+    baseline: Floats, fitted: Fitted, predictor: Predictor, explainer: Explainer,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Evidence, monitoring reference and worked example of a fitted model.
+
+    Raises:
+        Refused: the packaged graph differs from the trained model (code `parity`).
+    """
+    feature_set, options = expand(declaration), declaration.evaluation
+    side = asked["side"].to_numpy()
+    tuning, held = asked.filter(pl.col("side") == "tuning"), asked.filter(
+        pl.col("side") == "held_out"
+    )
+    judged = matrix[side == "held_out"]
+    risk = predictor.predict(judged)
+    _same_as_trained(risk, judged, fitted, explainer)
+    threshold = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
+    subject, groups = subject_indices(held), groups_of(declaration, events, held)
+    rows = Rows(
+        risk=risk, label=held["label"].to_numpy(), subject=subject, days=np.full(len(risk), 1 / 24)
+    )
+    evidence = evaluate(
+        HeldOut(rows=rows, baseline=baseline, groups=groups),
+        threshold=threshold, options=options, seed=declaration.learner.seed,
+    )
+    evidence["counts"] = counts_of(asked)
+    evidence["importance"] = _importance(feature_set, judged, explainer)
+    reference = make_reference(
+        judged, feature_set.names,
+        labels_text={feature.name: title(feature) for feature in feature_set.features},
+        units={feature.name: feature.unit for feature in feature_set.features},
+        risk=risk, label=rows.label, subject_index=subject, groups=groups,
+        threshold=threshold, seed=declaration.learner.seed,
+    )
+    return evidence, reference, _example(judged, predictor)
+
+
+def _same_as_trained(risk: Floats, judged: Floats, fitted: Fitted, explainer: Explainer) -> None:
+    """Compare with the trained trees: sums of contributions are their margins."""
+    picked = np.linspace(0, len(judged) - 1, min(len(judged), EXPLAINED)).astype(int)
+    margin = explainer.contributions(judged[picked]).sum(axis=1)
+    trained = 1 / (1 + np.exp(-(fitted.slope * margin + fitted.intercept)))
+    worst = float(np.abs(trained - risk[picked]).max())
+    if worst > PARITY:
+        raise Refused(
+            f"The packaged model differs from the trained one by up to {worst:.2g}.",
+            fix="report this as a defect; the version is not safe to serve.", code="parity",
+        )
+
+
+def _threshold(declaration: Declaration, tuning: pl.DataFrame, risk: Floats) -> float:
+    chosen, label = declaration.evaluation.threshold, tuning["label"].to_numpy()
+    if chosen.value is not None:
+        return chosen.value
+    if chosen.sensitivity is not None:
+        return threshold_for_sensitivity(label, risk, sensitivity=chosen.sensitivity)
+    return best_threshold(label, risk, subject_indices(tuning))
+
+
+def _importance(
+    feature_set: FeatureSet, judged: Floats, explainer: Explainer
+) -> list[dict[str, Any]]:
+    """Each input's share of the mean absolute contribution, the greatest first."""
+    picked = np.linspace(0, len(judged) - 1, min(len(judged), EXPLAINED)).astype(int)
+    size = np.abs(explainer.contributions(judged[picked])[:, :-1]).mean(axis=0)
+    share = size / size.sum() if size.sum() else size
+    return [
+        {"feature": feature_set.names[at], "text": title(feature_set.features[at]),
+         "share": float(f"{share[at]:.6g}")}
+        for at in np.argsort(-share, kind="stable")[:MOST_IMPORTANT]
+    ]
+
+
+def _example(judged: Floats, predictor: Predictor) -> dict[str, Any]:
+    """A made-up row, no patient's: the median of each feature, to three significant digits."""
+    middle = np.full(judged.shape[1], np.nan)
+    some = ~np.isnan(judged).all(axis=0)
+    middle[some] = np.nanmedian(judged[:, some], axis=0)
+    row = [None if np.isnan(v) else float(f"{v:.3g}") for v in middle]
+    values = np.array([[np.nan if v is None else v for v in row]])
+    return {"features": row, "risk": float(predictor.predict(values)[0])}

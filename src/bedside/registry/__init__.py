@@ -1,0 +1,1 @@
+"""Which model versions exist, and where each one is in its life."""

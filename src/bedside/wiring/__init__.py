@@ -1,0 +1,1 @@
+"""Settings in, a working platform out: the only place that names an adapter."""
