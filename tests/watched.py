@@ -1,4 +1,4 @@
-"""Builders for tests of monitoring: patients at release, patients now, and what may happen to them."""
+"""Builders for tests of monitoring: patients at release, patients now, and their report."""
 
 from dataclasses import dataclass, replace
 from functools import cache

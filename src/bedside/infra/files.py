@@ -51,7 +51,9 @@ def write_atomically(path: Path, content: bytes | bytearray, *, mode: int = 0o60
             name stands as it was, and no temporary file is left.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _synchronise_folder(path.parent.parent)
         handle, name = mkstemp(dir=path.parent, prefix=UNFINISHED)
     except OSError as error:
         raise disk_trouble(error) from None

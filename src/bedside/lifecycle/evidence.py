@@ -44,7 +44,8 @@ def judge_model(
     judged = matrix[side == "held_out"]
     risk = predictor.predict(judged)
     _same_as_trained(risk, judged, fitted, explainer)
-    threshold = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
+    chosen = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
+    threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
     subject, groups = subject_indices(held), groups_of(declaration, events, held)
     rows = Rows(
         risk=risk, label=held["label"].to_numpy(), subject=subject, days=np.full(len(risk), 1 / 24)

@@ -56,6 +56,7 @@ class Gate:
         token_sha256: SHA-256 of the token, in hexadecimal.
         allowed_hosts: Host names besides loopback that a request may be addressed to.
         body_limit: Bytes.
+        body_seconds: How long a body may take to arrive.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Gate:
         token_sha256: str,
         allowed_hosts: Sequence[str] = (),
         body_limit: int = BODY_LIMIT,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.app = app
         self._opens = TokenCheck(token_sha256)
         self._hosts = frozenset(host.lower() for host in (*_LOOPBACK, *allowed_hosts))
         self._body_limit = body_limit
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -149,7 +152,7 @@ class Gate:
         parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":

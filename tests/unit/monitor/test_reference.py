@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from watched import THRESHOLD, a_reference, halves, held_out_biopsies, stays
 
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
@@ -12,6 +11,7 @@ from bedside.monitor.binning import describe_values
 from bedside.monitor.cohort import one_row_cohort
 from bedside.monitor.disclosure import hide_small, merge_small
 from bedside.monitor.sampling import one_row_each
+from watched import THRESHOLD, a_reference, halves, held_out_biopsies, stays
 
 
 def test_the_same_patients_make_the_same_bytes():
@@ -36,8 +36,11 @@ def test_no_smallest_or_largest_value_of_a_feature_is_kept():
 def test_every_edge_and_median_has_three_significant_digits_at_most():
     reference = a_reference(held_out_biopsies())
 
-    kept = [figure for feature in reference["features"]
-            for figure in (*feature["edges"], feature["median"])]
+    kept = [
+        figure
+        for feature in reference["features"]
+        for figure in (*feature["edges"], feature["median"])
+    ]
 
     assert [figure for figure in kept if float(f"{figure:.2e}") != figure] == []
 
@@ -50,8 +53,11 @@ def test_no_count_of_one_to_ten_is_kept_anywhere(patients):
 
     reference = a_reference(then)
 
-    counts = [count for feature in (*reference["features"], reference["risk"])
-              for count in feature["counts"]]
+    counts = [
+        count
+        for feature in (*reference["features"], reference["risk"])
+        for count in feature["counts"]
+    ]
     counts += [group["n"] for part in reference["subgroups"].values() for group in part["groups"]]
     assert min(counts) > 10
 
@@ -73,7 +79,11 @@ def test_a_feature_that_ten_patients_or_fewer_have_is_kept_as_missing():
     kept = describe_values(values)
 
     assert kept == {
-        "edges": [], "counts": [], "missing": [190, 200], "median": None, "usual": False
+        "edges": [],
+        "counts": [],
+        "missing": [190, 200],
+        "median": None,
+        "usual": False,
     }
 
 
@@ -161,8 +171,13 @@ def test_a_feature_named_twice_is_refused():
 
     with pytest.raises(Invalid, match="'signal 0' is named twice"):
         one_row_cohort(
-            then.matrix, feature_names=["signal 0"] * 6, risk=then.risk, label=None,
-            subject_index=then.subject, groups={}, seed=1,
+            then.matrix,
+            feature_names=["signal 0"] * 6,
+            risk=then.risk,
+            label=None,
+            subject_index=then.subject,
+            groups={},
+            seed=1,
         )
 
 

@@ -173,6 +173,22 @@ def test_every_response_carries_the_security_headers():
         assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
+def test_a_body_that_does_not_arrive_in_time_is_given_up():
+    async def app(*_: Any) -> None:
+        raise AssertionError("the application must not see this request")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b" "
+        await asyncio.sleep(5)
+
+    client = HttpClient(Gate(app, token_sha256=TOKEN_SHA256, body_seconds=0.05))
+
+    response = client.post("/x", content=chunks(), headers={"Content-Type": "application/json"})
+
+    assert response.status_code == 408
+    assert response.json()["code"] == "too_slow"
+
+
 def test_a_web_socket_is_closed():
     app = create_app({}, token_sha256=TOKEN_SHA256)
     sent: list[Any] = []

@@ -1,65 +1,136 @@
 """SQLite behind SQLAlchemy: durable, one writer at a time, its troubles in plain words."""
 
+import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 
-from bedside.core.errors import Refused, Unavailable
+from bedside.core.errors import BedsideError, Refused, Unavailable
+from bedside.infra.files import disk_trouble
 
 __all__ = ["open_sqlite", "writing"]
 
+PATIENCE_MS = 10_000  # how long a statement waits for another process's lock
+_WRITER = "bedside_writer"  # set on a connection whose transaction takes the writer's lock
+
 
 def open_sqlite(path: Path) -> Engine:
-    """An engine on one file (mode 0600), in WAL mode, with every commit synchronised to disk."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    engine = create_engine(f"sqlite:///{path}")
+    """An engine on one file (mode 0600), in WAL mode, with every commit synchronised to disk.
 
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin where `writing` says
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                       "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    A transaction sees the database as it was at its first statement. SQLite's errors about disk,
+    lock and damage come out as Bedside's own, and no error repeats a statement's parameters.
 
+    Raises:
+        Unavailable: the file cannot be made or opened.
+        Refused: it is there, but is no database (code `database_damaged`).
+    """
+    _make_private(path)
+    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _in_our_words)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").one()
     return engine
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds the writer's lock from its first statement.
+    """One transaction that holds the writer's lock from its start, and is durable after it.
 
     Raises:
-        Unavailable: the disk is full or the database stays locked.
-        Refused: the file is not a database any more.
+        Unavailable: the disk is full (code `disk_full`), or another process keeps the lock
+            (`database_busy`); nothing of the transaction is kept.
+        Refused: the file is not a database any more (`database_damaged`).
     """
+    with engine.connect().execution_options(**{_WRITER: True}) as connection:
+        with connection.begin():
+            yield connection
+
+
+def _make_private(path: Path) -> None:
     try:
-        with engine.connect() as connection:
-            connection.execute(text("BEGIN IMMEDIATE"))
-            try:
-                yield connection
-            except BaseException:
-                connection.execute(text("ROLLBACK"))
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(handle, 0o600)  # SQLite gives its -wal and -shm files the same mode
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise disk_trouble(error) from None
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says
+    connection.text_factory = _text
+    try:
+        connection.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.DatabaseError as error:
+        raise _translated(error) or error from None
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch to WAL; SQLite does not wait for a process that does the same, so this does."""
+    for attempt in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 99:
                 raise
-            connection.execute(text("COMMIT"))
-    except DatabaseError as error:
-        raise _translated(str(error.orig)) from None
+            time.sleep(0.02)
+        else:
+            return
 
 
-def _translated(message: str) -> Unavailable | Refused:
-    if "full" in message:
-        return Unavailable("The disk is full; nothing was written.",
-                           fix="free some space and try again.", code="disk_full")
-    if "locked" in message or "busy" in message:
-        return Unavailable("The database is busy.", fix="try again in a moment.", code="busy")
-    if "malformed" in message or "not a database" in message:
-        return Refused("The workspace's database is damaged.", fix="restore it from a backup.",
-                       code="database_damaged")
-    return Unavailable("The database refused the statement.", fix="check the workspace folder.",
-                       code="database")
+def _text(stored: bytes) -> str:
+    """Text that was damaged on disk stays readable, so that whoever checks it can say where."""
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def _begin(connection: Connection) -> None:
+    writer = connection.get_execution_options().get(_WRITER, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _in_our_words(context: ExceptionContext) -> None:
+    ours = _translated(context.original_exception)
+    if ours is not None:
+        raise ours from None
+
+
+def _translated(error: BaseException) -> BedsideError | None:
+    """The error in Bedside's words, or None when it is not about disk, lock or damage."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return Unavailable(
+            "The disk is full or takes no more; nothing of this step was written to the database.",
+            fix="free some space and run the same command again.",
+            code="disk_full",
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Unavailable(
+            "Another process keeps the workspace's database locked.",
+            fix="wait until it has ended, and run the same command again.",
+            code="database_busy",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return Refused(
+            "The workspace's database is damaged.",
+            fix="restore it from a backup; do not write to it.",
+            code="database_damaged",
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return Unavailable(
+            "The workspace's database cannot be opened for writing.",
+            fix="check the workspace folder and its permissions.",
+            code="disk",
+        )
+    return None

@@ -1,0 +1,63 @@
+"""What every command shares: its options, its errors on standard error, its one JSON document."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from bedside.lifecycle.platform import Platform
+
+__all__ = ["ActorOption", "JsonOption", "Workspace", "guarded", "opened", "show"]
+
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of the workspace.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", help="Who acts; your user name if not given.")
+]
+_CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Unavailable: 5}
+
+
+def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: bool) -> "Platform":
+    """The platform of a workspace."""
+    from bedside.wiring.progress import BarProgress, LineProgress  # noqa: PLC0415
+    from bedside.wiring.workspace import (  # noqa: PLC0415
+        actor_of, default_workspace, open_workspace,
+    )
+
+    live = sys.stderr.isatty() and not as_json
+    return open_workspace(
+        workspace or default_workspace(), actor=actor_of(actor, purpose),
+        progress=BarProgress() if live else LineProgress(),
+    )
+
+
+@contextmanager
+def guarded(as_json: bool) -> Iterator[None]:
+    """Turn our errors into plain words and an exit code: 2 invalid, 3 not found, 4 refused, …"""
+    try:
+        yield
+    except BedsideError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if as_json:
+            print(json.dumps({"error": error.problem, "fix": error.fix, "code": error.code}))
+        known = (code for kind, code in _CODES.items() if isinstance(error, kind))
+        raise typer.Exit(next(known, 1)) from None
+    except KeyboardInterrupt:
+        print(
+            "Stopped. Finished steps are kept: run the same command to go on.", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
+
+
+def show(document: dict[str, Any], as_json: bool, words: Callable[[], str]) -> None:
+    """Print the document as JSON, or its words."""
+    print(json.dumps(document, ensure_ascii=False) if as_json else words())

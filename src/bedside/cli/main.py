@@ -1,0 +1,159 @@
+"""`bedside`: one command for each verb of a model's life."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bedside.cli.frame import ActorOption, JsonOption, Workspace, guarded, opened, show
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    help="Take a clinical model from raw hospital data to the bedside, and keep it safe there.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
+Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
+
+
+@app.command()
+def build(
+    folder: Folder,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+) -> None:
+    """Collect, prepare, ask, audit, fit, evaluate, package and register one version."""
+    with guarded(as_json):
+        from bedside.cli.words import built_json, built_words  # noqa: PLC0415
+        from bedside.lifecycle.build import build as verb  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, "model development", as_json)
+        built = verb(platform, folder_of(folder), data)
+        show(built_json(built), as_json, lambda: built_words(built))
+
+
+@app.command()
+def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """List the versions of every model and where each is in its life."""
+    with guarded(as_json):
+        platform = opened(workspace, None, "overview", as_json)
+        rows = [
+            {"id": v.id, "stage": v.stage.value, "gates_passed": v.gates_passed,
+             "built_at": v.built_at, "approved_by": v.approval.name if v.approval else None}
+            for v in platform.registry.versions()
+        ]
+        show({"versions": rows}, as_json, lambda: "\n".join(
+            f"{r['id']:<36} {r['stage']:<9} gates {'passed' if r['gates_passed'] else 'FAILED'}"
+            for r in rows
+        ) or "No version yet. Try: bedside build diagnosis")
+
+
+@app.command()
+def approve(
+    version: Version,
+    name: Annotated[str, typer.Option("--name", help="Your printed name.")],
+    meaning: Annotated[str, typer.Option("--meaning", help="What your approval means.")],
+    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+) -> None:
+    """Record a person's approval of a version that passed its gates."""
+    with guarded(as_json):
+        from bedside.lifecycle.release import approve as verb  # noqa: PLC0415
+
+        platform = opened(workspace, actor, "approval", as_json)
+        done = verb(platform, version, name=name, meaning=meaning)
+        show({"version": done.id, "stage": done.stage.value}, as_json,
+             lambda: f"{done.id} is approved by {name}: {meaning}.")
+
+
+@app.command()
+def release(
+    version: Version,
+    stage: Annotated[str, typer.Option("--stage", help="silent, live or retired.")],
+    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+) -> None:
+    """Move an approved version to silent, live or retired."""
+    with guarded(as_json):
+        from bedside.core.errors import Invalid  # noqa: PLC0415
+        from bedside.core.records.version import Stage  # noqa: PLC0415
+        from bedside.lifecycle.release import release as verb  # noqa: PLC0415
+
+        if stage not in ("silent", "live", "retired"):
+            raise Invalid("There is no such stage.", fix="use silent, live or retired.")
+        done = verb(opened(workspace, actor, "release", as_json), version, Stage(stage))
+        show({"version": done.id, "stage": done.stage.value}, as_json,
+             lambda: f"{done.id} is now {done.stage}.")
+
+
+@app.command()
+def monitor(
+    version: Version,
+    data: Annotated[Path, typer.Option("--data", help="Folder or file of new data.")],
+    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+) -> None:
+    """Compare new data with a version's reference, and say what moved."""
+    with guarded(as_json):
+        from bedside.cli.words import watched_words  # noqa: PLC0415
+        from bedside.lifecycle.respond import watch  # noqa: PLC0415
+
+        report, page = watch(opened(workspace, actor, "quality and safety", as_json), version, data)
+        show({**report, "page": str(page)}, as_json, lambda: watched_words(report, page))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 8080,
+    new_token: Annotated[bool, typer.Option("--new-token", help="Replace the token.")] = False,
+    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+) -> None:
+    """Answer on loopback for every silent and live version, over REST and CDS Hooks."""
+    with guarded(as_json):
+        from bedside.wiring.server import serve_workspace  # noqa: PLC0415
+
+        serve_workspace(opened(workspace, actor, "treatment", as_json), port, new_token=new_token)
+
+
+@ledger_app.command("verify")
+def ledger_verify(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Find any edited, dropped or reordered entry of the ledger."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        faults = opened(workspace, None, "audit", as_json).ledger.verify()
+        show({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: "\n".join(
+            fault.text for fault in faults) or "The ledger is whole.")
+        if faults:
+            raise typer.Exit(4)
+
+
+@ledger_app.command("show")
+def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Print every entry of the ledger, oldest first; sealed parts stay sealed."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        entries = list(opened(workspace, None, "audit", as_json).ledger.entries())
+        show({"entries": [asdict(entry) for entry in entries]}, as_json, lambda: "\n".join(
+            f"{e.sequence:>5} {e.at[:19]}Z {e.actor:<16} {e.purpose:<18} {e.action}"
+            for e in entries))
+
+
+@app.command()
+def demo(
+    keep: Annotated[Path | None, typer.Option("--keep", help="Keep the workspace here.")] = None,
+) -> None:
+    """Take a real model through its whole life in one go, on breast biopsies."""
+    with guarded(False):
+        from bedside.wiring.demo import run_demo  # noqa: PLC0415
+
+        run_demo(keep)
+
+
+def run() -> None:
+    """The entry point of the command line."""
+    app()

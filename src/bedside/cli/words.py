@@ -1,0 +1,61 @@
+"""Results in plain words, for a terminal."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bedside.lifecycle.build import Built
+
+__all__ = ["built_json", "built_words", "watched_words"]
+
+HEADLINE = ("auroc", "auprc", "brier", "calibration_slope", "sensitivity", "ppv",
+            "normalised_utility")
+
+
+def built_json(built: Built) -> dict[str, Any]:
+    """A built version as one JSON document."""
+    return {
+        "version": built.version.id, "bundle": built.version.bundle,
+        "stage": built.version.stage.value, "gates_passed": built.version.gates_passed,
+        "gates": [asdict(gate) for gate in built.version.gates],
+        "metrics": built.evidence["metrics"], "baseline": built.evidence["baseline"],
+        "subgroups": built.evidence["subgroups"], "threshold": built.evidence["threshold"],
+        "leakage": built.evidence["leakage"], "report": str(built.report),
+    }
+
+
+def built_words(built: Built) -> str:
+    """What a person wants to know after a build."""
+    counts, metrics = built.evidence["counts"]["held_out"], built.evidence["metrics"]
+    lines = [
+        f"{built.version.id} on {counts['subjects']} held-out subjects, "
+        f"{counts['rows']} predictions:",
+        *(f"  {name:<20} {_figure(metrics[name])}" for name in HEADLINE if name in metrics),
+        *(f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates),
+        f"Report: {built.report}",
+    ]
+    if built.version.gates_passed:
+        lines.append(f"Next: bedside approve {built.version.id} --name '…' --meaning '…'")
+    return "\n".join(lines)
+
+
+def watched_words(report: Mapping[str, Any], page: Path) -> str:
+    """The findings of a monitoring run, or its quiet sentence, and what cannot be known."""
+    lines = [f"! {finding['text']}" for finding in report["findings"]]
+    if not lines and report.get("quiet"):
+        lines = [str(report["quiet"])]
+    lines += [f"? {_said(item)}" for item in report["cannot_know_yet"]]
+    return "\n".join([*lines, f"Page: {page}"])
+
+
+def _said(item: Any) -> str:
+    return str(item["text"]) if isinstance(item, Mapping) else str(item)
+
+
+def _figure(figure: Mapping[str, Any]) -> str:
+    if figure["estimate"] is None:
+        return f"not shown: {figure['why']}"
+    if figure["low"] is None:
+        return f"{figure['estimate']:.3f}"
+    return f"{figure['estimate']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
