@@ -156,6 +156,18 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def test_every_room_is_under_the_rule_about_databases_and_keys():
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    covered = set(contracts["importlinter:contract:outside"]["source_modules"].split())
+    inner = {"core", "interop", "metrics", "features", "cohorts", "charts", "infra", "usecases"}
+    packages = {path.parent.name for path in (ROOT / "src" / "bedside").glob("*/__init__.py")}
+
+    uncovered = {f"bedside.{name}" for name in packages - inner} - covered
+
+    assert uncovered == set()
+
+
 def test_every_folder_of_the_package_is_a_package():
     folders = {path.parent for path in Path(ROOT / "src" / "bedside").rglob("*.py")}
 

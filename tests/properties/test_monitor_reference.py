@@ -1,5 +1,7 @@
 """Laws of monitoring: a reference keeps nobody's value, and order and strangers do not matter."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,5 +95,5 @@ def test_new_values_are_counted_where_the_edges_say(column):
     held = count_in(kept["edges"], measured)
 
     bounds = [-np.inf, *kept["edges"], np.inf]
-    for place, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for place, (low, high) in enumerate(pairwise(bounds)):
         assert held[place] == ((measured >= low) & (measured < high)).sum()

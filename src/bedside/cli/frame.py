@@ -30,19 +30,22 @@ def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: boo
     """The platform of a workspace."""
     from bedside.wiring.progress import BarProgress, LineProgress  # noqa: PLC0415
     from bedside.wiring.workspace import (  # noqa: PLC0415
-        actor_of, default_workspace, open_workspace,
+        actor_of,
+        default_workspace,
+        open_workspace,
     )
 
     live = sys.stderr.isatty() and not as_json
     return open_workspace(
-        workspace or default_workspace(), actor=actor_of(actor, purpose),
+        workspace or default_workspace(),
+        actor=actor_of(actor, purpose),
         progress=BarProgress() if live else LineProgress(),
     )
 
 
 @contextmanager
 def guarded(as_json: bool) -> Iterator[None]:
-    """Turn our errors into plain words and an exit code: 2 invalid, 3 not found, 4 refused, …"""
+    """Turn our errors into plain words and an exit code from 2 to 5."""
     try:
         yield
     except BedsideError as error:
@@ -52,9 +55,7 @@ def guarded(as_json: bool) -> Iterator[None]:
         known = (code for kind, code in _CODES.items() if isinstance(error, kind))
         raise typer.Exit(next(known, 1)) from None
     except KeyboardInterrupt:
-        print(
-            "Stopped. Finished steps are kept: run the same command to go on.", file=sys.stderr
-        )
+        print("Stopped. Finished steps are kept: run the same command to go on.", file=sys.stderr)
         raise typer.Exit(130) from None
 
 

@@ -11,7 +11,9 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     help="Take a clinical model from raw hospital data to the bedside, and keep it safe there.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
@@ -25,7 +27,9 @@ Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a
 def build(
     folder: Folder,
     data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
-    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Collect, prepare, ask, audit, fit, evaluate, package and register one version."""
     with guarded(as_json):
@@ -44,14 +48,27 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
     with guarded(as_json):
         platform = opened(workspace, None, "overview", as_json)
         rows = [
-            {"id": v.id, "stage": v.stage.value, "gates_passed": v.gates_passed,
-             "built_at": v.built_at, "approved_by": v.approval.name if v.approval else None}
+            {
+                "id": v.id,
+                "stage": v.stage.value,
+                "gates_passed": v.gates_passed,
+                "built_at": v.built_at,
+                "approved_by": v.approval.name if v.approval else None,
+            }
             for v in platform.registry.versions()
         ]
-        show({"versions": rows}, as_json, lambda: "\n".join(
-            f"{r['id']:<36} {r['stage']:<9} gates {'passed' if r['gates_passed'] else 'FAILED'}"
-            for r in rows
-        ) or "No version yet. Try: bedside build diagnosis")
+        show(
+            {"versions": rows},
+            as_json,
+            lambda: (
+                "\n".join(
+                    f"{r['id']:<36} {r['stage']:<9} "
+                    f"gates {'passed' if r['gates_passed'] else 'FAILED'}"
+                    for r in rows
+                )
+                or "No version yet. Try: bedside build diagnosis"
+            ),
+        )
 
 
 @app.command()
@@ -59,7 +76,9 @@ def approve(
     version: Version,
     name: Annotated[str, typer.Option("--name", help="Your printed name.")],
     meaning: Annotated[str, typer.Option("--meaning", help="What your approval means.")],
-    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Record a person's approval of a version that passed its gates."""
     with guarded(as_json):
@@ -67,15 +86,20 @@ def approve(
 
         platform = opened(workspace, actor, "approval", as_json)
         done = verb(platform, version, name=name, meaning=meaning)
-        show({"version": done.id, "stage": done.stage.value}, as_json,
-             lambda: f"{done.id} is approved by {name}: {meaning}.")
+        show(
+            {"version": done.id, "stage": done.stage.value},
+            as_json,
+            lambda: f"{done.id} is approved by {name}: {meaning}.",
+        )
 
 
 @app.command()
 def release(
     version: Version,
     stage: Annotated[str, typer.Option("--stage", help="silent, live or retired.")],
-    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Move an approved version to silent, live or retired."""
     with guarded(as_json):
@@ -86,15 +110,20 @@ def release(
         if stage not in ("silent", "live", "retired"):
             raise Invalid("There is no such stage.", fix="use silent, live or retired.")
         done = verb(opened(workspace, actor, "release", as_json), version, Stage(stage))
-        show({"version": done.id, "stage": done.stage.value}, as_json,
-             lambda: f"{done.id} is now {done.stage}.")
+        show(
+            {"version": done.id, "stage": done.stage.value},
+            as_json,
+            lambda: f"{done.id} is now {done.stage}.",
+        )
 
 
 @app.command()
 def monitor(
     version: Version,
     data: Annotated[Path, typer.Option("--data", help="Folder or file of new data.")],
-    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare new data with a version's reference, and say what moved."""
     with guarded(as_json):
@@ -109,7 +138,9 @@ def monitor(
 def serve(
     port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 8080,
     new_token: Annotated[bool, typer.Option("--new-token", help="Replace the token.")] = False,
-    workspace: Workspace = None, actor: ActorOption = None, as_json: JsonOption = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Answer on loopback for every silent and live version, over REST and CDS Hooks."""
     with guarded(as_json):
@@ -125,8 +156,11 @@ def ledger_verify(workspace: Workspace = None, as_json: JsonOption = False) -> N
         from dataclasses import asdict  # noqa: PLC0415
 
         faults = opened(workspace, None, "audit", as_json).ledger.verify()
-        show({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: "\n".join(
-            fault.text for fault in faults) or "The ledger is whole.")
+        show(
+            {"faults": [asdict(fault) for fault in faults]},
+            as_json,
+            lambda: "\n".join(fault.text for fault in faults) or "The ledger is whole.",
+        )
         if faults:
             raise typer.Exit(4)
 
@@ -138,9 +172,14 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
         from dataclasses import asdict  # noqa: PLC0415
 
         entries = list(opened(workspace, None, "audit", as_json).ledger.entries())
-        show({"entries": [asdict(entry) for entry in entries]}, as_json, lambda: "\n".join(
-            f"{e.sequence:>5} {e.at[:19]}Z {e.actor:<16} {e.purpose:<18} {e.action}"
-            for e in entries))
+        show(
+            {"entries": [asdict(entry) for entry in entries]},
+            as_json,
+            lambda: "\n".join(
+                f"{e.sequence:>5} {e.at[:19]}Z {e.actor:<16} {e.purpose:<18} {e.action}"
+                for e in entries
+            ),
+        )
 
 
 @app.command()

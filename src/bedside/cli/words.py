@@ -9,19 +9,31 @@ from bedside.lifecycle.build import Built
 
 __all__ = ["built_json", "built_words", "watched_words"]
 
-HEADLINE = ("auroc", "auprc", "brier", "calibration_slope", "sensitivity", "ppv",
-            "normalised_utility")
+HEADLINE = (
+    "auroc",
+    "auprc",
+    "brier",
+    "calibration_slope",
+    "sensitivity",
+    "ppv",
+    "normalised_utility",
+)
 
 
 def built_json(built: Built) -> dict[str, Any]:
     """A built version as one JSON document."""
     return {
-        "version": built.version.id, "bundle": built.version.bundle,
-        "stage": built.version.stage.value, "gates_passed": built.version.gates_passed,
+        "version": built.version.id,
+        "bundle": built.version.bundle,
+        "stage": built.version.stage.value,
+        "gates_passed": built.version.gates_passed,
         "gates": [asdict(gate) for gate in built.version.gates],
-        "metrics": built.evidence["metrics"], "baseline": built.evidence["baseline"],
-        "subgroups": built.evidence["subgroups"], "threshold": built.evidence["threshold"],
-        "leakage": built.evidence["leakage"], "report": str(built.report),
+        "metrics": built.evidence["metrics"],
+        "baseline": built.evidence["baseline"],
+        "subgroups": built.evidence["subgroups"],
+        "threshold": built.evidence["threshold"],
+        "leakage": built.evidence["leakage"],
+        "report": str(built.report),
     }
 
 

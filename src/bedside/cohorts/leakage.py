@@ -33,14 +33,16 @@ def audit_declaration(declaration: Declaration) -> list[Finding]:
     used = {name for rule in declaration.features for name in rule.signals}
     return [
         Finding(
-            name=f"label_among_features:{name}", kind="label_among_features",
+            name=f"label_among_features:{name}",
+            kind="label_among_features",
             text=f"'{name}' is read from the outcome itself, and is among the features.",
         )
         for name, signal in declaration.signals.items()
         if name in used and (signal.column in outcomes or signal.code in codes)
     ] + [
         Finding(
-            name=f"label_among_features:{rule.since}", kind="label_among_features",
+            name=f"label_among_features:{rule.since}",
+            kind="label_among_features",
             text=f"A feature counts the hours since {rule.since}, which is the outcome itself.",
         )
         for rule in declaration.features
@@ -53,10 +55,13 @@ def audit_splits(asked: pl.DataFrame) -> list[Finding]:
     both = asked.group_by("subject_id").agg(pl.col("side").n_unique()).filter(pl.col("side") > 1)
     if both.is_empty():
         return []
-    return [Finding(
-        name="subject_on_both_sides", kind="split",
-        text=f"{both.height} subjects are on more than one side of the split.",
-    )]
+    return [
+        Finding(
+            name="subject_on_both_sides",
+            kind="split",
+            text=f"{both.height} subjects are on more than one side of the split.",
+        )
+    ]
 
 
 def audit_visibility(
@@ -79,16 +84,21 @@ def audit_visibility(
         one = asked[int(row) : int(row) + 1]
         moment = one["prediction_time"].item()
         seen = events.filter(
-            (pl.col("subject_id") == one["subject_id"].item()) & (pl.col("known_at") <= moment)
+            (pl.col("subject_id") == one["subject_id"].item())
+            & (pl.col("known_at") <= moment)
             & (pl.col("time").is_null() | (pl.col("time") <= moment))
         )
         again = recompute(seen, one)[0]
         same = (again == matrix[row]) | (np.isnan(again) & np.isnan(matrix[row]))
         differs |= ~same
     return [
-        Finding(name=f"sees_the_future:{name}", kind="visibility",
-                text=f"'{name}' changes when facts known after the prediction time are removed.")
-        for name, bad in zip(names, differs, strict=True) if bad
+        Finding(
+            name=f"sees_the_future:{name}",
+            kind="visibility",
+            text=f"'{name}' changes when facts known after the prediction time are removed.",
+        )
+        for name, bad in zip(names, differs, strict=True)
+        if bad
     ]
 
 
@@ -108,13 +118,17 @@ def audit_features(
         if mcc >= STRONG_MCC or (
             precision >= STRONG_AUPRC and precision >= STRONG_LIFT * prevalence
         ):
-            findings.append(Finding(
-                name=f"strong_alone:{name}", kind="strong_alone",
-                text=(
-                    f"'{name}' alone nearly is the label (Matthews correlation {mcc:.2f}, average "
-                    f"precision {precision:.2f} at a prevalence of {prevalence:.3f})."
-                ),
-            ))
+            findings.append(
+                Finding(
+                    name=f"strong_alone:{name}",
+                    kind="strong_alone",
+                    text=(
+                        f"'{name}' alone nearly is the label (Matthews correlation {mcc:.2f}, "
+                        f"average "
+                        f"precision {precision:.2f} at a prevalence of {prevalence:.3f})."
+                    ),
+                )
+            )
     return findings
 
 
@@ -130,9 +144,7 @@ def _alone(values: Floats, label: npt.NDArray[np.int64]) -> tuple[float, float]:
         alerts = np.flatnonzero(last) + 1.0
         n, p = float(len(label)), float(positive.sum())
         spread = np.sqrt(alerts * (n - alerts) * p * (n - p))
-        mcc = np.divide(
-            n * tp - alerts * p, spread, out=np.zeros_like(spread), where=spread > 0
-        )
+        mcc = np.divide(n * tp - alerts * p, spread, out=np.zeros_like(spread), where=spread > 0)
         gain = np.diff(np.append(0.0, tp)) / p
         best_mcc = max(best_mcc, float(mcc.max()))
         best_precision = max(best_precision, float((gain * tp / alerts).sum()))

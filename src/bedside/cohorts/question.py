@@ -1,5 +1,6 @@
 """When each subject is asked about, and what came true: ACES windows, evaluated in columns."""
 
+import re
 from datetime import timedelta
 
 import polars as pl
@@ -7,8 +8,6 @@ import polars as pl
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Question, Window
-
-import re
 
 __all__ = ["ask"]
 

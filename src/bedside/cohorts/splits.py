@@ -21,9 +21,12 @@ def assign(asked: pl.DataFrame, split: Split) -> pl.DataFrame:
     shares = pl.Series([stable_share(str(subject), salt=split.salt) for subject in subjects])
     sides = pl.DataFrame({"subject_id": subjects, "share": shares}).select(
         "subject_id",
-        pl.when(pl.col("share") < split.train).then(pl.lit("train"))
-        .when(pl.col("share") < split.train + split.tuning).then(pl.lit("tuning"))
-        .otherwise(pl.lit("held_out")).alias("side"),
+        pl.when(pl.col("share") < split.train)
+        .then(pl.lit("train"))
+        .when(pl.col("share") < split.train + split.tuning)
+        .then(pl.lit("tuning"))
+        .otherwise(pl.lit("held_out"))
+        .alias("side"),
     )
     sided = asked.join(sides, on="subject_id", how="left", maintain_order="left")
     for side in SIDES:

@@ -1,9 +1,9 @@
 """Time as an argument: whoever needs the time is given a clock."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-import re
 
 from bedside.core.errors import Invalid
 
@@ -47,7 +47,9 @@ def iso(moment: datetime) -> str:
         Invalid: the moment has no time zone.
     """
     if moment.tzinfo is None:
-        raise Invalid("A time without a zone was given.", fix="give a time with its zone, e.g. UTC.")
+        raise Invalid(
+            "A time without a zone was given.", fix="give a time with its zone, e.g. UTC."
+        )
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -8,7 +8,13 @@ from bedside.core.records.ledger import Actor, LedgerEntry, LedgerFault
 from bedside.core.records.version import Approval, ModelVersion, Stage
 
 __all__ = [
-    "Explainer", "Ledger", "ObjectStore", "Predictor", "Progress", "Registry", "Signer",
+    "Explainer",
+    "Ledger",
+    "ObjectStore",
+    "Predictor",
+    "Progress",
+    "Registry",
+    "Signer",
 ]
 
 
@@ -118,7 +124,9 @@ class Explainer(Protocol):
 class Progress(Protocol):
     """Tells a person how far long work has come."""
 
-    def step(self, name: str, *, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+    def step(
+        self, name: str, *, total: int | None = None
+    ) -> AbstractContextManager[Callable[[int], None]]:
         """Announce a step; the yielded function advances it by that many units."""
         ...
 
@@ -129,4 +137,3 @@ class Progress(Protocol):
     def skipped(self, name: str) -> None:
         """A step whose result already exists."""
         ...
-

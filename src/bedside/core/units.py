@@ -16,16 +16,25 @@ _FAMILIES: tuple[dict[str, tuple[float, float]], ...] = (
     {"m": (1, 0), "cm": (0.01, 0), "mm": (1e-3, 0), "um": (1e-6, 0), "[in_i]": (0.0254, 0)},
     {"m2": (1, 0), "mm2": (1e-6, 0), "um2": (1e-12, 0)},
     {"kg": (1, 0), "g": (1e-3, 0), "[lb_av]": (0.45359237, 0)},
-    {"g/L": (1, 0), "g/dL": (10, 0), "mg/dL": (0.01, 0), "mg/L": (1e-3, 0), "ug/L": (1e-6, 0),
-     "ng/mL": (1e-6, 0), "ug/mL": (1e-3, 0), "ug/dL": (1e-5, 0)},
+    {
+        "g/L": (1, 0),
+        "g/dL": (10, 0),
+        "mg/dL": (0.01, 0),
+        "mg/L": (1e-3, 0),
+        "ug/L": (1e-6, 0),
+        "ng/mL": (1e-6, 0),
+        "ug/mL": (1e-3, 0),
+        "ug/dL": (1e-5, 0),
+    },
     {"mol/L": (1, 0), "mmol/L": (1e-3, 0), "umol/L": (1e-6, 0), "nmol/L": (1e-9, 0)},
     {"meq/L": (1, 0)},
     {"U/L": (1, 0), "[IU]/L": (1, 0)},
     {"10*3/uL": (1, 0), "10*9/L": (1, 0), "/uL": (1e-3, 0), "10*6/uL": (1e3, 0)},
     {"[pH]": (1, 0)},
 )
-_FACTORS = {code: (index, *pair) for index, family in enumerate(_FAMILIES)
-            for code, pair in family.items()}
+_FACTORS = {
+    code: (index, *pair) for index, family in enumerate(_FAMILIES) for code, pair in family.items()
+}
 KNOWN_UNITS = frozenset(_FACTORS)
 
 
@@ -72,12 +81,33 @@ def convert(value: float, *, what: str, source: str, target: str) -> float:
     factor, offset = conversion(what, source=source, target=target)
     return value * factor + offset
 
+
 _DISPLAY = {
-    "Cel": "°C", "[degF]": "°F", "mm[Hg]": "mmHg", "cm[H2O]": "cmH₂O", "[pH]": "", "1": "",
-    "{ratio}": "", "10*3/uL": "×10³/µL", "10*9/L": "×10⁹/L", "10*6/uL": "×10⁶/µL",
-    "umol/L": "µmol/L", "ug/L": "µg/L", "um": "µm", "um2": "µm²", "mm2": "mm²", "m2": "m²",
-    "meq/L": "mEq/L", "[IU]/L": "IU/L", "a": "years", "{beats}/min": "/min",
-    "{breaths}/min": "/min", "[in_i]": "in", "[lb_av]": "lb", "ug/mL": "µg/mL", "ug/dL": "µg/dL",
+    "Cel": "°C",
+    "[degF]": "°F",
+    "mm[Hg]": "mmHg",
+    "cm[H2O]": "cmH₂O",
+    "[pH]": "",
+    "1": "",
+    "{ratio}": "",
+    "10*3/uL": "×10³/µL",
+    "10*9/L": "×10⁹/L",
+    "10*6/uL": "×10⁶/µL",
+    "umol/L": "µmol/L",
+    "ug/L": "µg/L",
+    "um": "µm",
+    "um2": "µm²",
+    "mm2": "mm²",
+    "m2": "m²",
+    "meq/L": "mEq/L",
+    "[IU]/L": "IU/L",
+    "a": "years",
+    "{beats}/min": "/min",
+    "{breaths}/min": "/min",
+    "[in_i]": "in",
+    "[lb_av]": "lb",
+    "ug/mL": "µg/mL",
+    "ug/dL": "µg/dL",
 }
 
 

@@ -20,9 +20,9 @@ def features_at(feature_set: FeatureSet, events: pl.DataFrame, asked: pl.DataFra
     if asked.is_empty():
         return np.empty((0, len(feature_set.features)))
     subjects = asked["subject_id"].unique().sort()
-    index = pl.DataFrame({
-        "subject_id": subjects, "subject": np.arange(len(subjects), dtype=np.int64)
-    })
+    index = pl.DataFrame(
+        {"subject_id": subjects, "subject": np.arange(len(subjects), dtype=np.int64)}
+    )
     columns = shard_columns(feature_set, events, index)
     place = asked.select("subject_id").join(index, on="subject_id", maintain_order="left")
     moment = asked["prediction_time"].cast(pl.Int64).to_numpy()
@@ -39,10 +39,12 @@ def shard_columns(
         events: The event table.
         index: Columns subject_id and subject (its index from 0).
     """
-    codes = pl.DataFrame({
-        "code": list(feature_set.codes),
-        "code_index": np.arange(len(feature_set.codes), dtype=np.int64),
-    })
+    codes = pl.DataFrame(
+        {
+            "code": list(feature_set.codes),
+            "code_index": np.arange(len(feature_set.codes), dtype=np.int64),
+        }
+    )
     rows = (
         events.with_columns(pl.col("code").cast(pl.String))
         .join(index, on="subject_id", how="inner")
@@ -75,9 +77,15 @@ def _number(feature_set: FeatureSet) -> pl.Expr:
     mark = pl.when(pl.col("replaces").is_null() & pl.col("text").is_null()).then(1.0)
     number = pl.coalesce(pl.col("value"), mark)
     for code, labels in feature_set.categories().items():
-        by_label = pl.col("text").cast(pl.String).replace_strict(
-            list(labels), [float(i) for i in range(len(labels))], default=None,
-            return_dtype=pl.Float64,
+        by_label = (
+            pl.col("text")
+            .cast(pl.String)
+            .replace_strict(
+                list(labels),
+                [float(i) for i in range(len(labels))],
+                default=None,
+                return_dtype=pl.Float64,
+            )
         )
         number = pl.when(pl.col("code") == code).then(by_label).otherwise(number)
     return number

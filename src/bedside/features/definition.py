@@ -82,8 +82,15 @@ def _since(rule: FeatureRule) -> list[Feature]:
     label = rule.label or code
     name = f"hours_since.{code.split('//')[0].lower()}_{code.split('//')[-1]}"
     return [
-        Feature(name=name, signal="", code=code, label=label, aggregate="age",
-                window_hours=None, unit="h")
+        Feature(
+            name=name,
+            signal="",
+            code=code,
+            label=label,
+            aggregate="age",
+            window_hours=None,
+            unit="h",
+        )
     ]
 
 
@@ -102,9 +109,7 @@ def _of_rule(rule: FeatureRule, signals: dict[str, Signal]) -> list[Feature]:
     return made
 
 
-def _of_aggregate(
-    name: str, signal: Signal, aggregate: str, rule: FeatureRule
-) -> list[Feature]:
+def _of_aggregate(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> list[Feature]:
     if signal.role == "static" and aggregate != "last":
         raise Invalid(
             f"'{name}' is a static fact, so '{aggregate}' of it says nothing.",
@@ -125,11 +130,15 @@ def _of_aggregate(
     categories = tuple(dict.fromkeys(signal.categories.values())) if signal.categories else ()
     return [
         Feature(
-            name=f"{name}.{aggregate}" + (
-                "" if hours is None or aggregate in WINDOWLESS else f".{hours:g}h"
-            ),
-            signal=name, code=signal.code, label=signal.label, aggregate=aggregate,
-            window_hours=hours, unit=unit, categories=categories if aggregate == "last" else (),
+            name=f"{name}.{aggregate}"
+            + ("" if hours is None or aggregate in WINDOWLESS else f".{hours:g}h"),
+            signal=name,
+            code=signal.code,
+            label=signal.label,
+            aggregate=aggregate,
+            window_hours=hours,
+            unit=unit,
+            categories=categories if aggregate == "last" else (),
         )
         for hours in windows
     ]

@@ -29,7 +29,8 @@ def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
     """By code, for every numeric signal: its unit and plausible range (unbounded if undeclared)."""
     return {
         signal.code: Plausible(
-            signal=name, unit=signal.unit,
+            signal=name,
+            unit=signal.unit,
             low=signal.plausible[0] if signal.plausible else -math.inf,
             high=signal.plausible[1] if signal.plausible else math.inf,
         )
@@ -81,7 +82,8 @@ def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
 def visible_at(events: Sequence[Event], as_of: datetime) -> list[Event]:
     """The events that the hospital could see at `as_of`, without those corrected by then."""
     seen = [
-        event for event in events
+        event
+        for event in events
         if event.known_at <= as_of and (event.time is None or event.time <= as_of)
     ]
     corrected = {event.replaces for event in seen if event.replaces}
@@ -114,19 +116,22 @@ def _required(
 ) -> Abstention | None:
     if rejected:
         return Abstention(
-            reason=AbstentionReason.OUT_OF_RANGE, signal=name,
+            reason=AbstentionReason.OUT_OF_RANGE,
+            signal=name,
             text=f"{signal.label} is outside the range that is possible; check the measurement.",
         )
     if event is None:
         return Abstention(
-            reason=AbstentionReason.MISSING, signal=name,
+            reason=AbstentionReason.MISSING,
+            signal=name,
             text=f"{signal.label} has not been measured; measure it to get a score.",
         )
     if signal.stale_after is not None and event.time is not None:
         limit = parse_duration(signal.stale_after)
         if as_of - event.time > limit:
             return Abstention(
-                reason=AbstentionReason.STALE, signal=name,
+                reason=AbstentionReason.STALE,
+                signal=name,
                 text=f"{signal.label} is older than {signal.stale_after}; measure it again.",
             )
     return None
@@ -139,17 +144,20 @@ def _not_eligible(declaration: Declaration, latest: Mapping[str, Event]) -> Abst
         value = event.value if event is not None else None
         if value is None:
             return Abstention(
-                reason=AbstentionReason.MISSING, signal=rule.signal,
+                reason=AbstentionReason.MISSING,
+                signal=rule.signal,
                 text=f"{signal.label} is not known, so it cannot be said who this model is for.",
             )
         low, high, unit = rule.at_least, rule.at_most, display(signal.unit)
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = " and ".join(
                 f"{word} {bound:g} {unit}".strip()
-                for word, bound in (("at least", low), ("at most", high)) if bound is not None
+                for word, bound in (("at least", low), ("at most", high))
+                if bound is not None
             )
             return Abstention(
-                reason=AbstentionReason.NOT_ELIGIBLE, signal=rule.signal,
+                reason=AbstentionReason.NOT_ELIGIBLE,
+                signal=rule.signal,
                 text=f"the model is for subjects with {signal.label} {bounds}.",
             )
     return None

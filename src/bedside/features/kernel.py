@@ -116,9 +116,7 @@ class _Sorted:
         self.irregular[self.group[late]] = True
         self.known_key = np.maximum.accumulate(known_key) if len(order) else known_key
 
-    def segments(
-        self, codes: Ints, subject: Ints, moment: Ints, hours: float | None
-    ) -> _Segments:
+    def segments(self, codes: Ints, subject: Ints, moment: Ints, hours: float | None) -> _Segments:
         group = codes[:, None] * self.n_subjects + subject[None, :]
         stop = self._until(group, self.times, self.time_key, moment)
         if hours is None:
@@ -174,7 +172,7 @@ def _reduce(feature: Feature, segments: _Segments, moment: Ints) -> Floats:
     return out
 
 
-def _of_filled(aggregate: str, segments: _Segments, start: Ints, stop: Ints, now: Ints) -> Any:
+def _of_filled(aggregate: str, segments: _Segments, start: Ints, stop: Ints, now: Ints) -> Any:  # noqa: PLR0911 - one return for each aggregate
     value = segments.value
     match aggregate:
         case "last":

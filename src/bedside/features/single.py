@@ -24,14 +24,13 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def features_of(
-    feature_set: FeatureSet, events: Sequence[Event], as_of: datetime
-) -> Floats:
+def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetime) -> Floats:
     """The features of one patient, shape (k,), as the hospital knew them at `as_of`."""
     columns = columns_of(feature_set, events)
     subject = np.zeros(1, dtype=np.int64)
     moment = np.array([microseconds(as_of)], dtype=np.int64)
-    return compute(feature_set, columns, subject, moment)[0]
+    row: Floats = compute(feature_set, columns, subject, moment)[0]
+    return row
 
 
 def columns_of(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns:
@@ -52,13 +51,15 @@ def columns_of(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns
             value,
         )
         for event in events
-        if event.code in codes
-        and (value := _value(event, categories.get(event.code))) is not None
+        if event.code in codes and (value := _value(event, categories.get(event.code))) is not None
     ]
     whole = np.array([row[:4] for row in rows], dtype=np.int64).reshape(len(rows), 4)
     return EventColumns(
         subject=np.zeros(len(rows), dtype=np.int64),
-        code=whole[:, 0], time=whole[:, 1], known_at=whole[:, 2], superseded_at=whole[:, 3],
+        code=whole[:, 0],
+        time=whole[:, 1],
+        known_at=whole[:, 2],
+        superseded_at=whole[:, 3],
         value=np.array([row[4] for row in rows], dtype=np.float64),
     )
 

@@ -8,7 +8,7 @@ from bedside.features.definition import Feature
 __all__ = ["describe", "title"]
 
 
-def describe(feature: Feature, value: float) -> str:
+def describe(feature: Feature, value: float) -> str:  # noqa: PLR0911 - one return for each aggregate
     """One feature's value in words and units.
 
     >>> lactate = Feature(name="lactate.max.6h", signal="lactate", code="LOINC//2524-7",

@@ -1,18 +1,24 @@
-"""The rule of the ledger: how an entry is sealed to the one before it, and what breaks the chain."""
+"""How an entry of the ledger is sealed to the one before it, and what breaks the chain."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
-import re
-
-from bedside.core.errors import Invalid
 from bedside.core.ids import digest_of
 from bedside.core.records.ledger import GENESIS, LedgerEntry, LedgerFault
 
-__all__ = ["check_chain", "entry_hash", "guard_details"]
+__all__ = ["Head", "check_chain", "entry_hash"]
 
-_IDENTITY = re.compile(r"(^|_)(subject|patient|mrn|ssn|birth|surname|address|phone|email)")
+TRIED = 256  # suspects whose true place is looked for, so that the search stays short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The last entry as the ledger's key signed it; `signed` says whether that signature holds."""
+
+    sequence: int
+    hash: str
+    signed: bool
 
 
 def entry_hash(entry: LedgerEntry) -> str:
@@ -22,39 +28,89 @@ def entry_hash(entry: LedgerEntry) -> str:
     return digest_of(body)
 
 
-def guard_details(details: dict[str, Any]) -> None:
-    """Refuse details whose names speak of an identity.
+def check_chain(entries: Iterable[LedgerEntry], head: Head | None) -> list[LedgerFault]:
+    """Every break in a ledger, by sequence: edited, dropped, reordered or unsigned.
 
-    Raises:
-        Invalid: a key such as patient_id or mrn; counts (`…_count`, `subjects`) are fine.
+    The chain finds a change inside; the signed head finds one at the end, and a chain that was
+    computed anew. What no ledger finds alone is that all of it, head included, was put back to an
+    earlier state: for that, keep a copy of the head somewhere else.
+
+    Args:
+        entries: In the order of their sequence, read once, never held in memory.
+        head: None when there is no head, or not exactly one.
     """
-    for key in details:
-        if _IDENTITY.search(key) and not key.endswith(("_count", "subjects")):
-            raise Invalid(
-                f"The ledger does not take the detail '{key}': it could identify a person.",
-                fix="put it in the sealed part.",
-            )
-
-
-def check_chain(entries: Iterable[LedgerEntry]) -> list[LedgerFault]:
-    """Every break in a chain of entries, oldest first: edited, dropped or reordered."""
     faults: list[LedgerFault] = []
-    previous, expected = GENESIS, 1
+    suspects: list[LedgerEntry] = []
+    expected, previous = 1, GENESIS
     for entry in entries:
-        if entry.sequence != expected:
-            faults.append(LedgerFault(
-                sequence=expected, kind="dropped",
-                text=f"Entry {expected} is missing: {entry.sequence} stands in its place.",
-            ))
-        if entry_hash(entry) != entry.hash:
-            faults.append(LedgerFault(
-                sequence=entry.sequence, kind="edited",
-                text=f"Entry {entry.sequence} was edited after it was written.",
-            ))
-        elif entry.previous != previous and entry.sequence == expected:
-            faults.append(LedgerFault(
-                sequence=entry.sequence, kind="reordered",
-                text=f"Entry {entry.sequence} does not follow the entry before it.",
-            ))
-        previous, expected = entry.hash, entry.sequence + 1
+        if entry.sequence < expected:
+            faults.append(_unsigned(entry.sequence, entry.sequence))
+            continue
+        blamed = bool(suspects) and suspects[-1].sequence == expected - 1
+        if entry.sequence > expected:
+            faults.append(_dropped(expected, entry.sequence - 1))
+        if not _is_whole(entry):
+            suspects.append(entry)
+        elif entry.sequence == expected and entry.previous != previous and not blamed:
+            faults.append(_edited(max(expected - 1, 1)))
+        expected, previous = entry.sequence + 1, entry.hash
+    blamed = bool(suspects) and suspects[-1].sequence == expected - 1
+    faults += _named(suspects)
+    faults += _head_faults(head, last=expected - 1, last_hash=None if blamed else previous)
+    return sorted(faults, key=lambda fault: fault.sequence)
+
+
+def _is_whole(entry: LedgerEntry) -> bool:
+    try:
+        return entry_hash(entry) == entry.hash
+    except (TypeError, ValueError, RecursionError):  # a field holds what no entry ever held
+        return False
+
+
+def _named(suspects: list[LedgerEntry]) -> list[LedgerFault]:
+    """Tell entries that were moved, whole but for their number, from entries that were edited."""
+    places = {entry.sequence + step for entry in suspects[:TRIED] for step in (-1, 0, 1)}
+    faults = []
+    for index, entry in enumerate(suspects):
+        tried = sorted(places) if index < TRIED else []
+        true = next((at for at in tried if _is_whole(replace(entry, sequence=at))), None)
+        faults.append(_edited(entry.sequence) if true is None else _moved(entry.sequence, true))
     return faults
+
+
+def _head_faults(head: Head | None, *, last: int, last_hash: str | None) -> list[LedgerFault]:
+    if head is None:
+        return [_fault(last, "unsigned", "The signed head is missing.")] if last else []
+    if not head.signed:
+        text = "The head was edited, or signed with a key that is not this ledger's."
+        return [_fault(last, "unsigned", text)]
+    if head.sequence > last:
+        return [_dropped(last + 1, head.sequence)]
+    if head.sequence < last:
+        return [_unsigned(head.sequence + 1, last)]
+    return [] if last_hash in (None, head.hash) else [_edited(last)]
+
+
+def _edited(sequence: int) -> LedgerFault:
+    return _fault(sequence, "edited", f"Entry {sequence} is not as it was written.")
+
+
+def _moved(sequence: int, true: int) -> LedgerFault:
+    text = f"Entry {true} was moved: it stands in the place of entry {sequence}."
+    return _fault(sequence, "reordered", text)
+
+
+def _dropped(first: int, last: int) -> LedgerFault:
+    which = f"Entry {first} is" if first == last else f"Entries {first} to {last} are"
+    return _fault(first, "dropped", f"{which} missing.")
+
+
+def _unsigned(first: int, last: int) -> LedgerFault:
+    which = f"Entry {first} was" if first == last else f"Entries {first} to {last} were"
+    return _fault(first, "unsigned", f"{which} not added by this ledger.")
+
+
+def _fault(
+    sequence: int, kind: Literal["edited", "dropped", "reordered", "unsigned"], text: str
+) -> LedgerFault:
+    return LedgerFault(sequence=sequence, kind=kind, text=text)

@@ -9,7 +9,10 @@ from typing import Any
 import polars as pl
 
 from bedside.cohorts.leakage import (
-    audit_declaration, audit_features, audit_splits, audit_visibility,
+    audit_declaration,
+    audit_features,
+    audit_splits,
+    audit_visibility,
 )
 from bedside.cohorts.question import ask
 from bedside.cohorts.splits import assign
@@ -80,7 +83,8 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
     declaration, source = load_declaration(folder)
     with platform.lock():
         platform.ledger.append(
-            platform.actor, "build.start",
+            platform.actor,
+            "build.start",
             {"model": declaration.name, "declaration": digest_bytes(source)},
         )
         return _Build(platform, declaration, source, data).run()
@@ -97,8 +101,11 @@ class _Build:
     def __post_init__(self) -> None:
         place = self.platform
         self.steps = StepRunner(
-            folder=place.folder / "steps", objects=place.objects, write=place.write,
-            progress=place.progress, code=place.code,
+            folder=place.folder / "steps",
+            objects=place.objects,
+            write=place.write,
+            progress=place.progress,
+            code=place.code,
         )
 
     def run(self) -> Built:
@@ -106,31 +113,43 @@ class _Build:
         raw = raw_table(self.declaration, self.data)
         snapshot = digest_bytes(frame_bytes(raw))
         collected = self.steps.run(
-            "collect", {"raw": snapshot, "data": told["data"], "signals": told["signals"]},
+            "collect",
+            {"raw": snapshot, "data": told["data"], "signals": told["signals"]},
             lambda _: self._collect(raw),
         )
         prepared = self.steps.run(
-            "prepare", {"events": collected.outputs["events"], "signals": told["signals"]},
+            "prepare",
+            {"events": collected.outputs["events"], "signals": told["signals"]},
             lambda _: self._prepare(collected),
         )
         asked = self.steps.run(
             "question",
-            {"events": prepared.outputs["events"], "question": told["question"],
-             "split": told["evaluation"]["split"]},
+            {
+                "events": prepared.outputs["events"],
+                "question": told["question"],
+                "split": told["evaluation"]["split"],
+            },
             lambda _: self._question(prepared),
         )
         matrix = self._features(prepared, asked, told)
         audited = self._audit(prepared, asked, matrix, told)
         fitted = self.steps.run(
             "fit",
-            {"matrix": matrix.outputs["matrix"], "asked": asked.outputs["asked"],
-             "learner": told["learner"]},
+            {
+                "matrix": matrix.outputs["matrix"],
+                "asked": asked.outputs["asked"],
+                "learner": told["learner"],
+            },
             lambda _: self._fit(matrix, asked),
         )
         judged = self.steps.run(
             "evaluate",
-            {"fit": dict(fitted.outputs), "asked": asked.outputs["asked"],
-             "audit": audited.outputs["findings"], "declaration": told},
+            {
+                "fit": dict(fitted.outputs),
+                "asked": asked.outputs["asked"],
+                "audit": audited.outputs["findings"],
+                "declaration": told,
+            },
             lambda _: self._evaluate(collected, prepared, asked, matrix, audited, fitted),
         )
         return self._package(snapshot, fitted, judged)
@@ -146,9 +165,7 @@ class _Build:
 
     def _question(self, prepared: Done) -> dict[str, bytes]:
         events = frame_of(self.steps.read(prepared, "events"))
-        asked = assign(
-            ask(self.declaration.question, events), self.declaration.evaluation.split
-        )
+        asked = assign(ask(self.declaration.question, events), self.declaration.evaluation.split)
         return {"asked": frame_bytes(asked)}
 
     def _features(self, prepared: Done, asked: Done, told: dict[str, Any]) -> Done:
@@ -161,28 +178,40 @@ class _Build:
 
         return self.steps.run(
             "features",
-            {"events": prepared.outputs["events"], "asked": asked.outputs["asked"],
-             "features": told["features"], "signals": told["signals"]},
-            make, total=rows["subject_id"].n_unique(),
+            {
+                "events": prepared.outputs["events"],
+                "asked": asked.outputs["asked"],
+                "features": told["features"],
+                "signals": told["signals"],
+            },
+            make,
+            total=rows["subject_id"].n_unique(),
         )
 
     def _audit(self, prepared: Done, asked: Done, matrix: Done, told: dict[str, Any]) -> Done:
         done = self.steps.run(
             "leakage audit",
-            {"matrix": matrix.outputs["matrix"], "asked": asked.outputs["asked"],
-             "events": prepared.outputs["events"], "declaration": told},
+            {
+                "matrix": matrix.outputs["matrix"],
+                "asked": asked.outputs["asked"],
+                "events": prepared.outputs["events"],
+                "declaration": told,
+            },
             lambda _: {"findings": canonical_json(self._findings(prepared, asked, matrix))},
         )
         accepted = {one.finding for one in self.declaration.acknowledged}
-        open_ = [f for f in json.loads(self.steps.read(done, "findings"))
-                 if f["name"] not in accepted]
+        open_ = [
+            f for f in json.loads(self.steps.read(done, "findings")) if f["name"] not in accepted
+        ]
         if open_:
             self.platform.ledger.append(
-                self.platform.actor, "build.refused",
+                self.platform.actor,
+                "build.refused",
                 {"model": self.declaration.name, "findings": [f["name"] for f in open_][:20]},
             )
             raise Refused(
-                "The leakage audit found: " + " ".join(f["text"] for f in open_[:5])
+                "The leakage audit found: "
+                + " ".join(f["text"] for f in open_[:5])
                 + (f" And {len(open_) - 5} more." if len(open_) > 5 else ""),
                 fix="remove the feature, or acknowledge the finding by name "
                 f"({open_[0]['name']}) with a reason under 'acknowledged'.",
@@ -200,9 +229,13 @@ class _Build:
         few = rows.filter(pl.col("subject_id").is_in(replayed))
         first = events.filter(pl.col("subject_id").is_in(replayed))
         found = [
-            *audit_declaration(self.declaration), *audit_splits(rows),
+            *audit_declaration(self.declaration),
+            *audit_splits(rows),
             *audit_visibility(
-                first, few, values[: few.height], feature_set.names,
+                first,
+                few,
+                values[: few.height],
+                feature_set.names,
                 lambda seen, one: features_at(feature_set, seen, one),
             ),
             *audit_features(values[train], rows["label"].to_numpy()[train], feature_set.names),
@@ -222,13 +255,19 @@ class _Build:
         fitted = fit(side("train"), side("tuning"), learner)
         baseline = fit_baseline(side("train"), side("held_out").features, learner.seed)
         return {
-            "trees": fitted.trees.encode(), "onnx": onnx_of(fitted),
+            "trees": fitted.trees.encode(),
+            "onnx": onnx_of(fitted),
             "calibration": canonical_json([fitted.slope, fitted.intercept]),
             "baseline": array_bytes(baseline),
         }
 
     def _evaluate(
-        self, collected: Done, prepared: Done, asked: Done, matrix: Done, audited: Done,
+        self,
+        collected: Done,
+        prepared: Done,
+        asked: Done,
+        matrix: Done,
+        audited: Done,
         fitted: Done,
     ) -> dict[str, bytes]:
         read = self.steps.read
@@ -251,10 +290,12 @@ class _Build:
             for finding in json.loads(read(audited, "findings"))
         ]
         evidence["quality"] = {
-            **json.loads(read(collected, "report")), **json.loads(read(prepared, "quality"))
+            **json.loads(read(collected, "report")),
+            **json.loads(read(prepared, "quality")),
         }
         return {
-            "evidence": canonical_json(evidence), "reference": canonical_json(reference),
+            "evidence": canonical_json(evidence),
+            "reference": canonical_json(reference),
             "example": canonical_json(example),
         }
 
@@ -274,10 +315,13 @@ class _Build:
             parts.CARD: model_card(self.declaration, evidence).encode(),
         }
         facts = {
-            "model": self.declaration.name, "snapshot": snapshot,
+            "model": self.declaration.name,
+            "snapshot": snapshot,
             "declaration": digest_of(json.loads(files[parts.DECLARATION])),
-            "code": self.platform.code, "environment": self.platform.environment,
-            "threshold": evidence["threshold"]["value"], "parity": PARITY,
+            "code": self.platform.code,
+            "environment": self.platform.environment,
+            "threshold": evidence["threshold"]["value"],
+            "parity": PARITY,
         }
         place = self.platform
         with place.progress.step("package"):
@@ -286,16 +330,21 @@ class _Build:
             if not signature.is_file():
                 place.signer.sign(str(place.bundles / digest), str(signature))
         with place.progress.step("register"):
-            version = place.registry.add(ModelVersion(
-                id=f"{self.declaration.name}@{digest[:12]}", name=self.declaration.name,
-                bundle=digest, stage=Stage.BUILT, built_at=iso(place.clock.now()), gates=gates,
-            ))
+            version = place.registry.add(
+                ModelVersion(
+                    id=f"{self.declaration.name}@{digest[:12]}",
+                    name=self.declaration.name,
+                    bundle=digest,
+                    stage=Stage.BUILT,
+                    built_at=iso(place.clock.now()),
+                    gates=gates,
+                )
+            )
             place.ledger.append(
-                place.actor, "build.done",
+                place.actor,
+                "build.done",
                 {"version": version.id, "bundle": digest, "gates_passed": version.gates_passed},
             )
         return Built(
             version=version, evidence=evidence, report=place.bundles / digest / parts.REPORT
         )
-
-

@@ -1,6 +1,7 @@
 """From a raw table to what a model sees: events, prediction times, features, subgroups."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def raw_table(declaration: Declaration, data: Path | None) -> pl.DataFrame:
 
 
 def build_features(
-    feature_set: FeatureSet, events: pl.DataFrame, asked: pl.DataFrame,
+    feature_set: FeatureSet,
+    events: pl.DataFrame,
+    asked: pl.DataFrame,
     advance: Callable[[int], None],
 ) -> npt.NDArray[np.float64]:
     """The feature matrix of every asked row, shard by shard, in the order of `asked`."""
@@ -66,10 +69,7 @@ def groups_of(
     for name, group in declaration.evaluation.subgroups.items():
         signal = declaration.signals[group.signal]
         told = events.filter(pl.col("code") == signal.code).unique("subject_id", keep="first")
-        if signal.categories is not None:
-            level = pl.col("text")
-        else:
-            level = _band(group.edges)
+        level = pl.col("text") if signal.categories is not None else _band(group.edges)
         levels = told.select("subject_id", level.alias("level"))
         joined = asked.select("subject_id").join(
             levels, on="subject_id", how="left", maintain_order="left"
@@ -89,7 +89,7 @@ def _band(edges: tuple[float, ...]) -> pl.Expr:
 def _band_names(edges: tuple[float, ...]) -> list[str]:
     if not edges:
         return ["all"]
-    inner = [f"{low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False)]
+    inner = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     return [f"under {edges[0]:g}", *inner, f"{edges[-1]:g} and over"]
 
 
@@ -97,7 +97,8 @@ def counts_of(asked: pl.DataFrame) -> Mapping[str, dict[str, int]]:
     """Subjects, rows and positive rows on each side of the split."""
     return {
         side: {
-            "subjects": part["subject_id"].n_unique(), "rows": part.height,
+            "subjects": part["subject_id"].n_unique(),
+            "rows": part.height,
             "positive": int(part["label"].sum()),
         }
         for side in ("train", "tuning", "held_out")

@@ -1,4 +1,4 @@
-"""The evidence of one model: risks by the packaged graph, threshold, figures, reference, example."""
+"""The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
 from typing import Any
 
@@ -28,8 +28,15 @@ MOST_IMPORTANT = 15
 
 
 def judge_model(
-    declaration: Declaration, *, events: pl.DataFrame, asked: pl.DataFrame, matrix: Floats,
-    baseline: Floats, fitted: Fitted, predictor: Predictor, explainer: Explainer,
+    declaration: Declaration,
+    *,
+    events: pl.DataFrame,
+    asked: pl.DataFrame,
+    matrix: Floats,
+    baseline: Floats,
+    fitted: Fitted,
+    predictor: Predictor,
+    explainer: Explainer,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evidence, monitoring reference and worked example of a fitted model.
 
@@ -38,8 +45,9 @@ def judge_model(
     """
     feature_set, options = expand(declaration), declaration.evaluation
     side = asked["side"].to_numpy()
-    tuning, held = asked.filter(pl.col("side") == "tuning"), asked.filter(
-        pl.col("side") == "held_out"
+    tuning, held = (
+        asked.filter(pl.col("side") == "tuning"),
+        asked.filter(pl.col("side") == "held_out"),
     )
     judged = matrix[side == "held_out"]
     risk = predictor.predict(judged)
@@ -52,16 +60,23 @@ def judge_model(
     )
     evidence = evaluate(
         HeldOut(rows=rows, baseline=baseline, groups=groups),
-        threshold=threshold, options=options, seed=declaration.learner.seed,
+        threshold=threshold,
+        options=options,
+        seed=declaration.learner.seed,
     )
     evidence["counts"] = counts_of(asked)
     evidence["importance"] = _importance(feature_set, judged, explainer)
     reference = make_reference(
-        judged, feature_set.names,
+        judged,
+        feature_set.names,
         labels_text={feature.name: title(feature) for feature in feature_set.features},
         units={feature.name: feature.unit for feature in feature_set.features},
-        risk=risk, label=rows.label, subject_index=subject, groups=groups,
-        threshold=threshold, seed=declaration.learner.seed,
+        risk=risk,
+        label=rows.label,
+        subject_index=subject,
+        groups=groups,
+        threshold=threshold,
+        seed=declaration.learner.seed,
     )
     return evidence, reference, _example(judged, predictor)
 
@@ -75,7 +90,8 @@ def _same_as_trained(risk: Floats, judged: Floats, fitted: Fitted, explainer: Ex
     if worst > PARITY:
         raise Refused(
             f"The packaged model differs from the trained one by up to {worst:.2g}.",
-            fix="report this as a defect; the version is not safe to serve.", code="parity",
+            fix="report this as a defect; the version is not safe to serve.",
+            code="parity",
         )
 
 
@@ -96,8 +112,11 @@ def _importance(
     size = np.abs(explainer.contributions(judged[picked])[:, :-1]).mean(axis=0)
     share = size / size.sum() if size.sum() else size
     return [
-        {"feature": feature_set.names[at], "text": title(feature_set.features[at]),
-         "share": float(f"{share[at]:.6g}")}
+        {
+            "feature": feature_set.names[at],
+            "text": title(feature_set.features[at]),
+            "share": float(f"{share[at]:.6g}"),
+        }
         for at in np.argsort(-share, kind="stable")[:MOST_IMPORTANT]
     ]
 

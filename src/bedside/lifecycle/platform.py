@@ -7,7 +7,13 @@ from pathlib import Path
 
 from bedside.core.clock import Clock
 from bedside.core.ports import (
-    Explainer, Ledger, ObjectStore, Predictor, Progress, Registry, Signer,
+    Explainer,
+    Ledger,
+    ObjectStore,
+    Predictor,
+    Progress,
+    Registry,
+    Signer,
 )
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.steps import WriteFile

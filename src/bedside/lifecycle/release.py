@@ -26,8 +26,10 @@ def open_bundle(platform: Platform, version: ModelVersion) -> Bundle:
         str(platform.bundles / version.bundle), str(platform.signature_of(version.bundle))
     )
     return Bundle(
-        digest=version.bundle, declaration=declaration_from_json(files[DECLARATION]),
-        threshold=json.loads(files[EVIDENCE])["threshold"]["value"], files=files,
+        digest=version.bundle,
+        declaration=declaration_from_json(files[DECLARATION]),
+        threshold=json.loads(files[EVIDENCE])["threshold"]["value"],
+        files=files,
     )
 
 
@@ -43,15 +45,20 @@ def approve(platform: Platform, version_id: str, *, name: str, meaning: str) -> 
         may_release(version)
     if not name.strip() or not meaning.strip():
         raise Refused(
-            "An approval needs the printed name and what it means.", fix="give --name and --meaning."
+            "An approval needs the printed name and what it means.",
+            fix="give --name and --meaning.",
         )
     approval = Approval(
-        version=version.id, name=name, actor=platform.actor.name, meaning=meaning,
+        version=version.id,
+        name=name,
+        actor=platform.actor.name,
+        meaning=meaning,
         approved_at=iso(platform.clock.now()),
     )
     approved = platform.registry.record_approval(approval)
     platform.ledger.append(
-        platform.actor, "approve",
+        platform.actor,
+        "approve",
         {"version": version.id, "bundle": version.bundle, "meaning": meaning},
         sealed=canonical_json({"name": name}),
     )
@@ -72,11 +79,10 @@ def release(platform: Platform, version_id: str, stage: Stage) -> ModelVersion:
         moved = platform.registry.move(version.id, stage)
     except Refused as refusal:
         platform.ledger.append(
-            platform.actor, "release.refused",
+            platform.actor,
+            "release.refused",
             {"version": version.id, "stage": stage.value, "code": refusal.code},
         )
         raise
-    platform.ledger.append(
-        platform.actor, "release", {"version": version.id, "stage": stage.value}
-    )
+    platform.ledger.append(platform.actor, "release", {"version": version.id, "stage": stage.value})
     return moved

@@ -41,15 +41,25 @@ def watch(platform: Platform, version_id: str, data: Path) -> tuple[dict[str, An
         matrix = build_features(feature_set, clean, asked, lambda _: None)
         risk = platform.predictor_of(bundle.files[MODEL]).predict(matrix)
         report = compare(
-            json.loads(bundle.files[REFERENCE]), matrix, feature_set.names, risk=risk,
+            json.loads(bundle.files[REFERENCE]),
+            matrix,
+            feature_set.names,
+            risk=risk,
             label=asked["label"].to_numpy().astype(np.float64) if labelled else None,
-            subject_index=subject_indices(asked), groups=groups_of(declaration, clean, asked),
-            threshold=bundle.threshold, options=declaration.monitoring,
+            subject_index=subject_indices(asked),
+            groups=groups_of(declaration, clean, asked),
+            threshold=bundle.threshold,
+            options=declaration.monitoring,
         )
     platform.ledger.append(
-        platform.actor, "monitor",
-        {"version": version.id, "status": report["status"], "report": digest_of(report),
-         "findings_count": len(report["findings"])},
+        platform.actor,
+        "monitor",
+        {
+            "version": version.id,
+            "status": report["status"],
+            "report": digest_of(report),
+            "findings_count": len(report["findings"]),
+        },
     )
     page = platform.folder / "reports" / f"{version.name}-{digest_of(report)[:12]}.html"
     platform.write(page, render_report(report, title=declaration.title).encode())

@@ -1,4 +1,4 @@
-"""Steps addressed by the digest of their inputs: done once, kept sealed, found again after a kill."""
+"""Steps addressed by the digest of their inputs: done once, found again after a kill."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -49,8 +49,12 @@ class StepRunner:
     code: str
 
     def run(
-        self, name: str, inputs: Mapping[str, Any], make: Callable[[Callable[[int], None]], Made],
-        *, total: int | None = None,
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Callable[[int], None]], Made],
+        *,
+        total: int | None = None,
     ) -> Done:
         """The step's outputs; `make` is called only when these inputs were never seen."""
         key = digest_of({"step": name, "inputs": dict(inputs), "code": self.code})

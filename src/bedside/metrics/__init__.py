@@ -1,1 +1,1 @@
-"""Functions of arrays that say how good a model is: pure NumPy, shared by evaluation and monitoring."""
+"""Functions of arrays that say how good a model is: pure NumPy."""

@@ -6,8 +6,12 @@ from numpy.typing import ArrayLike
 from bedside.metrics.arrays import Floats, as_labels, as_probabilities, as_weights, ratio
 
 __all__ = [
-    "calibration_intercept", "calibration_slope", "expected_observed_ratio",
-    "log_odds", "recalibrate", "shift",
+    "calibration_intercept",
+    "calibration_slope",
+    "expected_observed_ratio",
+    "log_odds",
+    "recalibrate",
+    "shift",
 ]
 
 _EDGE = 1e-12
@@ -96,9 +100,7 @@ def shift(
     return np.nan
 
 
-def calibration_slope(
-    label: ArrayLike, risk: ArrayLike, weights: ArrayLike | None = None
-) -> float:
+def calibration_slope(label: ArrayLike, risk: ArrayLike, weights: ArrayLike | None = None) -> float:
     """The slope of a logistic regression of the label on the log-odds of the risk.
 
     Args:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bedside.metrics.arrays import Floats, as_labels, as_probabilities, as_weights, ratio
 
-__all__ = ["Ranking", "auprc", "auroc", "auroc_of", "auprc_of"]
+__all__ = ["Ranking", "auprc", "auprc_of", "auroc", "auroc_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,81 +41,113 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "auroc": Metric(
-        title="AUROC", style="number", better="high",
+        title="AUROC",
+        style="number",
+        better="high",
         meaning="the chance that a random case with the outcome is ranked above a random case "
         "without it; 0.5 is a coin, 1 is perfect",
     ),
     "auprc": Metric(
-        title="AUPRC", style="number", better="high",
+        title="AUPRC",
+        style="number",
+        better="high",
         meaning="the mean share of true alerts over all sensitivities; a coin reaches only the "
         "share of cases that have the outcome",
     ),
     "brier": Metric(
-        title="Brier score", style="number", better="low",
+        title="Brier score",
+        style="number",
+        better="low",
         meaning="the mean squared distance between the predicted risk and what came true; 0 is "
         "perfect",
     ),
     "log_loss": Metric(
-        title="Log loss", style="number", better="low",
+        title="Log loss",
+        style="number",
+        better="low",
         meaning="the mean surprise at what came true; it punishes confident errors; 0 is perfect",
     ),
     "calibration_slope": Metric(
-        title="Calibration slope", style="number", nearest=1.0,
+        title="Calibration slope",
+        style="number",
+        nearest=1.0,
         meaning="1 when the risks are spread as they should be; below 1 they are too extreme",
     ),
     "calibration_intercept": Metric(
-        title="Calibration intercept", style="number", nearest=0.0,
+        title="Calibration intercept",
+        style="number",
+        nearest=0.0,
         meaning="0 when the risks are right on average; above 0 they are too low, below 0 too "
         "high (in log-odds)",
     ),
     "expected_observed_ratio": Metric(
-        title="Expected / observed", style="number", nearest=1.0,
+        title="Expected / observed",
+        style="number",
+        nearest=1.0,
         meaning="the outcomes that were predicted for each one that came true; 1 is right",
     ),
     "net_benefit": Metric(
-        title="Net benefit", style="number", better="high",
+        title="Net benefit",
+        style="number",
+        better="high",
         meaning="true alerts minus false alerts, the latter weighted by the odds of the "
         "threshold, for each case",
     ),
     "sensitivity": Metric(
-        title="Sensitivity", style="share", better="high",
+        title="Sensitivity",
+        style="share",
+        better="high",
         meaning="the share of cases with the outcome that are alerted",
     ),
     "specificity": Metric(
-        title="Specificity", style="share", better="high",
+        title="Specificity",
+        style="share",
+        better="high",
         meaning="the share of cases without the outcome that are left in peace",
     ),
     "ppv": Metric(
-        title="Positive predictive value", style="share", better="high",
+        title="Positive predictive value",
+        style="share",
+        better="high",
         meaning="the share of alerts that are right",
     ),
     "npv": Metric(
-        title="Negative predictive value", style="share", better="high",
+        title="Negative predictive value",
+        style="share",
+        better="high",
         meaning="the share of silent answers that are right",
     ),
     "alert_rate": Metric(
-        title="Alert rate", style="share",
+        title="Alert rate",
+        style="share",
         meaning="the share of predictions that alert",
     ),
     "alerts_per_100_subjects": Metric(
-        title="Alerts per 100 subjects", style="rate",
+        title="Alerts per 100 subjects",
+        style="rate",
         meaning="how many alerts 100 subjects cause",
     ),
     "alerts_per_100_patient_days": Metric(
-        title="Alerts per 100 patient-days", style="rate",
+        title="Alerts per 100 patient-days",
+        style="rate",
         meaning="how many alerts 100 observed days cause",
     ),
     "subjects_alerted_share": Metric(
-        title="Subjects alerted", style="share",
+        title="Subjects alerted",
+        style="share",
         meaning="the share of subjects with at least one alert",
     ),
     "subject_sensitivity": Metric(
-        title="Subject sensitivity", style="share", better="high",
+        title="Subject sensitivity",
+        style="share",
+        better="high",
         meaning="the share of subjects with the outcome who are alerted at least once before "
         "the end of its last positive hour",
     ),
     "normalised_utility": Metric(
-        title="Normalised utility", style="number", better="high",
+        title="Normalised utility",
+        style="number",
+        better="high",
         meaning="the Challenge's own score: 1 is alerting at the best hours only, 0 is never "
         "alerting",
     ),

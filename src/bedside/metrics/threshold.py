@@ -145,7 +145,5 @@ def threshold_for_sensitivity(label: ArrayLike, risk: ArrayLike, *, sensitivity:
 
 def _odds(threshold: float) -> float:
     if not 0 < threshold < 1:
-        raise Invalid(
-            f"A threshold of {threshold:g} has no odds.", fix="give one between 0 and 1."
-        )
+        raise Invalid(f"A threshold of {threshold:g} has no odds.", fix="give one between 0 and 1.")
     return threshold / (1 - threshold)

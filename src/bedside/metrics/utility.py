@@ -54,9 +54,7 @@ def hourly_utility(label: Ints, subject_index: Ints) -> HourlyUtility:
     return HourlyUtility(alert=alert, silence=silence, best=np.where(planned, alert, silence))
 
 
-def normalised_utility(
-    label: Ints, alert: npt.NDArray[np.bool_], subject_index: Ints
-) -> float:
+def normalised_utility(label: Ints, alert: npt.NDArray[np.bool_], subject_index: Ints) -> float:
     """Utility on a scale where 0 is never alerting and 1 is the best plan.
 
     Raises:
@@ -72,7 +70,8 @@ def normalised_utility(
     if span <= 0:
         raise Invalid(
             "No subject is septic, so the utility is undefined.",
-            fix="judge on subjects with the outcome.", code="undefined",
+            fix="judge on subjects with the outcome.",
+            code="undefined",
         )
     return float((np.where(alert, worth.alert, worth.silence).sum() - idle) / span)
 

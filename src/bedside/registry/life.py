@@ -18,7 +18,8 @@ def may_release(version: ModelVersion) -> None:
     if failed:
         raise Refused(
             f"{version.id} did not pass its gates: {'; '.join(failed)}.",
-            fix="improve the model and build again.", code="gates_failed",
+            fix="improve the model and build again.",
+            code="gates_failed",
         )
     if version.approval is None:
         raise Refused(
@@ -38,6 +39,7 @@ def moved(version: ModelVersion, stage: Stage) -> ModelVersion:
         allowed = ", ".join(sorted(NEXT_STAGES[version.stage])) or "none: it has ended"
         raise Refused(
             f"{version.id} is {version.stage} and cannot become {stage}.",
-            fix=f"possible next: {allowed}.", code="wrong_stage",
+            fix=f"possible next: {allowed}.",
+            code="wrong_stage",
         )
     return replace(version, stage=stage)

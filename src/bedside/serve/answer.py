@@ -46,7 +46,7 @@ class Answerer:
             in the bundle (`example_differs`).
     """
 
-    def __init__(  # noqa: PLR0917 - one argument for each thing that an answer needs
+    def __init__(
         self,
         bundle: Bundle,
         version_id: str,

@@ -39,7 +39,7 @@ _SECURITY_HEADERS = [
 ]
 
 
-class _Stop(Exception):  # noqa: N818 - not an error of ours: it becomes a response
+class _Stop(Exception):
     """The request ends here with this status."""
 
     def __init__(self, status: int, code: str, text: str) -> None:

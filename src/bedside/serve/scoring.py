@@ -27,7 +27,7 @@ _FAILED = "The model could not be run. Treat this patient as not scored, and tel
 _NONSENSE = "The model returned something that is not a risk. Treat this patient as not scored."
 
 
-class Broken(Exception):  # noqa: N818 - not an error for a caller: it becomes a Failure
+class Broken(Exception):
     """A step that should not fail did.
 
     Args:

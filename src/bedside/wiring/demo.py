@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,17 +16,18 @@ from typing import Any
 
 import polars as pl
 
-from bedside.wiring.progress import LineProgress
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.ids import stable_share, subject_pseudonym
 from bedside.core.records.bundle import MODEL
 from bedside.core.records.version import ModelVersion, Stage
 from bedside.data.collect.bundled import breast_cancer
+from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.lifecycle.build import build, load_declaration
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import approve, release
 from bedside.lifecycle.respond import watch
 from bedside.usecases import folder_of
+from bedside.wiring.progress import LineProgress
 from bedside.wiring.server import token_digest_of
 from bedside.wiring.workspace import actor_of, open_workspace
 
@@ -58,9 +58,11 @@ def run_demo(keep: Path | None) -> None:
         _watched(platform, version)
         _ledger(platform)
     _say(f"Done in {time.perf_counter() - began:.0f} s. Try next:")
-    print("  bedside build early_warning --data FOLDER   sepsis, hour by hour, on PhysioNet 2019\n"
-          "  bedside build diagnosis && bedside versions   your own workspace\n"
-          "  bedside demo --keep DIR                       keep everything and look inside")
+    print(
+        "  bedside build early_warning --data FOLDER   sepsis, hour by hour, on PhysioNet 2019\n"
+        "  bedside build diagnosis && bedside versions   your own workspace\n"
+        "  bedside demo --keep DIR                       keep everything and look inside"
+    )
 
 
 def _say(text: str) -> None:
@@ -102,8 +104,9 @@ def _build(platform: Platform) -> ModelVersion:
 def _refused_before_approval(platform: Platform, version: ModelVersion) -> None:
     _say("Release before anyone approved:")
     if version.approval is None:
-        _must_refuse("The release", "not_approved",
-                     lambda: release(platform, version.id, Stage.LIVE))
+        _must_refuse(
+            "The release", "not_approved", lambda: release(platform, version.id, Stage.LIVE)
+        )
 
 
 def _tampered(platform: Platform, version: ModelVersion) -> None:
@@ -112,8 +115,9 @@ def _tampered(platform: Platform, version: ModelVersion) -> None:
     whole = model.read_bytes()
     model.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     try:
-        _must_refuse("The bundle", "bundle_tampered",
-                     lambda: release(platform, version.id, Stage.LIVE))
+        _must_refuse(
+            "The bundle", "bundle_tampered", lambda: release(platform, version.id, Stage.LIVE)
+        )
     finally:
         model.write_bytes(whole)
 
@@ -125,8 +129,14 @@ def _answers(platform: Platform) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(  # noqa: S603  (our own command)
-        [sys.executable, "-m", "bedside", "serve", "--workspace", str(platform.folder),
-         "--port", str(port)],
+        [
+            str(Path(sys.executable).with_name("bedside")),
+            "serve",
+            "--workspace",
+            str(platform.folder),
+            "--port",
+            str(port),
+        ],
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -136,7 +146,8 @@ def _answers(platform: Platform) -> None:
         row = breast_cancer().row(0, named=True)
         inputs = [
             {"name": name, "shape": [1], "datatype": "FP64", "data": [row[signal.column]]}
-            for name, signal in declaration.signals.items() if signal.role == "input"
+            for name, signal in declaration.signals.items()
+            if signal.role == "input"
         ]
         url = f"{base}/v2/models/diagnosis/infer"
         answer = _post(url, {"inputs": inputs}, token)
@@ -197,7 +208,8 @@ def _watched(platform: Platform, version: ModelVersion) -> None:
     incoming.mkdir(exist_ok=True)
     sizes = [name for name in cases.columns if "radius" in name or "perimeter" in name]
     for name, table in (
-        ("as_they_are", later), ("magnified", later.with_columns(pl.col(sizes) * 1.3)),
+        ("as_they_are", later),
+        ("magnified", later.with_columns(pl.col(sizes) * 1.3)),
     ):
         path = incoming / f"{name}.parquet"
         table.write_parquet(path)
@@ -217,8 +229,8 @@ def _ledger(platform: Platform) -> None:
     copy = platform.folder.parent / f"{platform.folder.name}-edited"
     shutil.copytree(platform.folder, copy)
     try:
-        with sqlite3.connect(copy / "bedside.sqlite") as database:
-            database.execute("UPDATE ledger SET actor = 'somebody else' WHERE sequence = 2")
+        with writing(open_sqlite(copy / "bedside.sqlite")) as database:
+            database.exec_driver_sql("UPDATE ledger SET actor = 'another' WHERE sequence = 2")
         edited = open_workspace(copy, actor=platform.actor, progress=LineProgress())
         found = edited.ledger.verify()
         if not found:
@@ -226,5 +238,3 @@ def _ledger(platform: Platform) -> None:
         print(f"  a copy with one edited row: {found[0].text}")
     finally:
         shutil.rmtree(copy)
-
-

@@ -12,7 +12,7 @@ class LineProgress:
     """One line when a step starts and one when it ends."""
 
     @contextmanager
-    def step(self, name: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+    def step(self, name: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """Announce a step."""
         began = time.perf_counter()
         print(f"▶ {name}", file=sys.stderr, flush=True)
@@ -36,13 +36,20 @@ class BarProgress(LineProgress):
         """Show a bar that moves while the step runs."""
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import (  # noqa: PLC0415
-            BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn,
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
         )
 
         console = Console(stderr=True)
         bars = Progress(
-            SpinnerColumn(finished_text="✓"), TextColumn("{task.description:<14}"), BarColumn(),
-            TimeElapsedColumn(), console=console,
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<14}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console,
         )
         with bars:
             task = bars.add_task(name, total=total)

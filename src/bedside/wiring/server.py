@@ -39,20 +39,28 @@ def app_of(platform: Platform, token_sha256: str) -> Gate:
         Refused: no version is silent or live, or a bundle is not intact.
     """
     released = [
-        version for stage in (Stage.SILENT, Stage.LIVE)
-        for version in platform.registry.versions() if version.stage is stage
+        version
+        for stage in (Stage.SILENT, Stage.LIVE)
+        for version in platform.registry.versions()
+        if version.stage is stage
     ]
     if not released:
         raise Refused(
-            "No version is silent or live.", fix="run: bedside release VERSION --stage silent.",
+            "No version is silent or live.",
+            fix="run: bedside release VERSION --stage silent.",
             code="nothing_released",
         )
     answerers = {}
     for version in released:
         bundle = open_bundle(platform, version)
         answerers[version.name] = Answerer(
-            bundle, version.id, version.stage, platform.predictor_of(bundle.files[MODEL]),
-            platform.explainer_of(bundle.files[TREES]), platform.ledger, platform.clock,
+            bundle,
+            version.id,
+            version.stage,
+            platform.predictor_of(bundle.files[MODEL]),
+            platform.explainer_of(bundle.files[TREES]),
+            platform.ledger,
+            platform.clock,
             platform.actor,
         )
     return create_app(answerers, token_sha256=token_sha256)

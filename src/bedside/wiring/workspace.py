@@ -49,25 +49,36 @@ def open_workspace(folder: Path, *, actor: Actor, progress: Progress) -> Platfor
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Platform(
-        folder=folder, clock=clock, progress=progress, actor=actor,
+        folder=folder,
+        clock=clock,
+        progress=progress,
+        actor=actor,
         objects=SealedDisk(folder / "objects", keys.derive("objects")),
         ledger=SqlLedger(
-            engine, writing=writing, clock=clock, sealing_key=keys.derive("ledger"),
+            engine,
+            writing=writing,
+            clock=clock,
+            sealing_key=keys.derive("ledger"),
             signing_key=keys.ledger_key(),
         ),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(keys.signing_key_path(), keys.public_key_path()),
-        predictor_of=OnnxPredictor, explainer_of=TreeExplainer,
-        write=write_atomically, lock=partial(locked_folder, folder),
-        code=digest_of([_code(), environment]), environment=environment,
+        predictor_of=OnnxPredictor,
+        explainer_of=TreeExplainer,
+        write=write_atomically,
+        lock=partial(locked_folder, folder),
+        code=digest_of([_code(), environment]),
+        environment=environment,
     )
 
 
 def _code() -> str:
     """Digest of Bedside's own source."""
     root = Path(__file__).parents[1]
-    return digest_of({
-        str(path.relative_to(root)): digest_bytes(path.read_bytes())
-        for path in sorted(root.rglob("*"))
-        if path.suffix in (".py", ".j2", ".html") and "usecases" not in path.parts
-    })
+    return digest_of(
+        {
+            str(path.relative_to(root)): digest_bytes(path.read_bytes())
+            for path in sorted(root.rglob("*"))
+            if path.suffix in (".py", ".j2", ".html") and "usecases" not in path.parts
+        }
+    )

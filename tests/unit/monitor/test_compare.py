@@ -124,7 +124,7 @@ def test_a_subgroup_that_is_not_given_is_refused_by_name():
 def test_another_threshold_than_at_release_is_refused():
     then, now = halves(1)
 
-    with pytest.raises(Invalid, match="threshold is 0.9, but the reference's is 0.3"):
+    with pytest.raises(Invalid, match=r"threshold is 0\.9, but the reference's is 0\.3"):
         watched(then, now, threshold=0.9)
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from bedside.metrics.discrimination import auroc
+from bedside.monitor.outcomes import auroc_check
 from bedside.monitor.performance import auroc_standard_error, hanley_mcneil_error, performance_of
 from watched import logistic
 
@@ -77,3 +79,16 @@ def test_risks_of_exactly_zero_and_one_are_described_without_an_infinite_figure(
     assert kept["auroc"]["estimate"] == 1.0
     assert kept["calibration_slope"] is None
     assert all(np.isfinite(kept[name]["sd"]) for name in ("brier", "excess", "stretch"))
+
+
+@pytest.mark.parametrize("se", [0.0, 0.2])
+def test_a_change_of_the_auroc_is_judged_by_the_larger_of_two_errors(se):
+    side = {"n": 200, "positives": 80}
+    then = side | {"auroc": {"estimate": 0.95, "se": se}}
+    now = side | {"auroc": {"estimate": 0.85, "se": se}}
+
+    check = auroc_check(then, now, {}, name="auroc", of="", kind="performance")
+
+    error = max(se, hanley_mcneil_error(0.9, 80, 120)) * np.sqrt(2)
+    assert check.p == pytest.approx(2 * norm.sf(0.1 / error), rel=1e-6)
+    assert check.severity == "high"

@@ -10,6 +10,7 @@ from bedside.core.ids import canonical_json
 from bedside.monitor.binning import describe_values
 from bedside.monitor.cohort import one_row_cohort
 from bedside.monitor.disclosure import hide_small, merge_small
+from bedside.monitor.inputs import effective_counts
 from bedside.monitor.sampling import one_row_each
 from watched import THRESHOLD, a_reference, halves, held_out_biopsies, stays
 
@@ -185,3 +186,11 @@ def test_the_reference_says_its_threshold_and_draw():
     reference = json.loads(canonical_json(a_reference(halves(1)[0])))
 
     assert (reference["threshold"], reference["seed"]) == (THRESHOLD, 7)
+
+
+def test_a_test_counts_fewer_patients_where_missing_ones_may_have_been_spread_over_the_bins():
+    exact = {"counts": [60, 40], "missing": [100, 100]}
+    spread = {"counts": [120, 80], "missing": [0, 10]}
+
+    assert effective_counts(exact, 200).sum() == 100
+    assert effective_counts(spread, 200).tolist() == [114, 76]

@@ -1,1 +1,1 @@
-"""The nouns that the rooms hand to one another, one per file. Frozen, typed, standard library only."""
+"""The nouns that the rooms hand to one another, one per file, frozen and typed."""

@@ -1,4 +1,4 @@
-"""An answer about one patient: a score, an abstention with its reason, or a failure with its code."""
+"""An answer about one patient: a score, an abstention with its reason, or a failure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,7 +49,7 @@ class Abstention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Something is broken. `code` is stable: `model_failed`, `model_returned_nonsense`, …"""
+    """Something is broken. `code` is stable, such as `model_failed`."""
 
     code: str
     text: str

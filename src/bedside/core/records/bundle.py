@@ -1,4 +1,4 @@
-"""The sealed folder that leaves the building: a model with everything needed to judge and run it."""
+"""The sealed folder that leaves the building: a model and all it takes to judge and run it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from bedside.core.records.declaration import Declaration
 
 __all__ = [
-    "Bundle", "CARD", "DECLARATION", "DECLARATION_SOURCE", "EVIDENCE", "EXAMPLE", "FEATURES",
-    "MANIFEST", "MODEL", "REFERENCE", "REPORT", "TREES",
+    "CARD",
+    "DECLARATION",
+    "DECLARATION_SOURCE",
+    "EVIDENCE",
+    "EXAMPLE",
+    "FEATURES",
+    "MANIFEST",
+    "MODEL",
+    "REFERENCE",
+    "REPORT",
+    "TREES",
+    "Bundle",
 ]
 
 MANIFEST = "manifest.json"

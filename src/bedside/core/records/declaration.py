@@ -1,12 +1,30 @@
-"""What `bedside.yaml` says, as frozen records: one clinical model, from intended use to change plan."""
+"""What `bedside.yaml` says, as frozen records: one clinical model."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "Acknowledgement", "Calibration", "CdsHooks", "Channels", "Clock", "Declaration",
-    "Eligibility", "Evaluation", "FeatureRule", "Gate", "IntendedUse", "Learner", "Monitoring",
-    "Predicate", "Question", "Signal", "Source", "Split", "Subgroup", "Threshold", "Window",
+    "Acknowledgement",
+    "Calibration",
+    "CdsHooks",
+    "Channels",
+    "Clock",
+    "Declaration",
+    "Eligibility",
+    "Evaluation",
+    "FeatureRule",
+    "Gate",
+    "IntendedUse",
+    "Learner",
+    "Monitoring",
+    "Predicate",
+    "Question",
+    "Signal",
+    "Source",
+    "Split",
+    "Subgroup",
+    "Threshold",
+    "Window",
 ]
 
 Aggregate = Literal["last", "age", "min", "max", "mean", "sum", "count", "change"]

@@ -6,8 +6,17 @@ from datetime import datetime
 __all__ = ["EVENT_COLUMNS", "Event"]
 
 EVENT_COLUMNS = (
-    "subject_id", "time", "known_at", "end", "code", "value", "unit", "text",
-    "encounter_id", "source_row", "replaces",
+    "subject_id",
+    "time",
+    "known_at",
+    "end",
+    "code",
+    "value",
+    "unit",
+    "text",
+    "encounter_id",
+    "source_row",
+    "replaces",
 )
 
 

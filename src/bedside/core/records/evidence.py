@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Estimate", "SUPPRESS_AT_OR_BELOW"]
+__all__ = ["SUPPRESS_AT_OR_BELOW", "Estimate"]
 
 SUPPRESS_AT_OR_BELOW = 10
 """Counts of subjects or events this small are not shown, so that nobody can be picked out."""
@@ -25,7 +25,10 @@ class Estimate:
     def as_json(self) -> dict[str, float | int | str | None]:
         """`{"estimate": …, "low": …, "high": …, "n": …}`, with `why` where there is no figure."""
         out: dict[str, float | int | str | None] = {
-            "estimate": self.estimate, "low": self.low, "high": self.high, "n": self.n,
+            "estimate": self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
         }
         if self.why is not None:
             out["why"] = self.why

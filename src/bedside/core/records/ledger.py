@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Actor", "GENESIS", "LedgerEntry", "LedgerFault"]
+__all__ = ["GENESIS", "Actor", "LedgerEntry", "LedgerFault"]
 
 GENESIS = "0" * 64
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Approval", "GateResult", "ModelVersion", "Stage", "NEXT_STAGES"]
+__all__ = ["NEXT_STAGES", "Approval", "GateResult", "ModelVersion", "Stage"]
 
 
 class Stage(StrEnum):

@@ -14,11 +14,11 @@ def breast_cancer() -> pl.DataFrame:
     from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow to import)
 
     found = load_breast_cancer()
-    table = {
-        str(name): found.data[:, column] for column, name in enumerate(found.feature_names)
-    }
-    return pl.DataFrame({
-        "case": [f"{row:04d}" for row in range(len(found.target))],
-        **table,
-        "malignant": (found.target == 0).astype("int64"),
-    })
+    table = {str(name): found.data[:, column] for column, name in enumerate(found.feature_names)}
+    return pl.DataFrame(
+        {
+            "case": [f"{row:04d}" for row in range(len(found.target))],
+            **table,
+            "malignant": (found.target == 0).astype("int64"),
+        }
+    )

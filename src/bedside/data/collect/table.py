@@ -1,9 +1,10 @@
 """A wide table, one row per subject and time, becomes two-time events by the declared mapping."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,11 +17,19 @@ from bedside.core.units import conversion
 __all__ = ["EVENT_SCHEMA", "collect_table", "read_table"]
 
 UTC_US = pl.Datetime("us", "UTC")
-EVENT_SCHEMA = pl.Schema({
-    "subject_id": pl.Int64, "time": UTC_US, "known_at": UTC_US, "end": UTC_US,
-    "code": pl.String, "value": pl.Float64, "unit": pl.String, "text": pl.String,
-    "encounter_id": pl.Int64, "source_row": pl.Binary, "replaces": pl.Binary,
-})
+EVENT_SCHEMA: dict[str, Any] = {
+    "subject_id": pl.Int64,
+    "time": UTC_US,
+    "known_at": UTC_US,
+    "end": UTC_US,
+    "code": pl.String,
+    "value": pl.Float64,
+    "unit": pl.String,
+    "text": pl.String,
+    "encounter_id": pl.Int64,
+    "source_row": pl.Binary,
+    "replaces": pl.Binary,
+}
 _MICROSECONDS = {"s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 
 
@@ -36,7 +45,10 @@ def read_table(path: Path) -> pl.DataFrame:
             f"There is no data file '{path.name}' in the folder given.",
             fix="give the folder that holds it with --data.",
         )
-    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+        ".parquet": pl.read_parquet,
+        ".csv": pl.read_csv,
+    }
     reader = readers.get(path.suffix)
     if reader is None:
         raise Invalid(f"'{path.name}' is neither Parquet nor CSV.", fix="convert it to Parquet.")
@@ -49,7 +61,8 @@ def read_table(path: Path) -> pl.DataFrame:
     except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
         raise Invalid(
             f"'{path.name}' is malformed ({type(error).__name__}).",
-            fix="export it again, or check that the transfer was complete.", code="malformed",
+            fix="export it again, or check that the transfer was complete.",
+            code="malformed",
         ) from None
 
 
@@ -94,10 +107,13 @@ def _clocked(raw: pl.DataFrame, declaration: Declaration) -> pl.DataFrame:
     if identifiers.null_count():
         raise Invalid("Some rows have no subject.", fix=f"fill the column '{source.subject}'.")
     names = identifiers.unique().sort()
-    pseudonyms = pl.DataFrame({
-        "_id": names,
-        "_subject": [subject_pseudonym(name, salt=source.pseudonym_salt) for name in names],
-    }, schema={"_id": pl.String, "_subject": pl.Int64})
+    pseudonyms = pl.DataFrame(
+        {
+            "_id": names,
+            "_subject": [subject_pseudonym(name, salt=source.pseudonym_salt) for name in names],
+        },
+        schema={"_id": pl.String, "_subject": pl.Int64},
+    )
     origin = pl.lit(parse_instant(source.clock.origin)).cast(UTC_US)
     time = origin
     if source.clock.column:
@@ -120,9 +136,7 @@ def _clocked(raw: pl.DataFrame, declaration: Declaration) -> pl.DataFrame:
 def _row_digest(raw: pl.DataFrame) -> pl.Series:
     """BLAKE2b (16 bytes) of each raw row, in the table's own column order."""
     text = raw.select(
-        pl.concat_str(
-            [pl.col(c).cast(pl.String).fill_null("") for c in raw.columns], separator="|"
-        )
+        pl.concat_str([pl.col(c).cast(pl.String).fill_null("") for c in raw.columns], separator="|")
     ).to_series()
     return pl.Series(
         "_row", [blake2b(row.encode(), digest_size=16).digest() for row in text], dtype=pl.Binary
@@ -188,8 +202,14 @@ def _outcome(rows: pl.DataFrame, name: str, signal: Signal) -> pl.DataFrame:
 
 
 def _events(
-    rows: pl.DataFrame, time: pl.Expr, known: pl.Expr, code: str, *,
-    value: pl.Expr | None = None, unit: str | None = None, text: pl.Expr | None = None,
+    rows: pl.DataFrame,
+    time: pl.Expr,
+    known: pl.Expr,
+    code: str,
+    *,
+    value: pl.Expr | None = None,
+    unit: str | None = None,
+    text: pl.Expr | None = None,
 ) -> pl.DataFrame:
     return rows.select(
         pl.col("_subject").alias("subject_id"),

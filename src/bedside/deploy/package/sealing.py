@@ -1,13 +1,12 @@
 """A bundle: a flat folder, a manifest that lists every byte, an address that is its digest."""
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import os
-import re
 
 from bedside.core.errors import NotFound, Refused, Unavailable
 from bedside.core.ids import canonical_json, digest_bytes
@@ -50,7 +49,8 @@ def seal(files: Mapping[str, bytes], facts: Mapping[str, Any], folder: Path) -> 
     except OSError as error:
         raise Unavailable(
             f"The bundle could not be written (error {error.errno}); nothing half-written is left.",
-            fix="free some space and run the build again.", code="disk_full",
+            fix="free some space and run the build again.",
+            code="disk_full",
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -96,5 +96,6 @@ def _read(path: Path) -> bytes:
 def _tampered(name: str, what: str) -> Refused:
     return Refused(
         f"The bundle is not as it was sealed: {name}: {what}.",
-        fix="fetch or build it again, and find out who changed it.", code="bundle_tampered",
+        fix="fetch or build it again, and find out who changed it.",
+        code="bundle_tampered",
     )

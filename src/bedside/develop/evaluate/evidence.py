@@ -33,7 +33,9 @@ class HeldOut:
     groups: Mapping[str, npt.NDArray[np.str_]]
 
 
-def evaluate(held_out: HeldOut, *, threshold: float, options: Evaluation, seed: int) -> dict[str, Any]:
+def evaluate(
+    held_out: HeldOut, *, threshold: float, options: Evaluation, seed: int
+) -> dict[str, Any]:
     """Metrics, the baseline's, subgroups and curves, ready for canonical JSON.
 
     Args:
@@ -46,35 +48,44 @@ def evaluate(held_out: HeldOut, *, threshold: float, options: Evaluation, seed: 
     baseline = Rows(risk=held_out.baseline, label=rows.label, subject=rows.subject, days=rows.days)
     metrics = _estimates(rows, threshold, options, seed)
     compared = _estimates(baseline, threshold, options, seed, only=("auroc", "auprc", "brier"))
-    return _rounded({
-        "metrics": metrics,
-        "baseline": compared,
-        "threshold": {"value": threshold},
-        "subgroups": {
-            name: {
-                str(level): _subgroup(rows, groups == level, threshold, options, seed)
-                for level in np.unique(groups)
-            }
-            for name, groups in held_out.groups.items()
-        },
-        "curves": _curves(rows),
-    })
+    evidence: dict[str, Any] = _rounded(
+        {
+            "metrics": metrics,
+            "baseline": compared,
+            "threshold": {"value": threshold},
+            "subgroups": {
+                name: {
+                    str(level): _subgroup(rows, groups == level, threshold, options, seed)
+                    for level in np.unique(groups)
+                }
+                for name, groups in held_out.groups.items()
+            },
+            "curves": _curves(rows),
+        }
+    )
+    return evidence
 
 
 def _estimates(
-    rows: Rows, threshold: float, options: Evaluation, seed: int,
+    rows: Rows,
+    threshold: float,
+    options: Evaluation,
+    seed: int,
     only: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
     counts = replicate_counts(rows.subjects, options.bootstrap, seed)
     made = statistics(
-        rows, threshold, utility=options.utility is not None,
+        rows,
+        threshold,
+        utility=options.utility is not None,
         repeated=options.burden_per == "day",
     )
     return {
         name: estimate_of(
             statistic, counts[:SLOW_REPLICATES] if name in SLOW else counts, len(rows.risk)
         ).as_json()
-        for name, statistic in made.items() if only is None or name in only
+        for name, statistic in made.items()
+        if only is None or name in only
     }
 
 
@@ -89,13 +100,14 @@ def _subgroup(
         return dict.fromkeys(SUBGROUP_METRICS, hidden.as_json())
     if min(ill, well) <= SUPPRESS_AT_OR_BELOW:
         hidden = Estimate(
-            estimate=None, low=None, high=None, n=int(mask.sum()),
+            estimate=None,
+            low=None,
+            high=None,
+            n=int(mask.sum()),
             why="10 subjects or fewer with, or without, the outcome",
         )
         return dict.fromkeys(SUBGROUP_METRICS, hidden.as_json())
-    part = Rows(
-        risk=rows.risk[mask], label=rows.label[mask], subject=index, days=rows.days[mask]
-    )
+    part = Rows(risk=rows.risk[mask], label=rows.label[mask], subject=index, days=rows.days[mask])
     return _estimates(part, threshold, options, seed, only=SUBGROUP_METRICS)
 
 
@@ -133,12 +145,17 @@ def _calibration_curve(rows: Rows) -> dict[str, Any]:
     observed = np.array([rows.label[part].mean() for part in parts])
     z = 1.959964
     middle = (observed + z * z / (2 * size)) / (1 + z * z / size)
-    half = z / (1 + z * z / size) * np.sqrt(
-        observed * (1 - observed) / size + z * z / (4 * size * size)
+    half = (
+        z
+        / (1 + z * z / size)
+        * np.sqrt(observed * (1 - observed) / size + z * z / (4 * size * size))
     )
     return {
-        "predicted": [rows.risk[part].mean() for part in parts], "observed": list(observed),
-        "low": list(middle - half), "high": list(middle + half), "n": [int(s) for s in size],
+        "predicted": [rows.risk[part].mean() for part in parts],
+        "observed": list(observed),
+        "low": list(middle - half),
+        "high": list(middle + half),
+        "n": [int(s) for s in size],
     }
 
 

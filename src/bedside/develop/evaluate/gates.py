@@ -24,7 +24,8 @@ def _judged(gate: Gate, evidence: Mapping[str, Any]) -> GateResult:
         return _one(gate, evidence["metrics"].get(gate.metric, {}), gate.metric)
     levels = evidence["subgroups"].get(gate.subgroup, {})
     shown = {
-        level: figures[gate.metric] for level, figures in levels.items()
+        level: figures[gate.metric]
+        for level, figures in levels.items()
         if figures.get(gate.metric, {}).get("estimate") is not None
     }
     results = [
@@ -33,8 +34,11 @@ def _judged(gate: Gate, evidence: Mapping[str, Any]) -> GateResult:
     ]
     failed = [result for result in results if not result.passed]
     if not results:
-        return GateResult(metric=gate.metric, passed=False,
-                          text=f"{gate.metric} by {gate.subgroup}: every level is suppressed")
+        return GateResult(
+            metric=gate.metric,
+            passed=False,
+            text=f"{gate.metric} by {gate.subgroup}: every level is suppressed",
+        )
     return failed[0] if failed else results[0]
 
 
@@ -47,6 +51,7 @@ def _one(gate: Gate, figure: Mapping[str, Any], what: str) -> GateResult:
     passed = value >= low if low is not None else value <= (high if high is not None else value)
     bound = f"at least {low:g}" if low is not None else f"at most {high:g}"
     return GateResult(
-        metric=gate.metric, passed=passed,
+        metric=gate.metric,
+        passed=passed,
         text=f"{what}: {_ENDS[gate.bound]} {value:.3f} is {'' if passed else 'not '}{bound}",
     )

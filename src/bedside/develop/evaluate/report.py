@@ -19,15 +19,26 @@ def render_report(
 ) -> str:
     """The page; `evidence` also holds counts, quality, importance and leakage findings."""
     environment = Environment(
-        loader=PackageLoader("bedside.develop.evaluate"), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("bedside.develop.evaluate"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
-    first = next(iter(next(iter(evidence["subgroups"].values()), {}).values()), {})
+    groups: Mapping[str, Any] = next(iter(evidence["subgroups"].values()), {})
+    first: Mapping[str, Any] = next(iter(groups.values()), {})
     return environment.get_template("report.html.j2").render(
-        d=declaration, e=evidence, gates=gates, metrics=METRICS, figure=_figure,
-        counts=evidence["counts"], quality=evidence["quality"], names=list(first),
-        importance=evidence["importance"], findings=evidence["leakage"],
-        question=declaration.question.ask, charts=_charts(evidence),
+        d=declaration,
+        e=evidence,
+        gates=gates,
+        metrics=METRICS,
+        figure=_figure,
+        counts=evidence["counts"],
+        quality=evidence["quality"],
+        names=list(first),
+        importance=evidence["importance"],
+        findings=evidence["leakage"],
+        question=declaration.question.ask,
+        charts=_charts(evidence),
     )
 
 
@@ -35,44 +46,94 @@ def _figure(figure: Mapping[str, Any]) -> str:
     if figure["estimate"] is None:
         return f"not shown: {figure['why']}"
     text = f"{figure['estimate']:.3f}"
-    return text if figure["low"] is None else f"{text} ({figure['low']:.3f} to {figure['high']:.3f})"
+    return (
+        text if figure["low"] is None else f"{text} ({figure['low']:.3f} to {figure['high']:.3f})"
+    )
 
 
 def _charts(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
     curves = evidence["curves"]
     roc, precision = curves["roc"], curves["precision_recall"]
-    calibration, benefit = curves["calibration"], curves["net_benefit"]
+    return [
+        _chart(
+            "ROC",
+            "Sensitivity against false alarms at every threshold. Worry when the line is "
+            "near the diagonal, which is a coin.",
+            [
+                Line(name="model", x=roc["x"], y=roc["y"]),
+                Line(name="a coin", x=[0, 1], y=[0, 1], dashed=True),
+            ],
+            "share of negatives alerted",
+            "sensitivity",
+        ),
+        _chart(
+            "Precision and recall",
+            "How many alerts are true at each sensitivity. Worry when "
+            "it falls steeply before the sensitivity you need.",
+            [Line(name="model", x=precision["x"], y=precision["y"])],
+            "sensitivity (recall)",
+            "true share of alerts (precision)",
+        ),
+        *_usefulness(evidence),
+    ]
+
+
+def _usefulness(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
+    calibration = evidence["curves"]["calibration"]
+    benefit = evidence["curves"]["net_benefit"]
     top = max([*calibration["predicted"], *calibration["high"], 0.01]) * 1.05
     edge = benefit["threshold"][-1]
     highest = max([*benefit["model"], *benefit["treat_all"], 1e-3]) * 1.1
     return [
-        _chart("ROC", "Sensitivity against false alarms at every threshold. Worry when the line is "
-               "near the diagonal, which is a coin.",
-               [Line(name="model", x=roc["x"], y=roc["y"]),
-                Line(name="a coin", x=[0, 1], y=[0, 1], dashed=True)],
-               "share of negatives alerted", "sensitivity"),
-        _chart("Precision and recall", "How many alerts are true at each sensitivity. Worry when "
-               "it falls steeply before the sensitivity you need.",
-               [Line(name="model", x=precision["x"], y=precision["y"])],
-               "sensitivity (recall)", "true share of alerts (precision)"),
-        _chart("Calibration", "Predicted risk against what came true, in tenths. Worry when dots "
-               "lie off the dashed line by more than their intervals.",
-               [Line(name="observed", x=calibration["predicted"], y=calibration["observed"],
-                     dots=True, low=calibration["low"], high=calibration["high"]),
-                Line(name="perfect", x=[0, top], y=[0, top], dashed=True)],
-               "predicted risk", "observed share", (0, top), (0, top)),
-        _chart("Net benefit", "What acting on the model is worth at each threshold, against "
-               "treating everyone or no one (0). Worry when it is not above both.",
-               [Line(name="model", x=benefit["threshold"], y=benefit["model"]),
-                Line(name="treat everyone", x=benefit["threshold"], y=benefit["treat_all"],
-                     dashed=True)],
-               "threshold on the risk", "net benefit", (0, edge), (0, highest)),
+        _chart(
+            "Calibration",
+            "Predicted risk against what came true, in tenths. Worry when dots "
+            "lie off the dashed line by more than their intervals.",
+            [
+                Line(
+                    name="observed",
+                    x=calibration["predicted"],
+                    y=calibration["observed"],
+                    dots=True,
+                    low=calibration["low"],
+                    high=calibration["high"],
+                ),
+                Line(name="perfect", x=[0, top], y=[0, top], dashed=True),
+            ],
+            "predicted risk",
+            "observed share",
+            (0, top),
+            (0, top),
+        ),
+        _chart(
+            "Net benefit",
+            "What acting on the model is worth at each threshold, against "
+            "treating everyone or no one (0). Worry when it is not above both.",
+            [
+                Line(name="model", x=benefit["threshold"], y=benefit["model"]),
+                Line(
+                    name="treat everyone",
+                    x=benefit["threshold"],
+                    y=benefit["treat_all"],
+                    dashed=True,
+                ),
+            ],
+            "threshold on the risk",
+            "net benefit",
+            (0, edge),
+            (0, highest),
+        ),
     ]
 
 
 def _chart(
-    title: str, says: str, lines: list[Line], x_title: str, y_title: str,
-    x_range: tuple[float, float] = (0, 1), y_range: tuple[float, float] = (0, 1),
+    title: str,
+    says: str,
+    lines: list[Line],
+    x_title: str,
+    y_title: str,
+    x_range: tuple[float, float] = (0, 1),
+    y_range: tuple[float, float] = (0, 1),
 ) -> dict[str, Any]:
     svg = line_chart(
         lines, says=says, x_title=x_title, y_title=y_title, x_range=x_range, y_range=y_range

@@ -45,8 +45,13 @@ def statistics(
     return made
 
 
+def _bincount(x: Ints, weights: Floats, minlength: int) -> Floats:
+    counted: Floats = np.bincount(x, weights, minlength).astype(np.float64)
+    return counted
+
+
 def _summed(rows: Rows, values: Floats) -> Floats:
-    return np.bincount(rows.subject, values, minlength=rows.subjects)
+    return _bincount(rows.subject, values, minlength=rows.subjects)
 
 
 def _ratio(above: Floats, below: Floats) -> Statistic:
@@ -65,8 +70,8 @@ def _ranking(rows: Rows) -> dict[str, Statistic]:
 
     def by_rank(weights: Floats) -> tuple[Floats, Floats]:
         return (
-            np.bincount(rank[positive], weights[rows.subject[positive]], minlength=size),
-            np.bincount(rank[negative], weights[rows.subject[negative]], minlength=size),
+            _bincount(rank[positive], weights[rows.subject[positive]], minlength=size),
+            _bincount(rank[negative], weights[rows.subject[negative]], minlength=size),
         )
 
     def auroc(weights: Floats) -> float:
@@ -112,7 +117,10 @@ def _at_threshold(rows: Rows, threshold: float, repeated: bool) -> dict[str, Sta
     count = {
         name: _summed(rows, mask.astype(np.float64))
         for name, mask in (
-            ("tp", alert & sick), ("fp", alert & ~sick), ("fn", ~alert & sick), ("tn", ~alert & ~sick),
+            ("tp", alert & sick),
+            ("fp", alert & ~sick),
+            ("fn", ~alert & sick),
+            ("tn", ~alert & ~sick),
         )
     }
     every = _summed(rows, np.ones(len(rows.risk)))

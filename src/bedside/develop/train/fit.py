@@ -1,4 +1,4 @@
-"""Fit the declared learner, its baseline and its calibration; the same inputs give the same bytes."""
+"""Fit the declared learner, its baseline and its calibration, the same bytes every time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,15 +46,21 @@ def fit(train: Matrix, tuning: Matrix, learner: Learner) -> Fitted:
 
     options: dict[str, Any] = {
         **learner.parameters,
-        "objective": "binary", "metric": "binary_logloss", "verbosity": -1,
-        "seed": learner.seed, "num_threads": learner.threads,
-        "deterministic": True, "force_row_wise": True,
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "verbosity": -1,
+        "seed": learner.seed,
+        "num_threads": learner.threads,
+        "deterministic": True,
+        "force_row_wise": True,
     }
     names = list(train.names)
     data = lightgbm.Dataset(train.features, train.label, feature_name=names)
     stop = learner.early_stopping
     booster = lightgbm.train(
-        options, data, num_boost_round=learner.rounds,
+        options,
+        data,
+        num_boost_round=learner.rounds,
         valid_sets=[data.create_valid(tuning.features, tuning.label)] if stop else None,
         callbacks=[lightgbm.early_stopping(stop, verbose=False)] if stop else None,
     )
@@ -76,7 +82,7 @@ def platt(margin: Floats, label: npt.NDArray[np.int64]) -> tuple[float, float]:
     target = np.where(label == 1, high, low)
     slope, intercept = 1.0, 0.0
     for _ in range(50):
-        risk = 1 / (1 + np.exp(-(slope * margin + intercept)))
+        risk = 0.5 * (1 + np.tanh((slope * margin + intercept) / 2))  # never overflows
         weight = np.maximum(risk * (1 - risk), 1e-12)
         error = target - risk
         a, b, c = (weight * margin**2).sum(), (weight * margin).sum(), weight.sum()
@@ -104,7 +110,8 @@ def fit_baseline(train: Matrix, judged: Floats, seed: int) -> Floats:
 
     measured = ~np.isnan(train.features).all(axis=0)
     steps = make_pipeline(
-        SimpleImputer(strategy="median"), StandardScaler(),
+        SimpleImputer(strategy="median"),
+        StandardScaler(),
         LogisticRegression(C=0.1, max_iter=300, random_state=seed, solver="newton-cholesky"),
     )
     steps.fit(train.features[:, measured], train.label)
@@ -116,7 +123,8 @@ def _check(train: Matrix) -> None:
         if not (train.label == label).any():
             raise Invalid(
                 f"The training rows have no {word} case.",
-                fix="bring more subjects or widen the question.", code="empty_class",
+                fix="bring more subjects or widen the question.",
+                code="empty_class",
             )
     if np.isnan(train.features).all():
         raise Invalid("No feature is ever measured.", fix="check the codes of the signals.")

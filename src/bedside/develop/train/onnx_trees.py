@@ -84,13 +84,23 @@ def _graph(nodes: _Nodes, width: int, fitted: Fitted) -> bytes:
         return helper.make_tensor(name, double, [len(values)], values)
 
     trees = helper.make_node(
-        "TreeEnsembleRegressor", ["features"], ["margin32"], domain="ai.onnx.ml",
-        n_targets=1, aggregate_function="SUM", post_transform="NONE",
-        nodes_treeids=nodes.tree, nodes_nodeids=nodes.node, nodes_featureids=nodes.feature,
-        nodes_values_as_tensor=doubles("thresholds", nodes.threshold), nodes_modes=nodes.mode,
-        nodes_truenodeids=nodes.yes, nodes_falsenodeids=nodes.no,
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["margin32"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="SUM",
+        post_transform="NONE",
+        nodes_treeids=nodes.tree,
+        nodes_nodeids=nodes.node,
+        nodes_featureids=nodes.feature,
+        nodes_values_as_tensor=doubles("thresholds", nodes.threshold),
+        nodes_modes=nodes.mode,
+        nodes_truenodeids=nodes.yes,
+        nodes_falsenodeids=nodes.no,
         nodes_missing_value_tracks_true=nodes.missing_yes,
-        target_treeids=nodes.leaf_tree, target_nodeids=nodes.leaf_node,
+        target_treeids=nodes.leaf_tree,
+        target_nodeids=nodes.leaf_node,
         target_ids=[0] * len(nodes.leaf_tree),
         target_weights_as_tensor=doubles("leaves", nodes.leaf_value),
     )
@@ -101,13 +111,16 @@ def _graph(nodes: _Nodes, width: int, fitted: Fitted) -> bytes:
         helper.make_node("Sigmoid", ["logit"], ["risk"]),
     ]
     graph = helper.make_graph(
-        [trees, *rest], "bedside",
+        [trees, *rest],
+        "bedside",
         [helper.make_tensor_value_info("features", double, [None, width])],
         [helper.make_tensor_value_info("risk", double, [None, 1])],
         [doubles("slope", [fitted.slope]), doubles("intercept", [fitted.intercept])],
     )
     model = helper.make_model(
-        graph, producer_name="bedside", ir_version=10,
+        graph,
+        producer_name="bedside",
+        ir_version=10,
         opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 3)],
     )
     checker.check_model(model)

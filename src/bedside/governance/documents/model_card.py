@@ -11,32 +11,55 @@ __all__ = ["model_card"]
 def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
     """The card; every figure comes from the evidence."""
     use = declaration.intended_use
-    rows = [
-        f"| {name} | {_text(figure)} |" for name, figure in evidence["metrics"].items()
-    ]
+    rows = [f"| {name} | {_text(figure)} |" for name, figure in evidence["metrics"].items()]
     findings = [
-        f"- {finding['text']} Acknowledged: {finding['because']}"
-        for finding in evidence["leakage"]
+        f"- {finding['text']} Acknowledged: {finding['because']}" for finding in evidence["leakage"]
     ] or ["- None."]
     counts = [
         f"- {side}: {c['subjects']} subjects, {c['rows']} predictions, {c['positive']} positive"
         for side, c in evidence["counts"].items()
     ]
-    return "\n".join([
-        f"# {declaration.title}", "",
-        f"- Supports: {use.decision}", f"- Users: {', '.join(use.users)}",
-        f"- Population: {use.population}", *(f"- Not for: {text}" for text in use.not_for), "",
-        "## Question", "", declaration.question.ask, "", "## Data", "", *counts,
-        f"- Source licence: {declaration.data.licence}",
-        f"- Release mode: {declaration.data.release_mode}", "",
-        "## Measured on held-out subjects", "", "| metric | estimate (95 % interval) |",
-        "| --- | --- |", *rows, "", "## Leakage findings", "", *findings, "",
-        "## May change without a new approval", "",
-        *([f"- {text}" for text in declaration.change_control] or ["- Nothing."]), "",
-        "## Gaps", "",
-        "- external and temporal validation", "- effect on care and outcomes",
-        *([] if evidence["subgroups"] else ["- performance by sex, age and other subgroups"]), "",
-    ])
+    return "\n".join(
+        [
+            f"# {declaration.title}",
+            "",
+            f"- Supports: {use.decision}",
+            f"- Users: {', '.join(use.users)}",
+            f"- Population: {use.population}",
+            *(f"- Not for: {text}" for text in use.not_for),
+            "",
+            "## Question",
+            "",
+            declaration.question.ask,
+            "",
+            "## Data",
+            "",
+            *counts,
+            f"- Source licence: {declaration.data.licence}",
+            f"- Release mode: {declaration.data.release_mode}",
+            "",
+            "## Measured on held-out subjects",
+            "",
+            "| metric | estimate (95 % interval) |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "## Leakage findings",
+            "",
+            *findings,
+            "",
+            "## May change without a new approval",
+            "",
+            *([f"- {text}" for text in declaration.change_control] or ["- Nothing."]),
+            "",
+            "## Gaps",
+            "",
+            "- external and temporal validation",
+            "- effect on care and outcomes",
+            *([] if evidence["subgroups"] else ["- performance by sex, age and other subgroups"]),
+            "",
+        ]
+    )
 
 
 def _text(figure: Mapping[str, Any]) -> str:

@@ -48,9 +48,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
             (`database_busy`); nothing of the transaction is kept.
         Refused: the file is not a database any more (`database_damaged`).
     """
-    with engine.connect().execution_options(**{_WRITER: True}) as connection:
-        with connection.begin():
-            yield connection
+    writer = engine.connect().execution_options(**{_WRITER: True})
+    with writer as connection, connection.begin():
+        yield connection
 
 
 def _make_private(path: Path) -> None:

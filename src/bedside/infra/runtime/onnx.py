@@ -38,7 +38,8 @@ class OnnxPredictor:
         except Exception as error:
             raise Refused(
                 f"The packaged model cannot be loaded ({type(error).__name__}).",
-                fix="build the version again.", code="model_unreadable",
+                fix="build the version again.",
+                code="model_unreadable",
             ) from None
 
     def predict(self, matrix: Any) -> Any:

@@ -1,11 +1,10 @@
 """Bytes of YAML to a declaration; every mistake names its line and the fix."""
 
+import difflib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
-
-import difflib
-import re
 
 import msgspec
 import yaml
@@ -64,7 +63,7 @@ def _parse(content: bytes) -> tuple[Any, dict[tuple[Any, ...], int]]:
         raise Invalid("The declaration is larger than 1 MiB.", fix="keep data out of it.")
     try:
         node = yaml.compose(content.decode("utf-8"), Loader=yaml.CSafeLoader)
-        tree = yaml.load(content, Loader=yaml.CSafeLoader)  # noqa: S506  (a safe loader)
+        tree = yaml.load(content, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
@@ -126,6 +125,7 @@ def _at(
         known = known[:-1]
     place = ".".join(str(part) for part in path) or "the top"
     return Invalid(
-        f"bedside.yaml line {lines[known]}, {place}: {problem.rstrip('.')}.", fix=f"{fix}.",
+        f"bedside.yaml line {lines[known]}, {place}: {problem.rstrip('.')}.",
+        fix=f"{fix}.",
         code="declaration",
     )

@@ -1,5 +1,7 @@
 """What a declaration must keep beyond its types: units, durations, references, gates, bounds."""
 
+import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +11,30 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
 
-import difflib
-import re
-
 __all__ = ["Mistake", "mistakes"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]*//\S+")
 EDGE = re.compile(r"(?:trigger|start|end)(?:\s*[+-]\s*\d+(?:\.\d+)?\s*(?:s|min|h|d))?")
-PARAMETERS = frozenset({
-    "learning_rate", "num_leaves", "min_child_samples", "min_data_in_leaf", "lambda_l2",
-    "lambda_l1", "feature_fraction", "bagging_fraction", "bagging_freq", "max_depth",
-    "max_bin", "min_gain_to_split", "scale_pos_weight", "path_smooth", "extra_trees",
-})
+PARAMETERS = frozenset(
+    {
+        "learning_rate",
+        "num_leaves",
+        "min_child_samples",
+        "min_data_in_leaf",
+        "lambda_l2",
+        "lambda_l1",
+        "feature_fraction",
+        "bagging_fraction",
+        "bagging_freq",
+        "max_depth",
+        "max_bin",
+        "min_gain_to_split",
+        "scale_pos_weight",
+        "path_smooth",
+        "extra_trees",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,11 @@ class Mistake:
 def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
     """Every rule that the declaration breaks, in reading order."""
     if not NAME.fullmatch(declaration.name):
-        yield Mistake(("name",), f"'{declaration.name}' is not a model name",
-                      "use small letters, digits and _")
+        yield Mistake(
+            ("name",),
+            f"'{declaration.name}' is not a model name",
+            "use small letters, digits and _",
+        )
     yield from _source(declaration)
     for name, signal in declaration.signals.items():
         yield from _signal(name, signal)
@@ -55,8 +71,11 @@ def _source(declaration: Declaration) -> Iterator[Mistake]:
     except Invalid as error:
         yield Mistake(("data", "clock", "origin"), error.problem, error.fix.rstrip("."))
     if "/" in declaration.data.file or "\\" in declaration.data.file:
-        yield Mistake(("data", "file"), "a file name holds a folder",
-                      "name the file alone; give its folder with --data")
+        yield Mistake(
+            ("data", "file"),
+            "a file name holds a folder",
+            "name the file alone; give its folder with --data",
+        )
 
 
 def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
@@ -69,8 +88,11 @@ def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
             continue
         try:
             if parse_duration(text).total_seconds() < 0:
-                yield Mistake((*path, key), "the delay is negative: nothing is seen before it is",
-                              "give 0 min or more")
+                yield Mistake(
+                    (*path, key),
+                    "the delay is negative: nothing is seen before it is",
+                    "give 0 min or more",
+                )
         except Invalid as error:
             yield Mistake((*path, key), error.problem, error.fix.rstrip("."))
     numeric = signal.categories is None and signal.role in ("input", "static")
@@ -88,30 +110,45 @@ def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
 def _question(declaration: Declaration) -> Iterator[Mistake]:
     question = declaration.question
     if question.trigger not in question.predicates:
-        yield Mistake(("question", "trigger"), f"'{question.trigger}' is not a predicate",
-                      _nearest(question.trigger, question.predicates))
+        yield Mistake(
+            ("question", "trigger"),
+            f"'{question.trigger}' is not a predicate",
+            _nearest(question.trigger, question.predicates),
+        )
     labelled = [name for name, window in question.windows.items() if window.label]
     if len(labelled) != 1:
-        yield Mistake(("question", "windows"), f"{len(labelled)} windows carry a label",
-                      "give exactly one window a label")
+        yield Mistake(
+            ("question", "windows"),
+            f"{len(labelled)} windows carry a label",
+            "give exactly one window a label",
+        )
     for name, window in question.windows.items():
         path = ("question", "windows", name)
         for key in ("start", "end"):
             edge = getattr(window, key)
             if edge is not None and not EDGE.fullmatch(edge):
-                yield Mistake((*path, key), f"'{edge}' is not a window edge",
-                              "write trigger, or trigger + 6h, start + 6h, or null")
+                yield Mistake(
+                    (*path, key),
+                    f"'{edge}' is not a window edge",
+                    "write trigger, or trigger + 6h, start + 6h, or null",
+                )
         for predicate in (*window.has, *([window.label] if window.label else [])):
             if predicate not in question.predicates:
-                yield Mistake(path, f"'{predicate}' is not a predicate",
-                              _nearest(predicate, question.predicates))
+                yield Mistake(
+                    path,
+                    f"'{predicate}' is not a predicate",
+                    _nearest(predicate, question.predicates),
+                )
 
 
 def _learner(declaration: Declaration) -> Iterator[Mistake]:
     for key in declaration.learner.parameters:
         if key not in PARAMETERS:
-            yield Mistake(("learner", "parameters", key), f"unknown parameter '{key}'",
-                          _nearest(key, PARAMETERS))
+            yield Mistake(
+                ("learner", "parameters", key),
+                f"unknown parameter '{key}'",
+                _nearest(key, PARAMETERS),
+            )
 
 
 def _evaluation(declaration: Declaration) -> Iterator[Mistake]:
@@ -119,15 +156,24 @@ def _evaluation(declaration: Declaration) -> Iterator[Mistake]:
     split, threshold = evaluation.split, evaluation.threshold
     shares = (split.train, split.tuning, split.held_out)
     if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
-        yield Mistake(("evaluation", "split"), "the shares do not add up to 1",
-                      "make train + tuning + held_out = 1")
+        yield Mistake(
+            ("evaluation", "split"),
+            "the shares do not add up to 1",
+            "make train + tuning + held_out = 1",
+        )
     given = [threshold.value, threshold.sensitivity, threshold.maximise]
     if sum(choice is not None for choice in given) != 1:
-        yield Mistake(("evaluation", "threshold"), "not exactly one way to choose the threshold",
-                      "give one of value, sensitivity, maximise")
+        yield Mistake(
+            ("evaluation", "threshold"),
+            "not exactly one way to choose the threshold",
+            "give one of value, sensitivity, maximise",
+        )
     if threshold.maximise and evaluation.utility is None:
-        yield Mistake(("evaluation", "threshold", "maximise"), "no utility is declared",
-                      "add utility: physionet_2019")
+        yield Mistake(
+            ("evaluation", "threshold", "maximise"),
+            "no utility is declared",
+            "add utility: physionet_2019",
+        )
     for name, group in evaluation.subgroups.items():
         yield from _names_signal(
             declaration, group.signal, ("evaluation", "subgroups", name, "signal")
@@ -138,18 +184,22 @@ def _gates(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistak
     for index, gate in enumerate(declaration.gates):
         path = ("gates", index)
         if gate.metric not in metrics:
-            yield Mistake((*path, "metric"), f"'{gate.metric}' is not computed",
-                          _nearest(gate.metric, metrics))
+            yield Mistake(
+                (*path, "metric"),
+                f"'{gate.metric}' is not computed",
+                _nearest(gate.metric, metrics),
+            )
         if (gate.at_least is None) == (gate.at_most is None):
             yield Mistake(path, "a gate needs one bound", "give at_least or at_most")
         if gate.subgroup is not None and gate.subgroup not in declaration.evaluation.subgroups:
-            yield Mistake((*path, "subgroup"), f"'{gate.subgroup}' is not a declared subgroup",
-                          _nearest(gate.subgroup, declaration.evaluation.subgroups))
+            yield Mistake(
+                (*path, "subgroup"),
+                f"'{gate.subgroup}' is not a declared subgroup",
+                _nearest(gate.subgroup, declaration.evaluation.subgroups),
+            )
 
 
-def _names_signal(
-    declaration: Declaration, name: str, path: tuple[Any, ...]
-) -> Iterator[Mistake]:
+def _names_signal(declaration: Declaration, name: str, path: tuple[Any, ...]) -> Iterator[Mistake]:
     if name not in declaration.signals:
         yield Mistake(path, f"'{name}' is not a signal", _nearest(name, declaration.signals))
 

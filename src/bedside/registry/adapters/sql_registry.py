@@ -1,14 +1,22 @@
 """The registry on a database."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
-import json
-
 from sqlalchemy import (
-    Column, Connection, Engine, Integer, MetaData, String, Table, insert, select, update,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+    update,
 )
 
 from bedside.core.errors import Invalid, NotFound
@@ -20,11 +28,16 @@ __all__ = ["SqlRegistry"]
 
 _META = MetaData()
 _VERSIONS = Table(
-    "versions", _META,
-    Column("number", Integer, primary_key=True), Column("id", String, unique=True, nullable=False),
-    Column("name", String, nullable=False), Column("bundle", String, nullable=False),
-    Column("stage", String, nullable=False), Column("built_at", String, nullable=False),
-    Column("gates", String, nullable=False), Column("approval", String),
+    "versions",
+    _META,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, unique=True, nullable=False),
+    Column("name", String, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("built_at", String, nullable=False),
+    Column("gates", String, nullable=False),
+    Column("approval", String),
 )
 
 Writing = Callable[[Engine], AbstractContextManager[Connection]]
@@ -49,11 +62,16 @@ class SqlRegistry:
             known = _find(connection, version.id)
             if known is not None:
                 return known
-            connection.execute(insert(_VERSIONS).values(
-                id=version.id, name=version.name, bundle=version.bundle,
-                stage=version.stage.value, built_at=version.built_at,
-                gates=canonical_json([asdict(gate) for gate in version.gates]).decode(),
-            ))
+            connection.execute(
+                insert(_VERSIONS).values(
+                    id=version.id,
+                    name=version.name,
+                    bundle=version.bundle,
+                    stage=version.stage.value,
+                    built_at=version.built_at,
+                    gates=canonical_json([asdict(gate) for gate in version.gates]).decode(),
+                )
+            )
         return version
 
     def get(self, version_id: str) -> ModelVersion:
@@ -68,10 +86,10 @@ class SqlRegistry:
         if named:
             return named[-1]
         found = [
-            version for version in versions
-            if version_id and (
-                version.id.startswith(version_id) or version.bundle.startswith(version_id)
-            )
+            version
+            for version in versions
+            if version_id
+            and (version.id.startswith(version_id) or version.bundle.startswith(version_id))
         ]
         if not found:
             known = ", ".join(version.id for version in versions) or "none yet"
@@ -131,15 +149,19 @@ def _known(connection: Connection, version_id: str) -> ModelVersion:
 def _store(connection: Connection, version: ModelVersion) -> None:
     approval = None if version.approval is None else canonical_json(asdict(version.approval))
     connection.execute(
-        update(_VERSIONS).where(_VERSIONS.c.id == version.id).values(
-            stage=version.stage.value, approval=approval.decode() if approval else None
-        )
+        update(_VERSIONS)
+        .where(_VERSIONS.c.id == version.id)
+        .values(stage=version.stage.value, approval=approval.decode() if approval else None)
     )
 
 
 def _version(row: Any) -> ModelVersion:
     return ModelVersion(
-        id=row.id, name=row.name, bundle=row.bundle, stage=Stage(row.stage),
-        built_at=row.built_at, gates=tuple(GateResult(**gate) for gate in json.loads(row.gates)),
+        id=row.id,
+        name=row.name,
+        bundle=row.bundle,
+        stage=Stage(row.stage),
+        built_at=row.built_at,
+        gates=tuple(GateResult(**gate) for gate in json.loads(row.gates)),
         approval=Approval(**json.loads(row.approval)) if row.approval else None,
     )
