@@ -127,7 +127,7 @@ def test_one_edited_row_of_the_ledger_is_named(ward, tmp_path):
 
     assert found.returncode == 4
     assert "1" in found.stdout
-    assert "edited" in found.stdout
+    assert "not as it was written" in found.stdout
 
 
 def test_two_builds_in_one_workspace_do_not_mix(ward, tmp_path):

@@ -120,6 +120,10 @@ class Explainer(Protocol):
         """Log-odds, shape (n, n_features + 1); the last column is the expected value."""
         ...
 
+    def margins(self, matrix: Any) -> Any:
+        """Log-odds before calibration, shape (n,), by the trees as they were fitted."""
+        ...
+
 
 class Progress(Protocol):
     """Tells a person how far long work has come."""

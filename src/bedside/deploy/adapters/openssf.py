@@ -1,50 +1,164 @@
 """OpenSSF model-signing behind the Signer port: EC P-256, offline, a sigstore bundle beside."""
 
+import base64
+import errno
+import json
+import os
+import re
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
-from bedside.core.errors import Refused
+from bedside.core.errors import Refused, Unavailable
+from bedside.core.ids import digest_bytes
 
 __all__ = ["OpenSsfSigner"]
 
+_NAMED = re.compile(r"Hash mismatch for '(.+?)': |(?:Extra|Missing) files[^:]*: ([^\"]+)")
+_LARGEST = 1 << 24  # bytes in a signature
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 class OpenSsfSigner:
-    """Signs every file of a folder, and checks such a signature.
+    """Signs every file of a folder, and checks such a signature. Neither needs a network.
+
+    The signature is written beside the folder and never into it, because an ECDSA signature is
+    different each time and the folder must stay the same to the byte.
 
     Args:
         private_key: PEM file of an EC P-256 key.
-        public_key: PEM file of its public half.
+        public_key: PEM file of its public half, the one key that is trusted.
+
+    Source: OpenSSF Model Signing v1.0; DSSE v1; in-toto Statement v1.
     """
 
     def __init__(self, private_key: Path, public_key: Path) -> None:
         self._private, self._public = private_key, public_key
 
     def sign(self, folder: str, signature: str) -> None:
-        """Sign every file of `folder`; write the signature to the file `signature`."""
+        """Sign every file of `folder`; write the signature to the file `signature`.
+
+        Raises:
+            Refused: it cannot be signed, e.g. because the folder holds a symbolic link.
+            Unavailable: the disk is full or refuses; no partial signature is left.
+        """
         signing: Any = import_module("model_signing.signing")  # slow to import
-        signing.Config().use_elliptic_key_signer(private_key=self._private).sign(folder, signature)
+        signer = signing.Config().set_hashing_config(_hashing())
+        target = Path(signature)
+        try:
+            handle, name = mkstemp(dir=target.parent, prefix=".part-")
+            os.close(handle)
+        except OSError as error:
+            raise _disk(error) from None
+        try:
+            signer.use_elliptic_key_signer(private_key=self._private).sign(Path(folder), Path(name))
+            with open(name, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except OSError as error:
+            raise _disk(error) from None
+        except (TypeError, ValueError):
+            raise Refused(
+                "The bundle cannot be signed.",
+                fix="use an EC P-256 key without a passphrase, and a folder without links.",
+                code="cannot_sign",
+            ) from None
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
 
     def verify(self, folder: str, signature: str) -> None:
         """Check it.
 
         Raises:
-            Refused: there is no signature, a file differs, or another key made it.
+            Refused: there is no signature (code `unsigned`), it is not by our key
+                (`bad_signature`), or a file was changed, added or removed (`bundle_tampered`).
+            Unavailable: the disk refuses.
         """
         verifying: Any = import_module("model_signing.verifying")  # slow to import
-        if not Path(signature).is_file():
-            raise Refused(
-                "The bundle has no signature.",
-                fix="build it again, or fetch its signature from where it was made.",
-                code="unsigned",
-            )
+        self._check_outside(_read(Path(signature)))
+        verifier = verifying.Config().set_hashing_config(_hashing())
         try:
-            verifying.Config().use_elliptic_key_verifier(public_key=self._public).verify(
-                folder, signature
+            verifier.use_elliptic_key_verifier(public_key=self._public).verify(
+                Path(folder), Path(signature)
             )
-        except Exception as error:
-            raise Refused(
-                f"The bundle's signature does not hold ({type(error).__name__}).",
-                fix="do not use it; fetch or build it again.",
-                code="bad_signature",
-            ) from None
+        except OSError as error:
+            raise _disk(error) from None
+        except Exception as error:  # whatever the library says of a stranger's bytes, it means no
+            raise _answer(str(error)) from None
+
+    def _check_outside(self, content: bytes) -> None:
+        """Check what the library lets pass: another key is only warned of, files are skipped.
+
+        The statement is read here before its signature is checked; `verify` does that next.
+        """
+        try:
+            bundle = json.loads(content)
+            key = bundle["verificationMaterial"]["publicKey"]["hint"]
+            statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+            how = statement["predicate"]["serialization"]
+            every_file = how["method"] == "files" and not (
+                how.get("ignore_paths") or how.get("allow_symlinks")
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise _bad("It cannot be read.") from None
+        if key != digest_bytes(_read(self._public)):
+            raise _bad("It was made with another key.")
+        if not every_file:
+            raise _bad("It does not cover every file.")
+
+
+def _hashing() -> Any:
+    """Every file counts: the library's own default skips `.git*`."""
+    hashing: Any = import_module("model_signing.hashing")
+    config = hashing.Config().use_file_serialization(
+        hashing_algorithm="sha256", max_workers=2, allow_symlinks=False
+    )
+    return config.set_ignored_paths(paths=[], ignore_git_paths=False)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise Refused(
+            "The bundle has no signature.",
+            fix="build it again, or fetch its signature from where it was made.",
+            code="unsigned",
+        ) from None
+    except OSError as error:
+        raise _disk(error) from None
+    if len(content) > _LARGEST:
+        raise _bad("It is too large.")
+    return content
+
+
+def _answer(message: str) -> Refused:
+    names = ", ".join(one or several for one, several in _NAMED.findall(message))
+    if names:
+        return Refused(
+            f"The bundle is not as it was signed: {names}.",
+            fix="do not use it; fetch or build it again.",
+            code="bundle_tampered",
+        )
+    return _bad("It is not by this key over these files.")
+
+
+def _bad(why: str) -> Refused:
+    return Refused(
+        f"The bundle's signature does not hold. {why}",
+        fix="do not use it; fetch or build it again.",
+        code="bad_signature",
+    )
+
+
+def _disk(error: OSError) -> Unavailable:
+    name = errno.errorcode.get(error.errno or 0, "unknown error")
+    return Unavailable(
+        f"The disk refused while a signature was handled ({name}).",
+        fix="check the free space and the workspace's permissions, and run the command again.",
+        code="disk_full" if error.errno in _FULL else "disk",
+    )

@@ -128,7 +128,9 @@ class SqlLedger:
                 hash="",
             )
             entry = replace(entry, hash=entry_hash(entry))
-            row = {name: getattr(entry, name) for name in list(_ENTRIES.c.keys()) if name != "sealed"}
+            row = {
+                name: getattr(entry, name) for name in list(_ENTRIES.c.keys()) if name != "sealed"
+            }
             connection.execute(insert(_ENTRIES), {**row, "details": text, "sealed": body})
             self._sign_end(connection, entry)
         return entry
