@@ -36,8 +36,11 @@ def line_chart(
     y_title: str,
     x_range: tuple[float, float] = (0, 1),
     y_range: tuple[float, float] = (0, 1),
+    key_below: bool = False,
 ) -> str:
     """Lines over two titled axes; `says` is read aloud by a screen reader.
+
+    The key stands at the top right, or lower where the lines run high on the right.
 
     >>> line_chart([Line(name="a", x=[0, 1], y=[0, 1])], says="s", x_title="x", y_title="y")[:4]
     '<svg'
@@ -69,7 +72,7 @@ def line_chart(
         for x, low, high in zip(line.x, line.low, line.high, strict=False):
             (a, b), (_, c) = at(x, low), at(x, high)
             parts.append(f'<path class="line{number}" d="M{a:.1f} {b:.1f}V{c:.1f}"/>')
-        parts.append(_key(number, line))
+        parts.append(_key(number, line, HEIGHT - 110 if key_below else TOP + 12))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(says, {chr(34): "&quot;"})}">'
@@ -103,8 +106,8 @@ def _axes(
     return "".join(parts)
 
 
-def _key(number: int, line: Line) -> str:
-    y = TOP + 12 + 17 * number
+def _key(number: int, line: Line, top: int) -> str:
+    y = top + 17 * number
     dash = " dashed" if line.dashed else ""
     return (
         f'<path class="line{number}{dash}" d="M{WIDTH - 190} {y}h26"/>'

@@ -118,6 +118,8 @@ def _curves(rows: Rows) -> dict[str, Any]:
     true, alerts = np.cumsum(label)[last], last + 1.0
     positives, n = float(label.sum()), float(len(label))
     pick = np.unique(np.linspace(0, len(last) - 1, POINTS).astype(int))
+    ranks = np.unique(np.geomspace(20, max(len(last), 21), POINTS).astype(int)) - 1
+    ranks = ranks[ranks < len(last)]
     sensitivity, fall_out = true / positives, (alerts - true) / (n - positives)
     grid = np.linspace(0.01, 0.99, 99) if positives / n > 0.1 else np.linspace(0.002, 0.2, 100)
     reach = np.searchsorted(-rows.risk[order], -grid, side="right")
@@ -125,7 +127,7 @@ def _curves(rows: Rows) -> dict[str, Any]:
     odds = grid / (1 - grid)
     return {
         "roc": {"x": [0.0, *fall_out[pick]], "y": [0.0, *sensitivity[pick]]},
-        "precision_recall": {"x": list(sensitivity[pick]), "y": list((true / alerts)[pick])},
+        "precision_recall": {"x": list(sensitivity[ranks]), "y": list((true / alerts)[ranks])},
         "calibration": _calibration_curve(rows),
         "net_benefit": {
             "threshold": list(grid),

@@ -136,6 +136,12 @@ def _chart(
     y_range: tuple[float, float] = (0, 1),
 ) -> dict[str, Any]:
     svg = line_chart(
-        lines, says=says, x_title=x_title, y_title=y_title, x_range=x_range, y_range=y_range
+        lines,
+        says=says,
+        x_title=x_title,
+        y_title=y_title,
+        x_range=x_range,
+        y_range=y_range,
+        key_below=title == "ROC",
     )
     return {"title": title, "says": says, "svg": Markup(svg)}  # noqa: S704  (escaped by charts)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -128,10 +128,8 @@ class SqlLedger:
                 hash="",
             )
             entry = replace(entry, hash=entry_hash(entry))
-            row = {
-                name: getattr(entry, name) for name in list(_ENTRIES.c.keys()) if name != "sealed"
-            }
-            connection.execute(insert(_ENTRIES), {**row, "details": text, "sealed": body})
+            row = asdict(entry) | {"details": text, "sealed": body}
+            connection.execute(insert(_ENTRIES), row)
             self._sign_end(connection, entry)
         return entry
 
