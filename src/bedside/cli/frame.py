@@ -14,7 +14,7 @@ from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavai
 if TYPE_CHECKING:
     from bedside.lifecycle.platform import Platform
 
-__all__ = ["ActorOption", "JsonOption", "Workspace", "guarded", "opened", "show"]
+__all__ = ["ActorOption", "JsonOption", "PurposeOption", "Workspace", "guarded", "opened", "show"]
 
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of the workspace.", show_default=False)
@@ -22,6 +22,9 @@ Workspace = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ActorOption = Annotated[
     str | None, typer.Option("--actor", help="Who acts; your user name if not given.")
+]
+PurposeOption = Annotated[
+    str | None, typer.Option("--purpose", help="For which purpose; the command's own if not given.")
 ]
 _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Unavailable: 5}
 

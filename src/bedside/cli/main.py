@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from bedside.cli.frame import ActorOption, JsonOption, Workspace, guarded, opened, show
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
 
 __all__ = ["app", "run"]
 
@@ -29,6 +37,7 @@ def build(
     data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
+    purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Collect, prepare, ask, audit, fit, evaluate, package and register one version."""
@@ -37,7 +46,7 @@ def build(
         from bedside.lifecycle.build import build as verb  # noqa: PLC0415
         from bedside.usecases import folder_of  # noqa: PLC0415
 
-        platform = opened(workspace, actor, "model development", as_json)
+        platform = opened(workspace, actor, purpose or "model development", as_json)
         built = verb(platform, folder_of(folder), data)
         show(built_json(built), as_json, lambda: built_words(built))
 
@@ -78,13 +87,14 @@ def approve(
     meaning: Annotated[str, typer.Option("--meaning", help="What your approval means.")],
     workspace: Workspace = None,
     actor: ActorOption = None,
+    purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Record a person's approval of a version that passed its gates."""
     with guarded(as_json):
         from bedside.lifecycle.release import approve as verb  # noqa: PLC0415
 
-        platform = opened(workspace, actor, "approval", as_json)
+        platform = opened(workspace, actor, purpose or "approval", as_json)
         done = verb(platform, version, name=name, meaning=meaning)
         show(
             {"version": done.id, "stage": done.stage.value},
@@ -99,6 +109,7 @@ def release(
     stage: Annotated[str, typer.Option("--stage", help="silent, live or retired.")],
     workspace: Workspace = None,
     actor: ActorOption = None,
+    purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move an approved version to silent, live or retired."""
@@ -109,7 +120,7 @@ def release(
 
         if stage not in ("silent", "live", "retired"):
             raise Invalid("There is no such stage.", fix="use silent, live or retired.")
-        done = verb(opened(workspace, actor, "release", as_json), version, Stage(stage))
+        done = verb(opened(workspace, actor, purpose or "release", as_json), version, Stage(stage))
         show(
             {"version": done.id, "stage": done.stage.value},
             as_json,
@@ -123,6 +134,7 @@ def monitor(
     data: Annotated[Path, typer.Option("--data", help="Folder or file of new data.")],
     workspace: Workspace = None,
     actor: ActorOption = None,
+    purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare new data with a version's reference, and say what moved."""
@@ -130,7 +142,9 @@ def monitor(
         from bedside.cli.words import watched_words  # noqa: PLC0415
         from bedside.lifecycle.respond import watch  # noqa: PLC0415
 
-        report, page = watch(opened(workspace, actor, "quality and safety", as_json), version, data)
+        report, page = watch(
+            opened(workspace, actor, purpose or "quality and safety", as_json), version, data
+        )
         show({**report, "page": str(page)}, as_json, lambda: watched_words(report, page))
 
 
@@ -140,13 +154,16 @@ def serve(
     new_token: Annotated[bool, typer.Option("--new-token", help="Replace the token.")] = False,
     workspace: Workspace = None,
     actor: ActorOption = None,
+    purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer on loopback for every silent and live version, over REST and CDS Hooks."""
     with guarded(as_json):
         from bedside.wiring.server import serve_workspace  # noqa: PLC0415
 
-        serve_workspace(opened(workspace, actor, "treatment", as_json), port, new_token=new_token)
+        serve_workspace(
+            opened(workspace, actor, purpose or "treatment", as_json), port, new_token=new_token
+        )
 
 
 @ledger_app.command("verify")

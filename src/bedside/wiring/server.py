@@ -26,6 +26,7 @@ def serve_workspace(platform: Platform, port: int, *, new_token: bool) -> None:
     """
     digest, token = token_digest_of(platform.folder, renew=new_token)
     app = app_of(platform, digest)
+    platform.ledger.append(platform.actor, "serve.start", {"port": port})
     if token is not None:
         print(f"Token (shown once, only its digest is kept): {token}", file=sys.stderr, flush=True)
     print(f"Serving on http://127.0.0.1:{port}", file=sys.stderr, flush=True)

@@ -1,0 +1,77 @@
+"""What every object store must do, whatever keeps the bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bedside.core.errors import Invalid, NotFound
+from bedside.core.ids import digest_bytes
+from bedside.core.ports import ObjectStore
+from bedside.infra.objects.disk import SealedDisk
+from bedside.infra.objects.memory import MemoryObjects
+
+
+def a_sealed_disk(folder: Path) -> ObjectStore:
+    return SealedDisk(folder / "objects", b"k" * 32)
+
+
+def a_memory(_folder: Path) -> ObjectStore:
+    return MemoryObjects()
+
+
+STORES = [a_sealed_disk, a_memory]  # add yours here
+every_store = pytest.mark.parametrize("store", STORES)
+Opened = Callable[[Path], ObjectStore]
+
+
+@every_store
+@given(content=st.binary(max_size=300))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_put_comes_back_under_its_sha_256(
+    store: Opened, tmp_path: Path, content: bytes
+) -> None:
+    objects = store(tmp_path)
+
+    digest = objects.put(content)
+
+    assert digest == digest_bytes(content)
+    assert objects.has(digest)
+    assert objects.get(digest) == content
+
+
+@every_store
+def test_putting_the_same_bytes_twice_is_once(store: Opened, tmp_path: Path) -> None:
+    objects = store(tmp_path)
+
+    first = objects.put(b"a snapshot")
+    again = objects.put(b"a snapshot")
+
+    assert first == again
+    assert objects.get(first) == b"a snapshot"
+
+
+@every_store
+def test_a_digest_that_nothing_has_is_not_found(store: Opened, tmp_path: Path) -> None:
+    objects = store(tmp_path)
+
+    digest = digest_bytes(b"never put")
+
+    assert not objects.has(digest)
+    with pytest.raises(NotFound):
+        objects.get(digest)
+
+
+@every_store
+@pytest.mark.parametrize("name", ["", "../keys/data.key", "A" * 64, "ab" * 31, "ab" * 32 + "\n"])
+def test_a_name_that_is_no_digest_reaches_no_file(store: Opened, tmp_path: Path, name: str) -> None:
+    objects = store(tmp_path)
+
+    with pytest.raises(Invalid):
+        objects.has(name)
+    with pytest.raises(Invalid):
+        objects.get(name)
