@@ -56,9 +56,9 @@ def test_a_refusing_disk_leaves_no_temporary_file_and_no_path_in_the_error(tmp_p
 def test_a_folder_in_use_is_refused_and_its_holder_named(tmp_path: Path) -> None:
     holder = a_holder(tmp_path)
 
-    with pytest.raises(Unavailable, match=f"process {holder.pid}") as refused:
-        with locked_folder(tmp_path):
-            pass
+    named = pytest.raises(Unavailable, match=f"process {holder.pid}")
+    with named as refused, locked_folder(tmp_path):
+        pass
     holder.communicate("")
 
     assert refused.value.code == "workspace_busy"

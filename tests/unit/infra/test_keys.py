@@ -77,14 +77,13 @@ def test_the_signing_keys_are_the_two_halves_of_one_p_256_key(tmp_path: Path) ->
 def test_a_key_that_others_can_reach_is_refused_with_the_command_that_closes_it(
     tmp_path: Path, name: str, mode: int
 ) -> None:
-    keys = all_made(tmp_path / "keys")
+    all_made(tmp_path / "keys")
     (tmp_path / "keys" / name).chmod(mode | 0o100)
 
     with pytest.raises(Refused, match=r"chmod [67]00") as refused:
         all_made(tmp_path / "keys")
 
     assert refused.value.code == "key_exposed"
-    assert keys is not None
 
 
 def test_the_public_half_may_be_read_by_others_but_not_replaced(tmp_path: Path) -> None:

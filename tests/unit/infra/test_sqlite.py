@@ -49,9 +49,13 @@ def test_every_connection_is_durable_and_keeps_foreign_keys(tmp_path: Path) -> N
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     path = a_database(tmp_path)
 
-    with pytest.raises(KeyboardInterrupt), writing(open_sqlite(path)) as connection:
-        connection.execute(text("INSERT INTO counts VALUES (1)"))
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with writing(open_sqlite(path)) as connection:
+            connection.execute(text("INSERT INTO counts VALUES (1)"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
 
     assert count(path) == 0
 
@@ -115,10 +119,14 @@ def test_a_database_that_cannot_grow_is_a_full_disk_and_loses_nothing(tmp_path: 
     with writing(engine) as connection:
         connection.execute(text("INSERT INTO counts VALUES (1)"))
 
-    with pytest.raises(Unavailable) as refused, writing(engine) as connection:
-        connection.execute(text("PRAGMA max_page_count=3"))
-        connection.execute(text("CREATE TABLE big (b BLOB)"))
-        connection.execute(text("INSERT INTO big VALUES (zeroblob(1000000))"))
+    def grow() -> None:
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO counts VALUES (2)"))
+            connection.execute(text("PRAGMA max_page_count=3"))
+            connection.execute(text("CREATE TABLE big AS SELECT zeroblob(1000000)"))
+
+    with pytest.raises(Unavailable) as refused:
+        grow()
 
     assert refused.value.code == "disk_full"
     assert count(tmp_path / "workspace.sqlite") == 1
@@ -128,8 +136,11 @@ def test_an_error_of_a_statement_does_not_repeat_what_was_given(tmp_path: Path) 
     engine = open_sqlite(a_database(tmp_path))
     secret = {"n": 20_260_131_080_000}
 
-    with pytest.raises(IntegrityError) as error, writing(engine) as connection:
-        connection.execute(text("INSERT INTO counts VALUES (:n)"), secret)
-        connection.execute(text("INSERT INTO counts VALUES (:n)"), secret)
+    def insert_twice() -> None:
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO counts VALUES (:n), (:n)"), secret)
+
+    with pytest.raises(IntegrityError) as error:
+        insert_twice()
 
     assert str(secret["n"]) not in str(error.value)

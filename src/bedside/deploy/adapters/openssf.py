@@ -16,7 +16,7 @@ from bedside.core.ids import digest_bytes
 
 __all__ = ["OpenSsfSigner"]
 
-_NAMED = re.compile(r"Hash mismatch for '(.+?)': |(?:Extra|Missing) files[^:]*: ([^\"]+)")
+_NAMED = re.compile(r"Hash mismatch for \\?'(.+?)\\?': |(?:Extra|Missing) files[^:]*: ([^\"]+)")
 _LARGEST = 1 << 24  # bytes in a signature
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
