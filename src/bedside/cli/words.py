@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bedside.core.records.evidence import figure_text
 from bedside.lifecycle.build import Built
 
 __all__ = ["built_json", "built_words", "watched_words"]
@@ -43,7 +44,7 @@ def built_words(built: Built) -> str:
     lines = [
         f"{built.version.id} on {counts['subjects']} held-out subjects, "
         f"{counts['rows']} predictions:",
-        *(f"  {name:<20} {_figure(metrics[name])}" for name in HEADLINE if name in metrics),
+        *(f"  {name:<20} {figure_text(metrics[name])}" for name in HEADLINE if name in metrics),
         *(f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates),
         f"Report: {built.report}",
     ]
@@ -63,11 +64,3 @@ def watched_words(report: Mapping[str, Any], page: Path) -> str:
 
 def _said(item: Any) -> str:
     return str(item["text"]) if isinstance(item, Mapping) else str(item)
-
-
-def _figure(figure: Mapping[str, Any]) -> str:
-    if figure["estimate"] is None:
-        return f"not shown: {figure['why']}"
-    if figure["low"] is None:
-        return f"{figure['estimate']:.3f}"
-    return f"{figure['estimate']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -1,8 +1,10 @@
 """A measured figure with its interval: never a bare number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["SUPPRESS_AT_OR_BELOW", "Estimate"]
+__all__ = ["SUPPRESS_AT_OR_BELOW", "Estimate", "figure_text"]
 
 SUPPRESS_AT_OR_BELOW = 10
 """Counts of subjects or events this small are not shown, so that nobody can be picked out."""
@@ -33,3 +35,17 @@ class Estimate:
         if self.why is not None:
             out["why"] = self.why
         return out
+
+
+def figure_text(figure: Mapping[str, Any]) -> str:
+    """A figure, as `Estimate.as_json` gives it, in words.
+
+    >>> figure_text({"estimate": 0.9, "low": 0.85, "high": 0.95, "n": 100})
+    '0.900 (0.850 to 0.950)'
+    """
+    if figure["estimate"] is None:
+        return f"not shown: {figure['why']}"
+    text = f"{figure['estimate']:.3f}"
+    if figure["low"] is None:
+        return text
+    return f"{text} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from bedside.charts.lines import Line, line_chart
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.evidence import figure_text
 from bedside.core.records.version import GateResult
 from bedside.metrics.names import METRICS
 
@@ -31,7 +32,7 @@ def render_report(
         e=evidence,
         gates=gates,
         metrics=METRICS,
-        figure=_figure,
+        figure=figure_text,
         counts=evidence["counts"],
         quality=evidence["quality"],
         names=list(first),
@@ -39,15 +40,6 @@ def render_report(
         findings=evidence["leakage"],
         question=declaration.question.ask,
         charts=_charts(evidence),
-    )
-
-
-def _figure(figure: Mapping[str, Any]) -> str:
-    if figure["estimate"] is None:
-        return f"not shown: {figure['why']}"
-    text = f"{figure['estimate']:.3f}"
-    return (
-        text if figure["low"] is None else f"{text} ({figure['low']:.3f} to {figure['high']:.3f})"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.evidence import figure_text
 
 __all__ = ["model_card"]
 
@@ -11,7 +12,7 @@ __all__ = ["model_card"]
 def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
     """The card; every figure comes from the evidence."""
     use = declaration.intended_use
-    rows = [f"| {name} | {_text(figure)} |" for name, figure in evidence["metrics"].items()]
+    rows = [f"| {name} | {figure_text(figure)} |" for name, figure in evidence["metrics"].items()]
     findings = [
         f"- {finding['text']} Acknowledged: {finding['because']}" for finding in evidence["leakage"]
     ] or ["- None."]
@@ -60,11 +61,3 @@ def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
             "",
         ]
     )
-
-
-def _text(figure: Mapping[str, Any]) -> str:
-    if figure["estimate"] is None:
-        return f"not shown: {figure['why']}"
-    if figure["low"] is None:
-        return f"{figure['estimate']:.3f}"
-    return f"{figure['estimate']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
