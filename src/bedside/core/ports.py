@@ -1,14 +1,20 @@
 """What the rooms ask of the outside, as protocols. Adapters live in `infra` and in `adapters/`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from bedside.core.records.ledger import Actor, LedgerEntry, LedgerFault
+from bedside.core.records.key import KeyState
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
 from bedside.core.records.version import Approval, ModelVersion, Stage
 
 __all__ = [
+    "Blobs",
+    "ByteSigner",
+    "DataKeys",
+    "Engine",
     "Explainer",
+    "KeyService",
     "Ledger",
     "ObjectStore",
     "Predictor",
@@ -16,6 +22,154 @@ __all__ = [
     "Registry",
     "Signer",
 ]
+
+
+class Blobs(Protocol):
+    """Bytes by name, on a disk or in a bucket. What is put here is ciphertext already.
+
+    A name is made by Bedside, such as `objects/ab/cdef…`: segments of lower-case letters, digits,
+    `_`, `-` and inner dots, joined by `/`. A user's path never becomes one.
+    """
+
+    def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
+        """Keep the bytes, whole or not at all, durable when this returns; replaces older ones.
+
+        Raises:
+            Invalid: the name is not one of ours.
+            Unavailable: the store is full or out of reach; what stood there stands.
+        """
+        ...
+
+    def get(self, name: str) -> bytes:
+        """The bytes again.
+
+        Raises:
+            NotFound: nothing has this name.
+            Unavailable: the store is out of reach.
+        """
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether something has this name."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove it, durably; removing what is not there is no error."""
+        ...
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name that begins with `prefix`, in order; half-written ones are never seen."""
+        ...
+
+
+class KeyService(Protocol):
+    """Keeps the keys that wrap other keys, and never gives them away.
+
+    A key is named by what it protects: `raw`, `identified`, `features`, `ledger`, `signing`,
+    `backup`. It is made on first use, and has versions from 1.
+    """
+
+    def wrap(self, data_key: bytes, key: str, context: str) -> str:
+        """Encrypt a data key (16 to 64 bytes) under the newest version of `key`.
+
+        `context` names what the data key is for; it must be given again to unwrap.
+        The text returned names the version, so that it unwraps after a rotation.
+
+        Raises:
+            Refused: the key was destroyed (code `key_destroyed`).
+            Unavailable: the service is out of reach.
+        """
+        ...
+
+    def unwrap(self, wrapped: str, key: str, context: str) -> bytes:
+        """The data key again.
+
+        Raises:
+            Refused: its version was destroyed (`key_destroyed`), or the text was changed, or
+                belongs to another key, service or context (`wrong_key`).
+            Unavailable: the service is out of reach.
+        """
+        ...
+
+    def rewrap(self, wrapped: str, key: str, context: str) -> str:
+        """The same data key under the newest version of `key`."""
+        ...
+
+    def rotate(self, key: str) -> int:
+        """Make a new version of the key; return its number. Older ones still unwrap."""
+        ...
+
+    def destroy(self, key: str, *, version: int | None = None) -> None:
+        """Destroy one version of the key, or all of it. What it wrapped is lost for ever.
+
+        Raises:
+            NotFound: there is no such key or version.
+            Refused: it is the newest version of several: rotate first (code `key_in_use`).
+        """
+        ...
+
+    def describe(self) -> list[KeyState]:
+        """Every key of this workspace and its versions, by name."""
+        ...
+
+
+class DataKeys(Protocol):
+    """The keys of single files: each is kept wrapped, apart from the file that it opens."""
+
+    def new(self, key: str, context: str) -> tuple[str, bytes]:
+        """A fresh 32-byte data key, and the id under which it is now kept, wrapped by `key`."""
+        ...
+
+    def open(self, material: str, context: str) -> bytes:
+        """The data key of an id.
+
+        Raises:
+            NotFound: nothing is kept under this id.
+            Refused: it does not unwrap (`key_destroyed`, `wrong_key`).
+        """
+        ...
+
+    def forget(self, material: str) -> None:
+        """Remove the wrapped key, so that what it opened can never be read again."""
+        ...
+
+    def rewrap(self, key: str, advance: Callable[[int], None]) -> int:
+        """Wrap every data key of `key` under its newest version; return how many there were."""
+        ...
+
+
+class ByteSigner(Protocol):
+    """Signs bytes, and checks such a signature."""
+
+    def sign(self, content: bytes) -> bytes:
+        """The signature of the bytes."""
+        ...
+
+    def verify(self, content: bytes, signature: bytes) -> None:
+        """Check it.
+
+        Raises:
+            Refused: the bytes were changed, or another key signed them (code `bad_signature`).
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Does one piece of work on many shards: on this machine, or on a cluster."""
+
+    def map(self, work: str, tasks: Sequence[bytes]) -> Iterator[bytes]:
+        """The result of each task, in the order of the tasks, as they become ready.
+
+        Args:
+            work: The function, as `bedside.package.module:name`; it takes bytes and returns bytes.
+            tasks: What it is given, one at a time.
+
+        Raises:
+            Invalid: `work` does not lie in Bedside.
+            BedsideError: of the first task that failed, as it was raised there.
+            Unavailable: a worker was lost (code `worker_lost`) or failed (`worker_failed`).
+        """
+        ...
 
 
 class ObjectStore(Protocol):
@@ -38,14 +192,44 @@ class ObjectStore(Protocol):
         """Whether something is kept under this digest."""
         ...
 
+    def remove(self, digest: str) -> None:
+        """Remove the bytes and their key; removing what is not there is no error."""
+        ...
+
+    def digests(self) -> Iterator[str]:
+        """Every digest that is kept."""
+        ...
+
 
 class Ledger(Protocol):
     """A chain of entries that only grows."""
 
     def append(
-        self, actor: Actor, action: str, details: dict[str, Any], *, sealed: bytes | None = None
+        self,
+        actor: Actor,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
     ) -> LedgerEntry:
-        """Add one entry; durable when this returns. `sealed` is encrypted before it is stored."""
+        """Add one entry; durable when this returns. `sealed` is encrypted before it is stored.
+
+        With a `subject`, the sealed part opens with a key of that subject alone, so that
+        `forget` can make it unreadable while the chain stays whole.
+        """
+        ...
+
+    def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
+        """Add several entries in one durable commit: all of them or none."""
+        ...
+
+    def forget(self, subject: int) -> int:
+        """Destroy the subject's key: their sealed parts can never be read again.
+
+        Returns:
+            How many entries that concerns.
+        """
         ...
 
     def entries(self) -> Iterator[LedgerEntry]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["EVENT_COLUMNS", "Event"]
+__all__ = ["EVENT_COLUMNS", "MERGED_INTO", "STORED_COLUMNS", "Event"]
 
 EVENT_COLUMNS = (
     "subject_id",
@@ -19,6 +19,15 @@ EVENT_COLUMNS = (
     "replaces",
 )
 
+STORED_COLUMNS = (*EVENT_COLUMNS, "source_file", "source_offset")
+"""The columns of a stored shard: the event, and where its raw record lies. `source_file` counts
+the snapshot's raw files from 0; `source_offset` is the record's first byte in a text file, its
+row, counted from 0, in a columnar one."""
+
+MERGED_INTO = "BEDSIDE//merged_into"
+"""The code of the fact that this subject is the same person as the one whose `subject_id` stands,
+in decimal digits, in `text`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -26,6 +35,9 @@ class Event:
 
     `time` is when it happened (None: a static fact), `known_at` when it could first be seen.
     `value` is in `unit`, a UCUM code; a categorical value is in `text`.
+
+    A row that names another's `source_row` in `replaces` corrects it. When it says nothing itself
+    (no value, text or end), it takes the other back.
     """
 
     subject_id: int

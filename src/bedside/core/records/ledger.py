@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["GENESIS", "Actor", "LedgerEntry", "LedgerFault"]
+__all__ = ["GENESIS", "Actor", "LedgerDraft", "LedgerEntry", "LedgerFault"]
 
 GENESIS = "0" * 64
 
@@ -14,6 +14,17 @@ class Actor:
 
     name: str
     purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDraft:
+    """An entry before it has its place: what is to be written, and for whom it is sealed."""
+
+    actor: Actor
+    action: str
+    details: dict[str, Any]
+    sealed: bytes | None = None
+    subject: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
