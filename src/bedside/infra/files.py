@@ -10,7 +10,14 @@ from tempfile import mkstemp
 
 from bedside.core.errors import Unavailable
 
-__all__ = ["UNFINISHED", "disk_trouble", "locked_folder", "write_atomically"]
+__all__ = [
+    "UNFINISHED",
+    "disk_trouble",
+    "locked_folder",
+    "make_folder",
+    "synchronise_folder",
+    "write_atomically",
+]
 
 UNFINISHED = ".part-"  # the name of a file that is still being written begins so
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -40,20 +47,26 @@ def disk_trouble(error: OSError) -> Unavailable:
     )
 
 
-def write_atomically(path: Path, content: bytes | bytearray, *, mode: int = 0o600) -> None:
+def write_atomically(
+    path: Path, content: bytes | bytearray | memoryview, *, mode: int = 0o600
+) -> None:
     """Write the bytes so that after any crash either all of them are there or none.
 
     They go to a temporary file in the same folder, are synchronised, and take the name in one step.
     Only a killed process leaves its temporary file behind, under a name that nothing reads.
 
+    Args:
+        path: The file; missing folders on the way are made, for their owner alone.
+        content: Its bytes.
+        mode: Who may read it.
+
     Raises:
-        Unavailable: the disk is full (code `disk_full`) or refuses (`disk`); an older file of this
-            name stands as it was, and no temporary file is left.
+        Unavailable: the disk is full (code `disk_full`) or refuses (`disk`). An older file of this
+            name stands as it was; only where the last step fails, the folder's own
+            synchronisation, may the new one be there already, whole.
     """
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _synchronise_folder(path.parent.parent)
+        make_folder(path.parent)
         handle, name = mkstemp(dir=path.parent, prefix=UNFINISHED)
     except OSError as error:
         raise disk_trouble(error) from None
@@ -63,13 +76,40 @@ def write_atomically(path: Path, content: bytes | bytearray, *, mode: int = 0o60
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(name, path)
-        _synchronise_folder(path.parent)
+        synchronise_folder(path.parent)
     except BaseException as error:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # the first error is the one to tell
             os.unlink(name)
         if isinstance(error, OSError):
             raise disk_trouble(error) from None
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and those above it that are missing, durably, for their owner alone.
+
+    Raises:
+        OSError: the disk refuses, or a file has the name.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):  # another process may make it at the same moment
+        folder.mkdir(mode=0o700)
+    synchronise_folder(folder.parent)
+
+
+def synchronise_folder(folder: Path) -> None:
+    """Make the names in the folder durable, those that were removed included.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -80,7 +120,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
         Unavailable: another process holds it (code `workspace_busy`); its number is named.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise disk_trouble(error) from None
@@ -111,15 +151,10 @@ def _lock(handle: int) -> None:
         raise disk_trouble(error) from None
 
 
-def _write_all(handle: int, content: bytes | bytearray) -> None:
-    rest = memoryview(content)
+def _write_all(handle: int, content: bytes | bytearray | memoryview) -> None:
+    rest = memoryview(content).cast("B")
     while rest:
-        rest = rest[os.write(handle, rest[: 1 << 30]) :]
-
-
-def _synchronise_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        written = os.write(handle, rest[: 1 << 30])
+        if not written:  # a disk that takes nothing and says nothing must not be asked for ever
+            raise OSError(errno.EIO, "nothing was written")
+        rest = rest[written:]
