@@ -1,0 +1,1 @@
+"""Bytes by name: on a disk, in memory, in a bucket."""
