@@ -30,12 +30,16 @@ class OpenSsfSigner:
     Args:
         private_key: PEM file of an EC P-256 key.
         public_key: PEM file of its public half, the one key that is trusted.
+        password: What the private key is encrypted with; None if it is not.
 
     Source: OpenSSF Model Signing v1.0; DSSE v1; in-toto Statement v1.
     """
 
-    def __init__(self, private_key: Path, public_key: Path) -> None:
+    def __init__(
+        self, private_key: Path, public_key: Path, *, password: str | None = None
+    ) -> None:
         self._private, self._public = private_key, public_key
+        self._password = password
 
     def sign(self, folder: str, signature: str) -> None:
         """Sign every file of `folder`; write the signature to the file `signature`.
@@ -53,7 +57,11 @@ class OpenSsfSigner:
         except OSError as error:
             raise _disk(error) from None
         try:
-            signer.use_elliptic_key_signer(private_key=self._private).sign(Path(folder), Path(name))
+            # The library says text and hands it on to where only bytes are taken.
+            password = None if self._password is None else self._password.encode()
+            signer.use_elliptic_key_signer(private_key=self._private, password=password).sign(
+                Path(folder), Path(name)
+            )
             with open(name, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(name, target)
@@ -62,7 +70,7 @@ class OpenSsfSigner:
         except (TypeError, ValueError):
             raise Refused(
                 "The bundle cannot be signed.",
-                fix="use an EC P-256 key without a passphrase, and a folder without links.",
+                fix="use an EC P-256 key with its own password, and a folder without links.",
                 code="cannot_sign",
             ) from None
         finally:

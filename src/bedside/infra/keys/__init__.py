@@ -1,1 +1,1 @@
-"""Key services: today a local key file."""
+"""Keys: services that keep them (a local file, Vault, AWS KMS), and what they keep wrapped."""
