@@ -161,7 +161,8 @@ class TransitStandIn(ThreadingHTTPServer):
     """The part of Vault's Transit engine that Bedside uses, mounted at `transit`.
 
     Our own, after the public API documentation; see the module. `broken` makes it answer every
-    request in another way: a status, and a header of redirection if there is one.
+    request in another way: a status, and an address to redirect to if there is one. With
+    `answers_left` it answers so many requests and then fails.
     """
 
     daemon_threads = True
@@ -171,12 +172,25 @@ class TransitStandIn(ThreadingHTTPServer):
         self.keys: dict[str, _TransitKey] = {}
         self.lock = Lock()
         self.broken: tuple[int, str] | None = None
+        self.answers_left: int | None = None
         self.asked: list[str] = []
 
     @property
     def address(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def add(self, name: str, *, derived: bool, exportable: bool) -> None:
+        """Make a key, as an administrator would."""
+        self.keys[name] = _TransitKey(derived=derived, exportable=exportable)
+
+    def fails_now(self) -> tuple[int, str] | None:
+        """How this request fails, if it does."""
+        if self.answers_left is not None:
+            self.answers_left -= 1
+            if self.answers_left < 0:
+                return 503, ""
+        return self.broken
 
 
 class _Rejected(Exception):
@@ -276,8 +290,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(length)
         path = urlsplit(self.path).path
         self.server.asked.append(f"{self.command} {path}")
-        if self.server.broken is not None:
-            self._send(*self.server.broken)
+        failure = self.server.fails_now()
+        if failure is not None:
+            self._send(*failure)
             return
         if self.headers.get("X-Vault-Token") != TOKEN:
             self._send(403, body={"errors": ["permission denied"]})

@@ -4,16 +4,31 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
+from bedside.core.clock import SystemClock
 from bedside.core.errors import Refused, Unavailable
 from bedside.deploy.adapters.openssf import OpenSsfSigner
 from bedside.deploy.package.sealing import seal
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.keyring import FileKeyring
+from bedside.infra.keys.secrets import Secrets
+
+
+def the_secrets(folder: Path) -> Secrets:
+    keys = FileKeyring(folder / "keyring.json", passphrase=None, clock=SystemClock())
+    return Secrets(folder, keys)
 
 
 def a_signer(folder: Path) -> OpenSsfSigner:
-    keys = FileKeys(folder)
-    return OpenSsfSigner(keys.signing_key_path(), keys.public_key_path())
+    secrets = the_secrets(folder)
+    return OpenSsfSigner(
+        secrets.signing_key_path(), secrets.public_key_path(), password=secrets.signing_password()
+    )
 
 
 @pytest.fixture
@@ -157,3 +172,31 @@ def test_a_signature_that_cannot_be_written_leaves_nothing(tmp_path: Path, bundl
         a_signer(tmp_path / "keys").sign(str(bundle), str(tmp_path / "nowhere" / "x.sig"))
 
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("password", [None, "", "another"])
+def test_a_key_is_used_with_its_own_password_only(
+    tmp_path: Path, bundle: Path, password: str | None
+) -> None:
+    secrets = the_secrets(tmp_path / "keys")
+    signer = OpenSsfSigner(secrets.signing_key_path(), secrets.public_key_path(), password=password)
+
+    with pytest.raises(Refused, match="password") as refused:
+        signer.sign(str(bundle), str(tmp_path / "new.sig"))
+
+    assert refused.value.code == "cannot_sign"
+    assert sorted(os.listdir(tmp_path)) == ["bundles", "keys"]
+
+
+def test_a_key_without_a_password_is_used_without_one(tmp_path: Path, bundle: Path) -> None:
+    secrets = the_secrets(tmp_path / "keys")
+    private = load_pem_private_key(
+        secrets.signing_key_path().read_bytes(), secrets.signing_password().encode()
+    )
+    plain = tmp_path / "plain.pem"
+    plain.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    signature = str(tmp_path / "bundle.sig")
+    OpenSsfSigner(plain, secrets.public_key_path()).sign(str(bundle), signature)
+
+    a_signer(tmp_path / "keys").verify(str(bundle), signature)

@@ -191,6 +191,8 @@ class FileKeyring:
             box = sealed(canonical_json(keys), self._passphrase, self._salt)
             content = {"format": _FORMAT, "sealed": box}
         write_atomically(self._path, canonical_json(content))
+        now = private.stamp(self._path)
+        self._seen = None if now is None else (now, ring)
 
     def _parsed(self, content: bytes) -> _Ring:
         try:
@@ -198,7 +200,7 @@ class FileKeyring:
             if told["format"] != _FORMAT:
                 raise ValueError("another format")
             keys = told["keys"] if "keys" in told else self._unsealed(told["sealed"])
-            ring = {name: [_version(one) for one in keys[name]] for name in keys}
+            ring = {name: [_version(one) for one in versions] for name, versions in keys.items()}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise private.damaged(self._path.name) from None
         if "keys" in told and self._passphrase is not None:

@@ -114,9 +114,12 @@ class Transit:
     def read(self, name: str) -> dict[str, Any] | None:
         """What Transit tells of a key; None if there is none."""
         try:
-            return self.ask("read_key", name)
+            told = self.ask("read_key", name)
         except NotFound:
             return None
+        if not told:
+            raise strange()
+        return told
 
 
 def strange() -> Unavailable:

@@ -143,9 +143,11 @@ class VaultKeys:
             return []
         states = []
         for key in sorted(KEYS):
-            gone = self._mark(key) in listed
-            if gone or self._name(key) in listed:
-                told = self._transit.read(self._mark(key) if gone else self._name(key)) or {}
+            # A key that is still there is told as it is, even beside the mark of its destruction.
+            gone = self._name(key) not in listed
+            name = self._mark(key) if gone else self._name(key)
+            if name in listed:
+                told = self._transit.read(name) or {}
                 where = f"Vault Transit at {self._transit.host}"
                 states.append(KeyState(name=key, where=where, versions=_versions(told, gone=gone)))
         return states
