@@ -191,7 +191,13 @@ class MemoryLedger:
     kept: list[tuple[LedgerEntry, bytes | None]] = field(default_factory=list)
 
     def append(
-        self, actor: Actor, action: str, details: dict[str, Any], *, sealed: bytes | None = None
+        self,
+        actor: Actor,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
     ) -> LedgerEntry:
         if self.full:
             raise OSError(28, "No space left on device")

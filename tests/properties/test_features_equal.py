@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.core.records.event import Event
-from bedside.data.collect.table import EVENT_SCHEMA
+from bedside.data.store.layout import EVENT_SCHEMA
 from bedside.features.batch import features_at
 from bedside.features.definition import Feature, FeatureSet
 from bedside.features.single import features_of

@@ -32,11 +32,8 @@ _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Un
 def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: bool) -> "Platform":
     """The platform of a workspace."""
     from bedside.wiring.progress import BarProgress, LineProgress  # noqa: PLC0415
-    from bedside.wiring.workspace import (  # noqa: PLC0415
-        actor_of,
-        default_workspace,
-        open_workspace,
-    )
+    from bedside.wiring.settings import default_workspace  # noqa: PLC0415
+    from bedside.wiring.workspace import actor_of, open_workspace  # noqa: PLC0415
 
     live = sys.stderr.isatty() and not as_json
     return open_workspace(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.core.records.evidence import figure_text
-from bedside.lifecycle.build import Built
+from bedside.lifecycle.package import Built
 
 __all__ = ["built_json", "built_words", "watched_words"]
 

@@ -1,6 +1,8 @@
 """When each subject is asked about, and what came true: ACES windows, evaluated in columns."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -9,13 +11,21 @@ from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Question, Window
 
-__all__ = ["ask"]
+__all__ = ["ask", "asked_codes"]
 
 _EDGE = re.compile(r"(trigger|start|end)(?:\s*([+-])\s*(.+))?")
 
 
-def ask(question: Question, events: pl.DataFrame) -> pl.DataFrame:
+def asked_codes(question: Question) -> list[str]:
+    """The codes that a question speaks of; events of others are not needed to answer it."""
+    return sorted({predicate.code for predicate in question.predicates.values()})
+
+
+def ask(question: Question, shards: pl.DataFrame | Iterable[pl.DataFrame]) -> pl.DataFrame:
     """One row per prediction time: subject_id, prediction_time, label (0 or 1).
+
+    Rows are in the order of the shards, and in each by subject and time. Of the events, the
+    columns subject_id, time and code are read.
 
     A prediction time is each event of the trigger predicate. The label is 1 when the labelled
     window holds at least one event of its label predicate. Rows whose windows break a `has`
@@ -24,6 +34,25 @@ def ask(question: Question, events: pl.DataFrame) -> pl.DataFrame:
     Raises:
         Invalid: no subject has the trigger.
     """
+    tables = [shards] if isinstance(shards, pl.DataFrame) else shards
+    answered = [_ask(question, events) for events in tables]
+    if not any(part.asked for part in answered):
+        raise Invalid(
+            f"No subject has an event of the trigger '{question.trigger}'.",
+            fix="check the code of its predicate against the collected events.",
+        )
+    return pl.concat([part.rows for part in answered])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The rows of one shard, and how often its subjects were asked about before any bound."""
+
+    rows: pl.DataFrame
+    asked: int
+
+
+def _ask(question: Question, events: pl.DataFrame) -> _Answered:
     codes = {name: predicate.code for name, predicate in question.predicates.items()}
     asked = (
         events.filter(pl.col("code") == codes[question.trigger])
@@ -32,13 +61,8 @@ def ask(question: Question, events: pl.DataFrame) -> pl.DataFrame:
         .sort("subject_id", "prediction_time")
         .with_row_index("row")
     )
-    if asked.is_empty():
-        raise Invalid(
-            f"No subject has an event of the trigger '{question.trigger}'.",
-            fix="check the code of its predicate against the collected events.",
-        )
-    label = pl.Series("label", [0]).new_from_index(0, asked.height)
-    keep = pl.Series("keep", [True]).new_from_index(0, asked.height)
+    label = pl.Series("label", [0] * asked.height, dtype=pl.Int64)
+    keep = pl.Series("keep", [True] * asked.height, dtype=pl.Boolean)
     for window in question.windows.values():
         for name, bounds in window.has.items():
             count = _counts(asked, events, codes[name], window)
@@ -46,7 +70,9 @@ def ask(question: Question, events: pl.DataFrame) -> pl.DataFrame:
             keep = keep & (count >= low) & (count <= high)
         if window.label is not None:
             label = (_counts(asked, events, codes[window.label], window) > 0).cast(pl.Int64)
-    return asked.with_columns(label.alias("label")).filter(keep).drop("row")
+    return _Answered(
+        asked.with_columns(label.alias("label")).filter(keep).drop("row"), asked.height
+    )
 
 
 def _counts(asked: pl.DataFrame, events: pl.DataFrame, code: str, window: Window) -> pl.Series:

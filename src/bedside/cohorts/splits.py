@@ -6,9 +6,15 @@ from bedside.core.errors import Invalid
 from bedside.core.ids import stable_share
 from bedside.core.records.declaration import Split
 
-__all__ = ["assign"]
+__all__ = ["assign", "side_of"]
 
 SIDES = ("train", "tuning", "held_out")
+
+
+def side_of(subject_id: int, split: Split) -> str:
+    """The side of one subject: train, tuning or held_out."""
+    share = stable_share(str(subject_id), salt=split.salt)
+    return SIDES[(share >= split.train) + (share >= split.train + split.tuning)]
 
 
 def assign(asked: pl.DataFrame, split: Split) -> pl.DataFrame:

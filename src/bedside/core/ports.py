@@ -6,11 +6,14 @@ from typing import Any, Protocol
 
 from bedside.core.records.key import KeyState
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.snapshot import Shard, SnapshotEntry, Zone
 from bedside.core.records.version import Approval, ModelVersion, Stage
 
 __all__ = [
     "Blobs",
     "ByteSigner",
+    "Catalogue",
     "DataKeys",
     "Engine",
     "Explainer",
@@ -137,6 +140,10 @@ class DataKeys(Protocol):
         """Wrap every data key of `key` under its newest version; return how many there were."""
         ...
 
+    def flush(self) -> None:
+        """Forget what is held in memory, so that the next `open` asks the key service again."""
+        ...
+
 
 class ByteSigner(Protocol):
     """Signs bytes, and checks such a signature."""
@@ -169,6 +176,64 @@ class Engine(Protocol):
             BedsideError: of the first task that failed, as it was raised there.
             Unavailable: a worker was lost (code `worker_lost`) or failed (`worker_failed`).
         """
+        ...
+
+
+class Catalogue(Protocol):
+    """Which snapshots exist, which shards they share, and what was made from what."""
+
+    def add(
+        self, entry: SnapshotEntry, shards: Sequence[Shard], edges: Sequence[Edge] = ()
+    ) -> SnapshotEntry:
+        """Make a saved snapshot visible, in one durable step.
+
+        Raises:
+            Refused: another process has saved a state of this data set meanwhile (`outdated`).
+        """
+        ...
+
+    def replace(self, old: SnapshotEntry, new: SnapshotEntry, shards: Sequence[Shard]) -> None:
+        """Put a new state in place of an old one, from which a subject was erased."""
+        ...
+
+    def entries(self) -> list[SnapshotEntry]:
+        """Every state of every data set, by name and then oldest first; replaced ones too."""
+        ...
+
+    def shard(self, zone: Zone, content: str) -> Shard | None:
+        """The shard with this content, if one is kept in this zone."""
+        ...
+
+    def unused_shards(self) -> list[tuple[Zone, Shard]]:
+        """Shards that no snapshot uses any more."""
+        ...
+
+    def forget_shard(self, material: str) -> None:
+        """Drop a shard that no snapshot uses."""
+        ...
+
+    def record(self, edges: Sequence[Edge]) -> None:
+        """Add to the lineage, in one durable step."""
+        ...
+
+    def edges(self) -> list[Edge]:
+        """The whole lineage, oldest first."""
+        ...
+
+    def made_from(self, node: Node) -> list[Edge]:
+        """What was made from this, directly."""
+        ...
+
+    def made_of(self, node: Node) -> list[Edge]:
+        """What this was made of, directly."""
+        ...
+
+    def suppress(self, tags: Sequence[str], at: str) -> None:
+        """Never take in again whoever has one of these tags."""
+        ...
+
+    def suppressed(self) -> frozenset[str]:
+        """The tags of everyone who was erased."""
         ...
 
 
@@ -228,8 +293,12 @@ class Ledger(Protocol):
         """Destroy the subject's key: their sealed parts can never be read again.
 
         Returns:
-            How many entries that concerns.
+            How many entries that concerns; the same when it is asked again.
         """
+        ...
+
+    def sealed_for(self, subject: int) -> list[int]:
+        """The sequences whose sealed part opens with the subject's key, oldest first."""
         ...
 
     def entries(self) -> Iterator[LedgerEntry]:
@@ -237,7 +306,12 @@ class Ledger(Protocol):
         ...
 
     def unseal(self, sequence: int) -> bytes:
-        """The decrypted `sealed` part of an entry."""
+        """The decrypted `sealed` part of an entry.
+
+        Raises:
+            NotFound: there is no such entry, or it has no sealed part.
+            Refused: its subject was forgotten (code `erased`), or it was changed (`ledger_broken`).
+        """
         ...
 
     def verify(self) -> list[LedgerFault]:

@@ -1,22 +1,23 @@
 """Clean events: every value in its declared unit, implausible values set aside and counted."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from bedside.core.records.declaration import Signal
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.features.inputs import plausible_ranges
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "quality_report"]
 
 
 def prepare(
     events: pl.DataFrame, signals: dict[str, Signal]
-) -> tuple[pl.DataFrame, dict[str, object]]:
+) -> tuple[pl.DataFrame, dict[str, int]]:
     """Set implausible values aside, by the same ranges as at the bedside.
 
     Returns:
-        The clean events, and the quality report: values set aside, by signal. Counts of ten or
-        fewer are shown as "10 or fewer".
+        The clean events, and how many values were set aside, by signal.
     """
     ranges = plausible_ranges(signals)
     table = pl.DataFrame(
@@ -25,7 +26,7 @@ def prepare(
             "low": [rule.low for rule in ranges.values()],
             "high": [rule.high for rule in ranges.values()],
         },
-        schema={"code": pl.String, "low": pl.Float64, "high": pl.Float64},
+        schema={"code": events.schema["code"], "low": pl.Float64, "high": pl.Float64},
     )
     marked = events.join(table, on="code", how="left", maintain_order="left").with_columns(
         (
@@ -34,13 +35,15 @@ def prepare(
             | pl.col("value").is_between(pl.col("low"), pl.col("high"))
         ).alias("kept")
     )
-    aside = dict(marked.filter(~pl.col("kept"))["code"].value_counts().sort("code").iter_rows())
-    report: dict[str, object] = {
-        "events": events.height,
-        "set_aside": {ranges[code].signal: _shown(count) for code, count in aside.items()},
+    aside = marked.filter(~pl.col("kept"))["code"].cast(pl.String).value_counts().iter_rows()
+    counts = {ranges[code].signal: int(count) for code, count in aside}
+    return marked.filter(pl.col("kept")).drop("low", "high", "kept"), counts
+
+
+def quality_report(events: int, aside: Mapping[str, int]) -> dict[str, object]:
+    """Events and values set aside, by signal; ten or fewer are shown as "10 or fewer"."""
+    shown = {
+        name: count if count > SUPPRESS_AT_OR_BELOW else "10 or fewer"
+        for name, count in sorted(aside.items())
     }
-    return marked.filter(pl.col("kept")).drop("low", "high", "kept"), report
-
-
-def _shown(count: int) -> int | str:
-    return count if count > SUPPRESS_AT_OR_BELOW else "10 or fewer"
+    return {"events": events, "set_aside": shown}

@@ -14,62 +14,39 @@ from bedside.cohorts.leakage import (
     audit_splits,
     audit_visibility,
 )
-from bedside.cohorts.question import ask
+from bedside.cohorts.question import ask, asked_codes
 from bedside.cohorts.splits import assign
-from bedside.core.clock import iso
 from bedside.core.errors import Refused
-from bedside.core.ids import canonical_json, digest_bytes, digest_of
+from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.version import ModelVersion, Stage
-from bedside.data.collect.table import collect_table
-from bedside.data.prepare import prepare
-from bedside.deploy.package.sealing import seal
-from bedside.develop.evaluate.gates import judge
-from bedside.develop.evaluate.report import render_report
+from bedside.core.records.event import EVENT_COLUMNS
+from bedside.data.collect.reading import Received
+from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.fit import Fitted, Matrix, fit, fit_baseline
 from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.batch import features_at
 from bedside.features.definition import expand, feature_set_to_json
-from bedside.governance.documents.model_card import model_card
-from bedside.interop.declaration import declaration_to_json, read_declaration
-from bedside.lifecycle.cohort import build_features, raw_table
-from bedside.lifecycle.evidence import PARITY, judge_model
+from bedside.interop.declaration import declaration_to_json
+from bedside.lifecycle.cohort import group_codes, received_file
+from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_bytes, frame_of
+from bedside.lifecycle.intake import Intake
+from bedside.lifecycle.package import (
+    Built,
+    Packed,
+    declaration_of,
+    load_declaration,
+    packed,
+    register,
+)
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
-from bedside.metrics.names import metric_names
 
-__all__ = ["Built", "build", "load_declaration"]
+__all__ = ["build", "rebuilt"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A registered version and its evidence."""
-
-    version: ModelVersion
-    evidence: dict[str, Any]
-    report: Path
-
-
-def load_declaration(folder: Path) -> tuple[Declaration, bytes]:
-    """Read `bedside.yaml` of a model's folder.
-
-    Raises:
-        Invalid: it is not there, or not right; the line and the fix are named.
-    """
-    path = folder / parts.DECLARATION_SOURCE
-    if not path.is_file():
-        raise Refused(
-            f"There is no {parts.DECLARATION_SOURCE} in that folder.",
-            fix="give the folder of a model, or the name of a use case that ships with Bedside.",
-            code="no_declaration",
-        )
-    content = path.read_bytes()
-    declaration = read_declaration(
-        content, metrics=lambda plan: metric_names(plan.utility, plan.burden_per)
-    )
-    return declaration, content
+REPLAYED = 50  # subjects whose record is cut at each prediction time, to see if a feature moves
 
 
 def build(platform: Platform, folder: Path, data: Path | None) -> Built:
@@ -87,7 +64,21 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
             "build.start",
             {"model": declaration.name, "declaration": digest_bytes(source)},
         )
-        return _Build(platform, declaration, source, data).run()
+        received = received_file(declaration, data)
+        made = _Build(platform, declaration, source, received, platform.folder / "steps")
+        return register(platform, made.run(), run_id=made.intake.run_id)
+
+
+def rebuilt(platform: Platform, source: bytes, received: Received, scratch: Path) -> Packed:
+    """Build again from the text of a declaration and a raw file, without any earlier step.
+
+    Args:
+        platform: The workspace.
+        source: `bedside.yaml`.
+        received: The raw file.
+        scratch: Where the index of the steps may lie meanwhile.
+    """
+    return _Build(platform, declaration_of(source), source, received, scratch).run()
 
 
 @dataclass
@@ -95,37 +86,44 @@ class _Build:
     platform: Platform
     declaration: Declaration
     source: bytes
-    data: Path | None
+    received: Received
+    index: Path
     steps: StepRunner = field(init=False)
+    intake: Intake = field(init=False)
 
     def __post_init__(self) -> None:
         place = self.platform
+        self.intake = Intake(platform=place, declaration=self.declaration, received=self.received)
         self.steps = StepRunner(
-            folder=place.folder / "steps",
+            folder=self.index,
             objects=place.objects,
             write=place.write,
             progress=place.progress,
             code=place.code,
         )
 
-    def run(self) -> Built:
+    def run(self) -> Packed:
         told = json.loads(declaration_to_json(self.declaration))
-        raw = raw_table(self.declaration, self.data)
-        snapshot = digest_bytes(frame_bytes(raw))
         collected = self.steps.run(
             "collect",
-            {"raw": snapshot, "data": told["data"], "signals": told["signals"]},
-            lambda _: self._collect(raw),
+            {
+                "raw": self.received.file.digest,
+                "name": self.received.file.name,
+                "data": told["data"],
+                "signals": told["signals"],
+                "erased": sorted(self.platform.store.catalogue.suppressed()),
+            },
+            lambda _: self.intake.collect(),
         )
         prepared = self.steps.run(
             "prepare",
-            {"events": collected.outputs["events"], "signals": told["signals"]},
-            lambda _: self._prepare(collected),
+            {"events": collected.outputs["snapshot"], "signals": told["signals"]},
+            lambda _: self.intake.prepare(self._snapshot("collected", collected)),
         )
         asked = self.steps.run(
             "question",
             {
-                "events": prepared.outputs["events"],
+                "events": prepared.outputs["snapshot"],
                 "question": told["question"],
                 "split": told["evaluation"]["split"],
             },
@@ -152,20 +150,18 @@ class _Build:
             },
             lambda _: self._evaluate(collected, prepared, asked, matrix, audited, fitted),
         )
-        return self._package(snapshot, fitted, judged)
+        return self._packed(prepared, fitted, judged)
 
-    def _collect(self, raw: pl.DataFrame) -> dict[str, bytes]:
-        events, report = collect_table(raw, self.declaration)
-        return {"events": frame_bytes(events), "report": canonical_json(report)}
-
-    def _prepare(self, collected: Done) -> dict[str, bytes]:
-        events = frame_of(self.steps.read(collected, "events"))
-        clean, report = prepare(events, self.declaration.signals)
-        return {"events": frame_bytes(clean), "quality": canonical_json(report)}
+    def _snapshot(self, part: str, done: Done) -> Snapshot:
+        digest = self.steps.read(done, "snapshot").decode()
+        return self.platform.store.open(f"{self.declaration.name}/{part}@{digest}")
 
     def _question(self, prepared: Done) -> dict[str, bytes]:
-        events = frame_of(self.steps.read(prepared, "events"))
-        asked = assign(ask(self.declaration.question, events), self.declaration.evaluation.split)
+        question = self.declaration.question
+        shards = self._snapshot("prepared", prepared).shards(
+            ["subject_id", "time", "code"], pl.col("code").is_in(asked_codes(question))
+        )
+        asked = assign(ask(question, shards), self.declaration.evaluation.split)
         return {"asked": frame_bytes(asked)}
 
     def _features(self, prepared: Done, asked: Done, told: dict[str, Any]) -> Done:
@@ -173,13 +169,19 @@ class _Build:
         rows = frame_of(self.steps.read(asked, "asked"))
 
         def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            events = frame_of(self.steps.read(prepared, "events"))
-            return {"matrix": array_bytes(build_features(feature_set, events, rows, advance))}
+            matrix = features_of_snapshot(
+                self.platform,
+                self._snapshot("prepared", prepared),
+                asked.outputs["asked"],
+                feature_set_to_json(feature_set),
+                advance,
+            )
+            return {"matrix": array_bytes(matrix)}
 
         return self.steps.run(
             "features",
             {
-                "events": prepared.outputs["events"],
+                "events": prepared.outputs["snapshot"],
                 "asked": asked.outputs["asked"],
                 "features": told["features"],
                 "signals": told["signals"],
@@ -194,7 +196,7 @@ class _Build:
             {
                 "matrix": matrix.outputs["matrix"],
                 "asked": asked.outputs["asked"],
-                "events": prepared.outputs["events"],
+                "events": prepared.outputs["snapshot"],
                 "declaration": told,
             },
             lambda _: {"findings": canonical_json(self._findings(prepared, asked, matrix))},
@@ -222,12 +224,14 @@ class _Build:
     def _findings(self, prepared: Done, asked: Done, matrix: Done) -> list[dict[str, str]]:
         feature_set = expand(self.declaration)
         rows = frame_of(self.steps.read(asked, "asked"))
-        events = frame_of(self.steps.read(prepared, "events"))
         values = array_of(self.steps.read(matrix, "matrix"))
         train = (rows["side"] == "train").to_numpy()
-        replayed = rows["subject_id"].unique().sort()[:50].implode()
-        few = rows.filter(pl.col("subject_id").is_in(replayed))
-        first = events.filter(pl.col("subject_id").is_in(replayed))
+        replayed = pl.col("subject_id").is_in(
+            rows["subject_id"].unique(maintain_order=True)[:REPLAYED].implode()
+        )
+        few = rows.filter(replayed)
+        snapshot = self._snapshot("prepared", prepared)
+        first = pl.concat(list(snapshot.shards(EVENT_COLUMNS, replayed)))
         found = [
             *audit_declaration(self.declaration),
             *audit_splits(rows),
@@ -276,7 +280,7 @@ class _Build:
         model = Fitted(trees=trees.decode(), slope=slope, intercept=intercept)
         evidence, reference, example = judge_model(
             self.declaration,
-            events=frame_of(read(prepared, "events")),
+            events=self._group_events(prepared),
             asked=frame_of(read(asked, "asked")),
             matrix=array_of(read(matrix, "matrix")),
             baseline=array_of(read(fitted, "baseline")),
@@ -299,52 +303,22 @@ class _Build:
             "example": canonical_json(example),
         }
 
-    def _package(self, snapshot: str, fitted: Done, judged: Done) -> Built:
-        evidence = json.loads(self.steps.read(judged, "evidence"))
-        gates = judge(self.declaration.gates, evidence)
-        files = {
-            parts.DECLARATION: declaration_to_json(self.declaration),
-            parts.DECLARATION_SOURCE: self.source,
-            parts.FEATURES: feature_set_to_json(expand(self.declaration)),
-            parts.MODEL: self.steps.read(fitted, "onnx"),
-            parts.TREES: self.steps.read(fitted, "trees"),
-            parts.EVIDENCE: self.steps.read(judged, "evidence"),
-            parts.REFERENCE: self.steps.read(judged, "reference"),
-            parts.EXAMPLE: self.steps.read(judged, "example"),
-            parts.REPORT: render_report(self.declaration, evidence, gates).encode(),
-            parts.CARD: model_card(self.declaration, evidence).encode(),
-        }
-        facts = {
-            "model": self.declaration.name,
-            "snapshot": snapshot,
-            "declaration": digest_of(json.loads(files[parts.DECLARATION])),
-            "code": self.platform.code,
-            "environment": self.platform.environment,
-            "threshold": evidence["threshold"]["value"],
-            "parity": PARITY,
-        }
-        place = self.platform
-        with place.progress.step("package"):
-            digest = seal(files, facts, place.bundles)
-            signature = place.signature_of(digest)
-            if not signature.is_file():
-                place.signer.sign(str(place.bundles / digest), str(signature))
-        with place.progress.step("register"):
-            version = place.registry.add(
-                ModelVersion(
-                    id=f"{self.declaration.name}@{digest[:12]}",
-                    name=self.declaration.name,
-                    bundle=digest,
-                    stage=Stage.BUILT,
-                    built_at=iso(place.clock.now()),
-                    gates=gates,
-                )
-            )
-            place.ledger.append(
-                place.actor,
-                "build.done",
-                {"version": version.id, "bundle": digest, "gates_passed": version.gates_passed},
-            )
-        return Built(
-            version=version, evidence=evidence, report=place.bundles / digest / parts.REPORT
+    def _group_events(self, prepared: Done) -> pl.DataFrame:
+        """The events that say to which subgroup a subject belongs."""
+        told = pl.col("code").is_in(group_codes(self.declaration))
+        return pl.concat(list(self._snapshot("prepared", prepared).shards(EVENT_COLUMNS, told)))
+
+    def _packed(self, prepared: Done, fitted: Done, judged: Done) -> Packed:
+        return packed(
+            self.platform,
+            self.declaration,
+            self.source,
+            snapshot=self.steps.read(prepared, "snapshot").decode(),
+            made={
+                parts.MODEL: self.steps.read(fitted, "onnx"),
+                parts.TREES: self.steps.read(fitted, "trees"),
+                parts.EVIDENCE: self.steps.read(judged, "evidence"),
+                parts.REFERENCE: self.steps.read(judged, "reference"),
+                parts.EXAMPLE: self.steps.read(judged, "example"),
+            },
         )

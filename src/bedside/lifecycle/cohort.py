@@ -11,17 +11,27 @@ import polars as pl
 
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
-from bedside.data.collect.bundled import breast_cancer
-from bedside.data.collect.table import read_table
+from bedside.data.collect.bundled import bundled_file
+from bedside.data.collect.reading import Received, read_file
+from bedside.data.store.layout import buckets
+from bedside.data.store.snapshot import Snapshot
 from bedside.features.batch import features_at
 from bedside.features.definition import FeatureSet
 
-__all__ = ["build_features", "counts_of", "groups_of", "raw_table", "subject_indices"]
+__all__ = [
+    "build_features",
+    "counts_of",
+    "group_codes",
+    "groups_of",
+    "received_file",
+    "rows_by_shard",
+    "subject_indices",
+]
 
-SHARD = 1000  # subjects whose features are computed at once
+AT_ONCE = 1000  # subjects whose features are computed at once
 
 
-def raw_table(declaration: Declaration, data: Path | None) -> pl.DataFrame:
+def received_file(declaration: Declaration, data: Path | None) -> Received:
     """The declared file in the folder `data` (or that very file), or the bundled data.
 
     Raises:
@@ -29,14 +39,29 @@ def raw_table(declaration: Declaration, data: Path | None) -> pl.DataFrame:
         NotFound: the file is not there.
     """
     if data is not None:
-        return read_table(data / declaration.data.file if data.is_dir() else data)
+        path = data / declaration.data.file if data.is_dir() else data
+        return read_file(path, subject=declaration.data.subject)
     if declaration.data.bundled is None:
         raise Invalid(
             f"'{declaration.name}' has no bundled data.",
             fix=f"give the folder that holds {declaration.data.file} with --data.",
             code="no_data",
         )
-    return breast_cancer()
+    return bundled_file()
+
+
+def rows_by_shard(snapshot: Snapshot, asked: pl.DataFrame) -> list[tuple[int, int]]:
+    """For each shard, the first asked row of its subjects and the one after the last.
+
+    Args:
+        snapshot: With its merges folded.
+        asked: In the order of the shards.
+    """
+    last = np.array([shard.last_bucket for shard in snapshot.manifest.shards])
+    ends = np.searchsorted(
+        np.searchsorted(last, buckets(asked["subject_id"])), range(len(last) + 1)
+    )
+    return [(int(start), int(end)) for start, end in pairwise(ends)]
 
 
 def build_features(
@@ -45,20 +70,33 @@ def build_features(
     asked: pl.DataFrame,
     advance: Callable[[int], None],
 ) -> npt.NDArray[np.float64]:
-    """The feature matrix of every asked row, shard by shard, in the order of `asked`."""
+    """The feature matrix of every asked row of one shard, in the order of `asked`.
+
+    Args:
+        feature_set: What to compute.
+        events: Every event of the subjects.
+        asked: By subject and time.
+        advance: Is told of the subjects as they are done.
+    """
     subjects = asked["subject_id"].unique().sort()
     parts = []
-    for at in range(0, len(subjects), SHARD):
-        shard = subjects[at : at + SHARD]
-        inside = pl.col("subject_id").is_between(shard[0], shard[-1])
+    for at in range(0, len(subjects), AT_ONCE):
+        some = subjects[at : at + AT_ONCE]
+        inside = pl.col("subject_id").is_between(some[0], some[-1])
         parts.append(features_at(feature_set, events.filter(inside), asked.filter(inside)))
-        advance(len(shard))
+        advance(len(some))
     return np.concatenate(parts)
 
 
 def subject_indices(asked: pl.DataFrame) -> npt.NDArray[np.int64]:
     """Shape (n,): the subject of each row, counted from 0 in row order."""
     return asked["subject_id"].rle_id().cast(pl.Int64).to_numpy()
+
+
+def group_codes(declaration: Declaration) -> list[str]:
+    """The codes of the events that say to which subgroup a subject belongs."""
+    groups = declaration.evaluation.subgroups.values()
+    return sorted({declaration.signals[group.signal].code for group in groups})
 
 
 def groups_of(

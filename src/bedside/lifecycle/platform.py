@@ -4,10 +4,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bedside.core.clock import Clock
 from bedside.core.ports import (
+    Engine,
     Explainer,
+    KeyService,
     Ledger,
     ObjectStore,
     Predictor,
@@ -16,17 +19,33 @@ from bedside.core.ports import (
     Signer,
 )
 from bedside.core.records.ledger import Actor
+from bedside.data.store.store import EventStore
 from bedside.lifecycle.steps import WriteFile
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "Rewrapped"]
+
+
+class Rewrapped(Protocol):
+    """The secrets of a workspace, each wrapped by a key of the key service."""
+
+    def rewrap(self) -> int:
+        """Wrap every secret under the newest version of its key; return how many there are."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """One workspace with its adapters, made by `wiring`."""
+    """One workspace with its adapters, made by `wiring`.
+
+    `tag` gives the keyed digest by which an erased subject is known again without being named.
+    """
 
     folder: Path
     objects: ObjectStore
+    store: EventStore
+    engine: Engine
+    keys: KeyService
+    secrets: Rewrapped
     ledger: Ledger
     registry: Registry
     signer: Signer
@@ -37,6 +56,7 @@ class Platform:
     explainer_of: Callable[[bytes], Explainer]
     write: WriteFile
     lock: Callable[[], AbstractContextManager[None]]
+    tag: Callable[[str], str]
     code: str
     environment: dict[str, str]
 

@@ -12,7 +12,7 @@ from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
 from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare
 from bedside.features.definition import feature_set_from_json
-from bedside.lifecycle.cohort import build_features, groups_of, raw_table, subject_indices
+from bedside.lifecycle.cohort import build_features, groups_of, received_file, subject_indices
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.monitor.compare import compare
@@ -31,11 +31,12 @@ def watch(platform: Platform, version_id: str, data: Path) -> tuple[dict[str, An
     bundle = open_bundle(platform, version)
     declaration = bundle.declaration
     feature_set = feature_set_from_json(bundle.files[FEATURES])
-    raw = raw_table(declaration, data)
+    received = received_file(declaration, data)
+    raw = received.table
     outcomes = [s.column for s in declaration.signals.values() if s.role == "outcome"]
     labelled = all(column in raw.columns for column in outcomes)
     with platform.progress.step("compare"):
-        events, _ = collect_table(raw, declaration)
+        events, _ = collect_table(raw, declaration, received.offsets)
         clean, _ = prepare(events, declaration.signals)
         asked = ask(declaration.question, clean)
         matrix = build_features(feature_set, clean, asked, lambda _: None)

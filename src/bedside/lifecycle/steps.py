@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bedside.core.ids import canonical_json, digest_of
 from bedside.core.ports import ObjectStore, Progress
 
-__all__ = ["Done", "StepRunner", "WriteFile"]
+__all__ = ["Done", "StepRunner", "WriteFile", "forget_steps"]
 
 Made = Mapping[str, bytes]
 
@@ -73,3 +73,16 @@ class StepRunner:
     def read(self, done: Done, part: str) -> bytes:
         """One output of a finished step."""
         return self.objects.get(done.outputs[part])
+
+
+def forget_steps(folder: Path, objects: ObjectStore) -> int:
+    """Remove what every step made; the next build makes it anew. Return how many objects that was.
+
+    The index goes first, so that no build can find a step whose results are half gone.
+    """
+    for index in sorted(folder.glob("*.json")):
+        index.unlink()
+    made = list(objects.digests())
+    for digest in made:
+        objects.remove(digest)
+    return len(made)

@@ -85,6 +85,7 @@ class Answerer:
         request_id: str | None = None,
         subject: int | None = None,
         notes: Sequence[str] = (),
+        request: bytes | None = None,
     ) -> Answer:
         """Answer from one patient's events; the answer is in the ledger when this returns.
 
@@ -95,6 +96,8 @@ class Answerer:
             request_id: The caller's own id, kept sealed.
             subject: The patient's pseudonym, kept sealed.
             notes: What the wire has to say about the input; shown beside a score.
+            request: The question as it was received, kept sealed, so that each fact behind the
+                answer can be traced to its bytes.
 
         Raises:
             Invalid: a value is not finite or its unit does not convert; nothing is recorded.
@@ -105,6 +108,7 @@ class Answerer:
             "nonce": secrets.token_hex(16),
             "subject": subject,
             "request_id": request_id,
+            "request": None if request is None else request.decode(),
         }
         clean, rejected = clean_events(self.declaration.signals, events)
         cause = None
@@ -125,10 +129,13 @@ class Answerer:
             as_of=iso(as_of),
             outcome=outcome,
         )
-        self._record_answer(answer, _kind(outcome, cause) | {"channel": channel}, started, sealed)
+        told = _kind(outcome, cause) | {"channel": channel}
+        self._record_answer(answer, told, started, sealed)
         return answer
 
-    def record(self, action: str, details: dict[str, Any], *, sealed: bytes) -> None:
+    def record(
+        self, action: str, details: dict[str, Any], *, sealed: bytes, subject: int | None = None
+    ) -> None:
         """Append to the ledger, e.g. the feedback on a card that comes back from the bedside.
 
         Raises:
@@ -137,7 +144,7 @@ class Answerer:
         traced = {"version": self.version_id, "stage": str(self.stage)} | details
         try:
             with _ONE_WRITER:
-                self._ledger.append(self._actor, action, traced, sealed=sealed)
+                self._ledger.append(self._actor, action, traced, sealed=sealed, subject=subject)
         except Exception as error:
             _LOG.error("the ledger failed: %s", type(error).__name__)
             raise Unavailable(
@@ -164,7 +171,7 @@ class Answerer:
             "input_digest": digest_bytes(content),
             "latency_ms": round((self.clock.now() - started).total_seconds() * 1000, 3),
         }
-        self.record("answer", details | kind, sealed=content)
+        self.record("answer", details | kind, sealed=content, subject=sealed["subject"])
         if isinstance(answer.outcome, Failure):
             _LOG.error(
                 "prediction %s failed: %s (%s)",

@@ -51,12 +51,13 @@ class CdsHooksWire:
     async def call(self, request: Request) -> Json:
         """Answer for the patient whose chart is opened."""
         answerer = self._find(request)
-        call = read_call(await request.body(), hook=_channel(answerer).hook)
+        body = await request.body()
+        call = read_call(body, hook=_channel(answerer).hook)
         templates = prefetch_templates(answerer.declaration)
         missing = missing_prefetch(templates, call)
         if missing:
             return _precondition_failed(missing)
-        return await self._workers.run(lambda: _answered(answerer, call, templates))
+        return await self._workers.run(lambda: _answered(answerer, call, templates, body))
 
     async def feedback(self, request: Request) -> Json:
         """Keep what clinicians did with the cards."""
@@ -75,7 +76,9 @@ class CdsHooksWire:
         return found
 
 
-def _answered(answerer: Answerer, call: HookCall, templates: Mapping[str, str]) -> Json:
+def _answered(
+    answerer: Answerer, call: HookCall, templates: Mapping[str, str], body: bytes
+) -> Json:
     as_of = answerer.clock.now()
     reading: Reading = read_resources(
         answerer.declaration,
@@ -92,6 +95,7 @@ def _answered(answerer: Answerer, call: HookCall, templates: Mapping[str, str]) 
         subject=reading.subject_id,
         channel="cds_hooks",
         notes=reading.notes,
+        request=body,
     )
     return _response(answerer, answer)
 

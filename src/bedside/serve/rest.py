@@ -46,9 +46,8 @@ class RestWire:
     async def infer(self, request: Request) -> Json:
         """Answer one question about one patient."""
         answerer = self._find(request)
-        question = read_request(
-            await request.body(), answerer.declaration, now=answerer.clock.now()
-        )
+        body = await request.body()
+        question = read_request(body, answerer.declaration, now=answerer.clock.now())
         answer = await self._workers.run(
             lambda: answerer.answer(
                 question.events,
@@ -56,6 +55,7 @@ class RestWire:
                 request_id=question.id,
                 subject=question.subject_id,
                 channel="open_inference",
+                request=body,
             )
         )
         if isinstance(answer.outcome, Failure):

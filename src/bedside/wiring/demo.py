@@ -21,8 +21,9 @@ from bedside.core.ids import stable_share, subject_pseudonym
 from bedside.core.records.bundle import MODEL
 from bedside.core.records.version import ModelVersion, Stage
 from bedside.data.collect.bundled import breast_cancer
-from bedside.infra.database.sqlite import open_sqlite, writing
-from bedside.lifecycle.build import build, load_declaration
+from bedside.infra.database.opening import open_database, writing
+from bedside.lifecycle.build import build
+from bedside.lifecycle.package import load_declaration
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import approve, release
 from bedside.lifecycle.respond import watch
@@ -204,16 +205,15 @@ def _watched(platform: Platform, version: ModelVersion) -> None:
     ]
     later = cases.filter(pl.Series(held))
     _say("Monitor the held-out cases as they are, then from a microscope that magnifies by 30 %:")
-    incoming = platform.folder / "incoming"
-    incoming.mkdir(exist_ok=True)
     sizes = [name for name in cases.columns if "radius" in name or "perimeter" in name]
     for name, table in (
         ("as_they_are", later),
         ("magnified", later.with_columns(pl.col(sizes) * 1.3)),
     ):
-        path = incoming / f"{name}.parquet"
-        table.write_parquet(path)
-        report, _ = watch(platform, version.id, path)
+        with tempfile.TemporaryDirectory(prefix="bedside-incoming-") as incoming:
+            path = Path(incoming) / f"{name}.parquet"
+            table.write_parquet(path)
+            report, _ = watch(platform, version.id, path)
         print(f"  {name}: {report['status']}, {len(report['findings'])} findings")
         for finding in report["findings"][:2]:
             print(f"    {finding['text']}")
@@ -229,7 +229,7 @@ def _ledger(platform: Platform) -> None:
     copy = platform.folder.parent / f"{platform.folder.name}-edited"
     shutil.copytree(platform.folder, copy)
     try:
-        with writing(open_sqlite(copy / "bedside.sqlite")) as database:
+        with writing(open_database(copy / "bedside.sqlite")) as database:
             database.exec_driver_sql("UPDATE ledger SET actor = 'another' WHERE sequence = 2")
         edited = open_workspace(copy, actor=platform.actor, progress=LineProgress())
         found = edited.ledger.verify()

@@ -1,30 +1,28 @@
 """One workspace: its folder, keys, databases and adapters, joined into a platform."""
 
 import getpass
+import hmac
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bedside.core.clock import SystemClock
+from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Progress
+from bedside.core.ports import Blobs, Engine, KeyService, Progress
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
+from bedside.wiring.settings import Settings, settings_of
 
-__all__ = ["actor_of", "default_workspace", "open_workspace"]
+if TYPE_CHECKING:
+    from bedside.infra.keys.secrets import Secrets
+
+__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace"]
 
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "scikit-learn")
-
-
-def default_workspace() -> Path:
-    """The workspace in the user's data directory."""
-    named = os.environ.get("BEDSIDE_WORKSPACE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "bedside"
 
 
 def actor_of(name: str | None, purpose: str) -> Actor:
@@ -32,20 +30,30 @@ def actor_of(name: str | None, purpose: str) -> Actor:
     return Actor(name=name or f"user:{getpass.getuser()}", purpose=purpose)
 
 
-def open_workspace(folder: Path, *, actor: Actor, progress: Progress) -> Platform:
+def open_workspace(
+    folder: Path, *, actor: Actor, progress: Progress, settings: Settings | None = None
+) -> Platform:
     """A working platform on a folder; keys and databases are made on first use."""
+    from bedside.data.adapters.spill import Spill  # noqa: PLC0415
+    from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
+    from bedside.data.store.store import EventStore  # noqa: PLC0415
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
-    from bedside.infra.database.sqlite import open_sqlite, writing  # noqa: PLC0415
+    from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
-    from bedside.infra.keys.file import FileKeys  # noqa: PLC0415
-    from bedside.infra.objects.disk import SealedDisk  # noqa: PLC0415
+    from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
+    from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
+    from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
+    from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
     from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: PLC0415
     from bedside.infra.runtime.trees import TreeExplainer  # noqa: PLC0415
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
 
-    keys, clock = FileKeys(folder / "keys"), SystemClock()
-    engine = open_sqlite(folder / "bedside.sqlite")
+    settings, clock = settings or settings_of(folder), SystemClock()
+    keys, blobs = keys_of(settings, clock), blobs_of(settings)
+    secrets, data_keys = Secrets(folder / "keys", keys), BlobDataKeys(blobs, keys)
+    sealed = partial(SealedObjects, blobs, data_keys)
+    engine = open_database(settings.database or folder / "bedside.sqlite")
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Platform(
@@ -53,23 +61,96 @@ def open_workspace(folder: Path, *, actor: Actor, progress: Progress) -> Platfor
         clock=clock,
         progress=progress,
         actor=actor,
-        objects=SealedDisk(folder / "objects", keys.derive("objects")),
+        objects=sealed(key="features", prefix="objects"),
+        store=EventStore(
+            blobs=blobs,
+            data_keys=data_keys,
+            manifests=sealed(key="identified", prefix="manifests"),
+            raw=sealed(key="raw", prefix="raw"),
+            signer=Ed25519Signer(secrets.secret("manifests")),
+            catalogue=SqlCatalogue(engine, writing=writing),
+            clock=clock,
+            spill=partial(Spill, folder / "spill"),
+        ),
+        engine=_engine(settings),
+        keys=keys,
+        secrets=secrets,
         ledger=SqlLedger(
             engine,
             writing=writing,
             clock=clock,
-            sealing_key=keys.derive("ledger"),
-            signing_key=keys.ledger_key(),
+            sealing_key=secrets.secret("ledger-sealing", key="ledger"),
+            signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
         ),
         registry=SqlRegistry(engine, writing=writing),
-        signer=OpenSsfSigner(keys.signing_key_path(), keys.public_key_path()),
+        signer=OpenSsfSigner(
+            secrets.signing_key_path(),
+            secrets.public_key_path(),
+            password=secrets.signing_password(),
+        ),
         predictor_of=OnnxPredictor,
         explainer_of=TreeExplainer,
         write=write_atomically,
         lock=partial(locked_folder, folder),
+        tag=_tagging(secrets),
         code=digest_of([_code(), environment]),
         environment=environment,
     )
+
+
+def keys_of(settings: Settings, clock: Clock) -> KeyService:
+    """The key service that the settings name."""
+    if settings.keys == "vault":
+        from bedside.infra.keys.vault import VaultKeys  # noqa: PLC0415
+
+        return VaultKeys(
+            settings.key_address or "",
+            settings.vault_token or "",
+            mount=settings.key_mount,
+            prefix=settings.keys_prefix,
+        )
+    if settings.keys == "awskms":
+        from bedside.infra.keys.aws import AwsKeys  # noqa: PLC0415
+
+        options: dict[str, Any] = {"region_name": settings.key_address}
+        if settings.kms_endpoint:
+            options["endpoint_url"] = settings.kms_endpoint
+        return AwsKeys(options, settings.keys_prefix)
+    from bedside.infra.keys.keyring import FileKeyring  # noqa: PLC0415
+
+    path = settings.folder / "keys" / "keyring.json"
+    return FileKeyring(path, passphrase=settings.passphrase, clock=clock)
+
+
+def blobs_of(settings: Settings) -> Blobs:
+    """The store of encrypted files that the settings name."""
+    if settings.bucket is not None:
+        from bedside.infra.blobs.s3 import S3Blobs  # noqa: PLC0415
+
+        options = {"endpoint_url": settings.s3_endpoint} if settings.s3_endpoint else {}
+        return S3Blobs(settings.bucket, settings.prefix, options)
+    from bedside.infra.blobs.disk import DiskBlobs  # noqa: PLC0415
+
+    return DiskBlobs(settings.folder / "blobs")
+
+
+def _engine(settings: Settings) -> Engine:
+    if settings.ray is not None:
+        from bedside.infra.engines.ray import RayEngine  # noqa: PLC0415
+
+        return RayEngine(settings.ray, allow_remote=settings.ray_remote)
+    from bedside.infra.engines.local import LocalEngine  # noqa: PLC0415
+
+    return LocalEngine(settings.workers or os.cpu_count() or 1)
+
+
+def _tagging(secrets: "Secrets") -> Callable[[str], str]:
+    """HMAC-SHA256 with a key of this workspace, asked for on first use."""
+
+    def tag(text: str) -> str:
+        return hmac.digest(secrets.secret("erased"), text.encode(), "sha256").hex()
+
+    return tag
 
 
 def _code() -> str:

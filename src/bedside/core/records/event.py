@@ -36,7 +36,8 @@ class Event:
     `time` is when it happened (None: a static fact), `known_at` when it could first be seen.
     `value` is in `unit`, a UCUM code; a categorical value is in `text`.
 
-    A row that names another's `source_row` in `replaces` corrects it. When it says nothing itself
+    A row that names another's `source_row` in `replaces` corrects it, if both are about the same
+    person. When it says nothing itself
     (no value, text or end), it takes the other back.
     """
 

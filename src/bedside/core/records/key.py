@@ -7,7 +7,8 @@ __all__ = ["KEYS", "KeyState", "KeyVersion"]
 
 KEYS = {
     "raw": "files as they were received",
-    "identified": "snapshots of events, and their manifests",
+    "identified": "snapshots of events that can name a person, and every manifest",
+    "released": "snapshots of events under a release mode",
     "features": "what the steps of a build made from them",
     "ledger": "the sealed parts of the ledger",
     "signing": "the private keys that sign bundles, manifests and the ledger",

@@ -32,7 +32,8 @@ class LedgerEntry:
     """One line that nobody can quietly change.
 
     `details` holds digests, counts and states, never a patient's value. What does belong to a
-    patient lies encrypted in `sealed`, of which only the digest enters the chain.
+    patient lies encrypted in `sealed`, of which only the digest enters the chain. `subject_tag`
+    says under whose key it lies, without naming anybody; None when it is nobody's own.
     """
 
     sequence: int
@@ -42,6 +43,7 @@ class LedgerEntry:
     action: str
     details: dict[str, Any]
     sealed_digest: str | None
+    subject_tag: str | None = None
     previous: str
     hash: str
 

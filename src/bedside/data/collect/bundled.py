@@ -1,8 +1,19 @@
 """Real data that ship inside an installed package: no download, no server."""
 
+from io import BytesIO
+
 import polars as pl
 
-__all__ = ["breast_cancer"]
+from bedside.data.collect.reading import Received, received
+
+__all__ = ["breast_cancer", "bundled_file"]
+
+
+def bundled_file() -> Received:
+    """The biopsies as a file that was received."""
+    buffer = BytesIO()
+    breast_cancer().write_parquet(buffer)
+    return received(buffer.getvalue(), name="breast_cancer.parquet", subject="case")
 
 
 def breast_cancer() -> pl.DataFrame:

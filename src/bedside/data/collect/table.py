@@ -1,73 +1,27 @@
 """A wide table, one row per subject and time, becomes two-time events by the declared mapping."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from bedside.core.clock import parse_duration, parse_instant
-from bedside.core.errors import Invalid, NotFound, Unavailable
+from bedside.core.errors import Invalid
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
 
-__all__ = ["EVENT_SCHEMA", "collect_table", "read_table"]
+__all__ = ["collect_table"]
 
 UTC_US = pl.Datetime("us", "UTC")
-EVENT_SCHEMA: dict[str, Any] = {
-    "subject_id": pl.Int64,
-    "time": UTC_US,
-    "known_at": UTC_US,
-    "end": UTC_US,
-    "code": pl.String,
-    "value": pl.Float64,
-    "unit": pl.String,
-    "text": pl.String,
-    "encounter_id": pl.Int64,
-    "source_row": pl.Binary,
-    "replaces": pl.Binary,
-}
 _MICROSECONDS = {"s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """Read a Parquet or CSV file.
-
-    Raises:
-        NotFound: there is no such file.
-        Invalid: its name does not end in .parquet or .csv, or it cannot be read as that.
-    """
-    if not path.is_file():
-        raise NotFound(
-            f"There is no data file '{path.name}' in the folder given.",
-            fix="give the folder that holds it with --data.",
-        )
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        ".parquet": pl.read_parquet,
-        ".csv": pl.read_csv,
-    }
-    reader = readers.get(path.suffix)
-    if reader is None:
-        raise Invalid(f"'{path.name}' is neither Parquet nor CSV.", fix="convert it to Parquet.")
-    try:
-        return reader(path)
-    except OSError as error:
-        raise Unavailable(
-            f"'{path.name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
-        ) from None
-    except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
-        raise Invalid(
-            f"'{path.name}' is malformed ({type(error).__name__}).",
-            fix="export it again, or check that the transfer was complete.",
-            code="malformed",
-        ) from None
-
-
 def collect_table(
-    raw: pl.DataFrame, declaration: Declaration
+    raw: pl.DataFrame,
+    declaration: Declaration,
+    offsets: pl.Series | None = None,
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Events of a wide table, sorted by subject, time and code.
 
@@ -76,14 +30,15 @@ def collect_table(
             have come yet.
         declaration: Its data source and signals say which column is what, in which unit, and how
             long after it happened a fact could be seen.
+        offsets: Shape (n,). Where each row lies in its file; counted from 0 if not given.
 
     Returns:
-        The event table (`EVENT_SCHEMA`) and the conversion report: rows in, events out.
+        The event table (`STORED_SCHEMA`) and the conversion report: rows in, events out.
 
     Raises:
         Invalid: a declared column is absent, not numeric, or the subject or time is empty.
     """
-    rows = _clocked(raw, declaration)
+    rows = _clocked(raw, declaration, offsets)
     parts = [part for part in _parts(rows, declaration) if part.height]
     if not parts:
         raise Invalid("The table holds no event.", fix="check that the file is the right one.")
@@ -91,8 +46,10 @@ def collect_table(
     return events, {"rows_in": raw.height, "events_out": events.height}
 
 
-def _clocked(raw: pl.DataFrame, declaration: Declaration) -> pl.DataFrame:
-    """The raw rows with `_subject`, `_time`, `_start` and `_row`, the digest of each row."""
+def _clocked(
+    raw: pl.DataFrame, declaration: Declaration, offsets: pl.Series | None
+) -> pl.DataFrame:
+    """The raw rows with `_subject`, `_time`, `_first`, `_offset` and `_row`, each row's digest."""
     source = declaration.data
     needed = [source.subject, *([source.clock.column] if source.clock.column else [])]
     needed += [s.column for s in declaration.signals.values() if s.role != "outcome"]
@@ -126,7 +83,11 @@ def _clocked(raw: pl.DataFrame, declaration: Declaration) -> pl.DataFrame:
         step = (ticks * _MICROSECONDS[source.clock.unit]).round().cast(pl.Int64)
         time = origin + pl.duration(microseconds=step)
     return (
-        raw.with_columns(identifiers.alias("_id"), _row_digest(raw))
+        raw.with_columns(
+            identifiers.alias("_id"),
+            _row_digest(raw),
+            (pl.int_range(pl.len()) if offsets is None else offsets).alias("_offset"),
+        )
         .join(pseudonyms, on="_id", maintain_order="left")
         .with_columns(time.alias("_time"))
         .with_columns(pl.col("_time").min().over("_subject").alias("_first"))
@@ -216,11 +177,13 @@ def _events(
         time.alias("time"),
         known.alias("known_at"),
         pl.lit(None, dtype=UTC_US).alias("end"),
-        pl.lit(code).alias("code"),
+        pl.lit(code, dtype=pl.Categorical).alias("code"),
         (value if value is not None else pl.lit(None, dtype=pl.Float64)).alias("value"),
-        pl.lit(unit, dtype=pl.String).alias("unit"),
+        pl.lit(unit, dtype=pl.Categorical).alias("unit"),
         (text if text is not None else pl.lit(None, dtype=pl.String)).alias("text"),
         pl.lit(None, dtype=pl.Int64).alias("encounter_id"),
         pl.col("_row").alias("source_row"),
         pl.lit(None, dtype=pl.Binary).alias("replaces"),
+        pl.lit(0, dtype=pl.Int32).alias("source_file"),
+        pl.col("_offset").alias("source_offset"),
     )

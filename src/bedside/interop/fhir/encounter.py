@@ -1,8 +1,11 @@
 """When a stay began, from a FHIR Encounter, as the start event of the declaration."""
 
+from hashlib import sha256
+
 import msgspec
 
 from bedside.core.records.event import Event
+from bedside.interop.fhir.places import source_row_of
 from bedside.interop.fhir.resources import Encounter
 from bedside.interop.instants import read_instant
 from bedside.interop.strict_json import decode, invalid
@@ -34,4 +37,6 @@ def read_encounter(
     if encounter.period is None or encounter.period.start is None:
         raise invalid(f"{where}.period.start", "is not given.", fix="give when the stay began.")
     start = read_instant(encounter.period.start, f"{where}.period.start")
-    return encounter, [Event(subject_id=subject_id, time=start, known_at=start, code=code)]
+    row = source_row_of(sha256(raw).digest(), code)
+    event = Event(subject_id=subject_id, time=start, known_at=start, code=code, source_row=row)
+    return encounter, [event]

@@ -11,6 +11,7 @@ from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Signal
 from bedside.core.records.event import Event
 from bedside.interop.fhir.codes import codes_of
+from bedside.interop.fhir.places import source_row_of
 from bedside.interop.fhir.quantity import Value, value_of
 from bedside.interop.fhir.resources import CodeableConcept, Measured, Observation, given
 from bedside.interop.instants import read_instant
@@ -102,7 +103,7 @@ class ObservationReader:
             value=value.number,
             unit=value.unit,
             text=value.text,
-            source_row=sha256(origin.digest + code.encode()).digest(),
+            source_row=source_row_of(origin.digest, code),
         )
         self.events.append(event)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -9,6 +11,7 @@ from bedside.core.records.declaration import Signal
 from bedside.core.records.event import Event
 from bedside.interop.asked import find_label
 from bedside.interop.fhir.codes import AGE, SEX
+from bedside.interop.fhir.places import source_row_of
 from bedside.interop.fhir.resources import Patient
 from bedside.interop.strict_json import decode, invalid
 
@@ -34,12 +37,17 @@ def read_patient(
         Invalid: the birth date or the gender is malformed, or the birth is after `as_of`.
     """
     patient = decode(_DECODER, raw, where)
-    events = []
+    digest, events = sha256(raw).digest(), []
+
+    def fact(code: str, **said: Any) -> Event:
+        row = source_row_of(digest, code)
+        return Event(
+            subject_id=subject_id, time=None, known_at=as_of, code=code, source_row=row, **said
+        )
+
     if AGE in signals and patient.birth_date is not None:
         years = age_in_years(patient.birth_date, as_of, f"{where}.birthDate")
-        events.append(
-            Event(subject_id=subject_id, time=None, known_at=as_of, code=AGE, value=years, unit="a")
-        )
+        events.append(fact(AGE, value=years, unit="a"))
     if SEX in signals and patient.gender is not None:
         if patient.gender not in _GENDERS:
             raise invalid(
@@ -49,9 +57,7 @@ def read_patient(
             )
         label = find_label(signals[SEX], patient.gender)
         if label is not None:
-            events.append(
-                Event(subject_id=subject_id, time=None, known_at=as_of, code=SEX, text=label)
-            )
+            events.append(fact(SEX, text=label))
     return patient, events
 
 

@@ -1,0 +1,135 @@
+"""A file as it was received, as a table, and where in the file each of its records lies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bedside.core.errors import Invalid, NotFound, Unavailable
+from bedside.core.ids import digest_bytes
+from bedside.core.records.snapshot import RawFile
+
+__all__ = ["Received", "read_file", "received", "record_starts", "without_records"]
+
+_READERS: dict[str, Callable[[BytesIO], pl.DataFrame]] = {
+    ".parquet": pl.read_parquet,
+    ".csv": pl.read_csv,
+}
+_NEWLINE, _QUOTE, _RETURN = ord("\n"), ord('"'), ord("\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """The bytes of a file, the table in them, and the offset of each row (shape (n,), int64)."""
+
+    content: bytes
+    file: RawFile
+    table: pl.DataFrame
+    offsets: pl.Series
+
+
+def read_file(path: Path, *, subject: str) -> Received:
+    """Read a Parquet or CSV file.
+
+    Args:
+        path: The file.
+        subject: The column with the source's patient identifier.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: its name does not end in .parquet or .csv, or it cannot be read as that.
+    """
+    if not path.is_file():
+        raise NotFound(
+            f"There is no data file '{path.name}' in the folder given.",
+            fix="give the folder that holds it with --data.",
+        )
+    if path.suffix not in _READERS:
+        raise Invalid(f"'{path.name}' is neither Parquet nor CSV.", fix="convert it to Parquet.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unavailable(
+            f"'{path.name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
+        ) from None
+    return received(content, name=path.name, subject=subject)
+
+
+def received(content: bytes, *, name: str, subject: str) -> Received:
+    """The table in the bytes of a file whose name ends in .parquet or .csv.
+
+    Raises:
+        Invalid: the bytes are not what the name says.
+    """
+    suffix = Path(name).suffix
+    try:
+        table = _READERS[suffix](BytesIO(content))
+    except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
+        raise Invalid(
+            f"'{name}' is malformed ({type(error).__name__}).",
+            fix="export it again, or check that the transfer was complete.",
+            code="malformed",
+        ) from None
+    offsets = np.arange(table.height, dtype=np.int64)
+    if suffix == ".csv":
+        offsets = record_starts(content)[1:]
+        if len(offsets) != table.height:
+            raise Invalid(
+                f"'{name}' has a line that is no row of its table.",
+                fix="export it again without comments and empty lines.",
+                code="malformed",
+            )
+    file = RawFile(
+        digest=digest_bytes(content),
+        name=name,
+        unit="byte" if suffix == ".csv" else "row",
+        rows=table.height,
+        subject=subject,
+    )
+    return Received(content=content, file=file, table=table, offsets=pl.Series("_offset", offsets))
+
+
+def record_starts(content: bytes) -> npt.NDArray[np.int64]:
+    r"""The first byte of each record of a CSV file (RFC 4180), the header's included.
+
+    A line break inside quotes does not end a record; an empty line is none.
+
+    >>> record_starts(b'a,b\n1,"x\ny"\n\n2,z\n').tolist()
+    [0, 4, 13]
+    """
+    octets = np.frombuffer(content, dtype=np.uint8)
+    inside = np.cumsum(octets == _QUOTE) & 1
+    breaks = np.flatnonzero((octets == _NEWLINE) & (inside == 0))
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), breaks + 1])
+    ends = np.append(breaks, len(octets))
+    held = ends - starts
+    only_return = held == 1
+    only_return[only_return] = octets[starts[only_return]] == _RETURN
+    found: npt.NDArray[np.int64] = starts[(held > 0) & ~only_return]
+    return found
+
+
+def without_records(content: bytes, file: RawFile, gone: pl.Series) -> bytes:
+    """The file's bytes without the rows marked true; what is left stays as it was received.
+
+    A text file keeps every other byte; a columnar one is written again with the same columns.
+
+    Args:
+        content: The bytes of the file.
+        file: What it is.
+        gone: Shape (rows,), boolean.
+    """
+    if file.unit == "row":
+        buffer = BytesIO()
+        pl.read_parquet(BytesIO(content)).filter(~gone).write_parquet(buffer)
+        return buffer.getvalue()
+    starts = record_starts(content)
+    edges = np.append(starts, len(content))
+    kept = [content[: edges[1]] if len(edges) > 1 else content]
+    for row in np.flatnonzero(~gone.to_numpy()):
+        kept.append(content[edges[row + 1] : edges[row + 2]])
+    return b"".join(kept)

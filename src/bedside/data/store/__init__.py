@@ -1,0 +1,1 @@
+"""The two-time store: snapshots of events, encrypted, sharded, replayable as of any moment."""

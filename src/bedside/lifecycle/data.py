@@ -1,0 +1,267 @@
+"""Looking at snapshots, comparing, checking and exporting them."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bedside.core.clock import iso
+from bedside.core.errors import Invalid, Refused
+from bedside.core.records.event import EVENT_COLUMNS
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.lineage import Edge, Node
+from bedside.data.store.digesting import content_digest
+from bedside.data.store.layout import STORED_SCHEMA
+from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.platform import Platform
+
+__all__ = ["Checked", "Difference", "check_data", "diff", "export", "shown"]
+
+FORMATS = ("parquet", "csv")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a newer snapshot says that an older one does not, and the other way round, by code."""
+
+    old: str
+    new: str
+    same: bool
+    shared_shards: int
+    subjects_added: int
+    subjects_gone: int
+    codes: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One snapshot read whole; `fault` is empty when every byte and row is as it was saved."""
+
+    name: str
+    snapshot: str
+    rows: int
+    fault: str
+
+
+def shown(platform: Platform, reference: str, *, moment: datetime | None = None) -> dict[str, Any]:
+    """What a snapshot holds, by code, as it is or as of a moment; small counts are not told.
+
+    Raises:
+        NotFound, Invalid, Refused: as `EventStore.open`.
+    """
+    snapshot = platform.store.open(reference)
+    manifest = snapshot.manifest
+    frames = snapshot.shards() if moment is None else snapshot.as_of(moment)
+    parts, subjects, rows = [], 0, 0
+    with platform.progress.step("read", total=len(manifest.shards)) as advance:
+        for events in frames:
+            rows += events.height
+            subjects += events["subject_id"].n_unique()
+            parts.append(_by_code(events))
+            advance(1)
+    codes = _summed(parts)
+    return {
+        "name": manifest.name,
+        "snapshot": snapshot.digest,
+        "zone": manifest.zone.value,
+        "release_mode": manifest.release_mode,
+        "created_at": manifest.created_at,
+        "state": manifest.sequence,
+        "erased": manifest.erased,
+        "as_of": None if moment is None else iso(moment),
+        "events": rows,
+        "subjects": _told(subjects),
+        "shards": [
+            {"events": shard.rows, "bytes": shard.size, "content": shard.content}
+            for shard in manifest.shards
+        ],
+        "raw_files": [
+            {"name": file.name, "digest": file.digest, "records": file.rows}
+            for file in manifest.sources
+        ],
+        "codes": [
+            {"code": code, "unit": unit, "events": _told(count), "subjects": _told(who)}
+            for code, unit, count, who in codes.iter_rows()
+        ],
+    }
+
+
+def _by_code(events: pl.DataFrame) -> pl.DataFrame:
+    return (
+        events.group_by(pl.col("code").cast(pl.String), pl.col("unit").cast(pl.String))
+        .agg(pl.len().cast(pl.Int64).alias("events"), pl.col("subject_id").n_unique())
+        .rename({"subject_id": "subjects"})
+        .cast({"subjects": pl.Int64})
+    )
+
+
+def _summed(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return (
+        pl.concat(parts)
+        .group_by("code", "unit")
+        .sum()
+        .sort("events", "code", descending=[True, False])
+    )
+
+
+def _told(count: int) -> int | str:
+    return count if count == 0 or count > SUPPRESS_AT_OR_BELOW else "10 or fewer"
+
+
+def diff(platform: Platform, old: str, new: str) -> Difference:
+    """Compare two snapshots shard by shard; shards with the same content are not read.
+
+    Raises:
+        NotFound, Invalid, Refused: as `EventStore.open`.
+    """
+    before, after = platform.store.open(old), platform.store.open(new)
+    contents = [{s.content for s in one.manifest.shards} for one in (before, after)]
+    shared = contents[0] & contents[1]
+    tables = [_counted(one, shared) for one in (before, after)]
+    rows = tables[1].join(tables[0], on="_row", how="full", suffix="_old")
+    changed = rows.with_columns(
+        (pl.col("n").fill_null(0) - pl.col("n_old").fill_null(0)).alias("change"),
+        pl.coalesce("code", "code_old").alias("code"),
+    )
+    codes = (
+        changed.group_by("code")
+        .agg(
+            pl.col("change").clip(lower_bound=0).sum().alias("added"),
+            (-pl.col("change")).clip(lower_bound=0).sum().alias("gone"),
+        )
+        .filter((pl.col("added") > 0) | (pl.col("gone") > 0))
+        .sort("code")
+    )
+    people = [set(one["subject_id"].unique()) for one in tables]
+    return Difference(
+        old=before.digest,
+        new=after.digest,
+        same=before.digest == after.digest,
+        shared_shards=len(shared),
+        subjects_added=len(people[1] - people[0]),
+        subjects_gone=len(people[0] - people[1]),
+        codes=tuple((code, int(added), int(gone)) for code, added, gone in codes.iter_rows()),
+    )
+
+
+def _counted(snapshot: Snapshot, shared: set[str]) -> pl.DataFrame:
+    """How often each row occurs in the shards that the other snapshot does not have."""
+    parts = [
+        snapshot.shard(number, EVENT_COLUMNS)
+        for number, shard in enumerate(snapshot.manifest.shards)
+        if shard.content not in shared
+    ] or [pl.DataFrame(schema={name: STORED_SCHEMA[name] for name in EVENT_COLUMNS})]
+    rows = pl.concat(parts).with_columns(pl.col("code", "unit").cast(pl.String))
+    return (
+        rows.with_columns(pl.struct(EVENT_COLUMNS).alias("_row"))
+        .group_by("_row")
+        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("code", "subject_id").first())
+    )
+
+
+def check_data(platform: Platform) -> list[Checked]:
+    """Read every snapshot whole: signatures, files, rows, and that the ledger knows each state."""
+    recorded = {
+        digest
+        for entry in platform.ledger.entries()
+        if entry.action in ("snapshot", "erase")
+        for digest in _named_in(entry.details)
+    }
+    found = []
+    entries = platform.store.entries()
+    with platform.progress.step("check", total=sum(one.shards for one in entries)) as advance:
+        for entry in entries:
+            fault = ""
+            try:
+                snapshot = platform.store.opened(entry)
+                for number, shard in enumerate(snapshot.manifest.shards):
+                    if content_digest(snapshot.shard(number)) != shard.content:
+                        fault = "a shard does not hold the rows that the manifest names"
+                    advance(1)
+            except Refused as refused:
+                fault = refused.problem
+            if not fault and entry.snapshot not in recorded:
+                fault = "the ledger does not know this state"
+            found.append(
+                Checked(name=entry.name, snapshot=entry.snapshot, rows=entry.rows, fault=fault)
+            )
+    lost = recorded - {entry.snapshot for entry in platform.store.catalogue.entries()}
+    return [
+        *found,
+        *(
+            Checked(name="?", snapshot=one, rows=0, fault="the ledger names it, and it is gone")
+            for one in sorted(lost)
+        ),
+    ]
+
+
+def _named_in(details: dict[str, Any]) -> Iterator[str]:
+    if "snapshot" in details:
+        yield details["snapshot"]
+    for _, new in details.get("snapshots", []):
+        yield new
+
+
+def export(
+    platform: Platform,
+    reference: str,
+    target: Path,
+    *,
+    moment: datetime | None = None,
+    form: str = "parquet",
+) -> dict[str, Any]:
+    """Write a snapshot's events as plain files, one to a shard, for a purpose that is recorded.
+
+    The files are not encrypted: whoever exports them answers for them.
+
+    Args:
+        platform: The workspace; its actor's purpose goes into the ledger.
+        reference: The snapshot.
+        target: A folder that is empty or does not exist yet.
+        moment: Only what was known then, as it was known; or everything, with its corrections.
+        form: `parquet` or `csv`.
+
+    Raises:
+        Invalid: the folder holds something, or there is no such form.
+        NotFound, Refused: as `EventStore.open`.
+        Unavailable: the disk is full or refuses.
+    """
+    if form not in FORMATS:
+        raise Invalid("There is no such form.", fix=f"use one of: {', '.join(FORMATS)}.")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise Invalid("The folder to export to is not empty.", fix="give a new folder.")
+    snapshot = platform.store.open(reference)
+    frames = snapshot.shards() if moment is None else snapshot.as_of(moment)
+    told = {"snapshot": snapshot.digest, "as_of": None if moment is None else iso(moment)}
+    run = str(uuid.uuid4())
+    platform.ledger.append(platform.actor, "export", {**told, "form": form})
+    rows = 0
+    with platform.progress.step("export", total=len(snapshot.manifest.shards)) as advance:
+        for number, events in enumerate(frames):
+            rows += events.height
+            platform.write(target / f"events-{number:04d}.{form}", _written(events, form))
+            advance(1)
+    edge = Edge(
+        at=iso(platform.clock.now()),
+        job="export",
+        run=run,
+        source=Node(kind="snapshot", id=snapshot.digest),
+        output=Node(kind="export", id=run),
+    )
+    platform.store.catalogue.record([edge])
+    return {**told, "events": rows, "files": len(snapshot.manifest.shards), "form": form}
+
+
+def _written(events: pl.DataFrame, form: str) -> bytes:
+    buffer = BytesIO()
+    if form == "parquet":
+        events.write_parquet(buffer)
+    else:
+        binary = [name for name, kind in events.schema.items() if kind == pl.Binary]
+        events.with_columns(pl.col(binary).bin.encode("hex")).write_csv(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,245 @@
+"""Erasing a subject: from every zone and snapshot, with a proof that does not name them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from bedside.cohorts.splits import side_of
+from bedside.core.clock import iso
+from bedside.core.errors import Invalid, NotFound, Refused
+from bedside.core.ids import subject_pseudonym
+from bedside.core.records.lineage import Node
+from bedside.core.records.snapshot import RawFile, SnapshotEntry
+from bedside.data.collect.reading import Received, received, record_starts, without_records
+from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.intake import tags_of
+from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.release import open_bundle
+from bedside.lifecycle.steps import forget_steps
+
+__all__ = ["Erasure", "TrainedOn", "ancestors", "erase"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """A model version that was built from data of the subject, and on which side they were."""
+
+    version: str
+    side: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was erased. `tag` is the proof: a keyed digest, the same whenever it is computed."""
+
+    tag: str
+    events: int
+    snapshots: tuple[tuple[str, str, str], ...]
+    raw_files: int
+    predictions: int
+    versions: tuple[TrainedOn, ...]
+    files_removed: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Who is to be erased, in the words of each data set: by salt, the pseudonyms."""
+
+    identifier: str | None
+    ids: dict[str, set[int]]
+
+
+def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Erasure:
+    """Remove a subject from the raw zone, every snapshot, every step's result, the sealed ledger.
+
+    Whoever was said to be the same person goes with them. From the first moment on they are not
+    taken in again. A run that was stopped is finished by running it again.
+
+    Args:
+        platform: The workspace.
+        subject: The source's own patient identifier, or the pseudonym.
+        is_pseudonym: It is the pseudonym, a whole number.
+
+    Raises:
+        Invalid: a pseudonym is not a whole number.
+        NotFound: no snapshot, raw file or prediction knows the subject.
+        Unavailable: another process holds the workspace, or the disk refuses; what is left of the
+            subject is removed by running it again.
+    """
+    with platform.lock():
+        store = platform.store
+        snapshots = [store.opened(entry) for entry in store.entries()]
+        wanted = _wanted(snapshots, subject, is_pseudonym)
+        files = {
+            file.digest: _with_mask(platform, file, wanted, snapshot.manifest.salt)
+            for snapshot in snapshots
+            for file in snapshot.manifest.sources
+        }
+        names = {name for _, _, found in files.values() for name in found}
+        salts = {snapshot.manifest.salt for snapshot in snapshots} | set(wanted.ids)
+        tags = _tags(platform, wanted, names, salts)
+        before = store.catalogue.suppressed()
+        everyone = set[int]().union(*wanted.ids.values()) if wanted.ids else set[int]()
+        sealed = sum(len(platform.ledger.sealed_for(one)) for one in everyone)
+        touched = [s for s in snapshots if _is_in(s, wanted, files)]
+        if not touched and not sealed and not before.intersection(tags):
+            raise NotFound(
+                "No snapshot, file or prediction of this workspace knows this subject.",
+                fix="give the identifier as the source writes it, or --pseudonym with the number.",
+            )
+        store.catalogue.suppress(sorted(tags), iso(platform.clock.now()))
+        events, replaced = _rewritten(platform, touched, wanted, files)
+        versions = tuple(_trained_on(platform, touched, wanted))
+        forget_steps(platform.folder / "steps", platform.objects)
+        removed = store.sweep()
+        predictions = sum(platform.ledger.forget(one) for one in everyone)
+        told = {
+            "tag": min(tags),
+            "events_count": events,
+            "snapshots": [[old, new] for _, old, new in replaced],
+            "raw_files": sum(bool(mask.any()) for _, mask, _ in files.values()),
+            "predictions_count": predictions,
+            "versions": [asdict(one) for one in versions],
+            "files_removed": removed,
+        }
+        entry = platform.ledger.append(platform.actor, "erase", told)
+        return Erasure(
+            tag=min(tags),
+            events=events,
+            snapshots=replaced,
+            raw_files=int(told["raw_files"]),  # type: ignore[call-overload]
+            predictions=predictions,
+            versions=versions,
+            files_removed=removed,
+            entry=entry.sequence,
+        )
+
+
+def ancestors(entries: list[SnapshotEntry], digest: str) -> set[str]:
+    """The snapshot, and those that stood in its place before a subject was erased from them."""
+    found, new = set[str](), {digest}
+    while new:
+        found |= new
+        new = {one.snapshot for one in entries if one.successor in new} - found
+    return found
+
+
+def _wanted(snapshots: list[Snapshot], subject: str, is_pseudonym: bool) -> _Wanted:
+    """The subject's pseudonym under every salt, with those of whoever is the same person."""
+    if is_pseudonym and not subject.isdecimal():
+        raise Invalid("A pseudonym is a whole number.", fix="give it as data lineage prints it.")
+    ids: dict[str, set[int]] = {}
+    for salt in {snapshot.manifest.salt for snapshot in snapshots} or {"bedside"}:
+        one = int(subject) if is_pseudonym else subject_pseudonym(subject, salt=salt)
+        ids[salt] = {one}
+    for snapshot in snapshots:
+        known = ids[snapshot.manifest.salt]
+        for pair in snapshot.manifest.merged:
+            if known.intersection(pair):
+                root = pair[1]
+                known |= {one for one, beside in snapshot.manifest.merged if beside == root}
+                known.add(root)
+    return _Wanted(None if is_pseudonym else subject, ids)
+
+
+def _with_mask(
+    platform: Platform, file: RawFile, wanted: _Wanted, salt: str
+) -> tuple[Received, pl.Series, set[str]]:
+    """A raw file, which of its rows are the subject's, and by which identifiers."""
+    content = platform.store.raw.get(file.digest)
+    found = received(content, name=file.name, subject=file.subject)
+    identifiers = found.table[file.subject].cast(pl.String)
+    names = {
+        name
+        for name in identifiers.drop_nulls().unique()
+        if name == wanted.identifier or subject_pseudonym(name, salt=salt) in wanted.ids[salt]
+    }
+    return found, identifiers.is_in(list(names)).fill_null(False), names
+
+
+def _tags(platform: Platform, wanted: _Wanted, names: set[str], salts: set[str]) -> set[str]:
+    named = names | ({wanted.identifier} if wanted.identifier is not None else set())
+    tags = {tag for name in named for salt in salts for tag in tags_of(platform, name, salt)}
+    return tags | {platform.tag(f"{salt}:{one}") for salt, ids in wanted.ids.items() for one in ids}
+
+
+def _is_in(
+    snapshot: Snapshot,
+    wanted: _Wanted,
+    files: dict[str, tuple[Received, pl.Series, set[str]]],
+) -> bool:
+    manifest = snapshot.manifest
+    return any(bool(files[file.digest][1].any()) for file in manifest.sources) or any(
+        not snapshot.subject(one).filter(pl.col("subject_id") == one).is_empty()
+        for one in wanted.ids[manifest.salt]
+    )
+
+
+def _rewritten(
+    platform: Platform,
+    touched: list[Snapshot],
+    wanted: _Wanted,
+    files: dict[str, tuple[Received, pl.Series, set[str]]],
+) -> tuple[int, tuple[tuple[str, str, str], ...]]:
+    """Put every touched snapshot's successor in its place; return the events erased, and which."""
+    store, events, replaced = platform.store, 0, []
+    with platform.progress.step("erase", total=len(touched)) as advance:
+        for snapshot in touched:
+            ids = wanted.ids[snapshot.manifest.salt]
+            sources = []
+            for file in snapshot.manifest.sources:
+                found, mask, _ = files[file.digest]
+                if mask.any():
+                    content = without_records(found.content, file, mask)
+                    digest = store.raw.put(content)
+                    gone = _gone(file, found, mask)
+                    rows = file.rows - int(mask.sum())
+                    sources.append(replace(file, digest=digest, rows=rows, gone=gone))
+                else:
+                    sources.append(file)
+            new = store.replace(snapshot, gone=ids, sources=sources)
+            events += snapshot.manifest.rows - new.manifest.rows
+            replaced.append((snapshot.entry.name, snapshot.digest, new.digest))
+            advance(1)
+    return events, tuple(replaced)
+
+
+def _gone(file: RawFile, found: Received, mask: pl.Series) -> tuple[tuple[int, int], ...]:
+    """What was erased from the file so far, in offsets of the file as it was received."""
+    rows = np.flatnonzero(mask.to_numpy())
+    if file.unit == "row":
+        places = [(int(row), 1) for row in rows]
+    else:
+        edges = np.append(record_starts(found.content), len(found.content))
+        places = [(int(edges[row + 1]), int(edges[row + 2] - edges[row + 1])) for row in rows]
+    new = [(file.as_received(first), length) for first, length in places]
+    return tuple(sorted([*file.gone, *new]))
+
+
+def _trained_on(
+    platform: Platform, touched: list[Snapshot], wanted: _Wanted
+) -> Iterator[TrainedOn]:
+    """The versions built from a touched snapshot, or from what stood in its place before."""
+    entries, seen = platform.store.catalogue.entries(), set[str]()
+    for snapshot in touched:
+        for digest in ancestors(entries, snapshot.digest):
+            for edge in platform.store.catalogue.made_from(Node(kind="snapshot", id=digest)):
+                if edge.output.kind == "version" and edge.output.id not in seen:
+                    seen.add(edge.output.id)
+                    ids = wanted.ids[snapshot.manifest.salt]
+                    yield TrainedOn(
+                        version=edge.output.id, side=_side(platform, edge.output.id, ids)
+                    )
+
+
+def _side(platform: Platform, version_id: str, ids: set[int]) -> str:
+    """The side of the split on which the subject was, or why it cannot be told."""
+    try:
+        bundle = open_bundle(platform, platform.registry.get(version_id))
+    except (NotFound, Refused):
+        return "unknown"
+    split = bundle.declaration.evaluation.split
+    return " and ".join(sorted({side_of(one, split) for one in ids}))

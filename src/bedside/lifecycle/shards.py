@@ -1,0 +1,81 @@
+"""Work on one shard, as it is given to an engine: named by digests, answered by a digest."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.ids import canonical_json
+from bedside.core.records.event import EVENT_COLUMNS
+from bedside.data.store.snapshot import Snapshot
+from bedside.features.definition import feature_set_from_json
+from bedside.lifecycle.cohort import build_features, rows_by_shard
+from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.platform import Platform
+
+__all__ = ["FEATURES_WORK", "features_of_shard", "features_of_snapshot", "read_task"]
+
+FEATURES_WORK = "bedside.wiring.work:features"
+
+
+def features_of_snapshot(
+    platform: Platform,
+    snapshot: Snapshot,
+    asked: str,
+    feature_set: bytes,
+    advance: Callable[[int], None],
+) -> npt.NDArray[np.float64]:
+    """The feature matrix of every asked row, each shard computed where the engine likes.
+
+    What travels through the engine are digests; the rows and the results lie in the sealed store.
+
+    Args:
+        platform: Whose engine and store are used.
+        snapshot: Of prepared events, with its merges folded.
+        asked: The object with the asked rows, in the order of the shards.
+        feature_set: Its JSON.
+        advance: Is told of the subjects as they are done.
+    """
+    kept = platform.objects.put(feature_set)
+    rows = frame_of(platform.objects.get(asked))
+    tasks, subjects = [], []
+    for number, (start, end) in enumerate(rows_by_shard(snapshot, rows)):
+        if start < end:
+            subjects.append(rows["subject_id"][start:end].n_unique())
+            task = {
+                "workspace": str(platform.folder),
+                "snapshot": f"{snapshot.entry.name}@{snapshot.digest}",
+                "shard": number,
+                "asked": asked,
+                "rows": [start, end],
+                "features": kept,
+            }
+            tasks.append(canonical_json(task))
+    parts = []
+    for result, count in zip(platform.engine.map(FEATURES_WORK, tasks), subjects, strict=True):
+        parts.append(result.decode())
+        advance(count)
+    matrix = np.concatenate([array_of(platform.objects.get(part)) for part in parts])
+    if len(parts) > 1:
+        for part in parts:
+            platform.objects.remove(part)
+    return matrix
+
+
+def features_of_shard(platform: Platform, task: dict[str, Any]) -> str:
+    """Compute the features of one shard; return the digest of the object that holds them."""
+    snapshot = platform.store.open(task["snapshot"])
+    start, end = task["rows"]
+    asked = frame_of(platform.objects.get(task["asked"]))[start:end]
+    feature_set = feature_set_from_json(platform.objects.get(task["features"]))
+    events = snapshot.shard(task["shard"], EVENT_COLUMNS)
+    matrix = build_features(feature_set, events, asked, lambda _: None)
+    return platform.objects.put(array_bytes(matrix))
+
+
+def read_task(task: bytes) -> dict[str, Any]:
+    """A task as it was given to the engine."""
+    told: dict[str, Any] = json.loads(task)
+    return told

@@ -1,0 +1,130 @@
+"""What a workspace is made of: read from the environment once, here and nowhere else."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bedside.core.errors import Invalid
+
+__all__ = ["VARIABLES", "Settings", "default_workspace", "settings_of"]
+
+VARIABLES = {
+    "BEDSIDE_WORKSPACE": "the folder of the workspace, where --workspace is not given",
+    "BEDSIDE_DATABASE": "postgresql://… for the metadata; a SQLite file of its own if not set",
+    "BEDSIDE_OBJECTS": "s3://BUCKET/PREFIX for the encrypted files; its own folder if not set",
+    "BEDSIDE_S3_ENDPOINT": "the address of an S3 server that is not Amazon's",
+    "BEDSIDE_KEYS": "vault+https://HOST:PORT/MOUNT or awskms:REGION; a key file if not set",
+    "BEDSIDE_KEYS_PREFIX": "sets the keys of this workspace apart from others in the key service",
+    "BEDSIDE_KMS_ENDPOINT": "the address of a KMS server that is not Amazon's",
+    "BEDSIDE_VAULT_TOKEN": "the token for Vault or OpenBao",
+    "BEDSIDE_KEY_PASSPHRASE": "seals the key file; it lies open, mode 0600, if not set",
+    "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
+    "BEDSIDE_RAY_REMOTE": "1 allows a Ray cluster beyond this machine; read the how-to first",
+}
+"""Every variable that Bedside reads, and what it means."""
+
+_S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([a-z0-9][a-z0-9_/-]*))?")
+_ENGINE = re.compile(r"local(?::([1-9][0-9]?))?|ray:(.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which adapters a workspace uses; secrets never show in its text.
+
+    Args:
+        folder: Of the workspace.
+        database: A PostgreSQL URL, or None for a SQLite file in the folder.
+        bucket, prefix, s3_endpoint: Of the S3 store; no bucket means the folder.
+        keys: `file`, `vault` or `awskms`.
+        key_address: Of Vault, or the region of KMS.
+        workers: Of the local engine; 0 means as many as there are cores.
+        ray: The address of a Ray cluster, or None.
+    """
+
+    folder: Path
+    database: str | None = field(default=None, repr=False)
+    bucket: str | None = None
+    prefix: str = "bedside"
+    s3_endpoint: str | None = None
+    keys: str = "file"
+    key_address: str | None = None
+    key_mount: str = "transit"
+    keys_prefix: str = "bedside"
+    kms_endpoint: str | None = None
+    vault_token: str | None = field(default=None, repr=False)
+    passphrase: str | None = field(default=None, repr=False)
+    workers: int = 0
+    ray: str | None = None
+    ray_remote: bool = False
+
+
+def default_workspace(environment: Mapping[str, str] = os.environ) -> Path:
+    """The workspace in the user's data directory."""
+    named = environment.get("BEDSIDE_WORKSPACE")
+    if named:
+        return Path(named)
+    base = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "bedside"
+
+
+def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a workspace.
+
+    Raises:
+        Invalid: a variable is not as it must be; its value is not repeated.
+    """
+    told = {name: environment[name] for name in VARIABLES if environment.get(name)}
+    parts: dict[str, object] = {}
+    if "BEDSIDE_DATABASE" in told:
+        if urlsplit(told["BEDSIDE_DATABASE"]).scheme != "postgresql":
+            raise _wrong("BEDSIDE_DATABASE")
+        parts["database"] = told["BEDSIDE_DATABASE"]
+    if "BEDSIDE_OBJECTS" in told:
+        found = _S3.fullmatch(told["BEDSIDE_OBJECTS"].rstrip("/"))
+        if found is None:
+            raise _wrong("BEDSIDE_OBJECTS")
+        parts |= {"bucket": found.group(1), "prefix": found.group(2) or "bedside"}
+    if "BEDSIDE_ENGINE" in told:
+        found = _ENGINE.fullmatch(told["BEDSIDE_ENGINE"])
+        if found is None:
+            raise _wrong("BEDSIDE_ENGINE")
+        parts |= {"workers": int(found.group(1) or 0), "ray": found.group(2)}
+    parts |= _key_settings(told.get("BEDSIDE_KEYS"))
+    for name, variable in (
+        ("s3_endpoint", "BEDSIDE_S3_ENDPOINT"),
+        ("kms_endpoint", "BEDSIDE_KMS_ENDPOINT"),
+        ("keys_prefix", "BEDSIDE_KEYS_PREFIX"),
+        ("vault_token", "BEDSIDE_VAULT_TOKEN"),
+        ("passphrase", "BEDSIDE_KEY_PASSPHRASE"),
+    ):
+        if variable in told:
+            parts[name] = told[variable]
+    remote = told.get("BEDSIDE_RAY_REMOTE") == "1"
+    return Settings(folder=folder, ray_remote=remote, **parts)  # type: ignore[arg-type]
+
+
+def _key_settings(where: str | None) -> dict[str, object]:
+    if where is None:
+        return {}
+    if where.startswith("awskms:"):
+        return {"keys": "awskms", "key_address": where.removeprefix("awskms:")}
+    if where.startswith(("vault+https://", "vault+http://")):
+        address = urlsplit(where.removeprefix("vault+"))
+        mount = address.path.strip("/") or "transit"
+        return {
+            "keys": "vault",
+            "key_address": f"{address.scheme}://{address.netloc}",
+            "key_mount": mount,
+        }
+    raise _wrong("BEDSIDE_KEYS")
+
+
+def _wrong(name: str) -> Invalid:
+    return Invalid(
+        f"The environment variable {name} is not as it must be.",
+        fix=f"set it to {VARIABLES[name]}.",
+        code="setting",
+    )
