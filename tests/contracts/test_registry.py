@@ -1,6 +1,6 @@
 """What every registry must do, whatever keeps the versions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +10,31 @@ from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports import Registry
 from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
-from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.opening import open_database, writing
 from bedside.registry.adapters.sql_registry import SqlRegistry
+from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
+
+_urls: dict[Path, str] = {}
 
 
 def on_sqlite(folder: Path) -> Registry:
-    return SqlRegistry(open_sqlite(folder / "bedside.sqlite"), writing=writing)
+    return SqlRegistry(open_database(folder / "bedside.sqlite"), writing=writing)
 
 
-REGISTRIES = [on_sqlite]  # add yours here
+def on_postgres(folder: Path) -> Registry:
+    if folder not in _urls:
+        _urls[folder] = a_postgres_url()
+    return SqlRegistry(a_postgres_engine(_urls[folder]), writing=writing)
+
+
+@pytest.fixture(autouse=True)
+def databases_are_dropped_afterwards() -> Iterator[None]:
+    yield
+    _urls.clear()
+    drop_databases()
+
+
+REGISTRIES = [on_sqlite, on_postgres]  # add yours here
 every_registry = pytest.mark.parametrize("opened", REGISTRIES)
 Opened = Callable[[Path], Registry]
 

@@ -1,6 +1,7 @@
 """What may stand in the open part of a ledger entry: plain values, and no person's identity."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from bedside.core.errors import Invalid
@@ -14,6 +15,7 @@ _IDENTITY = frozenset(
 )  # fmt: skip
 _KIND_OF_NAME = frozenset({"first", "last", "family", "given", "full", "maiden", "middle"})
 _PEOPLE = frozenset({"subjects", "patients"})
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # most values; they need no closer look
 _DEPTH = 20
 
 
@@ -43,10 +45,12 @@ def _guard(value: Any, *, depth: int) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _guard_name(name, inner)
-            _guard(inner, depth=depth + 1)
+            if type(inner) not in _PLAIN:
+                _guard(inner, depth=depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _guard(inner, depth=depth + 1)
+            if type(inner) not in _PLAIN:
+                _guard(inner, depth=depth + 1)
     elif not isinstance(value, str | int | float | None):
         raise Invalid(
             f"The ledger does not take a detail of type {type(value).__name__}.",
@@ -57,8 +61,8 @@ def _guard(value: Any, *, depth: int) -> None:
 def _guard_name(name: Any, value: Any) -> None:
     if not isinstance(name, str):
         raise Invalid("The name of a ledger detail is not a string.", fix="give a string.")
-    words = [word.lower() for word in _WORD.findall(name)]
-    if _is_count(words, value) or not _speaks_of_a_person(words):
+    words = _words(name)
+    if not _speaks_of_a_person(words) or _is_count(words, value):
         return
     raise Invalid(
         f"The ledger does not take the detail '{name}': it could identify a person.",
@@ -67,16 +71,22 @@ def _guard_name(name: Any, value: Any) -> None:
     )
 
 
-def _is_count(words: list[str], value: Any) -> bool:
+@lru_cache(maxsize=1024)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def _is_count(words: tuple[str, ...], value: Any) -> bool:
     whole = isinstance(value, int) and not isinstance(value, bool)
     return whole and bool(words) and (words[-1] == "count" or words[-1] in _PEOPLE)
 
 
-def _speaks_of_a_person(words: list[str]) -> bool:
+@lru_cache(maxsize=1024)
+def _speaks_of_a_person(words: tuple[str, ...]) -> bool:
     found = set(words)
     return (
         any(word.startswith(("patient", "subject")) for word in words)
         or bool(found & _IDENTITY)
-        or words == ["name"]
+        or words == ("name",)
         or ("name" in found and bool(found & _KIND_OF_NAME))
     )

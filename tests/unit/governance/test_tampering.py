@@ -1,32 +1,49 @@
-"""Whoever edits the ledger's file behind its back is found, and the entry is named."""
+"""Whoever edits the ledger's tables behind its back is found, and the entry is named."""
 
 import base64
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import inspect
 
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Refused
 from bedside.core.ids import digest_of
 from bedside.core.records.ledger import GENESIS, Actor
 from bedside.governance.adapters.sql_ledger import SqlLedger
-from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.opening import open_database, writing
+from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
 
 COUNT = 6
-COLUMNS = ["at", "actor", "purpose", "action", "details", "sealed", "sealed_digest", "previous",
-           "hash"]  # fmt: skip
+COLUMNS = ["at", "actor", "purpose", "action", "details", "sealed", "sealed_digest",
+           "subject_tag", "previous", "hash"]  # fmt: skip
+LISTED = ", ".join(COLUMNS)
 SAME_LENGTH = {"details": '{"model":"9"}', "hash": "0" * 64, "previous": "1" * 64}
 KEY = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # it takes any type
+_urls: dict[Path, str] = {}
+
+
+@pytest.fixture(autouse=True, params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    if request.param == "postgres":
+        _urls[tmp_path] = a_postgres_url()
+    yield
+    _urls.clear()
+    drop_databases()
 
 
 def opened(folder: Path, *, key: Ed25519PrivateKey = KEY) -> SqlLedger:
+    where = _urls.get(folder)
     return SqlLedger(
-        open_sqlite(folder / "ledger.sqlite"),
+        a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite"),
         writing=writing,
         clock=FixedClock(datetime(2026, 1, 31, 8, tzinfo=UTC)),
         sealing_key=b"s" * 32,
@@ -35,18 +52,50 @@ def opened(folder: Path, *, key: Ed25519PrivateKey = KEY) -> SqlLedger:
 
 
 def a_ledger(folder: Path, *, count: int = COUNT) -> SqlLedger:
+    """Each even entry is sealed for a subject, the odd ones for nobody."""
     ledger = opened(folder)
     for number in range(count):
         actor = Actor(name=f"user:{number}", purpose=f"care {number}")
-        ledger.append(actor, f"predict.{number}", {"model": str(number)}, sealed=b"%d" % number)
+        subject = number % 4 if number % 2 else None
+        ledger.append(
+            actor,
+            f"predict.{number}",
+            {"model": str(number)},
+            sealed=b"%d" % number,
+            subject=subject,
+        )
     return ledger
 
 
 def edit(folder: Path, *statements: str, values: tuple[Any, ...] = ()) -> None:
+    """Run the statements, and see that each changed something. `?` is one of the values."""
+    for statement in statements:
+        given = values if "?" in statement else ()
+        assert changed(folder, statement, given) != 0, "the test edited nothing"
+
+
+def changed(folder: Path, statement: str, values: tuple[Any, ...]) -> int:
+    if folder in _urls:
+        with psycopg.connect(_urls[folder]) as server:
+            # PostgreSQL writes bytes otherwise, and its text is no bytes
+            spelled = statement.replace("x'00'", r"'\x00'").replace("x'ff'", r"'\xff'")
+            return server.execute(spelled.replace("?", "%s"), values).rowcount  # type: ignore[arg-type]
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection, connection:
-        for statement in statements:
-            changed = connection.execute(statement, values if "?" in statement else ())
-            assert changed.rowcount != 0, "the test edited nothing"
+        return connection.execute(statement, values).rowcount
+
+
+def rows(folder: Path, question: str) -> list[tuple[Any, ...]]:
+    if folder in _urls:
+        with psycopg.connect(_urls[folder]) as server:
+            return server.execute(question).fetchall()  # type: ignore[arg-type]
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection:
+        return connection.execute(question).fetchall()
+
+
+def open_columns(folder: Path) -> list[str]:
+    where = _urls.get(folder)
+    engine = a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite")
+    return [column["name"] for column in inspect(engine).get_columns("ledger")]
 
 
 def faults(ledger: SqlLedger) -> list[tuple[int, str]]:
@@ -56,8 +105,7 @@ def faults(ledger: SqlLedger) -> list[tuple[int, str]]:
 def test_the_columns_under_test_are_all_that_there_are(tmp_path: Path) -> None:
     a_ledger(tmp_path)
 
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
-        found = {row[1] for row in connection.execute("PRAGMA table_info(ledger)")}
+    found = set(open_columns(tmp_path))
 
     assert found == {"sequence", *COLUMNS}
 
@@ -76,6 +124,7 @@ def test_an_edit_of_any_column_of_any_row_is_found_and_named(
     assert {number for number, _ in faults(ledger)} == {sequence}
 
 
+@only_sqlite
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("junk", ["x''", "x'ff00'", "CAST(x'ff' AS TEXT)", "17", "'[]'", "''"])
 def test_junk_of_any_type_is_a_finding_and_not_a_crash(
@@ -243,8 +292,8 @@ def test_a_whole_ledger_written_anew_with_another_key_is_found(tmp_path: Path) -
         "DELETE FROM ledger",
         "UPDATE ledger_head SET signature = x'00'",
         f"UPDATE ledger SET hash = 'x' WHERE sequence = {COUNT}",
-        f"INSERT INTO ledger SELECT {COUNT + 1}, at, actor, purpose, action, details, sealed,"
-        f" sealed_digest, previous, hash FROM ledger WHERE sequence = {COUNT}",
+        f"INSERT INTO ledger (sequence, {LISTED}) SELECT {COUNT + 1}, {LISTED} FROM ledger"
+        f" WHERE sequence = {COUNT}",
     ],
 )
 def test_a_loss_at_the_end_cannot_be_covered_up_by_going_on(tmp_path: Path, change: str) -> None:
@@ -316,8 +365,8 @@ def test_a_repeated_check_of_many_faults_stays_short_and_names_each(tmp_path: Pa
 
 def _copy_of(sequence: int, *, at: int) -> str:
     return (
-        f"INSERT INTO ledger SELECT {at}, at, actor, purpose, action, details, sealed,"
-        f" sealed_digest, previous, hash FROM ledger WHERE sequence = {sequence}"
+        f"INSERT INTO ledger (sequence, {LISTED}) SELECT {at}, {LISTED} FROM ledger"
+        f" WHERE sequence = {sequence}"
     )
 
 
@@ -331,8 +380,8 @@ def _forged(ledger: SqlLedger, *, sequence: int) -> list[str]:
         "previous": previous,
     }  # fmt: skip
     return [
-        "INSERT INTO ledger VALUES"
-        f" ({sequence}, '{body['at']}', 'user:forger', 'care', 'release', '{{}}', NULL, NULL,"
+        "INSERT INTO ledger (sequence, at, actor, purpose, action, details, previous, hash) VALUES"
+        f" ({sequence}, '{body['at']}', 'user:forger', 'care', 'release', '{{}}',"
         f" '{previous}', '{digest_of(body)}')"
     ]
 
@@ -340,10 +389,73 @@ def _forged(ledger: SqlLedger, *, sequence: int) -> list[str]:
 def test_the_signature_is_over_the_sequence_and_the_hash_of_the_last_entry(tmp_path: Path) -> None:
     last = list(a_ledger(tmp_path).entries())[-1]
 
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
-        (sequence, digest, signature) = connection.execute("SELECT * FROM ledger_head").fetchone()
+    ((sequence, digest, signature),) = rows(tmp_path, "SELECT * FROM ledger_head")
 
     assert (sequence, digest) == (last.sequence, last.hash)
     assert base64.b64encode(signature) == base64.b64encode(
         KEY.sign(f"bedside-ledger/1\n{COUNT}\n{last.hash}\n".encode())
     )
+
+
+TAG_OF = "(SELECT subject_tag FROM ledger WHERE sequence = {})"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("DELETE FROM ledger_subjects WHERE tag = " + TAG_OF.format(2), "dropped"),
+        ("UPDATE ledger_subjects SET wrapped = NULL WHERE tag = " + TAG_OF.format(2), "dropped"),
+        (
+            "UPDATE ledger_subjects SET wrapped = NULL, forgotten_at = '2026', proof = 'mine'"
+            " WHERE tag = " + TAG_OF.format(2),
+            "dropped",
+        ),
+        ("UPDATE ledger_subjects SET wrapped = x'00' WHERE tag = " + TAG_OF.format(2), "edited"),
+        (
+            "UPDATE ledger_subjects SET wrapped = (SELECT wrapped FROM ledger_subjects WHERE tag = "
+            + TAG_OF.format(4)
+            + ") WHERE tag = "
+            + TAG_OF.format(2),
+            "edited",
+        ),
+    ],
+)
+def test_a_subjects_key_that_somebody_else_destroyed_or_changed_is_found(
+    tmp_path: Path, change: str, kind: str
+) -> None:
+    ledger = a_ledger(tmp_path)
+
+    edit(tmp_path, change)
+
+    assert faults(ledger) == [(2, kind)]
+    with pytest.raises(Refused) as refused:
+        ledger.unseal(2)
+    assert refused.value.code == "ledger_broken"
+    assert ledger.unseal(4) == b"3"
+
+
+def test_a_key_that_was_changed_seals_nothing_more(tmp_path: Path) -> None:
+    a_ledger(tmp_path)
+    edit(tmp_path, "UPDATE ledger_subjects SET wrapped = NULL")
+    nurse = Actor(name="user:grey", purpose="care")
+
+    with pytest.raises(Refused) as refused:
+        opened(tmp_path).append(nurse, "predict", {}, sealed=b"x", subject=1)
+
+    assert refused.value.code == "ledger_broken"
+    assert len(list(opened(tmp_path).entries())) == COUNT
+
+
+def test_an_erased_entry_that_is_given_another_key_does_not_open(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    ledger.forget(1)
+
+    edit(
+        tmp_path,
+        "UPDATE ledger_subjects SET wrapped = (SELECT wrapped FROM ledger_subjects WHERE tag = "
+        f"{TAG_OF.format(4)}) WHERE tag = {TAG_OF.format(2)}",
+    )
+
+    assert faults(ledger) == [(2, "edited")]
+    with pytest.raises(Refused):
+        ledger.unseal(2)

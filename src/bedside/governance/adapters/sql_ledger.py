@@ -1,73 +1,50 @@
-"""The ledger on a database: one transaction appends an entry and signs the new head."""
+"""The ledger on a database: one transaction appends entries and signs the new head."""
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    insert,
-    select,
-    type_coerce,
-    update,
-)
-from sqlalchemy.types import NullType
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from bedside.core.clock import Clock, iso
-from bedside.core.errors import Invalid, NotFound, Refused
-from bedside.core.ids import canonical_json, digest_bytes
-from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
-from bedside.governance.details import guard_details
-from bedside.governance.ledger import Head, check_chain, entry_hash
+from bedside.core.errors import NotFound, Refused
+from bedside.core.ids import digest_bytes
+from bedside.core.records.ledger import GENESIS, Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, clear_traces
+from bedside.governance.adapters.tables import (
+    ENTRIES,
+    HEAD,
+    HEADS,
+    LAST,
+    OPEN,
+    SEALED,
+    SUBJECTS,
+    WHOLE,
+    WRAPPED,
+    entry_as_it_lies,
+    entry_of,
+    make_tables,
+)
+from bedside.governance.drafts import checked_details
+from bedside.governance.ledger import Head, check_chain, hash_of_new
 
 __all__ = ["SqlLedger"]
 
 NONCE = 12  # bytes, AES-GCM
 
-_META = MetaData()
-_ENTRIES = Table(
-    "ledger",
-    _META,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("at", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("details", String, nullable=False),
-    Column("sealed", LargeBinary),
-    Column("sealed_digest", String),
-    Column("previous", String, nullable=False),
-    Column("hash", String, nullable=False),
-)
-_HEAD = Table(
-    "ledger_head",
-    _META,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("hash", String, nullable=False),
-    Column("signature", LargeBinary, nullable=False),
-)
-# Bytes are read as they lie, so that text put in their place is a finding and not a crash.
-_SEALED = type_coerce(_ENTRIES.c.sealed, NullType()).label("sealed")
-_OPEN_COLUMNS = [column for column in _ENTRIES.c if column.name != "sealed"]
-_OPEN = select(*_OPEN_COLUMNS).order_by(_ENTRIES.c.sequence)
-_WHOLE = select(*_OPEN_COLUMNS, _SEALED).order_by(_ENTRIES.c.sequence)
-_LAST = select(_ENTRIES.c.sequence, _ENTRIES.c.hash).order_by(_ENTRIES.c.sequence.desc()).limit(1)
-_HEADS = select(
-    _HEAD.c.sequence, _HEAD.c.hash, type_coerce(_HEAD.c.signature, NullType()).label("signature")
-)
+_ONE_SEALED = select(
+    SEALED,
+    ENTRIES.c.previous,
+    ENTRIES.c.subject_tag,
+    WRAPPED,
+    SUBJECTS.c.forgotten_at,
+    SUBJECTS.c.proof,
+).join_from(ENTRIES, SUBJECTS, SUBJECTS.c.tag == ENTRIES.c.subject_tag, isouter=True)
 
 Writing = Callable[[Engine], AbstractContextManager[Connection]]
 
@@ -97,84 +74,134 @@ class SqlLedger:
     ) -> None:
         self._engine, self._writing, self._clock = engine, writing, clock
         self._cipher, self._signer = AESGCM(sealing_key), signing_key
+        self._keys = SubjectKeys(sealing_key)
         self._vouched: tuple[Any, ...] | None = None  # the head that this process itself signed
         with writing(engine) as connection:
-            _META.create_all(connection)
+            make_tables(connection)
 
     def append(
-        self, actor: Actor, action: str, details: dict[str, Any], *, sealed: bytes | None = None
+        self,
+        actor: Actor,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
     ) -> LedgerEntry:
         """Add one entry; durable when this returns. `sealed` is encrypted before it is stored.
+
+        With a `subject` it is encrypted with a key of that subject alone. Without a sealed part
+        nothing of the subject is kept.
 
         Raises:
             Invalid: a detail's name speaks of an identity, a value has no JSON form, or the actor,
                 the purpose or the action is blank.
             Refused: the ledger's end is not as it was signed (code `ledger_broken`).
-            Unavailable: the entry could not be made durable, so it is not there.
+            Unavailable: the entry could not be made durable, so it is not there; or the server of
+                the database broke off, and whether it is there is not known.
         """
-        text = _checked(actor, action, details)
+        draft = LedgerDraft(
+            actor=actor, action=action, details=details, sealed=sealed, subject=subject
+        )
+        return self.append_all([draft])[0]
+
+    def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
+        """Add several entries in one durable commit, under one signature: all of them or none.
+
+        They carry one time, that of the commit. Raises what `append` raises.
+        """
+        texts = [checked_details(draft) for draft in drafts]
+        if not drafts:
+            return []
+        subjects = {d.subject for d in drafts if d.sealed is not None and d.subject is not None}
         with self._writing(self._engine) as connection:
-            end, previous = self._signed_end(connection)
-            body = None if sealed is None else self._seal(sealed, end + 1, previous)
-            entry = LedgerEntry(
-                sequence=end + 1,
-                at=iso(self._clock.now()),
-                actor=actor.name,
-                purpose=actor.purpose,
-                action=action,
-                details=json.loads(text),
-                sealed_digest=None if body is None else digest_bytes(body),
-                previous=previous,
-                hash="",
-            )
-            entry = replace(entry, hash=entry_hash(entry))
-            row = asdict(entry) | {"details": text, "sealed": body}
-            connection.execute(insert(_ENTRIES), row)
-            self._sign_end(connection, entry)
-        return entry
+            sequence, previous = self._signed_end(connection)
+            keys = self._keys.for_writing(connection, subjects)
+            at, entries, rows = iso(self._clock.now()), [], []
+            for draft, text in zip(drafts, texts, strict=True):
+                sequence += 1
+                key = keys.of.get(draft.subject) if draft.subject is not None else None
+                entry, row = self._placed(draft, text, key, sequence, at, previous)
+                entries.append(entry)
+                rows.append(row)
+                previous = entry.hash
+            connection.execute(insert(ENTRIES), rows)
+            self._sign_end(connection, sequence, previous)
+        self._keys.remember(keys)
+        return entries
+
+    def forget(self, subject: int) -> int:
+        """Destroy the subject's key: their sealed parts can never be read again.
+
+        The entries stay, and the chain stays whole. If the subject comes back, later parts are
+        sealed with a new key. A backup from before still holds the old one.
+
+        Returns:
+            How many entries have lost their sealed part, now or before.
+
+        Raises:
+            Unavailable: the key is destroyed, but a reader still keeps the database's log (code
+                `database_busy`); call again.
+        """
+        with self._writing(self._engine) as connection:
+            count = self._keys.forget(connection, subject, at=iso(self._clock.now()))
+        clear_traces(self._engine)
+        return count
+
+    def sealed_for(self, subject: int) -> list[int]:
+        """The sequences whose sealed part opens with the subject's key, oldest first."""
+        with self._engine.connect() as connection:
+            tag = self._keys.live_tag(connection, subject)
+            found = select(ENTRIES.c.sequence).where(ENTRIES.c.subject_tag == tag)
+            return list(connection.execute(found.order_by(ENTRIES.c.sequence)).scalars())
 
     def entries(self) -> Iterator[LedgerEntry]:
         """Every entry, oldest first."""
         with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=500).execute(_OPEN):
-                yield _entry(row, sealed_digest=row.sealed_digest)
+            for row in connection.execution_options(yield_per=500).execute(OPEN):
+                yield entry_of(row, sealed_digest=row.sealed_digest)
 
     def unseal(self, sequence: int) -> bytes:
         """The decrypted sealed part of an entry.
 
         Raises:
             NotFound: there is no such entry, or it has no sealed part.
-            Refused: the sealed part was changed or moved (code `ledger_broken`).
+            Refused: its subject was forgotten (code `erased`), or the sealed part was changed or
+                moved (`ledger_broken`).
         """
         with self._engine.connect() as connection:
-            found = connection.execute(
-                select(_SEALED, _ENTRIES.c.previous).where(_ENTRIES.c.sequence == sequence)
-            ).one_or_none()
+            asked = _ONE_SEALED.where(ENTRIES.c.sequence == sequence)
+            found = connection.execute(asked).one_or_none()
         if found is None or found.sealed is None:
             raise NotFound(
                 f"Entry {sequence} has no sealed part.", fix="see which have one: bedside ledger."
             )
+        cipher = self._cipher_of(found, sequence)
         try:
             label = _sealed_label(sequence, found.previous)
-            return self._cipher.decrypt(found.sealed[:NONCE], found.sealed[NONCE:], label)
+            return cipher.decrypt(found.sealed[:NONCE], found.sealed[NONCE:], label)
         except (InvalidTag, TypeError, ValueError):
             raise _broken(f"The sealed part of entry {sequence} was changed or moved.") from None
 
     def verify(self) -> list[LedgerFault]:
         """Every fault in the ledger, by sequence; empty when it is whole.
 
-        It reads one state of the database, so that writers need not wait.
+        It reads one state of the database, so that writers need not wait. A subject's key that is
+        gone though nobody forgot the subject is a fault too.
         """
         with self._engine.connect() as connection:
-            heads = connection.execute(_HEADS).all()
+            heads = connection.execute(HEADS).all()
             head = self._head(heads[0]) if len(heads) == 1 else None
-            rows = connection.execution_options(yield_per=500).execute(_WHOLE)
-            return check_chain((_entry_as_it_lies(row) for row in rows), head)
+            rows = connection.execute(WHOLE, execution_options={"yield_per": 500})
+            faults = check_chain((entry_as_it_lies(row) for row in rows), head)
+            known = {fault.sequence for fault in faults}
+            faults += [one for one in self._keys.faults(connection) if one.sequence not in known]
+        return sorted(faults, key=lambda fault: fault.sequence)
 
     def _signed_end(self, connection: Connection) -> tuple[int, str]:
         """Sequence and hash of the last entry, checked under the writer's lock."""
-        heads = connection.execute(_HEADS).all()
-        last = connection.execute(_LAST).one_or_none()
+        heads = connection.execute(HEADS).all()
+        last = connection.execute(LAST).one_or_none()
         if not heads and last is None:
             return 0, GENESIS
         if len(heads) != 1 or last is None or tuple(heads[0][:2]) != tuple(last):
@@ -183,11 +210,12 @@ class SqlLedger:
             raise _broken("The end of the ledger is not signed with this ledger's key.")
         return last.sequence, last.hash
 
-    def _sign_end(self, connection: Connection, entry: LedgerEntry) -> None:
-        signature = self._signer.sign(_head_text(entry.sequence, entry.hash))
-        row = {"sequence": entry.sequence, "hash": entry.hash, "signature": signature}
-        first = entry.sequence == 1
-        connection.execute(insert(_HEAD) if first else update(_HEAD), row)
+    def _sign_end(self, connection: Connection, sequence: int, digest: str) -> None:
+        signature = self._signer.sign(_head_text(sequence, digest))
+        row = {"sequence": sequence, "hash": digest, "signature": signature}
+        changed = connection.execute(update(HEAD), row).rowcount
+        if not changed:
+            connection.execute(insert(HEAD), row)
         self._vouched = tuple(row.values())
 
     def _head(self, row: Any) -> Head:
@@ -197,25 +225,47 @@ class SqlLedger:
             return Head(sequence=row.sequence, hash=row.hash, signed=False)
         return Head(sequence=row.sequence, hash=row.hash, signed=True)
 
-    def _seal(self, content: bytes, sequence: int, previous: str) -> bytes:
-        nonce = os.urandom(NONCE)
-        return nonce + self._cipher.encrypt(nonce, content, _sealed_label(sequence, previous))
+    def _placed(
+        self,
+        draft: LedgerDraft,
+        details: str,
+        key: SubjectKey | None,
+        sequence: int,
+        at: str,
+        previous: str,
+    ) -> tuple[LedgerEntry, dict[str, Any]]:
+        """The entry of a draft in its place, and its row; what is hashed is what is read again."""
+        body, tag = None, None
+        if draft.sealed is not None:
+            cipher, tag = (self._cipher, None) if key is None else (key.cipher, key.tag)
+            nonce = os.urandom(NONCE)
+            label = _sealed_label(sequence, previous)
+            body = nonce + cipher.encrypt(nonce, draft.sealed, label)
+        fields: dict[str, Any] = {
+            "sequence": sequence,
+            "at": at,
+            "actor": draft.actor.name,
+            "purpose": draft.actor.purpose,
+            "action": draft.action,
+            "sealed_digest": None if body is None else digest_bytes(body),
+            "subject_tag": tag,
+            "previous": previous,
+        }
+        fields["hash"] = hash_of_new(fields, details)
+        entry = LedgerEntry(**fields, details=json.loads(details))
+        return entry, fields | {"details": details, "sealed": body}
 
-
-def _checked(actor: Actor, action: str, details: dict[str, Any]) -> str:
-    """The canonical text of the details, once everything about the entry is fit to be kept."""
-    for what, value in {"actor": actor.name, "purpose": actor.purpose, "action": action}.items():
-        if not isinstance(value, str) or not value.strip():
-            raise Invalid(f"A ledger entry needs its {what}.", fix=f"name the {what}.")
-    guard_details(details)
-    try:
-        canonical_json([actor.name, actor.purpose, action])
-        return canonical_json(details).decode()
-    except ValueError:
-        raise Invalid(
-            "A ledger entry holds what JSON cannot say (NaN, infinity or broken text).",
-            fix="give null or a text instead.",
-        ) from None
+    def _cipher_of(self, found: Any, sequence: int) -> AESGCM:
+        """What decrypts the sealed part of a found entry."""
+        if found.subject_tag is None:
+            return self._cipher
+        if self._keys.was_forgotten(found, found.subject_tag):
+            raise Refused(
+                f"The sealed part of entry {sequence} was erased: its subject was forgotten.",
+                fix="nothing brings it back; the entry itself still stands.",
+                code="erased",
+            )
+        return AESGCM(self._keys.unwrap(found.wrapped, found.subject_tag))
 
 
 def _head_text(sequence: int, digest: str) -> bytes:
@@ -232,36 +282,3 @@ def _broken(problem: str) -> Refused:
         fix="run: bedside ledger verify, and restore the ledger from a backup.",
         code="ledger_broken",
     )
-
-
-def _entry_as_it_lies(row: Any) -> LedgerEntry:
-    """The entry of a row, such that its hash holds only if every column is as it was written."""
-    sealed = row.sealed
-    digest = digest_bytes(sealed) if isinstance(sealed, bytes) else sealed
-    agrees = digest == row.sealed_digest
-    return _entry(row, sealed_digest=digest if agrees else f"{row.sealed_digest} is not {digest}")
-
-
-def _entry(row: Any, *, sealed_digest: str | None) -> LedgerEntry:
-    return LedgerEntry(
-        sequence=row.sequence,
-        at=row.at,
-        actor=row.actor,
-        purpose=row.purpose,
-        action=row.action,
-        details=_details(row.details),
-        sealed_digest=sealed_digest,
-        previous=row.previous,
-        hash=row.hash,
-    )
-
-
-def _details(text: Any) -> dict[str, Any]:
-    """The details of a stored text; one that is not canonical gives no details that were hashed."""
-    try:
-        details = json.loads(text)
-        if isinstance(details, dict) and canonical_json(details) == text.encode():
-            return details
-    except (TypeError, ValueError, AttributeError, RecursionError):
-        pass
-    return {"unreadable": True}

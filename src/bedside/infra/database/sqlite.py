@@ -16,14 +16,16 @@ from bedside.infra.files import disk_trouble
 __all__ = ["open_sqlite", "writing"]
 
 PATIENCE_MS = 10_000  # how long a statement waits for another process's lock
+CACHE_KIB = 16_384  # of pages for each connection, so that one commit of many rows fits
 _WRITER = "bedside_writer"  # set on a connection whose transaction takes the writer's lock
 
 
 def open_sqlite(path: Path) -> Engine:
     """An engine on one file (mode 0600), in WAL mode, with every commit synchronised to disk.
 
-    A transaction sees the database as it was at its first statement. SQLite's errors about disk,
-    lock and damage come out as Bedside's own, and no error repeats a statement's parameters.
+    A transaction sees the database as it was at its first statement. What is deleted is
+    overwritten. SQLite's errors about disk, lock and damage come out as Bedside's own, and no
+    error repeats a statement's parameters.
 
     Raises:
         Unavailable: the file cannot be made or opened.
@@ -73,6 +75,8 @@ def _prepare(connection: Any, _record: Any) -> None:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # a forgotten key does not stay in a page
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     except sqlite3.DatabaseError as error:
         raise _translated(error) or error from None
 

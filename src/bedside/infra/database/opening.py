@@ -1,0 +1,47 @@
+"""Opening whichever database keeps the metadata: a file of SQLite, or PostgreSQL by its URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from bedside.core.errors import Invalid
+from bedside.infra.database import postgres, sqlite
+
+__all__ = ["open_database", "writing"]
+
+
+def open_database(where: str | Path) -> Engine:
+    """An engine on the database: a path is a file of SQLite, a `postgresql://` URL a server.
+
+    Raises:
+        Invalid: it is neither.
+        Refused, Unavailable: as `open_sqlite` and `open_postgres` raise them.
+    """
+    if isinstance(where, Path):
+        return sqlite.open_sqlite(where)
+    if where.startswith("postgresql://"):
+        return postgres.open_postgres(where)
+    raise Invalid(
+        "The metadata database is neither a path nor a URL of PostgreSQL.",
+        fix="give the path of a file, or postgresql://USER@HOST/DATABASE.",
+        code="database_url",
+    )
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds the writer's lock from its start, and is durable after it.
+
+    There is one writer at a time, in all processes together, and each sees what the one before it
+    committed.
+
+    Raises:
+        Unavailable: the disk is full (code `disk_full`), another process keeps the lock
+            (`database_busy`), or the server is out of reach (`database_unavailable`).
+        Refused: the database is damaged (`database_damaged`).
+    """
+    chosen = postgres.writing if engine.dialect.name == "postgresql" else sqlite.writing
+    with chosen(engine) as connection:
+        yield connection
