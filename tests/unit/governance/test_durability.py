@@ -1,50 +1,77 @@
 """Many writers, and writers that die: every acknowledged entry is there, once, in order."""
 
+import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from bedside.core.clock import SystemClock
 from bedside.governance.adapters.sql_ledger import SqlLedger
-from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.file import FileKeys
+from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
 
-WRITER = """
+OPENED = """
 import sys
 from pathlib import Path
 from bedside.core.clock import SystemClock
-from bedside.core.records.ledger import Actor
+from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
-from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.governance.group_commit import GroupCommit
+from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.file import FileKeys
 
-folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-keys = FileKeys(folder / "keys")
+folder, where, name, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+keys, actor = FileKeys(folder / "keys"), Actor(name=name, purpose="care")
 ledger = SqlLedger(
-    open_sqlite(folder / "ledger.sqlite"), writing=writing, clock=SystemClock(),
+    open_database(where or folder / "ledger.sqlite"), writing=writing, clock=SystemClock(),
     sealing_key=keys.derive("ledger"), signing_key=keys.ledger_key(),
 )
+def told(entry): print(entry.sequence, entry.hash, flush=True)
+def draft(number): return LedgerDraft(
+    actor=actor, action="predict", details={"number": number}, sealed=b"x" * 500,
+    subject=number % 10)
+"""
+ALONE = """
 for number in range(count):
-    entry = ledger.append(
-        Actor(name=name, purpose="care"), "predict", {"number": number}, sealed=b"x" * 500
-    )
-    print(entry.sequence, entry.hash, flush=True)
+    one = draft(number)
+    told(ledger.append(one.actor, one.action, one.details, sealed=one.sealed, subject=one.subject))
+"""
+GROUPED = """
+with GroupCommit(ledger) as group:
+    for number in range(count):
+        future = group.submit(draft(number))
+        future.add_done_callback(lambda done: told(done.result()))
+        if number % 100 == 99:
+            future.result()
 """
 
 
-def a_writer(folder: Path, name: str, count: int) -> "subprocess.Popen[str]":
+@pytest.fixture(autouse=True)
+def databases_are_dropped_afterwards() -> Iterator[None]:
+    yield
+    drop_databases()
+
+
+def a_writer(
+    folder: Path, name: str, count: int, *, work: str = ALONE, where: str = ""
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), name, str(count)],
+        [sys.executable, "-c", OPENED + work, str(folder), where, name, str(count)],
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def the_ledger(folder: Path) -> SqlLedger:
+def the_ledger(folder: Path, where: str = "") -> SqlLedger:
     keys = FileKeys(folder / "keys")
     return SqlLedger(
-        open_sqlite(folder / "ledger.sqlite"),
+        a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite"),
         writing=writing,
         clock=SystemClock(),
         sealing_key=keys.derive("ledger"),
@@ -52,31 +79,83 @@ def the_ledger(folder: Path) -> SqlLedger:
     )
 
 
-def test_four_processes_that_start_at_once_write_one_whole_chain(tmp_path: Path) -> None:
-    writers = [a_writer(tmp_path, f"service:{number}", 50) for number in range(4)]
+@pytest.mark.parametrize(("work", "count"), [(ALONE, 50), (GROUPED, 250)])
+def test_four_processes_that_start_at_once_write_one_whole_chain(
+    tmp_path: Path, work: str, count: int
+) -> None:
+    writers = [a_writer(tmp_path, f"service:{n}", count, work=work) for n in range(4)]
 
     outputs = [writer.communicate(timeout=60)[0] for writer in writers]
 
     assert [writer.returncode for writer in writers] == [0, 0, 0, 0]
-    entries = list(the_ledger(tmp_path).entries())
-    assert the_ledger(tmp_path).verify() == []
-    assert [entry.sequence for entry in entries] == list(range(1, 201))
+    ledger = the_ledger(tmp_path)
+    entries = list(ledger.entries())
+    assert ledger.verify() == []
+    assert [entry.sequence for entry in entries] == list(range(1, 4 * count + 1))
     told = {line for output in outputs for line in output.splitlines()}
     assert told == {f"{entry.sequence} {entry.hash}" for entry in entries}
+    assert {ledger.unseal(sequence) for sequence in ledger.sealed_for(3)} == {b"x" * 500}
+
+
+@pytest.mark.parametrize("work", [ALONE, GROUPED])
+def test_two_processes_on_postgresql_write_one_whole_chain_of_a_thousand(
+    tmp_path: Path, work: str
+) -> None:
+    where = a_postgres_url()
+    writers = [a_writer(tmp_path, f"service:{n}", 500, work=work, where=where) for n in range(2)]
+
+    outputs = [writer.communicate(timeout=60)[0] for writer in writers]
+
+    assert [writer.returncode for writer in writers] == [0, 0]
+    ledger = the_ledger(tmp_path, where)
+    entries = list(ledger.entries())
+    assert ledger.verify() == []
+    assert [entry.sequence for entry in entries] == list(range(1, 1001))
+    told = {line for output in outputs for line in output.splitlines()}
+    assert told == {f"{entry.sequence} {entry.hash}" for entry in entries}
+    assert len(ledger.sealed_for(3)) == 100
 
 
 def test_a_killed_writer_loses_no_entry_that_it_was_told_is_kept(tmp_path: Path) -> None:
-    told: list[str] = []
+    told = killed_at_random_moments(tmp_path, rounds=4, work=ALONE)
 
-    for length in (1, 20, 45, 70):
-        writer = a_writer(tmp_path, "service:bedside", 100_000)
+    assert_all_are_kept(told, the_ledger(tmp_path))
+
+
+def test_twenty_kills_at_random_moments_lose_no_acknowledged_entry_of_a_group(
+    tmp_path: Path,
+) -> None:
+    told = killed_at_random_moments(tmp_path, rounds=20, work=GROUPED)
+
+    assert_all_are_kept(told, the_ledger(tmp_path))
+
+
+def test_kills_on_postgresql_lose_no_acknowledged_entry_and_leave_no_lock(tmp_path: Path) -> None:
+    where = a_postgres_url()
+
+    told = killed_at_random_moments(tmp_path, rounds=3, work=GROUPED, where=where)
+
+    assert_all_are_kept(told, the_ledger(tmp_path, where))
+
+
+def killed_at_random_moments(folder: Path, *, rounds: int, work: str, where: str = "") -> list[str]:
+    """What writers said they were told, each of which was killed in the middle of its work."""
+    chance, told = random.Random(rounds), []  # noqa: S311 - moments, not keys
+    for _ in range(rounds):
+        writer = a_writer(folder, "service:bedside", 100_000, work=work, where=where)
         assert writer.stdout is not None
-        told += [writer.stdout.readline().strip() for _ in range(length)]
+        told += [writer.stdout.readline().strip() for _ in range(chance.randrange(1, 300))]
+        time.sleep(chance.random() * 0.05)
         writer.send_signal(signal.SIGKILL)
         told += writer.communicate(timeout=30)[0].split("\n")
+        assert writer.returncode == -signal.SIGKILL
+    return told
 
-    kept = [f"{entry.sequence} {entry.hash}" for entry in the_ledger(tmp_path).entries()]
-    whole_lines = [line for line in told if len(line.partition(" ")[2]) == 64]
-    assert len(whole_lines) >= 136
-    assert set(whole_lines) <= set(kept)
-    assert the_ledger(tmp_path).verify() == []
+
+def assert_all_are_kept(told: list[str], ledger: SqlLedger) -> None:
+    whole = [line for line in told if len(line.partition(" ")[2]) == 64]
+    kept = [f"{entry.sequence} {entry.hash}" for entry in ledger.entries()]
+    assert len(whole) > 100
+    assert len(set(whole)) == len(whole)
+    assert set(whole) <= set(kept)
+    assert ledger.verify() == []

@@ -34,16 +34,19 @@ def test_the_database_and_its_side_files_are_private(tmp_path: Path) -> None:
     assert modes == dict.fromkeys([path.name, path.name + "-wal", path.name + "-shm"], 0o600)
 
 
-def test_every_connection_is_durable_and_keeps_foreign_keys(tmp_path: Path) -> None:
+def test_every_connection_is_durable_keeps_foreign_keys_and_overwrites_what_is_deleted(
+    tmp_path: Path,
+) -> None:
     engine = open_sqlite(tmp_path / "workspace.sqlite")
 
     with engine.connect() as connection:
         found = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        ]
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout",
+                         "secure_delete")
+        ]  # fmt: skip
 
-    assert found == ["wal", 2, 1, sqlite.PATIENCE_MS]
+    assert found == ["wal", 2, 1, sqlite.PATIENCE_MS, 1]
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
