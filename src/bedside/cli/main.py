@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bedside.cli.data import data_app
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
@@ -14,6 +15,7 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.keys import keys_app
 
 __all__ = ["app", "run"]
 
@@ -25,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 
 Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
@@ -164,6 +168,27 @@ def serve(
         serve_workspace(
             opened(workspace, actor, purpose or "treatment", as_json), port, new_token=new_token
         )
+
+
+@app.command()
+def reproduce(
+    version: Version,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a version again from its raw data and compare every byte."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.data_words import reproduced_words  # noqa: PLC0415
+        from bedside.lifecycle.reproduce import reproduce as verb  # noqa: PLC0415
+
+        done = verb(opened(workspace, actor, purpose or "audit", as_json), version)
+        show(asdict(done), as_json, lambda: reproduced_words(done))
+        if not done.exact:
+            raise typer.Exit(4)
 
 
 @ledger_app.command("verify")

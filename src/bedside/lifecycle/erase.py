@@ -1,9 +1,8 @@
 """Erasing a subject: from every zone and snapshot, with a proof that does not name them."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
-import numpy as np
 import polars as pl
 
 from bedside.cohorts.splits import side_of
@@ -12,7 +11,7 @@ from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
-from bedside.data.collect.reading import Received, received, record_starts, without_records
+from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.intake import tags_of
 from bedside.lifecycle.platform import Platform
@@ -149,8 +148,7 @@ def _with_mask(
     platform: Platform, file: RawFile, wanted: _Wanted, salt: str
 ) -> tuple[Received, pl.Series, set[str]]:
     """A raw file, which of its rows are the subject's, and by which identifiers."""
-    content = platform.store.raw.get(file.digest)
-    found = received(content, name=file.name, subject=file.subject)
+    found = kept_file(platform.store.raw.get(file.digest), file)
     identifiers = found.table[file.subject].cast(pl.String)
     names = {
         name
@@ -193,11 +191,9 @@ def _rewritten(
             for file in snapshot.manifest.sources:
                 found, mask, _ = files[file.digest]
                 if mask.any():
-                    content = without_records(found.content, file, mask)
-                    digest = store.raw.put(content)
-                    gone = _gone(file, found, mask)
-                    rows = file.rows - int(mask.sum())
-                    sources.append(replace(file, digest=digest, rows=rows, gone=gone))
+                    left = found.without(mask)
+                    store.raw.put(left.content)
+                    sources.append(left.file)
                 else:
                     sources.append(file)
             new = store.replace(snapshot, gone=ids, sources=sources)
@@ -205,18 +201,6 @@ def _rewritten(
             replaced.append((snapshot.entry.name, snapshot.digest, new.digest))
             advance(1)
     return events, tuple(replaced)
-
-
-def _gone(file: RawFile, found: Received, mask: pl.Series) -> tuple[tuple[int, int], ...]:
-    """What was erased from the file so far, in offsets of the file as it was received."""
-    rows = np.flatnonzero(mask.to_numpy())
-    if file.unit == "row":
-        places = [(int(row), 1) for row in rows]
-    else:
-        edges = np.append(record_starts(found.content), len(found.content))
-        places = [(int(edges[row + 1]), int(edges[row + 2] - edges[row + 1])) for row in rows]
-    new = [(file.as_received(first), length) for first, length in places]
-    return tuple(sorted([*file.gone, *new]))
 
 
 def _trained_on(

@@ -12,7 +12,7 @@ from bedside.core.ids import canonical_json, subject_pseudonym
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.snapshot import RawFile, Zone
-from bedside.data.collect.reading import Received, received, without_records
+from bedside.data.collect.reading import Received
 from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare, quality_report
 from bedside.data.store.merging import fold_merges
@@ -45,8 +45,7 @@ def without_erased(
     mask = identifiers.is_in(gone).fill_null(False)
     if not mask.any():
         return file, 0
-    content = without_records(file.content, file.file, mask)
-    return received(content, name=file.file.name, subject=column), int(mask.sum())
+    return file.without(mask), int(mask.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Intake:
         file, cut = without_erased(self.platform, self.declaration, self.received)
         events, report = collect_table(file.table, self.declaration, file.offsets)
         if cut:
-            report["rows_of_erased"] = cut
+            self.platform.progress.note(f"{cut} rows of erased subjects were not taken in again.")
         raw = Node(kind="raw", id=self.platform.store.raw.put(file.content))
         snapshot = self._save("collected", iter([events]), raw, [file.file])
         return {"snapshot": snapshot.digest.encode(), "report": canonical_json(report)}

@@ -172,8 +172,12 @@ class _Known:
     def _digits(self, kind: Any, text: str, known: set[str]) -> list[Node]:
         return _nodes(kind, {one for one in known if len(text) >= 6 and one.startswith(text)})
 
-    def walk(self, node: Node, step: Callable[[Node], list[Node]]) -> Branch:
-        branches = tuple(self.walk(one, step) for one in step(node))
+    def walk(
+        self, node: Node, step: Callable[[Node], list[Node]], path: frozenset[Node] = frozenset()
+    ) -> Branch:
+        """The tree beyond a node; what would lead back to itself is cut there."""
+        beyond = [one for one in step(node) if one not in path and one != node]
+        branches = tuple(self.walk(one, step, path | {node}) for one in beyond)
         return Branch(node=node, text=self._text(node), branches=branches)
 
     def below(self, node: Node) -> list[Node]:

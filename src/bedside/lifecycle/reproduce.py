@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from bedside.core.errors import NotFound
 from bedside.core.records.bundle import DECLARATION_SOURCE, MANIFEST
 from bedside.core.records.snapshot import SnapshotEntry
-from bedside.data.collect.reading import received
+from bedside.data.collect.reading import kept_file
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
 from bedside.lifecycle.platform import Platform
@@ -51,8 +51,7 @@ def reproduce(platform: Platform, version_id: str) -> Reproduction:
         with platform.lock():
             snapshot = platform.store.opened(entry)
             (file,) = snapshot.manifest.sources
-            content = platform.store.raw.get(file.digest)
-            found = received(content, name=file.name, subject=file.subject)
+            found = kept_file(platform.store.raw.get(file.digest), file)
             with TemporaryDirectory(dir=platform.folder, prefix="reproduce-") as scratch:
                 made = rebuilt(platform, bundle.files[DECLARATION_SOURCE], found, Path(scratch))
                 digest = seal(made.files, made.facts, Path(scratch) / "bundles")

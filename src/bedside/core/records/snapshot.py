@@ -103,10 +103,11 @@ class Manifest:
 
     @property
     def snapshot(self) -> str:
-        """The address of what the snapshot says: the same for the same rows, in any workspace."""
+        """The address of what the data set says: the same for the same rows, in any workspace."""
         return digest_of(
             {
                 "format": "bedside-snapshot/1",
+                "name": self.name,
                 "zone": self.zone.value,
                 "sources": [source.digest for source in self.sources],
                 "shards": [[s.first_bucket, s.last_bucket, s.rows, s.content] for s in self.shards],

@@ -1,7 +1,7 @@
 """A file as it was received, as a table, and where in the file each of its records lies."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bedside.core.errors import Invalid, NotFound, Unavailable
 from bedside.core.ids import digest_bytes
 from bedside.core.records.snapshot import RawFile
 
-__all__ = ["Received", "read_file", "received", "record_starts", "without_records"]
+__all__ = ["Received", "kept_file", "read_file", "received", "record_starts"]
 
 _READERS: dict[str, Callable[[BytesIO], pl.DataFrame]] = {
     ".parquet": pl.read_parquet,
@@ -30,6 +30,29 @@ class Received:
     file: RawFile
     table: pl.DataFrame
     offsets: pl.Series
+
+    def without(self, rows: pl.Series) -> "Received":
+        """The file without the rows marked true (shape (n,), boolean).
+
+        What is left keeps its offsets in the file as it was received, and the file says what is
+        gone. A text file keeps every other byte; a columnar one is written again.
+        """
+        content = _without_records(self.content, self.file, rows)
+        left = _parsed(content, self.file.name)
+        gone = [*self.file.gone, *self._places(rows)]
+        file = replace(
+            self.file, digest=digest_bytes(content), rows=left.height, gone=tuple(sorted(gone))
+        )
+        return Received(content=content, file=file, table=left, offsets=self.offsets.filter(~rows))
+
+    def _places(self, rows: pl.Series) -> list[tuple[int, int]]:
+        """Offset and length, in the file as it was received, of the rows marked true."""
+        first = self.offsets.filter(rows).to_list()
+        if self.file.unit == "row":
+            return [(offset, 1) for offset in first]
+        edges = np.append(record_starts(self.content), len(self.content))
+        lengths = np.diff(edges)[1:][rows.to_numpy()]
+        return list(zip(first, lengths.tolist(), strict=True))
 
 
 def read_file(path: Path, *, subject: str) -> Received:
@@ -59,21 +82,24 @@ def read_file(path: Path, *, subject: str) -> Received:
     return received(content, name=path.name, subject=subject)
 
 
-def received(content: bytes, *, name: str, subject: str) -> Received:
-    """The table in the bytes of a file whose name ends in .parquet or .csv.
-
-    Raises:
-        Invalid: the bytes are not what the name says.
-    """
-    suffix = Path(name).suffix
+def _parsed(content: bytes, name: str) -> pl.DataFrame:
     try:
-        table = _READERS[suffix](BytesIO(content))
+        return _READERS[Path(name).suffix](BytesIO(content))
     except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
         raise Invalid(
             f"'{name}' is malformed ({type(error).__name__}).",
             fix="export it again, or check that the transfer was complete.",
             code="malformed",
         ) from None
+
+
+def received(content: bytes, *, name: str, subject: str) -> Received:
+    """The table in the bytes of a file whose name ends in .parquet or .csv.
+
+    Raises:
+        Invalid: the bytes are not what the name says.
+    """
+    table, suffix = _parsed(content, name), Path(name).suffix
     offsets = np.arange(table.height, dtype=np.int64)
     if suffix == ".csv":
         offsets = record_starts(content)[1:]
@@ -91,6 +117,19 @@ def received(content: bytes, *, name: str, subject: str) -> Received:
         subject=subject,
     )
     return Received(content=content, file=file, table=table, offsets=pl.Series("_offset", offsets))
+
+
+def kept_file(content: bytes, file: RawFile) -> Received:
+    """A raw file that was kept, with what was erased from it since in mind.
+
+    Raises:
+        Invalid: the bytes are not what the name says.
+    """
+    found = received(content, name=file.name, subject=file.subject)
+    if not file.gone:
+        return replace(found, file=file)
+    offsets = pl.Series("_offset", [file.as_received(place) for place in found.offsets])
+    return replace(found, file=file, offsets=offsets.cast(pl.Int64))
 
 
 def record_starts(content: bytes) -> npt.NDArray[np.int64]:
@@ -113,16 +152,7 @@ def record_starts(content: bytes) -> npt.NDArray[np.int64]:
     return found
 
 
-def without_records(content: bytes, file: RawFile, gone: pl.Series) -> bytes:
-    """The file's bytes without the rows marked true; what is left stays as it was received.
-
-    A text file keeps every other byte; a columnar one is written again with the same columns.
-
-    Args:
-        content: The bytes of the file.
-        file: What it is.
-        gone: Shape (rows,), boolean.
-    """
+def _without_records(content: bytes, file: RawFile, gone: pl.Series) -> bytes:
     if file.unit == "row":
         buffer = BytesIO()
         pl.read_parquet(BytesIO(content)).filter(~gone).write_parquet(buffer)

@@ -1,0 +1,209 @@
+"""`bedside data`: the snapshots of a workspace, where they came from, and erasing a subject."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["data_app"]
+
+data_app = typer.Typer(
+    help="Snapshots of events: list, compare, trace, export, erase.", no_args_is_help=True
+)
+
+Snapshot = Annotated[str, typer.Argument(help="Name of a data set, or digits of a digest.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="As it was known then, e.g. 2026-01-31T08:00:00Z.")
+]
+
+
+def _moment(text: str | None) -> "datetime | None":
+    from bedside.core.clock import parse_instant  # noqa: PLC0415
+
+    return None if text is None else parse_instant(text)
+
+
+@data_app.command("list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Earlier states too.")] = False,
+    workspace: Workspace = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the data sets and their states."""
+    with guarded(as_json):
+        from bedside.cli.data_words import listed_json, listed_words  # noqa: PLC0415
+
+        store = opened(workspace, None, "overview", as_json).store
+        entries = store.catalogue.entries() if every else store.entries()
+        latest = entries if every else list({entry.name: entry for entry in entries}.values())
+        show(listed_json(latest), as_json, lambda: listed_words(latest))
+
+
+@data_app.command("show")
+def show_(
+    snapshot: Snapshot,
+    as_of: AsOf = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a snapshot holds, by code; now, or as it was known at a moment."""
+    with guarded(as_json):
+        from bedside.cli.data_words import shown_words  # noqa: PLC0415
+        from bedside.lifecycle.data import shown  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data quality", as_json)
+        told = shown(platform, snapshot, moment=_moment(as_of))
+        show(told, as_json, lambda: shown_words(told))
+
+
+@data_app.command("diff")
+def diff_(
+    old: Snapshot,
+    new: Snapshot,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what one snapshot has that another has not, by code."""
+    with guarded(as_json):
+        from bedside.cli.data_words import diff_json, diff_words  # noqa: PLC0415
+        from bedside.lifecycle.data import diff  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data quality", as_json)
+        found = diff(platform, old, new)
+        show(diff_json(found), as_json, lambda: diff_words(found))
+
+
+@data_app.command("check")
+def check_(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Read every snapshot whole, and name what was changed, cut, swapped or rolled back."""
+    with guarded(as_json):
+        from bedside.cli.data_words import checked_json, checked_words  # noqa: PLC0415
+        from bedside.lifecycle.data import check_data  # noqa: PLC0415
+
+        found = check_data(opened(workspace, None, "audit", as_json))
+        show(checked_json(found), as_json, lambda: checked_words(found))
+        if any(one.fault for one in found):
+            raise typer.Exit(4)
+
+
+@data_app.command("lineage")
+def lineage_(
+    reference: Annotated[
+        str,
+        typer.Argument(help="A prediction id, a version, a snapshot, a raw file or its digest."),
+    ],
+    subject: Annotated[
+        int | None,
+        typer.Option("--subject", help="The raw records behind this pseudonym, in a snapshot."),
+    ] = None,
+    as_of: AsOf = None,
+    openlineage: Annotated[
+        Path | None, typer.Option("--openlineage", help="Also write OpenLineage events here.")
+    ] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trace a thing down to the raw bytes, and up to everything that was made from it."""
+    with guarded(as_json):
+        from bedside.cli.data_words import (  # noqa: PLC0415
+            lineage_json,
+            lineage_words,
+            records_json,
+            records_words,
+        )
+        from bedside.core.errors import Invalid  # noqa: PLC0415
+        from bedside.lifecycle.lineage import lineage, records_of  # noqa: PLC0415
+        from bedside.lifecycle.openlineage import write_openlineage  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "audit", as_json)
+        if openlineage is not None:
+            write_openlineage(platform, openlineage)
+        if subject is None:
+            found = lineage(platform, reference)
+            show(lineage_json(found), as_json, lambda: lineage_words(found))
+            return
+        moment = _moment(as_of)
+        if moment is None:
+            raise Invalid("The moment is not given.", fix="give --as-of with a time and its zone.")
+        records = records_of(platform, reference, subject, moment)
+        show(records_json(records), as_json, lambda: records_words(records))
+
+
+@data_app.command("export")
+def export_(
+    snapshot: Snapshot,
+    to: Annotated[Path, typer.Option("--to", help="A new folder for the plain files.")],
+    as_of: AsOf = None,
+    form: Annotated[str, typer.Option("--form", help="parquet or csv.")] = "parquet",
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: Annotated[
+        str | None, typer.Option("--purpose", help="For which purpose; must be given.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a snapshot as plain files; for which purpose is recorded."""
+    with guarded(as_json):
+        from bedside.core.errors import Invalid  # noqa: PLC0415
+        from bedside.lifecycle.data import export  # noqa: PLC0415
+
+        if not purpose:
+            raise Invalid(
+                "An export needs its purpose.", fix="say with --purpose what the files are for."
+            )
+        platform = opened(workspace, actor, purpose, as_json)
+        told = export(platform, snapshot, to, moment=_moment(as_of), form=form)
+        show(
+            told,
+            as_json,
+            lambda: (
+                f"{told['events']:,} events in {told['files']} files. They are NOT encrypted: "
+                "whoever has them can read them."
+            ),
+        )
+
+
+@data_app.command("erase")
+def erase_(
+    subject: Annotated[
+        str,
+        typer.Argument(help="The identifier that the source uses; - reads it from standard input."),
+    ],
+    is_pseudonym: Annotated[
+        bool, typer.Option("--pseudonym", help="It is the pseudonym, a whole number.")
+    ] = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a subject from every zone and snapshot, and say which models learnt from them."""
+    with guarded(as_json):
+        import sys  # noqa: PLC0415
+
+        from bedside.cli.data_words import erased_json, erased_words  # noqa: PLC0415
+        from bedside.lifecycle.erase import erase  # noqa: PLC0415
+
+        named = sys.stdin.readline().strip() if subject == "-" else subject
+        platform = opened(workspace, actor, purpose or "erasure", as_json)
+        done = erase(platform, named, is_pseudonym=is_pseudonym)
+        show(erased_json(done), as_json, lambda: erased_words(done))
