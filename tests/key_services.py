@@ -81,7 +81,8 @@ def close_place(keys: KeyService) -> None:
 
 def racing(script: str, arguments: list[str], *, racers: int = 2) -> list[str]:
     """What processes print that are let go at the same moment; each reads a line first."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     started = [
         subprocess.Popen(
             [sys.executable, "-c", script, *arguments],

@@ -64,6 +64,26 @@ def state_of(client: Any, number: str) -> str:
     return str(client.describe_key(KeyId=number)["KeyMetadata"]["KeyState"])
 
 
+def asked_by(keys: AwsKeys) -> list[str]:
+    """The names of the calls that it makes from now on."""
+    asked: list[str] = []
+    keys._kms._client.meta.events.register(
+        "before-call.kms", lambda model, **_: asked.append(model.name)
+    )
+    return asked
+
+
+def usable_of(client: Any, prefix: str) -> list[str]:
+    """The KMS keys of a workspace that can be used, by id."""
+    found = [one["KeyId"] for one in client.list_keys()["Keys"]]
+    told = [client.describe_key(KeyId=number)["KeyMetadata"] for number in found]
+    return [
+        one["KeyId"]
+        for one in told
+        if prefix in one["Description"] and one["KeyState"] == "Enabled"
+    ]
+
+
 @pytest.mark.parametrize("prefix", ["", "a/b", "a b", "a:b", "é", "x" * 65])
 def test_a_prefix_is_a_plain_name(options: dict[str, Any], prefix: str) -> None:
     with pytest.raises(Invalid):
@@ -97,9 +117,12 @@ def test_a_destroyed_version_is_disabled_scheduled_and_marked(
     keys.wrap(DATA_KEY, "raw", "a")
     keys.rotate("raw")
     before = aliases_of(client, prefix)
+    asked = asked_by(keys)
 
     keys.destroy("raw", version=1)
 
+    changes = [name for name in asked if not name.startswith(("Describe", "List"))]
+    assert changes[-3:] == ["DisableKey", "ScheduleKeyDeletion", "UpdateAlias"]
     after = aliases_of(client, prefix)
     told = client.describe_key(KeyId=before["raw/v1"])["KeyMetadata"]
     assert (told["KeyState"], told["Enabled"]) == ("PendingDeletion", False)
@@ -192,12 +215,9 @@ def test_a_version_number_that_was_changed_in_the_text_is_noticed(keys: AwsKeys)
 
 
 def test_no_data_key_leaves_kms_when_it_is_wrapped_anew(keys: AwsKeys) -> None:
-    asked: list[str] = []
     wrapped = keys.wrap(DATA_KEY, "raw", "a")
     keys.rotate("raw")
-    keys._kms._client.meta.events.register(
-        "before-call.kms", lambda model, **_: asked.append(model.name)
-    )
+    asked = asked_by(keys)
 
     keys.rewrap(wrapped, "raw", "a")
 
@@ -218,3 +238,43 @@ def test_a_kms_that_is_not_there_is_unavailable(options: dict[str, Any]) -> None
     keys.close()
     assert unavailable.value.code == "keys_unavailable"
     assert unavailable.value.__suppress_context__ or unavailable.value.__context__ is None
+
+
+def test_whoever_loses_the_race_for_a_first_version_leaves_no_kms_key_behind(
+    client: Any, keys: AwsKeys, prefix: str, options: dict[str, Any]
+) -> None:
+    faster = AwsKeys(options, prefix)
+    wrapped: list[str] = []
+
+    def overtaken(**_: object) -> None:
+        if not wrapped:
+            wrapped.append(faster.wrap(DATA_KEY, "raw", "a"))
+
+    keys._kms._client.meta.events.register("before-call.kms.CreateAlias", overtaken)
+    wrapped.append(keys.wrap(DATA_KEY, "raw", "a"))
+
+    assert [keys.unwrap(text, "raw", "a") for text in wrapped] == [DATA_KEY, DATA_KEY]
+    assert usable_of(client, prefix) == [aliases_of(client, prefix)["raw/v1"]]
+    faster.close()
+
+
+def test_whoever_loses_the_race_for_the_mark_leaves_no_kms_key_behind(
+    client: Any, keys: AwsKeys, prefix: str, options: dict[str, Any]
+) -> None:
+    faster = AwsKeys(options, prefix)
+    for key in ("raw", "features"):
+        keys.wrap(DATA_KEY, key, "a")
+    told: list[None] = []
+
+    def overtaken(**_: object) -> None:
+        if not told:
+            told.append(faster.destroy("features"))
+
+    keys._kms._client.meta.events.register("before-call.kms.CreateAlias", overtaken)
+    keys.destroy("raw")
+
+    aliases = aliases_of(client, prefix)
+    assert set(aliases) == {"raw/v1", "features/v1", "destroyed"}
+    assert usable_of(client, prefix) == [aliases["destroyed"]]
+    assert len(set(aliases.values())) == 1
+    faster.close()
