@@ -53,6 +53,10 @@ def stored(events: pl.DataFrame) -> pl.DataFrame:
             fix="give every column of the event table, empty where there is nothing to say.",
             code="missing_column",
         )
+    for name in ("time", "known_at", "end"):
+        kind = events.schema[name]
+        if kind != pl.Null and getattr(kind, "time_zone", None) is None:
+            raise _wrong_type()
     try:
         whole = events.with_columns(
             *(
@@ -62,11 +66,7 @@ def stored(events: pl.DataFrame) -> pl.DataFrame:
             )
         ).select(pl.col(name).cast(STORED_SCHEMA[name]) for name in STORED_COLUMNS)
     except pl.exceptions.PolarsError:  # its text may repeat a value
-        raise Invalid(
-            "The events have a column of a type that is not the event table's.",
-            fix="give times in UTC, codes and units as text, values as numbers.",
-            code="wrong_type",
-        ) from None
+        raise _wrong_type() from None
     for name in _NEVER_NULL:
         if whole[name].null_count():
             raise Invalid(
@@ -75,6 +75,14 @@ def stored(events: pl.DataFrame) -> pl.DataFrame:
                 code="empty_column",
             )
     return whole
+
+
+def _wrong_type() -> Invalid:
+    return Invalid(
+        "The events have a column of a type that is not the event table's.",
+        fix="give times with their zone, codes and units as text, values as numbers.",
+        code="wrong_type",
+    )
 
 
 def in_order(events: pl.DataFrame) -> pl.DataFrame:

@@ -261,7 +261,9 @@ class EventStore:
         every = self.catalogue.entries()
         name, _, digest = reference.partition("@")
         named = [one for one in every if one.name == name] if name else list(every)
-        if not named and not digest:
+        if not reference:
+            named = []
+        elif not named and not digest:
             name, digest, named = "", reference, list(every)
         if digest:
             named = [one for one in named if len(digest) >= 6 and one.snapshot.startswith(digest)]
