@@ -107,7 +107,6 @@ def test_a_ledger_from_before_there_were_subjects_opens_grows_and_is_whole(tmp_p
     ledger = a_ledger(tmp_path)
     old = [ledger.append(NURSE, "predict", {"n": n}, sealed=b"old") for n in range(3)]
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection, connection:
-        connection.execute("DROP INDEX ledger_by_subject_tag")
         connection.execute("ALTER TABLE ledger DROP COLUMN subject_tag")
         connection.execute("DROP TABLE ledger_subjects")
 

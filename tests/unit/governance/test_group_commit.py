@@ -29,12 +29,18 @@ class CountedLedger(SqlLedger):
     """The real ledger, which also remembers how many entries each commit had."""
 
     commits: list[int]
+    there_when_forgetting: int
 
     def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
         """Add them, and remember how many they were."""
         entries = super().append_all(drafts)
         self.commits.append(len(entries))
         return entries
+
+    def forget(self, subject: int) -> int:
+        """Forget, and remember how many entries there were when it was asked."""
+        self.there_when_forgetting = sum(self.commits)
+        return super().forget(subject)
 
 
 def a_ledger(folder: Path) -> CountedLedger:
@@ -119,7 +125,8 @@ def test_a_draft_that_is_not_taken_fails_alone(tmp_path: Path, bad: set[int]) ->
     with GroupCommit(ledger) as group, the_database_held(tmp_path):
         told = waiting_behind_one_commit(group, drafts)[1:]
 
-    assert {n for n, one in enumerate(told) if isinstance(one.exception(), Invalid)} == bad
+    errors = [one.exception(timeout=30) for one in told]
+    assert {n for n, error in enumerate(errors) if isinstance(error, Invalid)} == bad
     assert numbers(ledger) == [-1, *(n for n in range(20) if n not in bad)]
     assert ledger.verify() == []
 
@@ -216,11 +223,10 @@ def test_forgetting_waits_for_what_was_submitted_before(tmp_path: Path) -> None:
             )
             forgetting = threading.Thread(target=lambda: forgotten.append(group.forget(17)))
             forgetting.start()
-            while not forgetting.is_alive():
-                threading.Event().wait(0.001)
             threading.Event().wait(0.05)
         forgetting.join()
 
+    assert ledger.there_when_forgetting == 6
     assert forgotten == [5]
     assert ledger.sealed_for(17) == []
 

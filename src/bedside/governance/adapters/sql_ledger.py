@@ -144,9 +144,10 @@ class SqlLedger:
                 `database_busy`); call again.
         """
         with self._writing(self._engine) as connection:
-            count = self._keys.forget(connection, subject, at=iso(self._clock.now()))
+            self._keys.forget(connection, subject, at=iso(self._clock.now()))
         clear_traces(self._engine)
-        return count
+        with self._engine.connect() as connection:
+            return self._keys.count_forgotten(connection, subject)
 
     def sealed_for(self, subject: int) -> list[int]:
         """The sequences whose sealed part opens with the subject's key, oldest first."""
@@ -237,7 +238,7 @@ class SqlLedger:
         """The entry of a draft in its place, and its row; what is hashed is what is read again."""
         body, tag = None, None
         if draft.sealed is not None:
-            cipher, tag = (self._cipher, None) if key is None else (key.cipher, key.tag)
+            cipher, tag = (self._cipher, None) if key is None else (AESGCM(key.key), key.tag)
             nonce = os.urandom(NONCE)
             label = _sealed_label(sequence, previous)
             body = nonce + cipher.encrypt(nonce, draft.sealed, label)

@@ -19,7 +19,7 @@ from bedside.governance.adapters.tables import ENTRIES, SUBJECTS, WRAPPED
 __all__ = ["SubjectKey", "SubjectKeys", "UsedKeys", "clear_traces"]
 
 NONCE = 12  # bytes, AES-GCM
-CACHED = 8192  # subjects whose key this process remembers
+CACHED = 32_768  # subjects whose key this process remembers, in about 10 MB
 _AT_ONCE = 500  # tags in one question, below every database's limit
 
 _STATE = (WRAPPED, SUBJECTS.c.forgotten_at, SUBJECTS.c.proof)
@@ -38,10 +38,10 @@ _USED_KEYS = select(_USED.c.subject_tag, _USED.c.first, *_STATE).join_from(
 
 @dataclass(frozen=True, slots=True)
 class SubjectKey:
-    """A subject's key, ready to encrypt, and the tag under which the database keeps it."""
+    """A subject's key, and the tag under which the database keeps it."""
 
     tag: str
-    cipher: AESGCM
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class SubjectKeys:
                 made.append({"tag": tag, "wrapped": self._wrap(key, tag)})
             else:
                 key = self.unwrap(row.wrapped, tag)
-            keys[subject] = SubjectKey(tag, AESGCM(key))
+            keys[subject] = SubjectKey(tag, key)
         if made:
             connection.execute(insert(SUBJECTS), made)
         return UsedKeys(keys, forgettings)
@@ -103,8 +103,8 @@ class SubjectKeys:
             while len(self._cached) > CACHED:
                 self._cached.popitem(last=False)
 
-    def forget(self, connection: Connection, subject: int, *, at: str) -> int:
-        """Destroy the subject's key, under the writer's lock; count the entries without one."""
+    def forget(self, connection: Connection, subject: int, *, at: str) -> None:
+        """Destroy the subject's key, under the writer's lock."""
         _, tag, row = next(self._current(connection, [subject]))
         if row is not None:
             number = (connection.execute(_FORGETTINGS).scalar() or 0) + 1
@@ -115,7 +115,12 @@ class SubjectKeys:
                 "proof": self._proof(tag, at),
             }
             connection.execute(update(SUBJECTS).where(SUBJECTS.c.tag == tag).values(**gone))
+
+    def count_forgotten(self, connection: Connection, subject: int) -> int:
+        """How many entries were sealed with a key of the subject that is destroyed."""
         tags = self._forgotten_tags(connection, subject)
+        if not tags:
+            return 0
         count = select(func.count()).where(ENTRIES.c.subject_tag.in_(tags))
         return int(connection.execute(count).scalar_one())
 

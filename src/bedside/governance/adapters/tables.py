@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -41,6 +40,7 @@ __all__ = [
 _META = MetaData()
 _COUNT = BigInteger().with_variant(Integer, "sqlite")
 
+# No index on `subject_tag`: it would double what a commit writes, for a question asked rarely.
 ENTRIES = Table(
     "ledger",
     _META,
@@ -55,13 +55,6 @@ ENTRIES = Table(
     Column("subject_tag", String),
     Column("previous", String, nullable=False),
     Column("hash", String, nullable=False),
-)
-_TAGGED = ENTRIES.c.subject_tag.is_not(None)
-_BY_TAG = Index(
-    "ledger_by_subject_tag",
-    ENTRIES.c.subject_tag,
-    sqlite_where=_TAGGED,
-    postgresql_where=_TAGGED,
 )
 HEAD = Table(
     "ledger_head",
@@ -100,7 +93,6 @@ def make_tables(connection: Connection) -> None:
     columns = found.get_columns("ledger") if found.has_table("ledger") else []
     if columns and all(column["name"] != "subject_tag" for column in columns):
         connection.execute(text("ALTER TABLE ledger ADD COLUMN subject_tag VARCHAR"))
-        _BY_TAG.create(connection)
     _META.create_all(connection)
 
 
