@@ -99,9 +99,13 @@ def diff_words(found: Difference) -> str:
     if found.same:
         return "They are the same snapshot."
     lines = [
-        f"{found.old[:12]} → {found.new[:12]}: {found.shared_shards} shards are the same.",
+        f"{found.old[:12]} → {found.new[:12]}: {_several(found.shared_shards, 'shard')} in common.",
         f"  subjects only in the new: {found.subjects_added:,}; only in the old: "
         f"{found.subjects_gone:,}",
+    ]
+    if not found.codes:
+        return "\n".join([*lines, "  Every event is the same."])
+    lines += [
         f"  {'code':<34} {'added':>10} {'gone':>10}",
     ]
     lines += [f"  {code:<34} {added:>10,} {gone:>10,}" for code, added, gone in found.codes[:SHOWN]]

@@ -32,6 +32,37 @@ def list_(workspace: Workspace = None, as_json: JsonOption = False) -> None:
         show(keys_json(states), as_json, lambda: keys_words(states))
 
 
+@keys_app.command("seal")
+def seal(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Seal the key file with a passphrase, which is asked for or read from standard input.
+
+    From then on the passphrase is expected in the environment variable BEDSIDE_KEY_PASSPHRASE. A
+    file that is sealed already gets the new passphrase; an empty one takes the seal off.
+    """
+    with guarded(as_json):
+        import sys  # noqa: PLC0415
+
+        from bedside.wiring.settings import default_workspace  # noqa: PLC0415
+        from bedside.wiring.workspace import seal_key_file  # noqa: PLC0415
+
+        if sys.stdin.isatty():
+            given = typer.prompt(
+                "New passphrase", hide_input=True, confirmation_prompt=True, default=""
+            )
+        else:
+            given = sys.stdin.readline().rstrip("\n")
+        seal_key_file(workspace or default_workspace(), given or None)
+        show(
+            {"sealed": bool(given)},
+            as_json,
+            lambda: (
+                "The key file is sealed. Give its passphrase in BEDSIDE_KEY_PASSPHRASE from now on."
+                if given
+                else "The key file is not sealed any more: only its permissions protect it."
+            ),
+        )
+
+
 @keys_app.command("rotate")
 def rotate(
     key: Key,

@@ -12,6 +12,7 @@ import polars as pl
 
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, Refused
+from bedside.core.ports import Ledger
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.lineage import Edge, Node
@@ -20,7 +21,7 @@ from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Checked", "Difference", "check_data", "diff", "export", "shown"]
+__all__ = ["Checked", "Difference", "check_data", "diff", "export", "recorded_snapshots", "shown"]
 
 FORMATS = ("parquet", "csv")
 
@@ -166,12 +167,7 @@ def _counted(snapshot: Snapshot, shared: set[str]) -> pl.DataFrame:
 
 def check_data(platform: Platform) -> list[Checked]:
     """Read every snapshot whole: signatures, files, rows, and that the ledger knows each state."""
-    recorded = {
-        digest
-        for entry in platform.ledger.entries()
-        if entry.action in ("snapshot", "erase")
-        for digest in _named_in(entry.details)
-    }
+    recorded = recorded_snapshots(platform.ledger)
     found = []
     entries = platform.store.entries()
     with platform.progress.step("check", total=sum(one.shards for one in entries)) as advance:
@@ -198,6 +194,16 @@ def check_data(platform: Platform) -> list[Checked]:
             for one in sorted(lost)
         ),
     ]
+
+
+def recorded_snapshots(ledger: Ledger) -> set[str]:
+    """The digests of every snapshot that the ledger says was saved, or put in another's place."""
+    return {
+        digest
+        for entry in ledger.entries()
+        if entry.action in ("snapshot", "erase")
+        for digest in _named_in(entry.details)
+    }
 
 
 def _named_in(details: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
 from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.data import recorded_snapshots
 from bedside.lifecycle.intake import tags_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -90,15 +91,16 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
                 fix="give the identifier as the source writes it, or --pseudonym with the number.",
             )
         store.catalogue.suppress(sorted(tags), iso(platform.clock.now()))
-        events, replaced = _rewritten(platform, touched, wanted, files)
-        versions = tuple(_trained_on(platform, touched, wanted))
+        _rewrite(platform, touched, wanted, files)
+        replaced = _unrecorded(platform)
+        versions = tuple(_trained_on(platform, [old for old, _ in replaced], everyone))
         forget_steps(platform.folder / "steps", platform.objects)
         removed = store.sweep()
         predictions = sum(platform.ledger.forget(one) for one in everyone)
         told = {
             "tag": min(tags),
-            "events_count": events,
-            "snapshots": [[old, new] for _, old, new in replaced],
+            "events_count": sum(old.rows - new.rows for old, new in replaced),
+            "snapshots": [[old.snapshot, new.snapshot] for old, new in replaced],
             "raw_files": sum(bool(mask.any()) for _, mask, _ in files.values()),
             "predictions_count": predictions,
             "versions": [asdict(one) for one in versions],
@@ -107,8 +109,8 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
         entry = platform.ledger.append(platform.actor, "erase", told)
         return Erasure(
             tag=min(tags),
-            events=events,
-            snapshots=replaced,
+            events=sum(old.rows - new.rows for old, new in replaced),
+            snapshots=tuple((old.name, old.snapshot, new.snapshot) for old, new in replaced),
             raw_files=int(told["raw_files"]),  # type: ignore[call-overload]
             predictions=predictions,
             versions=versions,
@@ -176,47 +178,49 @@ def _is_in(
     )
 
 
-def _rewritten(
+def _rewrite(
     platform: Platform,
     touched: list[Snapshot],
     wanted: _Wanted,
     files: dict[str, tuple[Received, pl.Series, set[str]]],
-) -> tuple[int, tuple[tuple[str, str, str], ...]]:
-    """Put every touched snapshot's successor in its place; return the events erased, and which."""
-    store, events, replaced = platform.store, 0, []
+) -> None:
+    """Put every touched snapshot's successor in its place."""
     with platform.progress.step("erase", total=len(touched)) as advance:
         for snapshot in touched:
-            ids = wanted.ids[snapshot.manifest.salt]
             sources = []
             for file in snapshot.manifest.sources:
                 found, mask, _ = files[file.digest]
-                if mask.any():
-                    left = found.without(mask)
-                    store.raw.put(left.content)
-                    sources.append(left.file)
-                else:
-                    sources.append(file)
-            new = store.replace(snapshot, gone=ids, sources=sources)
-            events += snapshot.manifest.rows - new.manifest.rows
-            replaced.append((snapshot.entry.name, snapshot.digest, new.digest))
+                left = found.without(mask) if mask.any() else found
+                platform.store.raw.put(left.content)
+                sources.append(left.file)
+            ids = wanted.ids[snapshot.manifest.salt]
+            platform.store.replace(snapshot, gone=ids, sources=sources)
             advance(1)
-    return events, tuple(replaced)
+
+
+def _unrecorded(platform: Platform) -> list[tuple[SnapshotEntry, SnapshotEntry]]:
+    """Old and new of every replacement that the ledger does not know yet, a killed run's too."""
+    entries = platform.store.catalogue.entries()
+    recorded = recorded_snapshots(platform.ledger)
+    after = {(one.name, one.snapshot): one for one in entries}
+    return [
+        (old, after[old.name, old.successor])
+        for old in entries
+        if old.successor is not None and old.successor not in recorded
+    ]
 
 
 def _trained_on(
-    platform: Platform, touched: list[Snapshot], wanted: _Wanted
+    platform: Platform, replaced: list[SnapshotEntry], everyone: set[int]
 ) -> Iterator[TrainedOn]:
-    """The versions built from a touched snapshot, or from what stood in its place before."""
+    """The versions built from a replaced snapshot, or from what stood in its place before."""
     entries, seen = platform.store.catalogue.entries(), set[str]()
-    for snapshot in touched:
-        for digest in ancestors(entries, snapshot.digest):
-            for edge in platform.store.catalogue.made_from(Node(kind="snapshot", id=digest)):
-                if edge.output.kind == "version" and edge.output.id not in seen:
-                    seen.add(edge.output.id)
-                    ids = wanted.ids[snapshot.manifest.salt]
-                    yield TrainedOn(
-                        version=edge.output.id, side=_side(platform, edge.output.id, ids)
-                    )
+    for digest in {one for old in replaced for one in ancestors(entries, old.snapshot)}:
+        for edge in platform.store.catalogue.made_from(Node(kind="snapshot", id=digest)):
+            if edge.output.kind == "version" and edge.output.id not in seen:
+                seen.add(edge.output.id)
+                side = _side(platform, edge.output.id, everyone)
+                yield TrainedOn(version=edge.output.id, side=side)
 
 
 def _side(platform: Platform, version_id: str, ids: set[int]) -> str:

@@ -12,6 +12,7 @@ from bedside.core.ports import (
     Explainer,
     KeyService,
     Ledger,
+    Metadata,
     ObjectStore,
     Predictor,
     Progress,
@@ -47,6 +48,7 @@ class Platform:
     keys: KeyService
     secrets: Rewrapped
     ledger: Ledger
+    metadata: Metadata
     registry: Registry
     signer: Signer
     clock: Clock

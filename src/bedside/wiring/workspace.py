@@ -20,7 +20,7 @@ from bedside.wiring.settings import Settings, settings_of
 if TYPE_CHECKING:
     from bedside.infra.keys.secrets import Secrets
 
-__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace"]
+__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "seal_key_file"]
 
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "scikit-learn")
 
@@ -40,6 +40,7 @@ def open_workspace(
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
     from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
+    from bedside.infra.database.tables import Tables  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
     from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
     from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
@@ -82,6 +83,7 @@ def open_workspace(
             sealing_key=secrets.secret("ledger-sealing", key="ledger"),
             signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
         ),
+        metadata=Tables(engine, writing=writing),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),
@@ -120,6 +122,34 @@ def keys_of(settings: Settings, clock: Clock) -> KeyService:
 
     path = settings.folder / "keys" / "keyring.json"
     return FileKeyring(path, passphrase=settings.passphrase, clock=clock)
+
+
+def seal_key_file(folder: Path, passphrase: str | None) -> None:
+    """Seal the key file of a workspace with a passphrase, or with another, or with none.
+
+    A file that is sealed already is opened with the passphrase of the settings.
+
+    Raises:
+        Invalid: the keys of this workspace lie in a key service.
+        Refused: the file does not open with the passphrase of the settings.
+    """
+    from bedside.core.errors import Invalid, Refused  # noqa: PLC0415
+    from bedside.infra.keys.keyring import FileKeyring  # noqa: PLC0415
+
+    settings, clock = settings_of(folder), SystemClock()
+    if settings.keys != "file":
+        raise Invalid(
+            "The keys of this workspace are kept by a key service.", fix="seal them there."
+        )
+    path = folder / "keys" / "keyring.json"
+    try:
+        ring = FileKeyring(path, passphrase=settings.passphrase, clock=clock)
+        ring.describe()
+    except Refused as refused:
+        if refused.code != "not_sealed":
+            raise
+        ring = FileKeyring(path, passphrase=None, clock=clock)
+    ring.seal_with(passphrase)
 
 
 def blobs_of(settings: Settings) -> Blobs:
