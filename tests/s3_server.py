@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from pathlib import Path
 from shutil import which
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from boto3.session import Session
 
 __all__ = ["RunningServer", "a_running_s3_server", "an_s3_bucket"]
 
@@ -29,7 +30,7 @@ _ADDRESS = re.compile(r"on \[http://(127\.0\.0\.1:\d+)/\]")
 _numbers = count(1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunningServer:
     """Where it listens, who may use it, and the folder in which each bucket is a folder."""
 
@@ -41,8 +42,12 @@ class RunningServer:
     def bucket(self) -> str:
         """A new, empty bucket."""
         name = f"ward-{next(_numbers)}"
-        (self.folder / name).mkdir()
+        self._client.create_bucket(Bucket=name)
         return name
+
+    def put(self, bucket: str, name: str, content: bytes) -> None:
+        """Put an object as somebody else would."""
+        self._client.put_object(Bucket=bucket, Key=name, Body=content)
 
     def client_options(self) -> dict[str, Any]:
         """What boto3 needs to talk to it, as plain text only."""
@@ -52,6 +57,10 @@ class RunningServer:
             "aws_access_key_id": self.key,
             "aws_secret_access_key": self.secret,
         }
+
+    @cached_property
+    def _client(self) -> Any:
+        return Session().client("s3", **self.client_options())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from bedside.core.errors import Invalid, NotFound, Refused, Unavailable
@@ -79,16 +80,12 @@ class S3Blobs:
             Unavailable: the store is out of reach.
         """
         place = self._at(name)
-        for attempt in range(_ATTEMPTS):  # boto3 repeats a request, but not a body that broke off
-            with translated():
-                answer = self._client.get_object(**place, ChecksumMode="ENABLED")
-            try:
-                with translated(), answer["Body"] as body:
-                    return bytes(body.read())  # its length and its checksum are compared here
-            except (Refused, Unavailable):
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            return self._read(place)
+        except (Refused, Unavailable) as error:
+            if error.code == "objects_forbidden":
+                raise
+            return self._read(place)  # boto3 repeats a request, but not a body that broke off
 
     def has(self, name: str) -> bool:
         """Whether something has this name.
@@ -132,6 +129,12 @@ class S3Blobs:
         """
         checked_prefix(prefix)
         return self._listed(prefix)
+
+    def _read(self, place: dict[str, str]) -> bytes:
+        with translated():
+            answer = self._client.get_object(**place, ChecksumMode="ENABLED")
+            with closing(answer["Body"]) as body:  # as a context itself it would not compare
+                return bytes(body.read())  # its length and its checksum are compared here
 
     def _listed(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")

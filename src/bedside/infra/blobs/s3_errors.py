@@ -51,6 +51,8 @@ def translated() -> Iterator[None]:
         OSError,
     ):
         raise _unavailable("did not answer in time or cannot be reached") from None
+    except AttributeError:  # what botocore makes of an error that comes with a checksum
+        raise _unavailable("gave an answer that makes no sense") from None
     except (foreign.BotoCoreError, ValueError, TypeError):
         raise Invalid(
             "The bucket, its region or its address makes no sense.",
