@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from bedside.core.clock import FixedClock
+from bedside.core.ports import Blobs, Catalogue
 from bedside.core.records.event import MERGED_INTO
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.adapters.spill import Spill
@@ -16,7 +17,7 @@ from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
 from bedside.data.store.store import EventStore
 from bedside.infra.blobs.disk import DiskBlobs
-from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.keys.keyring import FileKeyring
 from bedside.infra.keys.material import BlobDataKeys
@@ -80,10 +81,16 @@ def _digest(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=16).digest()
 
 
-def a_store(folder: Path, **options: Any) -> EventStore:
+def a_store(
+    folder: Path,
+    *,
+    blobs: Blobs | None = None,
+    catalogue: Catalogue | None = None,
+    **options: Any,
+) -> EventStore:
     """A store in a folder, with real keys, a real database and real encryption."""
     keyring = FileKeyring(folder / "keys" / "keyring.json", passphrase=None, clock=FixedClock(DAY))
-    blobs = DiskBlobs(folder / "blobs")
+    blobs = blobs or DiskBlobs(folder / "blobs")
     data_keys = BlobDataKeys(blobs, keyring)
     return EventStore(
         blobs=blobs,
@@ -91,7 +98,8 @@ def a_store(folder: Path, **options: Any) -> EventStore:
         manifests=SealedObjects(blobs, data_keys, key="identified", prefix="manifests"),
         raw=SealedObjects(blobs, data_keys, key="raw", prefix="raw"),
         signer=Ed25519Signer(b"s" * 32),
-        catalogue=SqlCatalogue(open_sqlite(folder / "bedside.sqlite"), writing=writing),
+        catalogue=catalogue
+        or SqlCatalogue(open_database(folder / "bedside.sqlite"), writing=writing),
         clock=FixedClock(DAY),
         spill=lambda: Spill(folder / "spill"),
         **options,
