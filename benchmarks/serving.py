@@ -48,7 +48,7 @@ from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.onnx import OnnxPredictor
 from bedside.infra.runtime.trees import TreeExplainer
 from bedside.interop.open_inference.request import read_request
@@ -135,13 +135,13 @@ def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
             EXAMPLE: json.dumps({"features": row, "risk": risk}).encode(),
         },
     )
-    keys, clock = FileKeys(folder / "keys"), SystemClock()
+    clock = SystemClock()
     ledger = SqlLedger(
         open_sqlite(folder / "ledger.sqlite"),
         writing=writing,
         clock=clock,
-        sealing_key=keys.derive("ledger"),
-        signing_key=keys.ledger_key(),
+        sealing_key=bytes(32),
+        signing_key=Ed25519Signer(bytes(32)).private_key,
     )
     explainer = TreeExplainer((folder / "trees.txt").read_bytes())
     answerer = Answerer(

@@ -21,9 +21,10 @@ from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.keys.keyring import FileKeyring
 from bedside.infra.keys.material import BlobDataKeys
+from bedside.infra.keys.secrets import Secrets
 from bedside.infra.objects.sealed import SealedObjects
 
-__all__ = ["DAY", "RAW", "a_row", "a_store", "at", "events_of", "saved"]
+__all__ = ["DAY", "RAW", "a_merge", "a_row", "a_store", "at", "events_of", "saved", "secrets_in"]
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 RAW = RawFile(digest="ab" * 32, name="ward.csv", unit="byte", rows=10, subject="patient")
@@ -79,6 +80,12 @@ def events_of(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def _digest(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=16).digest()
+
+
+def secrets_in(folder: Path) -> Secrets:
+    """The secrets of a workspace in this folder, with a key file of their own."""
+    ring = FileKeyring(folder / "keyring.json", passphrase=None, clock=FixedClock(DAY))
+    return Secrets(folder, ring)
 
 
 def a_store(

@@ -20,8 +20,12 @@ from bedside.deploy.package.sealing import read_sealed, seal
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.files import write_atomically
-from bedside.infra.keys.file import FileKeys
-from bedside.infra.objects.disk import SealedDisk
+from bedside.infra.blobs.disk import DiskBlobs
+from bedside.infra.keys.ed25519 import Ed25519Signer
+from bedside.infra.keys.keyring import FileKeyring
+from bedside.infra.keys.material import BlobDataKeys
+from bedside.infra.keys.secrets import Secrets
+from bedside.infra.objects.sealed import SealedObjects
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, big = Path(sys.argv[1]), os.urandom(300_000)
 
@@ -38,6 +42,10 @@ def full(work, limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     return code
 
+def secrets_in(place):
+    ring = FileKeyring(place / "keyring.json", passphrase=None, clock=SystemClock())
+    return Secrets(place, ring)
+
 def files(): return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 def told(**what): print(json.dumps(what))
 """
@@ -49,10 +57,13 @@ write_atomically(folder / "kept", big)
 told(code=code, left=before == ["kept"] and old, retried=(folder / "kept").read_bytes() == big)
 """
 OBJECTS = """
-objects = SealedDisk(folder, b"k" * 32)
+blobs = DiskBlobs(folder / "blobs")
+ring = FileKeyring(folder / "keyring.json", passphrase=None, clock=SystemClock())
+objects = SealedObjects(blobs, BlobDataKeys(blobs, ring), key="features", prefix="objects")
+objects.put(b"before")
 code = full(lambda: objects.put(big), 100_000)
-before = files()
-told(code=code, left=before == [], retried=objects.get(objects.put(big)) == big)
+before = list(objects.digests())
+told(code=code, left=len(before) == 1, retried=objects.get(objects.put(big)) == big)
 """
 BUNDLE = """
 content = {"a.txt": b"small", "model.onnx": big}
@@ -62,8 +73,9 @@ digest = seal(content, {}, folder / "bundles")
 told(code=code, left=before == [], retried=read_sealed(folder / "bundles", digest) == content)
 """
 SIGNATURE = """
-keys = FileKeys(folder / "keys")
-signer = OpenSsfSigner(keys.signing_key_path(), keys.public_key_path())
+keys = secrets_in(folder / "keys")
+signer = OpenSsfSigner(keys.signing_key_path(), keys.public_key_path(),
+    password=keys.signing_password())
 digest = seal({"model.onnx": big}, {}, folder / "bundles")
 place, signature = str(folder / "bundles" / digest), folder / "x.sig"
 before = files()
@@ -74,15 +86,15 @@ signer.verify(place, str(signature))
 told(code=code, left=left, retried=True)
 """
 KEYS = """
-keys = FileKeys(folder)
-code = full(keys.data_key, 0)
-before = files()
-told(code=code, left=before == [], retried=len(keys.data_key()) == 32)
+secrets = secrets_in(folder)
+code = full(lambda: secrets.secret("ledger-head"), 0)
+before = [name for name in files() if not name.endswith(".lock")]
+told(code=code, left=before == [], retried=len(secrets.secret("ledger-head")) == 32)
 """
 LEDGER = """
 def opened(): return SqlLedger(open_sqlite(folder / "l.sqlite"), writing=writing,
     clock=SystemClock(), sealing_key=b"s" * 32, signing_key=key)
-key, actor = FileKeys(folder / "keys").ledger_key(), Actor(name="user:grey", purpose="care")
+key, actor = Ed25519Signer(b"k" * 32).private_key, Actor(name="user:grey", purpose="care")
 ledger = opened()
 ledger.append(actor, "predict", {"n": 1})
 code = full(lambda: ledger.append(actor, "predict", {"n": 2}, sealed=big), 100_000)

@@ -15,7 +15,7 @@ from bedside.core.records.ledger import GENESIS, Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.ed25519 import Ed25519Signer
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases, the_server
 
 NURSE = Actor(name="user:grey", purpose="care")
@@ -36,23 +36,22 @@ def postgres_of(folder: Path) -> Engine:
     return a_postgres_engine(_urls[folder])
 
 
-def a_ledger_on(engine: Engine, folder: Path) -> SqlLedger:
-    keys = FileKeys(folder / "keys")
+def a_ledger_on(engine: Engine) -> SqlLedger:
     return SqlLedger(
         engine,
         writing=writing,
         clock=clock,
-        sealing_key=keys.derive("ledger"),
-        signing_key=keys.ledger_key(),
+        sealing_key=b"s" * 32,
+        signing_key=Ed25519Signer(b"k" * 32).private_key,
     )
 
 
 def on_sqlite(folder: Path) -> Ledger:
-    return a_ledger_on(sqlite_in(folder), folder)
+    return a_ledger_on(sqlite_in(folder))
 
 
 def on_postgres(folder: Path) -> Ledger:
-    return a_ledger_on(postgres_of(folder), folder)
+    return a_ledger_on(postgres_of(folder))
 
 
 def grouped_on_sqlite(folder: Path) -> Ledger:

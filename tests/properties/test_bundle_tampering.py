@@ -12,7 +12,7 @@ from bedside.core.ids import digest_bytes
 from bedside.core.records.bundle import MANIFEST
 from bedside.deploy.adapters.openssf import OpenSsfSigner
 from bedside.deploy.package.sealing import read_sealed, seal
-from bedside.infra.keys.file import FileKeys
+from stored import secrets_in
 
 FILES = {
     "bedside.yaml": b"name: biopsy\n",
@@ -29,8 +29,10 @@ thorough = settings(
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, OpenSsfSigner]:
     folder = tmp_path_factory.mktemp("bundles")
-    keys = FileKeys(folder / "keys")
-    signer = OpenSsfSigner(keys.signing_key_path(), keys.public_key_path())
+    keys = secrets_in(folder / "keys")
+    signer = OpenSsfSigner(
+        keys.signing_key_path(), keys.public_key_path(), password=keys.signing_password()
+    )
     digest = seal(FILES, FACTS, folder)
     signer.sign(str(folder / digest), str(folder / f"{digest}.sig"))
     return folder, digest, signer

@@ -13,7 +13,7 @@ import pytest
 from bedside.core.clock import SystemClock
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.opening import open_database, writing
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.ed25519 import Ed25519Signer
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
 
 OPENED = """
@@ -24,13 +24,13 @@ from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.ed25519 import Ed25519Signer
 
 folder, where, name, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-keys, actor = FileKeys(folder / "keys"), Actor(name=name, purpose="care")
+actor = Actor(name=name, purpose="care")
 ledger = SqlLedger(
     open_database(where or folder / "ledger.sqlite"), writing=writing, clock=SystemClock(),
-    sealing_key=keys.derive("ledger"), signing_key=keys.ledger_key(),
+    sealing_key=b"s" * 32, signing_key=Ed25519Signer(b"k" * 32).private_key,
 )
 def told(entry): print(entry.sequence, entry.hash, flush=True)
 def draft(number): return LedgerDraft(
@@ -69,13 +69,12 @@ def a_writer(
 
 
 def the_ledger(folder: Path, where: str = "") -> SqlLedger:
-    keys = FileKeys(folder / "keys")
     return SqlLedger(
         a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite"),
         writing=writing,
         clock=SystemClock(),
-        sealing_key=keys.derive("ledger"),
-        signing_key=keys.ledger_key(),
+        sealing_key=b"s" * 32,
+        signing_key=Ed25519Signer(b"k" * 32).private_key,
     )
 
 
@@ -140,7 +139,7 @@ def test_kills_on_postgresql_lose_no_acknowledged_entry_and_leave_no_lock(tmp_pa
 
 def killed_at_random_moments(folder: Path, *, rounds: int, work: str, where: str = "") -> list[str]:
     """What writers said they were told, each of which was killed in the middle of its work."""
-    chance, told = random.Random(rounds), []  # noqa: S311 - moments, not keys
+    chance, told = random.Random(rounds), []
     for _ in range(rounds):
         writer = a_writer(folder, "service:bedside", 100_000, work=work, where=where)
         assert writer.stdout is not None

@@ -18,7 +18,7 @@ from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
-from bedside.infra.keys.file import FileKeys
+from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.onnx import OnnxPredictor
 from bedside.infra.runtime.trees import TreeExplainer
 from bedside.serve.answer import Answerer
@@ -65,13 +65,13 @@ def parts(tmp_path: Path) -> tuple[Answerer, SqlLedger]:
             EXAMPLE: json.dumps(example).encode(),
         },
     )
-    keys, clock = FileKeys(tmp_path / "keys"), FixedClock(NOW)
+    clock = FixedClock(NOW)
     ledger = SqlLedger(
         open_sqlite(tmp_path / "ledger.sqlite"),
         writing=writing,
         clock=clock,
-        sealing_key=keys.derive("ledger"),
-        signing_key=keys.ledger_key(),
+        sealing_key=b"s" * 32,
+        signing_key=Ed25519Signer(b"k" * 32).private_key,
     )
     explainer = TreeExplainer(fitted.trees.encode())
     actor = Actor(name="server", purpose="care")
