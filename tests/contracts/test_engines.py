@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from bedside.core.ports import Engine
 from bedside.infra.engines.local import LocalEngine
 from bedside.infra.engines.ray import RayEngine
 from bedside.infra.engines.work import LARGEST
+from bedside.lifecycle.build import build
+from bedside.usecases import folder_of
+from bedside.wiring.progress import LineProgress
+from bedside.wiring.workspace import actor_of, open_workspace
 from ray_cluster import RayCluster, start_ray_cluster
 
 WHERE, DRILL = "bedside.infra.engines.probe:where", "bedside.infra.engines.probe:drill"
@@ -321,3 +326,23 @@ def test_the_cluster_of_these_tests_listens_on_loopback_alone(cluster: RayCluste
 
     assert len(heard - {""}) >= 4
     assert {where.rpartition(":")[0][-8:] for where in heard - {""}} == {"0100007F"}
+
+
+def a_build_in_many_shards(workspace: Path, engine: Engine) -> str:
+    """The bundle of the biopsies, which lie in shards of at most 4,000 events."""
+    opened = open_workspace(workspace, actor=actor_of("test", "test"), progress=LineProgress())
+    platform = replace(opened, engine=engine, store=replace(opened.store, target=4000))
+    built = build(platform, folder_of("diagnosis"), None)
+    assert len(platform.store.open("diagnosis/prepared").manifest.shards) >= 4
+    return built.version.bundle
+
+
+@every_engine_apart
+def test_a_build_is_the_same_to_the_byte_on_every_engine(
+    opened: Opened, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    here = a_build_in_many_shards(tmp_path / "here", LocalEngine(1))
+
+    there = a_build_in_many_shards(tmp_path / "there", opened(request))
+
+    assert there == here

@@ -22,6 +22,7 @@ VARIABLES = {
     "BEDSIDE_VAULT_TOKEN": "the token for Vault or OpenBao",
     "BEDSIDE_KEY_PASSPHRASE": "seals the key file; it lies open, mode 0600, if not set",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
+    "BEDSIDE_RAY_TOKEN": "the token of the Ray cluster",
     "BEDSIDE_RAY_REMOTE": "1 allows a Ray cluster beyond this machine; read the how-to first",
 }
 """Every variable that Bedside reads, and what it means."""
@@ -58,6 +59,7 @@ class Settings:
     passphrase: str | None = field(default=None, repr=False)
     workers: int = 0
     ray: str | None = None
+    ray_token: str = field(default="", repr=False)
     ray_remote: bool = False
 
 
@@ -98,6 +100,7 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
         ("kms_endpoint", "BEDSIDE_KMS_ENDPOINT"),
         ("keys_prefix", "BEDSIDE_KEYS_PREFIX"),
         ("vault_token", "BEDSIDE_VAULT_TOKEN"),
+        ("ray_token", "BEDSIDE_RAY_TOKEN"),
         ("passphrase", "BEDSIDE_KEY_PASSPHRASE"),
     ):
         if variable in told:

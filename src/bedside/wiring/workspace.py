@@ -168,7 +168,7 @@ def _engine(settings: Settings) -> Engine:
     if settings.ray is not None:
         from bedside.infra.engines.ray import RayEngine  # noqa: PLC0415
 
-        return RayEngine(settings.ray, allow_remote=settings.ray_remote)
+        return RayEngine(settings.ray, token=settings.ray_token, allow_remote=settings.ray_remote)
     from bedside.infra.engines.local import LocalEngine  # noqa: PLC0415
 
     return LocalEngine(settings.workers or os.cpu_count() or 1)
