@@ -110,9 +110,12 @@ def lineage_(
         typer.Argument(help="A prediction id, a version, a snapshot, a raw file or its digest."),
     ],
     subject: Annotated[
-        int | None,
-        typer.Option("--subject", help="The raw records behind this pseudonym, in a snapshot."),
+        str | None,
+        typer.Option("--subject", help="The raw records behind this patient, in a snapshot."),
     ] = None,
+    is_pseudonym: Annotated[
+        bool, typer.Option("--pseudonym", help="The subject is given as a pseudonym.")
+    ] = False,
     as_of: AsOf = None,
     openlineage: Annotated[
         Path | None, typer.Option("--openlineage", help="Also write OpenLineage events here.")
@@ -144,7 +147,7 @@ def lineage_(
         moment = _moment(as_of)
         if moment is None:
             raise Invalid("The moment is not given.", fix="give --as-of with a time and its zone.")
-        records = records_of(platform, reference, subject, moment)
+        records = records_of(platform, reference, subject, moment, is_pseudonym=is_pseudonym)
         show(records_json(records), as_json, lambda: records_words(records))
 
 
@@ -176,7 +179,7 @@ def export_(
             told,
             as_json,
             lambda: (
-                f"{told['events']:,} events in {told['files']} files. They are NOT encrypted: "
+                f"{told['events']:,} events, files: {told['files']}. They are NOT encrypted: "
                 "whoever has them can read them."
             ),
         )

@@ -1,6 +1,6 @@
 """What the rooms ask of the outside, as protocols. Adapters live in `infra` and in `adapters/`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ __all__ = [
     "Explainer",
     "KeyService",
     "Ledger",
+    "Metadata",
     "ObjectStore",
     "Predictor",
     "Progress",
@@ -316,6 +317,31 @@ class Ledger(Protocol):
 
     def verify(self) -> list[LedgerFault]:
         """Every fault in the chain; empty when it is whole."""
+        ...
+
+
+class Metadata(Protocol):
+    """Every table of the metadata database, so that a backup can hold it and a restore fill it."""
+
+    def dump(self) -> Iterator[tuple[str, bytes]]:
+        """Each table's name and its rows in chunks, as they all stood together at one moment.
+
+        Raises:
+            Refused: a row is not as it can have been written (code `database_damaged`).
+        """
+        ...
+
+    def load(self, chunks: Iterable[tuple[str, bytes]]) -> None:
+        """Fill the empty tables with what was dumped, in one durable step: all of it or none.
+
+        Raises:
+            Refused: they are not empty (code `not_empty`), or the chunks are of a newer Bedside
+                (`backup_newer`) or damaged (`backup_damaged`).
+        """
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether no table holds a row."""
         ...
 
 

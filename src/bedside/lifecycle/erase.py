@@ -7,14 +7,14 @@ import polars as pl
 
 from bedside.cohorts.splits import side_of
 from bedside.core.clock import iso
-from bedside.core.errors import Invalid, NotFound, Refused
+from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
 from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import recorded_snapshots
-from bedside.lifecycle.intake import tags_of
+from bedside.lifecycle.intake import pseudonym_of, tags_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.steps import forget_steps
@@ -130,12 +130,9 @@ def ancestors(entries: list[SnapshotEntry], digest: str) -> set[str]:
 
 def _wanted(snapshots: list[Snapshot], subject: str, is_pseudonym: bool) -> _Wanted:
     """The subject's pseudonym under every salt, with those of whoever is the same person."""
-    if is_pseudonym and not subject.isdecimal():
-        raise Invalid("A pseudonym is a whole number.", fix="give it as data lineage prints it.")
     ids: dict[str, set[int]] = {}
     for salt in {snapshot.manifest.salt for snapshot in snapshots} or {"bedside"}:
-        one = int(subject) if is_pseudonym else subject_pseudonym(subject, salt=salt)
-        ids[salt] = {one}
+        ids[salt] = {pseudonym_of(subject, salt=salt, is_pseudonym=is_pseudonym)}
     for snapshot in snapshots:
         known = ids[snapshot.manifest.salt]
         for pair in snapshot.manifest.merged:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bedside.core.clock import iso
+from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json, subject_pseudonym
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.lineage import Edge, Node
@@ -19,7 +20,20 @@ from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Intake", "tags_of", "without_erased"]
+__all__ = ["Intake", "pseudonym_of", "tags_of", "without_erased"]
+
+
+def pseudonym_of(subject: str, *, salt: str, is_pseudonym: bool) -> int:
+    """The pseudonym of the source's identifier, or the number that was given as one.
+
+    Raises:
+        Invalid: a pseudonym is not a whole number.
+    """
+    if not is_pseudonym:
+        return subject_pseudonym(subject, salt=salt)
+    if not subject.isdecimal():
+        raise Invalid("A pseudonym is a whole number.", fix="leave --pseudonym out, or give one.")
+    return int(subject)
 
 
 def tags_of(platform: Platform, identifier: str, salt: str) -> tuple[str, str]:
@@ -65,7 +79,9 @@ class Intake:
         file, cut = without_erased(self.platform, self.declaration, self.received)
         events, report = collect_table(file.table, self.declaration, file.offsets)
         if cut:
-            self.platform.progress.note(f"{cut} rows of erased subjects were not taken in again.")
+            self.platform.progress.note(
+                f"Rows of erased subjects that were not taken in again: {cut}."
+            )
         raw = Node(kind="raw", id=self.platform.store.raw.put(file.content))
         snapshot = self._save("collected", iter([events]), raw, [file.file])
         return {"snapshot": snapshot.digest.encode(), "report": canonical_json(report)}

@@ -14,6 +14,7 @@ from bedside.core.ids import digest_bytes
 from bedside.core.records.ledger import LedgerEntry
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import SnapshotEntry
+from bedside.lifecycle.intake import pseudonym_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.question_record import RecordPlace, places_in_request
 from bedside.lifecycle.release import open_bundle
@@ -66,20 +67,33 @@ def lineage(platform: Platform, reference: str) -> Lineage:
 
 
 def records_of(
-    platform: Platform, reference: str, subject_id: int, moment: datetime
+    platform: Platform,
+    reference: str,
+    subject: str,
+    moment: datetime,
+    *,
+    is_pseudonym: bool = False,
 ) -> tuple[RecordPlace, ...]:
     """The raw records behind what was known of a subject at a moment, each once.
 
+    Args:
+        platform: The workspace.
+        reference: The snapshot.
+        subject: The source's own patient identifier, or the pseudonym.
+        moment: Time-zone aware.
+        is_pseudonym: It is the pseudonym, a whole number.
+
     Raises:
         NotFound: there is no such snapshot, or nothing was known of the subject.
-        Invalid: the moment has no time zone.
+        Invalid: the moment has no time zone, or a pseudonym is not a whole number.
     """
     snapshot = platform.store.open(reference)
+    subject_id = pseudonym_of(subject, salt=snapshot.manifest.salt, is_pseudonym=is_pseudonym)
     (events,) = snapshot.as_of(moment, subject_id=subject_id)
     if events.is_empty():
         raise NotFound(
             "Nothing was known of this subject at that moment.",
-            fix="check the pseudonym and the time.",
+            fix="give the identifier as the source writes it, and check the time.",
         )
     places = (
         events.group_by("source_file", "source_offset")

@@ -35,9 +35,7 @@ class OpenSsfSigner:
     Source: OpenSSF Model Signing v1.0; DSSE v1; in-toto Statement v1.
     """
 
-    def __init__(
-        self, private_key: Path, public_key: Path, *, password: str | None = None
-    ) -> None:
+    def __init__(self, private_key: Path, public_key: Path, *, password: str | None = None) -> None:
         self._private, self._public = private_key, public_key
         self._password = password
 

@@ -35,16 +35,18 @@ def resource_places(body: bytes, resources: Mapping[str, msgspec.Raw]) -> list[P
 
     Args:
         body: The whole request.
-        resources: What was decoded from it, by name, still as raw JSON.
+        resources: What was decoded from it, by name, still as raw JSON, in the body's order.
 
     Raises:
         Invalid: something that says it is a Bundle is none.
     """
     places: list[Place] = []
+    end = 0
     for name, content in resources.items():
+        outer = body.find(bytes(content), end)
+        end = outer + len(bytes(content))
         if not given(content):
             continue
-        outer = body.find(bytes(content))
         if decode(_ANY, content, name).resource_type != "Bundle":
             places.append(_place(name, outer, bytes(content)))
             continue
@@ -55,7 +57,7 @@ def resource_places(body: bytes, resources: Mapping[str, msgspec.Raw]) -> list[P
                 at = body.find(raw, at)
                 places.append(_place(f"{name}.entry[{index}].resource", at, raw))
                 at += len(raw)
-    return sorted(places, key=lambda place: place.offset)
+    return places
 
 
 def _place(where: str, offset: int, raw: bytes) -> Place:

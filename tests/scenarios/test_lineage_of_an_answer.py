@@ -1,0 +1,126 @@
+"""From an answer at the bedside down to the raw bytes, of the model and of the question itself."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from bedside.core.errors import NotFound
+from bedside.core.records.version import Stage
+from bedside.features.definition import feature_set_from_json
+from bedside.interop.cds_hooks.request import read_call
+from bedside.interop.fhir.places import resource_places
+from bedside.lifecycle.erase import erase
+from bedside.lifecycle.lineage import lineage
+from bedside.lifecycle.openlineage import openlineage_events
+from bedside.lifecycle.release import approve, open_bundle, release
+from bedside.serve.auth import token_digest
+from bedside.wiring.progress import LineProgress
+from bedside.wiring.server import app_of
+from bedside.wiring.workspace import actor_of, open_workspace
+from planted import a_planted_model, bedside_run, case
+
+TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    """A workspace whose version of the planted model is silent."""
+    folder = tmp_path_factory.mktemp("answers")
+    model = a_planted_model(folder / "model")
+    workspace = folder / "w"
+    done = bedside_run(workspace, "build", str(model), "--data", str(model), "--json")
+    assert done.returncode == 0, done.stderr
+    platform = open_workspace(workspace, actor=actor_of("t", "test"), progress=LineProgress())
+    version = json.loads(done.stdout)["version"]
+    approve(platform, version, name="A B", meaning="reviewed")
+    release(platform, version, Stage.SILENT)
+    return platform, version, model
+
+
+def asked(platform, version, subject):
+    bundle = open_bundle(platform, platform.registry.get(version))
+    declared = {s.code: name for name, s in bundle.declaration.signals.items()}
+    codes = [one.code for one in feature_set_from_json(bundle.files["features.json"]).features]
+    inputs = [
+        {"name": declared[code], "shape": [1], "datatype": "FP64", "data": [12.5]}
+        for code in dict.fromkeys(codes)
+    ]
+    body = {"inputs": inputs, "parameters": {"subject": subject}}
+
+    async def post():
+        transport = httpx.ASGITransport(app_of(platform, token_digest(TOKEN)))
+        client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        async with client:
+            url = f"/v2/models/{version.split('@')[0]}/infer"
+            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+            return await client.post(url, json=body, headers=headers)
+
+    answer = asyncio.run(post())
+    assert answer.status_code == 200, answer.text
+    return [e for e in platform.ledger.entries() if e.action == "answer"][-1]
+
+
+def test_an_answer_leads_to_its_own_request_and_through_its_version_to_the_raw_file(silent):
+    platform, version, model = silent
+    entry = asked(platform, version, case(500))
+
+    found = lineage(platform, entry.details["prediction_id"])
+
+    kinds, branch = [], found.made_of
+    while branch.branches:
+        (branch,) = branch.branches
+        kinds.append(branch.node.kind)
+    assert kinds == ["version", "snapshot", "snapshot", "raw"]
+    assert branch.text == "biopsies.csv, 569 records"
+    (record,) = found.records
+    request = json.loads(platform.ledger.unseal(entry.sequence))["request"].encode()
+    assert (record.offset, record.length) == (0, len(request))
+    up = lineage(platform, str(model / "biopsies.csv")).made_from
+    assert entry.details["prediction_id"] in str(up)
+
+
+def test_every_answer_and_every_step_is_an_openlineage_event(silent):
+    platform, version, _ = silent
+    entry = asked(platform, version, case(501))
+
+    events = openlineage_events(platform)
+
+    jobs = {event["job"]["name"] for event in events}
+    assert {"collect", "prepare", "build", "answer"} <= jobs
+    outputs = {one["name"] for event in events for one in event["outputs"]}
+    assert {version, entry.details["prediction_id"]} <= outputs
+    assert "XANADU" not in json.dumps(events)
+
+
+def test_the_request_of_an_erased_patient_cannot_be_read_again(silent):
+    platform, version, _ = silent
+    entry = asked(platform, version, case(502))
+
+    done = erase(platform, case(502))
+
+    assert done.predictions >= 1
+    assert lineage(platform, entry.details["prediction_id"]).records == ()
+    assert platform.ledger.verify() == []
+    with pytest.raises(NotFound):
+        erase(replace(platform), "nobody was ever called so")
+
+
+def test_the_place_of_a_resource_is_its_bytes_even_when_two_are_the_same():
+    resource = '{"resourceType":"Observation","status":"final"}'
+    entries = ", ".join(f'{{"resource": {resource}}}' for _ in range(2))
+    bundle = f'{{"resourceType":"Bundle","entry":[{entries}]}}'
+    body = (
+        '{"hook":"patient-view","hookInstance":"d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",'
+        '"context":{"patientId":"p"},"prefetch":{"labs": ' + bundle + ', "one": ' + resource + "}}"
+    ).encode()
+    call = read_call(body, hook="patient-view")
+
+    places = resource_places(body, call.prefetch)
+
+    assert [p.where for p in places] == ["labs.entry[0].resource", "labs.entry[1].resource", "one"]
+    assert len({place.offset for place in places}) == 3
+    for place in places:
+        assert body[place.offset : place.offset + place.length] == resource.encode()
