@@ -47,6 +47,7 @@ from bedside.develop.train.fit import Matrix, fit
 from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
+from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.onnx import OnnxPredictor
@@ -136,12 +137,14 @@ def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
         },
     )
     clock = SystemClock()
-    ledger = SqlLedger(
-        open_sqlite(folder / "ledger.sqlite"),
-        writing=writing,
-        clock=clock,
-        sealing_key=bytes(32),
-        signing_key=Ed25519Signer(bytes(32)).private_key,
+    ledger = GroupCommit(
+        SqlLedger(
+            open_sqlite(folder / "ledger.sqlite"),
+            writing=writing,
+            clock=clock,
+            sealing_key=bytes(32),
+            signing_key=Ed25519Signer(bytes(32)).private_key,
+        )
     )
     explainer = TreeExplainer((folder / "trees.txt").read_bytes())
     answerer = Answerer(

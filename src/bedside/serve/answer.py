@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-import threading
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,8 +22,6 @@ from bedside.serve.scoring import Broken, Scorer
 __all__ = ["Answerer"]
 
 _LOG = logging.getLogger("bedside.serve")
-_ONE_WRITER = threading.Lock()
-"""Threads that wait here go on at once; those that meet at a database's lock sleep and retry."""
 
 
 class Answerer:
@@ -36,7 +33,8 @@ class Answerer:
         stage: Silent or live; no other stage answers.
         predictor: Runs the bundle's model.
         explainer: Says what moved a score.
-        ledger: Where every answer is kept before it leaves.
+        ledger: Where every answer is kept before it leaves; from several threads it is best given
+            one that commits them together.
         clock: For the time of the question and the latency.
         actor: Who answers, for which purpose.
         new_id: Makes a prediction id: a UUID that was never used before.
@@ -143,8 +141,7 @@ class Answerer:
         """
         traced = {"version": self.version_id, "stage": str(self.stage)} | details
         try:
-            with _ONE_WRITER:
-                self._ledger.append(self._actor, action, traced, sealed=sealed, subject=subject)
+            self._ledger.append(self._actor, action, traced, sealed=sealed, subject=subject)
         except Exception as error:
             _LOG.error("the ledger failed: %s", type(error).__name__)
             raise Unavailable(

@@ -6,6 +6,7 @@ from pathlib import Path
 from bedside.core.errors import Refused
 from bedside.core.records.bundle import MODEL, TREES
 from bedside.core.records.version import Stage
+from bedside.governance.group_commit import GroupCommit
 from bedside.infra.files import write_atomically
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -51,7 +52,7 @@ def app_of(platform: Platform, token_sha256: str) -> Gate:
             fix="run: bedside release VERSION --stage silent.",
             code="nothing_released",
         )
-    answerers = {}
+    ledger, answerers = GroupCommit(platform.ledger), {}
     for version in released:
         bundle = open_bundle(platform, version)
         answerers[version.name] = Answerer(
@@ -60,7 +61,7 @@ def app_of(platform: Platform, token_sha256: str) -> Gate:
             version.stage,
             platform.predictor_of(bundle.files[MODEL]),
             platform.explainer_of(bundle.files[TREES]),
-            platform.ledger,
+            ledger,
             platform.clock,
             platform.actor,
         )
