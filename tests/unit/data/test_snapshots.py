@@ -140,6 +140,24 @@ def test_a_shard_that_was_changed_is_refused_and_named(tmp_path, harm):
     assert snapshot.manifest.shards[0].content[:12] in refused.value.problem
 
 
+def test_no_byte_of_a_shard_can_be_changed_unseen(tmp_path):
+    snapshot = saved(a_store(tmp_path), a_ward())
+    (file,) = shard_files(tmp_path)
+    whole, rows = file.read_bytes(), pl.concat(list(snapshot.shards()))
+    places = sorted({*range(64), *range(len(whole) - 64, len(whole)), *range(0, len(whole), 37)})
+
+    for place in places:
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        try:
+            found = pl.concat(list(snapshot.shards()))
+        except Refused as refused:
+            assert refused.code == "shard_tampered"  # noqa: PT017 - some bytes say nothing
+        else:
+            assert found.equals(rows), place
+        with pytest.raises(Refused):
+            snapshot.check(0)
+
+
 def test_a_shard_swapped_with_another_or_rolled_back_is_refused(tmp_path):
     store = a_store(tmp_path)
     old = saved(store, a_ward())

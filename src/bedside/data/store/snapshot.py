@@ -12,6 +12,7 @@ from bedside.core.ports import Blobs, DataKeys
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.snapshot import Manifest, Shard, SnapshotEntry, Zone
 from bedside.data.store.as_of import as_of, known_as
+from bedside.data.store.digesting import content_digest
 from bedside.data.store.layout import STORED_SCHEMA, bucket_of
 from bedside.data.store.parquet import read_encrypted
 
@@ -31,6 +32,9 @@ def label_of(zone: Zone, content: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One fixed state of a data set; every read checks what it reads.
+
+    Each page and the footer are authenticated under a key of this one file, and bound to its
+    content's digest, so that no other file, and no other state of it, opens in its place.
 
     Each method raises `Refused` when a shard was changed, cut, swapped or rolled back
     (`shard_tampered`) or its key was destroyed (`key_destroyed`), and `Unavailable` when the store
@@ -93,6 +97,20 @@ class Snapshot:
         """Every event, in one table without the places of the raw records."""
         return pl.concat(list(self.shards(EVENT_COLUMNS)))
 
+    def check(self, number: int) -> None:
+        """Read one shard whole: its file as it was saved, its rows as the manifest names them.
+
+        Raises:
+            Refused: they are not (code `shard_tampered`).
+        """
+        shard = self.manifest.shards[number]
+        rows = self.shard(number)
+        file = self.blobs.get(blob_of(self.manifest.zone, shard.material))
+        if digest_bytes(file) != shard.sha256:
+            raise _tampered(shard, "is not the file that was saved")
+        if content_digest(rows) != shard.content:
+            raise _tampered(shard, "does not hold the rows that its manifest names")
+
     def _read(
         self, shard: Shard, columns: Sequence[str] | None, where: pl.Expr | None
     ) -> pl.DataFrame:
@@ -102,10 +120,13 @@ class Snapshot:
             content = self.blobs.get(blob_of(zone, shard.material))
         except NotFound:
             raise _tampered(shard, "is missing") from None
-        if len(content) != shard.size or digest_bytes(content) != shard.sha256:
+        if len(content) != shard.size:
             raise _tampered(shard, "is not the file that was saved")
         key = self.data_keys.open(shard.material, label)
-        return read_encrypted(content, key=key, label=label, columns=columns, where=where)
+        try:
+            return read_encrypted(content, key=key, label=label, columns=columns, where=where)
+        except Refused:
+            raise _tampered(shard, "is not the file that was saved") from None
 
 
 def _tampered(shard: Shard, how: str) -> Refused:
