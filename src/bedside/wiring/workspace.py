@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Blobs, Engine, KeyService, Progress
+from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, KeyService, Progress
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
 from bedside.wiring.settings import Settings, settings_of
 
 if TYPE_CHECKING:
+    from bedside.data.store.store import EventStore
     from bedside.infra.keys.secrets import Secrets
 
 __all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "seal_key_file"]
@@ -34,9 +35,7 @@ def open_workspace(
     folder: Path, *, actor: Actor, progress: Progress, settings: Settings | None = None
 ) -> Platform:
     """A working platform on a folder; keys and databases are made on first use."""
-    from bedside.data.adapters.spill import Spill  # noqa: PLC0415
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
-    from bedside.data.store.store import EventStore  # noqa: PLC0415
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
     from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
@@ -53,8 +52,8 @@ def open_workspace(
     settings, clock = settings or settings_of(folder), SystemClock()
     keys, blobs = keys_of(settings, clock), blobs_of(settings)
     secrets, data_keys = Secrets(folder / "keys", keys), BlobDataKeys(blobs, keys)
-    sealed = partial(SealedObjects, blobs, data_keys)
     engine = open_database(settings.database or folder / "bedside.sqlite")
+    catalogue = SqlCatalogue(engine, writing=writing)
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Platform(
@@ -62,16 +61,9 @@ def open_workspace(
         clock=clock,
         progress=progress,
         actor=actor,
-        objects=sealed(key="features", prefix="objects"),
-        store=EventStore(
-            blobs=blobs,
-            data_keys=data_keys,
-            manifests=sealed(key="identified", prefix="manifests"),
-            raw=sealed(key="raw", prefix="raw"),
-            signer=Ed25519Signer(secrets.secret("manifests")),
-            catalogue=SqlCatalogue(engine, writing=writing),
-            clock=clock,
-            spill=partial(Spill, folder / "spill"),
+        objects=SealedObjects(blobs, data_keys, key="features", prefix="objects"),
+        store=_event_store(
+            folder, blobs, data_keys, secrets, SqlCatalogue(engine, writing=writing)
         ),
         engine=_engine(settings),
         keys=keys,
@@ -97,6 +89,26 @@ def open_workspace(
         tag=_tagging(secrets),
         code=digest_of([_code(), environment]),
         environment=environment,
+    )
+
+
+def _event_store(
+    folder: Path, blobs: Blobs, data_keys: DataKeys, secrets: "Secrets", catalogue: Catalogue
+) -> "EventStore":
+    from bedside.data.adapters.spill import Spill  # noqa: PLC0415
+    from bedside.data.store.store import EventStore  # noqa: PLC0415
+    from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
+    from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
+
+    return EventStore(
+        blobs=blobs,
+        data_keys=data_keys,
+        manifests=SealedObjects(blobs, data_keys, key="identified", prefix="manifests"),
+        raw=SealedObjects(blobs, data_keys, key="raw", prefix="raw"),
+        signer=Ed25519Signer(secrets.secret("manifests")),
+        catalogue=catalogue,
+        clock=SystemClock(),
+        spill=partial(Spill, folder / "spill"),
     )
 
 

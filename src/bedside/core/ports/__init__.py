@@ -1,0 +1,23 @@
+"""What the rooms ask of the outside, as protocols. Adapters live in `infra` and in `adapters/`."""
+
+from bedside.core.ports.books import Ledger, Registry
+from bedside.core.ports.keys import ByteSigner, DataKeys, KeyService, Signer
+from bedside.core.ports.stores import Blobs, Catalogue, Metadata, ObjectStore
+from bedside.core.ports.work import Engine, Explainer, Predictor, Progress
+
+__all__ = [
+    "Blobs",
+    "ByteSigner",
+    "Catalogue",
+    "DataKeys",
+    "Engine",
+    "Explainer",
+    "KeyService",
+    "Ledger",
+    "Metadata",
+    "ObjectStore",
+    "Predictor",
+    "Progress",
+    "Registry",
+    "Signer",
+]

@@ -1,0 +1,90 @@
+"""What keeps the books: who did what, and which versions exist."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.version import Approval, ModelVersion, Stage
+
+__all__ = ["Ledger", "Registry"]
+
+
+class Ledger(Protocol):
+    """A chain of entries that only grows."""
+
+    def append(
+        self,
+        actor: Actor,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
+    ) -> LedgerEntry:
+        """Add one entry; durable when this returns. `sealed` is encrypted before it is stored.
+
+        With a `subject`, the sealed part opens with a key of that subject alone, so that
+        `forget` can make it unreadable while the chain stays whole.
+        """
+        ...
+
+    def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
+        """Add several entries in one durable commit: all of them or none."""
+        ...
+
+    def forget(self, subject: int) -> int:
+        """Destroy the subject's key: their sealed parts can never be read again.
+
+        Returns:
+            How many entries that concerns; the same when it is asked again.
+        """
+        ...
+
+    def sealed_for(self, subject: int) -> list[int]:
+        """The sequences whose sealed part opens with the subject's key, oldest first."""
+        ...
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Every entry, oldest first."""
+        ...
+
+    def unseal(self, sequence: int) -> bytes:
+        """The decrypted `sealed` part of an entry.
+
+        Raises:
+            NotFound: there is no such entry, or it has no sealed part.
+            Refused: its subject was forgotten (code `erased`), or it was changed (`ledger_broken`).
+        """
+        ...
+
+    def verify(self) -> list[LedgerFault]:
+        """Every fault in the chain; empty when it is whole."""
+        ...
+
+
+class Registry(Protocol):
+    """Which model versions exist, and where each is in its life."""
+
+    def add(self, version: ModelVersion) -> ModelVersion:
+        """Register a built version; adding the same one again returns what is registered."""
+        ...
+
+    def get(self, version_id: str) -> ModelVersion:
+        """One version, by id, by bundle digest, or by an unambiguous beginning of either."""
+        ...
+
+    def versions(self, name: str | None = None) -> list[ModelVersion]:
+        """All versions (of one model), oldest first."""
+        ...
+
+    def record_approval(self, approval: Approval) -> ModelVersion:
+        """Move a built version to approved."""
+        ...
+
+    def move(self, version_id: str, stage: Stage) -> ModelVersion:
+        """Move a version along its life.
+
+        Raises:
+            Refused: `NEXT_STAGES` has no such step.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""What runs models and shards, and tells how far it has come."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+__all__ = ["Engine", "Explainer", "Predictor", "Progress"]
+
+
+class Engine(Protocol):
+    """Does one piece of work on many shards: on this machine, or on a cluster."""
+
+    def map(self, work: str, tasks: Sequence[bytes]) -> Iterator[bytes]:
+        """The result of each task, in the order of the tasks, as they become ready.
+
+        Args:
+            work: The function, as `bedside.package.module:name`; it takes bytes and returns bytes.
+            tasks: What it is given, one at a time.
+
+        Raises:
+            Invalid: `work` does not lie in Bedside.
+            BedsideError: of the first task that failed, as it was raised there.
+            Unavailable: a worker was lost (code `worker_lost`) or failed (`worker_failed`).
+        """
+        ...
+
+
+class Explainer(Protocol):
+    """How much each feature moved a score."""
+
+    def contributions(self, matrix: Any) -> Any:
+        """Log-odds, shape (n, n_features + 1); the last column is the expected value."""
+        ...
+
+    def margins(self, matrix: Any) -> Any:
+        """Log-odds before calibration, shape (n,), by the trees as they were fitted."""
+        ...
+
+
+class Predictor(Protocol):
+    """Feature rows in, calibrated risks out."""
+
+    def predict(self, matrix: Any) -> Any:
+        """Risks, shape (n,), float64 in [0, 1], of a float64 matrix of shape (n, n_features)."""
+        ...
+
+
+class Progress(Protocol):
+    """Tells a person how far long work has come."""
+
+    def step(
+        self, name: str, *, total: int | None = None
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Announce a step; the yielded function advances it by that many units."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line of plain words."""
+        ...
+
+    def skipped(self, name: str) -> None:
+        """A step whose result already exists."""
+        ...
