@@ -94,7 +94,10 @@ def save(folder: Path, source: Path) -> Snapshot:
     """Batch after batch from the plain file into an encrypted, sorted, sharded snapshot."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    batches = (pl.DataFrame(pl.from_arrow(b)) for b in pq.ParquetFile(source).iter_batches(BATCH))
+    batches = (
+        pl.DataFrame(pl.from_arrow(b))
+        for b in pq.ParquetFile(source, pre_buffer=False).iter_batches(BATCH)
+    )
     file = RawFile(digest="0" * 64, name="generated.parquet", unit="row", rows=0, subject="id")
     return open_store(folder).save(
         "generated",

@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -87,9 +89,10 @@ class RayCluster:
         self.groups.remove(group)
 
     def stop(self) -> None:
-        """Kill what was started here, and nothing else."""
+        """Kill what was started here, and nothing else; its files go too."""
         for group in list(self.groups):
             self.kill_node(group)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def start_ray_cluster(folder: Path) -> RayCluster:
@@ -102,8 +105,9 @@ def start_ray_cluster(folder: Path) -> RayCluster:
         if os.environ.get("BEDSIDE_REQUIRE_SERVICES") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    place = folder / "r"  # short: the names of Ray's sockets must fit into 107 bytes
-    place.mkdir()
+    # Short: the names of Ray's sockets must fit into 107 bytes, and a test's own folder is longer.
+    place = Path(tempfile.mkdtemp(prefix="ray-"))
+    folder.joinpath("cluster").symlink_to(place)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -25,6 +25,7 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from ray_cluster import RayCluster, start_ray_cluster
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
 WHERE, DRILL = "bedside.infra.engines.probe:where", "bedside.infra.engines.probe:drill"
 
 
@@ -59,7 +60,7 @@ def on_two_nodes(request: pytest.FixtureRequest) -> Engine:
 
 
 Opened = Callable[[pytest.FixtureRequest], Engine]
-APART = [in_two_processes, pytest.param(on_two_nodes, marks=pytest.mark.xdist_group("ray"))]
+APART = [in_two_processes, on_two_nodes]
 ENGINES = [in_this_process, *APART]  # add yours here
 every_engine = pytest.mark.parametrize("opened", ENGINES)
 every_engine_apart = pytest.mark.parametrize("opened", APART)
@@ -249,7 +250,6 @@ def test_whoever_stops_asking_stops_the_work_and_can_ask_anew(
     assert labels(engine.map(WHERE, [task(label=label) for label in "ab"])) == ["a", "b"]
 
 
-@pytest.mark.xdist_group("ray")
 def test_what_a_task_prints_is_written_nowhere_on_a_cluster(
     on_the_cluster: RayEngine, cluster: RayCluster
 ) -> None:
@@ -263,7 +263,6 @@ def test_what_a_task_prints_is_written_nowhere_on_a_cluster(
     assert [path for path in written if b"Rosalind" in path.read_bytes()] == []
 
 
-@pytest.mark.xdist_group("ray")
 def test_when_a_node_is_lost_the_other_ends_the_work(
     on_the_cluster: RayEngine, cluster: RayCluster
 ) -> None:
@@ -280,7 +279,6 @@ def test_when_a_node_is_lost_the_other_ends_the_work(
     assert len({one["node"] for one in after[-4:]}) == 1
 
 
-@pytest.mark.xdist_group("ray")
 def test_a_cluster_that_asks_for_a_token_lets_in_nobody_without_it(cluster: RayCluster) -> None:
     engine = f"RayEngine({cluster.address!r}, token={'0' * 64!r})"
     asks = (
@@ -299,7 +297,6 @@ def test_a_cluster_that_asks_for_a_token_lets_in_nobody_without_it(cluster: RayC
     assert "The Ray cluster is out of reach, or refuses the token." in asked.stderr
 
 
-@pytest.mark.xdist_group("ray")
 def test_a_process_is_connected_to_one_cluster_at_a_time(
     on_the_cluster: RayEngine, cluster: RayCluster
 ) -> None:
@@ -309,7 +306,6 @@ def test_a_process_is_connected_to_one_cluster_at_a_time(
         cluster.engine().map(WHERE, [b"{}"])
 
 
-@pytest.mark.xdist_group("ray")
 def test_the_cluster_of_these_tests_listens_on_loopback_alone(cluster: RayCluster) -> None:
     """What is listened on is asked of the kernel: address and inode of each listening socket."""
     lines = [

@@ -62,9 +62,7 @@ def open_workspace(
         progress=progress,
         actor=actor,
         objects=SealedObjects(blobs, data_keys, key="features", prefix="objects"),
-        store=_event_store(
-            folder, blobs, data_keys, secrets, SqlCatalogue(engine, writing=writing)
-        ),
+        store=_event_store(folder, blobs, data_keys, secrets, catalogue),
         engine=_engine(settings),
         keys=keys,
         secrets=secrets,
