@@ -12,9 +12,19 @@ import typer
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
+    from bedside.core.ports import Progress
     from bedside.lifecycle.platform import Platform
 
-__all__ = ["ActorOption", "JsonOption", "PurposeOption", "Workspace", "guarded", "opened", "show"]
+__all__ = [
+    "ActorOption",
+    "JsonOption",
+    "PurposeOption",
+    "Workspace",
+    "guarded",
+    "opened",
+    "progress_of",
+    "show",
+]
 
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of the workspace.", show_default=False)
@@ -31,16 +41,21 @@ _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Un
 
 def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: bool) -> "Platform":
     """The platform of a workspace."""
-    from bedside.wiring.progress import BarProgress, LineProgress  # noqa: PLC0415
     from bedside.wiring.settings import default_workspace  # noqa: PLC0415
     from bedside.wiring.workspace import actor_of, open_workspace  # noqa: PLC0415
 
-    live = sys.stderr.isatty() and not as_json
     return open_workspace(
         workspace or default_workspace(),
         actor=actor_of(actor, purpose),
-        progress=BarProgress() if live else LineProgress(),
+        progress=progress_of(as_json),
     )
+
+
+def progress_of(as_json: bool) -> "Progress":
+    """Live bars for a person, plain lines for a program."""
+    from bedside.wiring.progress import BarProgress, LineProgress  # noqa: PLC0415
+
+    return BarProgress() if sys.stderr.isatty() and not as_json else LineProgress()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bedside.cli.backup import backup, restore
 from bedside.cli.data import data_app
 from bedside.cli.frame import (
     ActorOption,
@@ -27,6 +28,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bedside.data.store.store import EventStore
     from bedside.infra.keys.secrets import Secrets
 
-__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "seal_key_file"]
+__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "s3_blobs", "seal_key_file"]
 
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "scikit-learn")
 
@@ -165,13 +165,18 @@ def seal_key_file(folder: Path, passphrase: str | None) -> None:
 def blobs_of(settings: Settings) -> Blobs:
     """The store of encrypted files that the settings name."""
     if settings.bucket is not None:
-        from bedside.infra.blobs.s3 import S3Blobs  # noqa: PLC0415
-
-        options = {"endpoint_url": settings.s3_endpoint} if settings.s3_endpoint else {}
-        return S3Blobs(settings.bucket, settings.prefix, options)
+        return s3_blobs(settings.bucket, settings.prefix, settings)
     from bedside.infra.blobs.disk import DiskBlobs  # noqa: PLC0415
 
     return DiskBlobs(settings.folder / "blobs")
+
+
+def s3_blobs(bucket: str, prefix: str, settings: Settings) -> Blobs:
+    """A store in a bucket of the S3 server that the settings name."""
+    from bedside.infra.blobs.s3 import S3Blobs  # noqa: PLC0415
+
+    options = {"endpoint_url": settings.s3_endpoint} if settings.s3_endpoint else {}
+    return S3Blobs(bucket, prefix, options)
 
 
 def _engine(settings: Settings) -> Engine:
