@@ -36,7 +36,8 @@ def _update(digest: Any, series: pl.Series) -> None:
     if series.dtype in (pl.String, pl.Binary, pl.Categorical):
         _update_texts(digest, series)
     else:
-        physical = series.to_physical().fill_null(0).to_numpy()
+        numbers = series.to_physical()
+        physical = (numbers.fill_null(0) if empty else numbers).to_numpy()
         digest.update(np.ascontiguousarray(physical).view(np.uint8))
 
 
@@ -55,13 +56,13 @@ def _update_texts(digest: Any, series: pl.Series) -> None:
 
 def _update_dictionary(digest: Any, series: pl.Series) -> None:
     """The texts that occur, in their order, and the place of each row's text among them."""
-    texts = series.unique().drop_nulls().cast(pl.String).sort()
-    digest.update(canonical_json(texts.to_list()))
-    numbers = pl.DataFrame({"text": texts.cast(pl.Categorical)}).with_row_index("number")
-    numbered = (
-        series.to_frame("text")
-        .join(numbers, on="text", how="left", maintain_order="left")["number"]
-        .fill_null(0)
-        .cast(pl.UInt32)
-    )
-    digest.update(np.ascontiguousarray(numbered.to_numpy()).view(np.uint8))
+    found = series.unique().drop_nulls()
+    texts = found.cast(pl.String).to_list()
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    digest.update(canonical_json([texts[at] for at in order]))
+    physical = found.to_physical().to_numpy()
+    place = np.zeros(int(physical.max()) + 1, dtype=np.uint32)
+    place[physical[order]] = np.arange(len(order), dtype=np.uint32)
+    rows = series.to_physical()
+    numbered = place[(rows.fill_null(physical[order[0]]) if rows.null_count() else rows).to_numpy()]
+    digest.update(numbered.view(np.uint8))

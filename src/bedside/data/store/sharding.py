@@ -1,6 +1,8 @@
 """Events in any order and any number become sorted shards, in bounded memory (an external sort)."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +16,7 @@ from bedside.data.store.merging import merge_statements, persons_of
 __all__ = ["RUN", "TARGET", "SpillFile", "sharded"]
 
 RUN = 2_000_000  # rows held in memory before they are partitioned and spilled
+AT_ONCE = 2  # shards that are sorted and written while the next is read
 TARGET = 1_000_000  # rows that a shard does not exceed, unless one bucket alone does
 
 Place = tuple[int, int]
@@ -42,7 +45,8 @@ def sharded(
 ) -> tuple[tuple[Shard, ...], tuple[tuple[int, int], ...]]:
     """Write every event into one of the shards, each subject whole, each shard sorted.
 
-    The memory needed is that of about three runs, or of three shards where these are larger.
+    The memory needed is that of about four runs, or of four shards where these are larger. A
+    `write` may run in another thread than its caller's, and two at once.
 
     Args:
         batches: Events with the columns of the event table.
@@ -59,23 +63,39 @@ def sharded(
         Invalid: there is no event, or a row is not one.
         Unavailable: the disk is full or refuses.
     """
-    sorter = _Sorter(spill, run)
-    for batch in batches:
-        sorter.add(stored(batch))
-    sorter.end()
+    with ThreadPoolExecutor(1) as spiller:
+        sorter = _Sorter(spill, run, spiller)
+        for batch in batches:
+            sorter.add(stored(batch))
+        sorter.end()
     moved = sorter.move_merged()
-    shards = []
-    for first, last in _plan(sorter.counts, target):
-        events = in_order(sorter.take(first, last))
-        shards.append(write(events, first, last))
-        advance(events.height)
+
+    def one(rows: pl.DataFrame, first: int, last: int) -> Shard:
+        return write(in_order(rows), first, last)
+
+    shards: list[Shard] = []
+    with ThreadPoolExecutor(AT_ONCE) as writers:
+        under_way: deque[Future[Shard]] = deque()
+        for first, last in _plan(sorter.counts, target):
+            under_way.append(writers.submit(one, sorter.take(first, last), first, last))
+            if len(under_way) > AT_ONCE:
+                shards.append(under_way.popleft().result())
+                advance(shards[-1].rows)
+        for future in under_way:
+            shards.append(future.result())
+            advance(shards[-1].rows)
     return tuple(shards), moved
 
 
 class _Sorter:
-    """Rows by bucket: the tail in memory, the runs before it in the spill."""
+    """Rows by bucket: the tail in memory, the runs before it in the spill.
 
-    def __init__(self, spill: SpillFile, run: int) -> None:
+    While one run is partitioned and spilled, the next is read; never more than one.
+    """
+
+    def __init__(self, spill: SpillFile, run: int, spiller: Executor) -> None:
+        self._spiller, self._spilling = spiller, Future[None]()
+        self._spilling.set_result(None)
         self.counts = np.zeros(BUCKETS, dtype=np.int64)
         self._spill, self._run = spill, run
         self._buffer: list[pl.DataFrame] = []
@@ -96,20 +116,27 @@ class _Sorter:
         self._buffer.append(batch)
         self._height += batch.height
         if self._height >= self._run:
-            for bucket, rows in self._partitioned():
-                self._places[bucket].append(self._spill.write(rows))
+            self._spilling.result()
+            parts, self._buffer, self._height = self._buffer, [], 0
+            self._spilling = self._spiller.submit(self._spill_run, parts)
 
     def end(self) -> None:
         """Partition what is left, which stays in memory."""
+        self._spilling.result()
         if self._height:
-            for bucket, rows in self._partitioned():
+            for bucket, rows in self._partitioned(self._buffer):
                 self._kept[bucket].append(rows)
+            self._buffer = []
         if not self.counts.any():
             raise Invalid("There is no event to keep.", fix="check that the file is the right one.")
 
-    def _partitioned(self) -> Iterator[tuple[int, pl.DataFrame]]:
-        rows = pl.concat(self._buffer)
-        self._buffer, self._height = [], 0
+    def _spill_run(self, parts: list[pl.DataFrame]) -> None:
+        for bucket, rows in self._partitioned(parts):
+            self._places[bucket].append(self._spill.write(rows))
+
+    def _partitioned(self, parts: list[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFrame]]:
+        rows = pl.concat(parts)
+        parts.clear()
         bucket = buckets(rows["subject_id"])
         count = np.bincount(bucket, minlength=BUCKETS)
         self.counts += count
