@@ -1,0 +1,1 @@
+"""A disk that fails, and what is tried on it."""
