@@ -7,22 +7,38 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bedside.core.clock import SystemClock
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import digest_bytes
-from bedside.core.ports import ObjectStore
-from bedside.infra.objects.disk import SealedDisk
-from bedside.infra.objects.memory import MemoryObjects
+from bedside.core.ports import Blobs, ObjectStore
+from bedside.infra.blobs.disk import DiskBlobs
+from bedside.infra.blobs.memory import MemoryBlobs
+from bedside.infra.blobs.s3 import S3Blobs
+from bedside.infra.keys.keyring import FileKeyring
+from bedside.infra.keys.material import BlobDataKeys
+from bedside.infra.objects.sealed import SealedObjects
+from s3_server import an_s3_bucket
 
 
-def a_sealed_disk(folder: Path) -> ObjectStore:
-    return SealedDisk(folder / "objects", b"k" * 32)
+def sealed_on(blobs: Blobs, folder: Path) -> ObjectStore:
+    ring = FileKeyring(folder / "keyring.json", passphrase=None, clock=SystemClock())
+    return SealedObjects(blobs, BlobDataKeys(blobs, ring), key="features", prefix="objects")
 
 
-def a_memory(_folder: Path) -> ObjectStore:
-    return MemoryObjects()
+def on_disk(folder: Path) -> ObjectStore:
+    return sealed_on(DiskBlobs(folder / "blobs"), folder)
 
 
-STORES = [a_sealed_disk, a_memory]  # add yours here
+def in_memory(folder: Path) -> ObjectStore:
+    return sealed_on(MemoryBlobs(), folder)
+
+
+def on_s3(folder: Path) -> ObjectStore:
+    bucket = an_s3_bucket()
+    return sealed_on(S3Blobs(bucket["bucket"], "ward", bucket["client_options"]), folder)
+
+
+STORES = [on_disk, in_memory, on_s3]  # add yours here
 every_store = pytest.mark.parametrize("store", STORES)
 Opened = Callable[[Path], ObjectStore]
 
@@ -75,3 +91,17 @@ def test_a_name_that_is_no_digest_reaches_no_file(store: Opened, tmp_path: Path,
         objects.has(name)
     with pytest.raises(Invalid):
         objects.get(name)
+
+
+@every_store
+def test_what_is_removed_is_gone_and_the_others_stay(store: Opened, tmp_path: Path) -> None:
+    objects = store(tmp_path)
+    kept, gone = objects.put(b"kept"), objects.put(b"gone")
+
+    objects.remove(gone)
+    objects.remove(gone)
+
+    assert list(objects.digests()) == [kept]
+    assert not objects.has(gone)
+    with pytest.raises(NotFound):
+        objects.get(gone)

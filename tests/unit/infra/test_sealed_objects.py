@@ -2,20 +2,29 @@ from pathlib import Path
 
 import pytest
 
-from bedside.core.errors import Invalid, NotFound, Refused
+from bedside.core.clock import SystemClock
+from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import digest_bytes
-from bedside.infra.objects.disk import CHUNK, STEP, SealedDisk
+from bedside.infra.blobs.disk import DiskBlobs
+from bedside.infra.keys.keyring import FileKeyring
+from bedside.infra.keys.material import BlobDataKeys
+from bedside.infra.objects.sealed import CHUNK, HEADER, STEP, SealedObjects
 
-KEY = b"k" * 32
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 7]
 
 
-def opened(folder: Path, *, key: bytes = KEY) -> SealedDisk:
-    return SealedDisk(folder, key)
+def ring_of(folder: Path, name: str = "keyring.json") -> FileKeyring:
+    return FileKeyring(folder / "keys" / name, passphrase=None, clock=SystemClock())
+
+
+def opened(folder: Path, *, prefix: str = "objects", ring: str = "keyring.json") -> SealedObjects:
+    blobs = DiskBlobs(folder / "blobs")
+    data_keys = BlobDataKeys(blobs, ring_of(folder, ring))
+    return SealedObjects(blobs, data_keys, key="features", prefix=prefix)
 
 
 def file_of(folder: Path, digest: str) -> Path:
-    return folder / digest[:2] / digest[2:]
+    return folder / "blobs" / "objects" / digest[:2] / digest[2:]
 
 
 def content_of(size: int) -> bytes:
@@ -51,7 +60,7 @@ def test_the_same_object_is_sealed_differently_each_time(tmp_path: Path) -> None
     assert lies[0] != lies[1]
 
 
-@pytest.mark.parametrize("at", range(4 + 12 + 16))
+@pytest.mark.parametrize("at", range(HEADER + 12 + 4 + 16))
 def test_one_changed_bit_anywhere_is_refused(tmp_path: Path, at: int) -> None:
     digest = opened(tmp_path).put(b"four")
     lies = bytearray(file_of(tmp_path, digest).read_bytes())
@@ -77,13 +86,16 @@ def test_an_object_in_the_place_of_another_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cut",
     [
-        lambda lies: lies[:STEP],
-        lambda lies: lies[: 2 * STEP],
-        lambda lies: lies[STEP:],
-        lambda lies: lies[STEP : 2 * STEP] + lies[:STEP] + lies[2 * STEP :],
+        lambda lies: lies[: HEADER + STEP],
+        lambda lies: lies[: HEADER + 2 * STEP],
+        lambda lies: lies[:HEADER] + lies[HEADER + STEP :],
+        lambda lies: lies[:HEADER]
+        + lies[HEADER + STEP : HEADER + 2 * STEP]
+        + lies[HEADER : HEADER + STEP]
+        + lies[HEADER + 2 * STEP :],
         lambda lies: lies[:-1],
         lambda lies: lies + b"\0",
-        lambda lies: lies + lies[2 * STEP :],
+        lambda lies: lies + lies[HEADER + 2 * STEP :],
         lambda lies: lies[:5],
         lambda lies: b"",
     ],
@@ -108,17 +120,51 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, bytes]:
     return folder, digest, file_of(folder, digest).read_bytes()
 
 
-def test_another_key_opens_nothing(tmp_path: Path) -> None:
+def test_another_key_file_opens_nothing(tmp_path: Path) -> None:
     digest = opened(tmp_path).put(b"x")
+    opened(tmp_path, ring="other.json").put(b"y")
 
     with pytest.raises(Refused):
-        opened(tmp_path, key=b"q" * 32).get(digest)
+        opened(tmp_path, ring="other.json").get(digest)
 
 
-@pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_only_a_256_bit_key_is_taken(tmp_path: Path, length: int) -> None:
-    with pytest.raises(Invalid):
-        opened(tmp_path, key=b"k" * length)
+def test_an_object_moved_to_another_part_of_the_store_is_refused(tmp_path: Path) -> None:
+    digest = opened(tmp_path).put(b"a manifest")
+    place = tmp_path / "blobs" / "raw" / digest[:2]
+    place.mkdir(parents=True, mode=0o700)
+    file_of(tmp_path, digest).rename(place / digest[2:])
+
+    with pytest.raises(Refused):
+        opened(tmp_path, prefix="raw").get(digest)
+
+
+def test_a_rotated_key_opens_and_a_destroyed_one_says_so(tmp_path: Path) -> None:
+    objects, ring = opened(tmp_path), ring_of(tmp_path)
+    digest = objects.put(b"a snapshot")
+    before = file_of(tmp_path, digest).read_bytes()
+    ring.rotate("features")
+    BlobDataKeys(DiskBlobs(tmp_path / "blobs"), ring).rewrap("features", lambda _: None)
+    ring.destroy("features", version=1)
+
+    rotated = opened(tmp_path).get(digest)
+    ring.destroy("features")
+
+    assert rotated == b"a snapshot"
+    assert file_of(tmp_path, digest).read_bytes() == before
+    with pytest.raises(Refused) as refused:
+        opened(tmp_path).get(digest)
+    assert refused.value.code == "key_destroyed"
+
+
+def test_what_is_removed_leaves_neither_its_file_nor_its_key(tmp_path: Path) -> None:
+    objects = opened(tmp_path)
+    kept, gone = objects.put(b"kept"), objects.put(b"gone")
+
+    objects.remove(gone)
+    objects.remove(gone)
+
+    assert list(objects.digests()) == [kept]
+    assert len(list(DiskBlobs(tmp_path / "blobs").names("material/"))) == 1
 
 
 def test_putting_again_repairs_what_was_damaged(tmp_path: Path) -> None:
@@ -127,17 +173,6 @@ def test_putting_again_repairs_what_was_damaged(tmp_path: Path) -> None:
 
     opened(tmp_path).put(b"a snapshot")
 
-    assert opened(tmp_path).get(digest) == b"a snapshot"
-
-
-def test_what_a_killed_process_left_is_no_object_and_can_be_swept(tmp_path: Path) -> None:
-    digest = opened(tmp_path).put(b"a snapshot")
-    (tmp_path / digest[:2] / ".part-killed").write_bytes(b"half")
-
-    swept = opened(tmp_path).sweep()
-
-    assert swept == 1
-    assert [path.name for path in (tmp_path / digest[:2]).iterdir()] == [digest[2:]]
     assert opened(tmp_path).get(digest) == b"a snapshot"
 
 
