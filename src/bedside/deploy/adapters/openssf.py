@@ -1,7 +1,6 @@
 """OpenSSF model-signing behind the Signer port: EC P-256, offline, a sigstore bundle beside."""
 
 import base64
-import errno
 import json
 import os
 import re
@@ -11,14 +10,14 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
-from bedside.core.errors import Refused, Unavailable
+from bedside.core.disk import disk_trouble
+from bedside.core.errors import Refused
 from bedside.core.ids import digest_bytes
 
 __all__ = ["OpenSsfSigner"]
 
 _NAMED = re.compile(r"Hash mismatch for \\?'(.+?)\\?': |(?:Extra|Missing) files[^:]*: ([^\"]+)")
 _LARGEST = 1 << 24  # bytes in a signature
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class OpenSsfSigner:
@@ -53,7 +52,7 @@ class OpenSsfSigner:
             handle, name = mkstemp(dir=target.parent, prefix=".part-")
             os.close(handle)
         except OSError as error:
-            raise _disk(error) from None
+            raise disk_trouble(error) from None
         try:
             # The library says text and hands it on to where only bytes are taken.
             password = None if self._password is None else self._password.encode()
@@ -64,7 +63,7 @@ class OpenSsfSigner:
                 os.fsync(file.fileno())
             os.replace(name, target)
         except OSError as error:
-            raise _disk(error) from None
+            raise disk_trouble(error) from None
         except (TypeError, ValueError):
             raise Refused(
                 "The bundle cannot be signed.",
@@ -91,7 +90,7 @@ class OpenSsfSigner:
                 Path(folder), Path(signature)
             )
         except OSError as error:
-            raise _disk(error) from None
+            raise disk_trouble(error) from None
         except Exception as error:  # whatever the library says of a stranger's bytes, it means no
             raise _answer(str(error)) from None
 
@@ -136,7 +135,7 @@ def _read(path: Path) -> bytes:
             code="unsigned",
         ) from None
     except OSError as error:
-        raise _disk(error) from None
+        raise disk_trouble(error) from None
     if len(content) > _LARGEST:
         raise _bad("It is too large.")
     return content
@@ -158,13 +157,4 @@ def _bad(why: str) -> Refused:
         f"The bundle's signature does not hold. {why}",
         fix="do not use it; fetch or build it again.",
         code="bad_signature",
-    )
-
-
-def _disk(error: OSError) -> Unavailable:
-    name = errno.errorcode.get(error.errno or 0, "unknown error")
-    return Unavailable(
-        f"The disk refused while a signature was handled ({name}).",
-        fix="check the free space and the workspace's permissions, and run the command again.",
-        code="disk_full" if error.errno in _FULL else "disk",
     )

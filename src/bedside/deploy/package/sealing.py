@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from bedside.core.errors import Invalid, Unavailable
+from bedside.core.disk import disk_trouble
+from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.bundle import MANIFEST
 from bedside.deploy.package.opening import FILE_NAME, FORMAT, LARGEST, read_facts, read_sealed
@@ -18,7 +19,6 @@ from bedside.deploy.package.opening import FILE_NAME, FORMAT, LARGEST, read_fact
 __all__ = ["read_facts", "read_sealed", "seal"]
 
 _UNFINISHED = ".part-"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def seal(files: Mapping[str, bytes], facts: Mapping[str, Any], folder: Path) -> str:
@@ -48,7 +48,7 @@ def seal(files: Mapping[str, bytes], facts: Mapping[str, Any], folder: Path) -> 
                 _synchronise(part)
                 _publish(part, folder / digest)
         except OSError as error:
-            raise _trouble(error) from None
+            raise disk_trouble(error) from None
     read_sealed(folder, digest)
     return digest
 
@@ -130,18 +130,3 @@ def _synchronise(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _trouble(error: OSError) -> Unavailable:
-    name = errno.errorcode.get(error.errno or 0, "unknown error")
-    if error.errno in _FULL:
-        return Unavailable(
-            f"The disk is full or takes no more ({name}); no half-written bundle is left.",
-            fix="free some space and run the same command again.",
-            code="disk_full",
-        )
-    return Unavailable(
-        f"The disk refused ({name}); no half-written bundle is left.",
-        fix="check the workspace folder and its permissions, and run the same command again.",
-        code="disk",
-    )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bedside.core.disk import disk_trouble
 from bedside.core.errors import Refused
 from bedside.infra.blobs.names import checked_name, checked_prefix, is_name, no_such_blob
-from bedside.infra.files import UNFINISHED, disk_trouble, synchronise_folder, write_atomically
+from bedside.infra.files import UNFINISHED, synchronise_folder, write_atomically
 
 __all__ = ["DiskBlobs"]
 

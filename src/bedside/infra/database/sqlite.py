@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 
+from bedside.core.disk import disk_trouble
 from bedside.core.errors import BedsideError, Refused, Unavailable
-from bedside.infra.files import disk_trouble
 
 __all__ = ["open_sqlite", "writing"]
 

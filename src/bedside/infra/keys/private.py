@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bedside.core.disk import disk_trouble
 from bedside.core.errors import Refused
-from bedside.infra.files import disk_trouble
 
 __all__ = ["OTHERS", "OTHERS_WRITE", "damaged", "locked", "made_private", "read_private", "stamp"]
 
