@@ -7,6 +7,7 @@ import sys
 import pytest
 
 HEAVY = (
+    "boto3", "botocore", "hvac", "psycopg", "ray",
     "cryptography", "duckdb", "httptools", "jinja2", "joblib", "jsonschema", "lightgbm",
     "model_signing", "msgspec", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas", "polars",
     "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette", "torch",
@@ -34,7 +35,16 @@ def loaded_by(*arguments: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("build", "--help"), ("serve", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("build", "--help"),
+        ("serve", "--help"),
+        ("data", "--help"),
+        ("backup", "--help"),
+    ],
+)
 def test_help_loads_nothing_heavy(arguments):
     found = loaded_by(*arguments)
 

@@ -11,6 +11,7 @@ import pytest
 
 from data_folder import data_folder
 from house import ROOT
+from planted import bedside_run
 
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -30,29 +31,48 @@ def commands_of(page: Path) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
-def test_the_page_about_data_does_what_it_says(an_eighth, tmp_path):
-    commands = commands_of(ROOT / "docs" / "howto" / "data.md")
+def said_by(page: str, folder: Path, **variables: Path) -> dict[str, str]:
+    """Run every command of a page in a folder; what each of them printed."""
+    commands = commands_of(ROOT / "docs" / "howto" / page)
     script = "\n".join(f"echo '>>> {n}'\n{line}" for n, line in enumerate(commands))
-    environment = {
-        **os.environ,
-        "BEDSIDE_WORKSPACE": str(tmp_path / "w"),
-        "DATA": str(an_eighth),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
-        cwd=tmp_path,
-        env=environment,
+        cwd=folder,
+        env={
+            **os.environ,
+            **{name: str(value) for name, value in variables.items()},
+            "BEDSIDE_WORKSPACE": str(folder / "w"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
     )
-
     assert done.returncode == 0, done.stderr[-2000:]
-    said = dict(zip(commands, done.stdout.split(">>> ")[1:], strict=True))
-    assert len(commands) >= 18
+    return dict(zip(commands, done.stdout.split(">>> ")[1:], strict=True))
+
+
+def test_the_page_about_backups_does_what_it_says(tmp_path):
+    built = bedside_run(tmp_path / "w", "build", "diagnosis")
+    assert built.returncode == 0, built.stderr
+    (tmp_path / "keys").mkdir()
+
+    said = said_by("backup.md", tmp_path, PLACE=tmp_path / "b", KEYS=tmp_path / "keys")
+
+    printed = "".join(said.values())
+    assert len(said) >= 5
+    assert "The key file is not in it" in printed
+    assert "Restored and read whole" in printed
+    assert "diagnosis@" in printed
+    assert "Earlier backups removed: 1" in printed
+
+
+def test_the_page_about_data_does_what_it_says(an_eighth, tmp_path):
+    said = said_by("data.md", tmp_path, DATA=an_eighth)
+
+    printed = "".join(said.values())
+    assert len(said) >= 18
     assert "early_warning/prepared" in said["bedside data list"]
     now = said["bedside data show early_warning/prepared"]
     then = said["bedside data show early_warning/prepared --as-of 2000-01-01T06:00:00Z"]
@@ -64,9 +84,9 @@ def test_the_page_about_data_does_what_it_says(an_eighth, tmp_path):
     assert "sepsis_setB.parquet" in records[0]
     assert " row 0:" in records[0]
     assert "These versions were built" in said["bedside data erase p100001"]
-    assert "can no longer be exact" in done.stdout
-    assert "✗ early_warning/" not in done.stdout
-    assert "NOT encrypted" in done.stdout
+    assert "can no longer be exact" in printed
+    assert "✗ early_warning/" not in printed
+    assert "NOT encrypted" in printed
     plain = pl.read_parquet(tmp_path / "plain").select(pl.exclude(pl.Binary))
     assert "p100001" not in plain.write_json()
 

@@ -110,6 +110,16 @@ def test_a_snapshot_has_the_same_address_in_another_workspace(tmp_path):
     assert files[0] != files[1]
 
 
+def test_rows_that_are_alike_but_for_their_value_have_one_order_and_one_address(tmp_path):
+    alike = [a_row(7, "r1", value=value, text=text) for value in (2.0, 1.0) for text in ("b", "a")]
+
+    one = saved(a_store(tmp_path / "one"), events_of(*alike))
+    other = saved(a_store(tmp_path / "other"), events_of(*reversed(alike)))
+
+    assert one.digest == other.digest
+    assert one.shard(0)["value"].to_list() == [1.0, 1.0, 2.0, 2.0]
+
+
 def flipped(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]

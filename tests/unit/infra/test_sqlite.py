@@ -147,3 +147,12 @@ def test_an_error_of_a_statement_does_not_repeat_what_was_given(tmp_path: Path) 
         insert_twice()
 
     assert str(secret["n"]) not in str(error.value)
+
+
+def test_a_table_of_another_version_is_told_as_that(tmp_path: Path) -> None:
+    engine = open_sqlite(a_database(tmp_path))
+
+    for statement in ("SELECT of_another_version FROM counts", "INSERT INTO counts (x) VALUES (1)"):
+        with pytest.raises(Refused) as refused, engine.connect() as connection:
+            connection.execute(text(statement))
+        assert refused.value.code == "other_version"

@@ -92,15 +92,12 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
     the order of the other columns.
     """
     ordered = events.sort(_SORTED_BY, nulls_last=False)
-    ties = ordered.select(
-        pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _SORTED_BY)
-        .any()
-        .alias("tied")
-    ).item()
-    if ties:
-        rest = [name for name in STORED_COLUMNS if name not in _SORTED_BY]
-        ordered = events.sort([*_SORTED_BY, *rest], nulls_last=False)
-    return ordered
+    for names in (_SORTED_BY[:3], _SORTED_BY):  # the numbers first: they mostly tell
+        same = (pl.col(name).eq_missing(pl.col(name).shift(1)) for name in names)
+        if not ordered.select(pl.all_horizontal(same).any()).item():
+            return ordered
+    rest = [name for name in STORED_COLUMNS if name not in _SORTED_BY]
+    return events.sort([*_SORTED_BY, *rest], nulls_last=False)
 
 
 def buckets(subject: pl.Series) -> npt.NDArray[np.int64]:

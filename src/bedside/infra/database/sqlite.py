@@ -1,6 +1,7 @@
 """SQLite behind SQLAlchemy: durable, one writer at a time, its troubles in plain words."""
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from bedside.core.errors import BedsideError, Refused, Unavailable
 
 __all__ = ["open_sqlite", "writing"]
 
+_ANOTHER_SHAPE = re.compile(r"no such column|has no column named")
 PATIENCE_MS = 10_000  # how long a statement waits for another process's lock
 CACHE_KIB = 16_384  # of pages for each connection, so that one commit of many rows fits
 _WRITER = "bedside_writer"  # set on a connection whose transaction takes the writer's lock
@@ -130,6 +132,12 @@ def _translated(error: BaseException) -> BedsideError | None:
             "The workspace's database is damaged.",
             fix="restore it from a backup; do not write to it.",
             code="database_damaged",
+        )
+    if name == "SQLITE_ERROR" and _ANOTHER_SHAPE.search(str(error)):
+        return Refused(
+            "The workspace was made by another version of Bedside: its tables have other columns.",
+            fix="open it with that version, or build into a new workspace.",
+            code="other_version",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return Unavailable(
