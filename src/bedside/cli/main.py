@@ -28,8 +28,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
-app.command()(backup)
-app.command()(restore)
 app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
@@ -225,6 +223,10 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
                 for e in entries
             ),
         )
+
+
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()
