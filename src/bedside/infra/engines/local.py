@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import selectors
 import subprocess
 import sys
@@ -172,13 +171,8 @@ class _Worker:
         self.give(json.dumps(dict(environment)).encode())
 
     def alive(self) -> bool:
-        """Whether an idle process can take work: it has not ended, nor closed its end.
-
-        A killed process closes its pipes before it can be waited for, and an idle one says nothing,
-        so that something to read means that it is gone.
-        """
-        said, _, _ = select.select([self._process.stdout], [], [], 0)
-        return not said and self._process.poll() is None
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def give(self, frame: bytes) -> bool:
         """Hand a frame over; False when the process has ended."""

@@ -41,9 +41,10 @@ def at_work(engine: LocalEngine, **asked: Any) -> list[dict[str, Any]]:
 def running(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(os.listdir(f"/proc/{process}/task"))
     except FileNotFoundError:
         return False
-    return state != "Z"
+    return state != "Z" or threads > 1  # its other threads may end after the first
 
 
 def have_ended(processes: list[int]) -> bool:
