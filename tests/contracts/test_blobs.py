@@ -226,11 +226,11 @@ def a_version(number: int) -> bytes:
 
 
 def seen_whole(blobs: Blobs) -> bool:
-    """One whole version, or for a bucket no answer: rclone may fail a read while it replaces."""
+    """One whole version; while rclone replaces one it may also give none, which S3 does not."""
     try:
         content = blobs.get("head")
     except BedsideError as error:
-        told = ("objects_unavailable", "blob_damaged")
+        told = ("objects_unavailable", "blob_damaged", "not_found")
         return isinstance(blobs, S3Blobs) and error.code in told
     return len(content) == 200_000 and len(set(content)) == 1
 
