@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bedside.core.clock import SystemClock
-from bedside.core.errors import Invalid, NotFound
+from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports import Blobs, ObjectStore
 from bedside.infra.blobs.disk import DiskBlobs
@@ -25,17 +25,28 @@ def sealed_on(blobs: Blobs, folder: Path) -> ObjectStore:
     return SealedObjects(blobs, BlobDataKeys(blobs, ring), key="features", prefix="objects")
 
 
+def a_disk(folder: Path) -> Blobs:
+    return DiskBlobs(folder / "blobs")
+
+
+def a_memory(_folder: Path) -> Blobs:
+    return MemoryBlobs()
+
+
+def a_bucket(_folder: Path) -> Blobs:
+    return S3Blobs(**{**an_s3_bucket(), "prefix": "ward"})
+
+
 def on_disk(folder: Path) -> ObjectStore:
-    return sealed_on(DiskBlobs(folder / "blobs"), folder)
+    return sealed_on(a_disk(folder), folder)
 
 
 def in_memory(folder: Path) -> ObjectStore:
-    return sealed_on(MemoryBlobs(), folder)
+    return sealed_on(a_memory(folder), folder)
 
 
 def on_s3(folder: Path) -> ObjectStore:
-    bucket = an_s3_bucket()
-    return sealed_on(S3Blobs(bucket["bucket"], "ward", bucket["client_options"]), folder)
+    return sealed_on(a_bucket(folder), folder)
 
 
 STORES = [on_disk, in_memory, on_s3]  # add yours here
@@ -105,3 +116,31 @@ def test_what_is_removed_is_gone_and_the_others_stay(store: Opened, tmp_path: Pa
     assert not objects.has(gone)
     with pytest.raises(NotFound):
         objects.get(gone)
+
+
+@every_store
+def test_the_digests_are_told_in_order_and_nothing_else_is(store: Opened, tmp_path: Path) -> None:
+    objects = store(tmp_path)
+
+    kept = sorted(objects.put(str(number).encode()) for number in range(30))
+
+    assert list(objects.digests()) == kept
+
+
+@pytest.mark.parametrize("blobs_of", [a_disk, a_memory, a_bucket])
+def test_an_object_in_the_place_of_another_is_refused_and_putting_again_puts_it_right(
+    blobs_of: Callable[[Path], Blobs], tmp_path: Path
+) -> None:
+    blobs = blobs_of(tmp_path)
+    objects = sealed_on(blobs, tmp_path)
+    one, two = objects.put(b"potassium 3.1"), objects.put(b"potassium 6.2")
+    place = [f"objects/{digest[:2]}/{digest[2:]}" for digest in (one, two)]
+    blobs.put(place[0], blobs.get(place[1]))
+
+    with pytest.raises(Refused) as refused:
+        objects.get(one)
+    objects.put(b"potassium 3.1")
+
+    assert refused.value.code == "object_tampered"
+    assert objects.get(one) == b"potassium 3.1"
+    assert objects.get(two) == b"potassium 6.2"

@@ -42,6 +42,18 @@ def test_what_is_written_replaces_the_old_whole_and_is_private(tmp_path: Path) -
     assert os.listdir(path.parent) == ["file"]
 
 
+def test_every_folder_made_on_the_way_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_atomically(tmp_path / "a" / "b" / "c" / "file", memoryview(b"content"))
+    finally:
+        os.umask(before)
+
+    made = sorted(tmp_path.rglob("*"))
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700, 0o700, 0o700, 0o600]
+    assert (tmp_path / "a" / "b" / "c" / "file").read_bytes() == b"content"
+
+
 def test_a_refusing_disk_leaves_no_temporary_file_and_no_path_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "rosalind").mkdir()
 

@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from bedside.core.clock import SystemClock
-from bedside.core.errors import NotFound, Refused
+from bedside.core.errors import NotFound, Refused, Unavailable
 from bedside.core.ids import digest_bytes
+from bedside.core.ports import Blobs
 from bedside.infra.blobs.disk import DiskBlobs
+from bedside.infra.blobs.memory import MemoryBlobs
 from bedside.infra.keys.keyring import FileKeyring
 from bedside.infra.keys.material import BlobDataKeys
 from bedside.infra.objects.sealed import CHUNK, HEADER, STEP, SealedObjects
@@ -25,6 +27,10 @@ def opened(folder: Path, *, prefix: str = "objects", ring: str = "keyring.json")
 
 def file_of(folder: Path, digest: str) -> Path:
     return folder / "blobs" / "objects" / digest[:2] / digest[2:]
+
+
+def materials(folder: Path) -> list[str]:
+    return list(DiskBlobs(folder / "blobs").names("material/"))
 
 
 def content_of(size: int) -> bytes:
@@ -164,7 +170,7 @@ def test_what_is_removed_leaves_neither_its_file_nor_its_key(tmp_path: Path) -> 
     objects.remove(gone)
 
     assert list(objects.digests()) == [kept]
-    assert len(list(DiskBlobs(tmp_path / "blobs").names("material/"))) == 1
+    assert len(materials(tmp_path)) == 1
 
 
 def test_putting_again_repairs_what_was_damaged(tmp_path: Path) -> None:
@@ -174,6 +180,107 @@ def test_putting_again_repairs_what_was_damaged(tmp_path: Path) -> None:
     opened(tmp_path).put(b"a snapshot")
 
     assert opened(tmp_path).get(digest) == b"a snapshot"
+
+
+def test_a_repaired_object_leaves_no_key_of_the_damaged_one(tmp_path: Path) -> None:
+    digest = opened(tmp_path).put(b"a snapshot")
+    lies = bytearray(file_of(tmp_path, digest).read_bytes())
+    lies[-1] ^= 1
+    file_of(tmp_path, digest).write_bytes(lies)
+
+    opened(tmp_path).put(b"a snapshot")
+
+    assert opened(tmp_path).get(digest) == b"a snapshot"
+    assert len(materials(tmp_path)) == 1
+
+
+def test_repairing_or_removing_where_another_object_was_moved_spares_the_other_ones_key(
+    tmp_path: Path,
+) -> None:
+    objects = opened(tmp_path)
+    one, two, three = (objects.put(content) for content in (b"one", b"two", b"three"))
+    for moved in (one, two):
+        file_of(tmp_path, moved).write_bytes(file_of(tmp_path, three).read_bytes())
+
+    objects.put(b"one")
+    objects.remove(two)
+
+    assert opened(tmp_path).get(one) == b"one"
+    assert opened(tmp_path).get(three) == b"three"
+    assert not opened(tmp_path).has(two)
+
+
+def test_what_was_put_under_a_destroyed_version_of_the_key_is_put_right(tmp_path: Path) -> None:
+    ring = ring_of(tmp_path)
+    digest = opened(tmp_path).put(b"a snapshot")
+    ring.rotate("features")
+    ring.destroy("features", version=1)
+
+    opened(tmp_path).put(b"a snapshot")
+
+    assert opened(tmp_path).get(digest) == b"a snapshot"
+    assert len(materials(tmp_path)) == 1
+
+
+class StubbornBlobs(MemoryBlobs):
+    """Blobs in memory that report a failed put of an object, `before` or `after` it was kept."""
+
+    def __init__(self, when: str, code: str = "objects_unavailable") -> None:
+        super().__init__()
+        self.when, self.code, self.refuses = when, code, False
+
+    def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
+        failing = name.startswith("objects/") and self.when != "never"
+        if not failing or self.when == "after":
+            super().put(name, content)
+        if failing:
+            raise Unavailable("The store does not answer.", fix="wait.", code=self.code)
+
+    def get(self, name: str) -> bytes:
+        if self.refuses and name.startswith("objects/"):
+            raise Refused("Not you.", fix="ask.", code="objects_forbidden")
+        return super().get(name)
+
+
+def sealed_on(blobs: Blobs, folder: Path) -> SealedObjects:
+    data_keys = BlobDataKeys(blobs, ring_of(folder))
+    return SealedObjects(blobs, data_keys, key="features", prefix="objects")
+
+
+def test_a_put_that_failed_leaves_no_key_behind(tmp_path: Path) -> None:
+    blobs = StubbornBlobs("before")
+
+    with pytest.raises(Unavailable):
+        sealed_on(blobs, tmp_path).put(b"a snapshot")
+
+    assert list(blobs.names("")) == []
+
+
+def test_a_put_whose_answer_was_lost_keeps_the_key_of_what_lies_there(tmp_path: Path) -> None:
+    blobs = StubbornBlobs("after")
+
+    with pytest.raises(Unavailable):
+        sealed_on(blobs, tmp_path).put(b"a snapshot")
+
+    assert sealed_on(blobs, tmp_path).get(digest_bytes(b"a snapshot")) == b"a snapshot"
+
+
+def test_an_object_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    blobs = StubbornBlobs("never")
+    digest = sealed_on(blobs, tmp_path).put(b"a snapshot")
+    name = f"objects/{digest[:2]}/{digest[2:]}"
+    before = blobs.get(name)
+    blobs.refuses = True
+
+    for use in (lambda: sealed_on(blobs, tmp_path).put(b"a snapshot"),
+                lambda: sealed_on(blobs, tmp_path).get(digest),
+                lambda: sealed_on(blobs, tmp_path).remove(digest)):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            use()
+        assert refused.value.code == "objects_forbidden"
+
+    blobs.refuses = False
+    assert blobs.get(name) == before
 
 
 def test_an_error_never_repeats_the_object(tmp_path: Path) -> None:
