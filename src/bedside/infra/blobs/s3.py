@@ -139,7 +139,7 @@ class S3Blobs:
     def _listed(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2")
         asked = pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
-        rest = iter(asked)
+        rest, last = iter(asked), ""
         while True:
             with translated():  # not around the yield: an error of the reader is none of ours
                 page = next(rest, None)
@@ -147,8 +147,9 @@ class S3Blobs:
                 return
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(self._prefix)
-                if is_name(name):
+                if is_name(name) and name != last:  # some servers list twice what was replaced
                     yield name
+                    last = name
 
     def _at(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_name(name)}

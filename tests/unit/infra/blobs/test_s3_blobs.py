@@ -213,6 +213,17 @@ def test_objects_of_others_in_the_bucket_are_not_listed(server: RunningServer) -
     assert list(blobs.names("")) == ["objects/one"]
 
 
+def test_a_name_that_the_server_lists_twice_is_told_once() -> None:
+    keys = "".join(f"<Contents><Key>{name}</Key></Contents>" for name in ("one", "two", "two"))
+    body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{keys}</ListBucketResult>".encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    with a_listener(head + body) as address:
+        listed = list(at(address).names(""))
+
+    assert listed == ["one", "two"]
+
+
 def test_threads_share_one_store(server: RunningServer) -> None:
     blobs = S3Blobs(server.bucket(), "", server.client_options())
     failed: list[str] = []
