@@ -12,7 +12,7 @@ class TableTime:
 
     Args:
         column: The column; None: every row happens at `origin`.
-        format: `iso`, a number of `unit`s since `origin`, or a strptime pattern such as
+        format: `iso`, `number` (of `unit`s since `origin`), or a strptime pattern such as
             `%m/%d/%Y`; several patterns are tried in turn, separated by ` | `. `clock` is hours
             and minutes since `origin`, as in `37:15`.
         unit: For numbers.

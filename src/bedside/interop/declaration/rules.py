@@ -3,15 +3,15 @@
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
+from bedside.interop.declaration.yaml_records import Mistake
 
-__all__ = ["Mistake", "mistakes"]
+__all__ = ["mistakes"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]*//\S+")
@@ -35,15 +35,6 @@ PARAMETERS = frozenset(
         "extra_trees",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One broken rule: where in the document, what, and the fix."""
-
-    path: tuple[Any, ...]
-    problem: str
-    fix: str
 
 
 def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
