@@ -46,6 +46,8 @@ class Collection:
             that is met and not declared stops the collecting: there is no silent default.
         timezone: The IANA zone of times that carry none, such as `Europe/Berlin`; without it such
             a time is refused.
+        origin: ISO 8601 with its zone: when a record begins that does not say when (WFDB); without
+            it such a record is refused.
         extract: `full`: what a newer file of the same name no longer holds was taken back;
             `increment`: it still stands.
         codes: The hospital's own codes and what they mean, `LOCAL//GLU: LOINC//2345-7`.
@@ -68,6 +70,7 @@ class Collection:
     files: tuple[str, ...] = ()
     pseudonym_salt: str = "bedside"
     timezone: str | None = None
+    origin: str | None = None
     extract: Literal["increment", "full"] = "increment"
     codes: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
