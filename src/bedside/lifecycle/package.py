@@ -71,7 +71,9 @@ def declaration_of(content: bytes) -> Declaration:
         Invalid: it is not right; the line and the fix are named.
     """
     return read_declaration(
-        content, metrics=lambda plan: metric_names(plan.utility, plan.burden_per)
+        content,
+        metrics=lambda plan: metric_names(plan.utility, plan.burden_per),
+        features=lambda declaration: expand(declaration).features,
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bedside.core.records.training import Augmentation, Imputation
+
 __all__ = [
     "Acknowledgement",
     "Calibration",
@@ -77,7 +79,8 @@ class Signal:
     """One thing that is measured, observed or found out about a subject.
 
     `visible_after` is the delay between `time` and `known_at`; there is no default, because a
-    silent zero would let a model see results before anyone could.
+    silent zero would let a model see results before anyone could. `normal` is what a healthy
+    subject has, in `unit`.
     """
 
     label: str
@@ -88,6 +91,7 @@ class Signal:
     source_unit: str | None = None
     categories: dict[str, str] | None = None
     plausible: tuple[float, float] | None = None
+    normal: float | None = None
     role: Literal["input", "static", "outcome", "attribute"] = "input"
     happens_after: str = "0 min"
     required: bool = False
@@ -267,6 +271,8 @@ class Declaration:
     features: tuple[FeatureRule, ...]
     evaluation: Evaluation
     learner: Learner = field(default_factory=Learner)
+    imputation: Imputation = field(default_factory=Imputation)
+    augmentation: tuple[Augmentation, ...] = ()
     gates: tuple[Gate, ...] = ()
     eligibility: tuple[Eligibility, ...] = ()
     channels: Channels = field(default_factory=Channels)

@@ -1,36 +1,43 @@
 """Bytes of YAML to a declaration; every mistake names its line and the fix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.interop.declaration.rules import mistakes
-from bedside.interop.declaration.yaml_records import read_record
+from bedside.interop.declaration.training_rules import ColumnsOf, training_mistakes
+from bedside.interop.declaration.yaml_records import Mistake, read_record
 
 __all__ = ["declaration_from_json", "declaration_to_json", "read_declaration"]
 
 
 def read_declaration(
-    content: bytes, *, metrics: Callable[[Evaluation], frozenset[str]]
+    content: bytes,
+    *,
+    metrics: Callable[[Evaluation], frozenset[str]],
+    features: ColumnsOf | None = None,
 ) -> Declaration:
     """Read one `bedside.yaml`.
 
     Args:
         content: UTF-8 YAML.
         metrics: Names of the metrics that an evaluation computes; a gate on another is refused.
+        features: The features that a declaration makes; without it, what is said of imputation
+            and augmentation is not checked.
 
     Raises:
         Invalid: not YAML, an unknown key, a wrong type, unit, duration, reference or gate. The
             message names the line, the place and the fix.
     """
-    return read_record(
-        content,
-        Declaration,
-        file="bedside.yaml",
-        mistakes=lambda read: mistakes(read, metrics(read.evaluation)),
-    )
+
+    def broken(read: Declaration) -> Iterator[Mistake]:
+        yield from mistakes(read, metrics(read.evaluation))
+        if features is not None:
+            yield from training_mistakes(read, features)
+
+    return read_record(content, Declaration, file="bedside.yaml", mistakes=broken)
 
 
 def declaration_to_json(declaration: Declaration) -> bytes:

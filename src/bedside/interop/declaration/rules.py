@@ -1,6 +1,5 @@
 """What a declaration must keep beyond its types: units, durations, references, gates, bounds."""
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +8,7 @@ from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
+from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["mistakes"]
@@ -104,7 +104,7 @@ def _question(declaration: Declaration) -> Iterator[Mistake]:
         yield Mistake(
             ("question", "trigger"),
             f"'{question.trigger}' is not a predicate",
-            _nearest(question.trigger, question.predicates),
+            nearest(question.trigger, question.predicates),
         )
     labelled = [name for name, window in question.windows.items() if window.label]
     if len(labelled) != 1:
@@ -128,7 +128,7 @@ def _question(declaration: Declaration) -> Iterator[Mistake]:
                 yield Mistake(
                     path,
                     f"'{predicate}' is not a predicate",
-                    _nearest(predicate, question.predicates),
+                    nearest(predicate, question.predicates),
                 )
 
 
@@ -138,7 +138,7 @@ def _learner(declaration: Declaration) -> Iterator[Mistake]:
             yield Mistake(
                 ("learner", "parameters", key),
                 f"unknown parameter '{key}'",
-                _nearest(key, PARAMETERS),
+                nearest(key, PARAMETERS),
             )
 
 
@@ -178,7 +178,7 @@ def _gates(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistak
             yield Mistake(
                 (*path, "metric"),
                 f"'{gate.metric}' is not computed",
-                _nearest(gate.metric, metrics),
+                nearest(gate.metric, metrics),
             )
         if (gate.at_least is None) == (gate.at_most is None):
             yield Mistake(path, "a gate needs one bound", "give at_least or at_most")
@@ -186,15 +186,10 @@ def _gates(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistak
             yield Mistake(
                 (*path, "subgroup"),
                 f"'{gate.subgroup}' is not a declared subgroup",
-                _nearest(gate.subgroup, declaration.evaluation.subgroups),
+                nearest(gate.subgroup, declaration.evaluation.subgroups),
             )
 
 
 def _names_signal(declaration: Declaration, name: str, path: tuple[Any, ...]) -> Iterator[Mistake]:
     if name not in declaration.signals:
-        yield Mistake(path, f"'{name}' is not a signal", _nearest(name, declaration.signals))
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"write '{near[0]}'" if near else f"use one of: {', '.join(sorted(known))}"
+        yield Mistake(path, f"'{name}' is not a signal", nearest(name, declaration.signals))
