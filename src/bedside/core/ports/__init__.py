@@ -1,6 +1,7 @@
 """What the rooms ask of the outside, as protocols. Adapters live in `infra` and in `adapters/`."""
 
 from bedside.core.ports.books import Ledger, Registry
+from bedside.core.ports.fhir import ExportState, FhirSource
 from bedside.core.ports.keys import ByteSigner, DataKeys, KeyService, Signer
 from bedside.core.ports.stores import Blobs, Catalogue, Metadata, ObjectStore
 from bedside.core.ports.work import Engine, Explainer, Predictor, Progress
@@ -12,6 +13,8 @@ __all__ = [
     "DataKeys",
     "Engine",
     "Explainer",
+    "ExportState",
+    "FhirSource",
     "KeyService",
     "Ledger",
     "Metadata",
