@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["EVENT_COLUMNS", "MERGED_INTO", "STORED_COLUMNS", "Event"]
+__all__ = ["EVENT_COLUMNS", "MERGED_INTO", "STORED_COLUMNS", "TAKEN_BACK", "Event"]
 
 EVENT_COLUMNS = (
     "subject_id",
@@ -27,6 +27,11 @@ row, counted from 0, in a columnar one."""
 MERGED_INTO = "BEDSIDE//merged_into"
 """The code of the fact that this subject is the same person as the one whose `subject_id` stands,
 in decimal digits, in `text`."""
+
+TAKEN_BACK = "BEDSIDE//taken_back"
+"""The code of a row that only takes back another: the record that `replaces` names was withdrawn,
+or a later version of it came, whose own rows stand beside this one under the same `source_row`.
+Where `replaces` is empty, the record that is taken back has not come yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

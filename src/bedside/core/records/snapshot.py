@@ -23,6 +23,11 @@ class RawFile:
     `subject` names the column with the source's own patient identifier. `gone` lists what was
     erased from it since, as first offset and length in the file as it was received: the offsets of
     events stay those of that file, and `place` says where a record lies now.
+
+    A part of a source (`bedside data collect`) has no column `subject`; instead `index` is the
+    digest of a sealed table of its records (offset, length, subject_id, and for an unreadable one
+    the reason), `rules` that of the declaration by which it was read, and `first` how many bytes
+    of the file lie before the part.
     """
 
     digest: str
@@ -31,6 +36,9 @@ class RawFile:
     rows: int
     subject: str
     gone: tuple[tuple[int, int], ...] = ()
+    index: str = ""
+    rules: str = ""
+    first: int = 0
 
     def place(self, offset: int) -> int:
         """Where the record that was received at this offset lies in the file as it is now.

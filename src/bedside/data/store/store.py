@@ -222,6 +222,9 @@ class EventStore:
             removed += 1
         manifests = {entry.manifest for entry in standing}
         raw = {digest for entry in standing for digest in entry.raw_files}
+        raw |= {
+            source.index for entry in standing for source in self.opened(entry).manifest.sources
+        }
         for objects, needed in ((self.manifests, manifests), (self.raw, raw)):
             for digest in [one for one in objects.digests() if one not in needed]:
                 objects.remove(digest)
