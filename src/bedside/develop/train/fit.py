@@ -12,6 +12,7 @@ from bedside.core.records.declaration import Learner
 __all__ = ["Fitted", "Matrix", "fit", "fit_baseline", "platt"]
 
 Floats = npt.NDArray[np.float64]
+MOST_STEPS = 100  # of Newton's method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ def platt(margin: Floats, label: npt.NDArray[np.int64]) -> tuple[float, float]:
     high, low = (positive + 1) / (positive + 2), 1 / (negative + 2)
     target = np.where(label == 1, high, low)
     slope, intercept = 1.0, 0.0
-    for _ in range(50):
+    loss = _log_loss(slope * margin + intercept, target)
+    for _ in range(MOST_STEPS):
         risk = 0.5 * (1 + np.tanh((slope * margin + intercept) / 2))  # never overflows
         weight = np.maximum(risk * (1 - risk), 1e-12)
         error = target - risk
@@ -91,10 +93,19 @@ def platt(margin: Floats, label: npt.NDArray[np.int64]) -> tuple[float, float]:
             break
         g, h = (error * margin).sum(), error.sum()
         step = (c * g - b * h) / determinant, (a * h - b * g) / determinant
-        slope, intercept = slope + step[0], intercept + step[1]
+        scale, now = 1.0, _log_loss((slope + step[0]) * margin + intercept + step[1], target)
+        while now > loss * (1 + 1e-12) and scale > 1e-9:  # too far: where a risk is 0 or 1, half
+            scale /= 2
+            moved = (slope + scale * step[0]) * margin + intercept + scale * step[1]
+            now = _log_loss(moved, target)
+        slope, intercept, loss = slope + scale * step[0], intercept + scale * step[1], now
         if max(abs(step[0]), abs(step[1])) < 1e-10:
             break
     return float(slope), float(intercept)
+
+
+def _log_loss(logit: Floats, target: Floats) -> float:
+    return float((np.logaddexp(0, logit) - target * logit).sum())
 
 
 def fit_baseline(train: Matrix, judged: Floats, seed: int) -> Floats:
