@@ -1,7 +1,7 @@
 """Erasing a subject: from every zone and snapshot, with a proof that does not name them."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
+from bedside.data.collect.kept import KeptPart
 from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import recorded_snapshots
@@ -42,6 +43,9 @@ class Erasure:
     versions: tuple[TrainedOn, ...]
     files_removed: int
     entry: int
+
+
+_Masked = tuple[Received | KeptPart, pl.Series, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +147,16 @@ def _wanted(snapshots: list[Snapshot], subject: str, is_pseudonym: bool) -> _Wan
     return _Wanted(None if is_pseudonym else subject, ids)
 
 
-def _with_mask(
-    platform: Platform, file: RawFile, wanted: _Wanted, salt: str
-) -> tuple[Received, pl.Series, set[str]]:
+def _with_mask(platform: Platform, file: RawFile, wanted: _Wanted, salt: str) -> _Masked:
     """A raw file, which of its rows are the subject's, and by which identifiers."""
-    found = kept_file(platform.store.raw.get(file.digest), file)
+    raw = platform.store.raw
+    if file.index:
+        index = KeptPart.of(b"", file, raw.get(file.index))
+        ids = pl.Series(sorted(wanted.ids[salt]), dtype=pl.Int64)
+        theirs = index.index["subject_id"].is_in(ids.implode()).fill_null(value=False)
+        part = replace(index, content=raw.get(file.digest)) if theirs.any() else index
+        return part, theirs, set()
+    found = kept_file(raw.get(file.digest), file)
     identifiers = found.table[file.subject].cast(pl.String)
     names = {
         name
@@ -166,7 +175,7 @@ def _tags(platform: Platform, wanted: _Wanted, names: set[str], salts: set[str])
 def _is_in(
     snapshot: Snapshot,
     wanted: _Wanted,
-    files: dict[str, tuple[Received, pl.Series, set[str]]],
+    files: dict[str, _Masked],
 ) -> bool:
     manifest = snapshot.manifest
     return any(bool(files[file.digest][1].any()) for file in manifest.sources) or any(
@@ -179,7 +188,7 @@ def _rewrite(
     platform: Platform,
     touched: list[Snapshot],
     wanted: _Wanted,
-    files: dict[str, tuple[Received, pl.Series, set[str]]],
+    files: dict[str, _Masked],
 ) -> None:
     """Put every touched snapshot's successor in its place."""
     with platform.progress.step("erase", total=len(touched)) as advance:
@@ -187,8 +196,11 @@ def _rewrite(
             sources = []
             for file in snapshot.manifest.sources:
                 found, mask, _ = files[file.digest]
-                left = found.without(mask) if mask.any() else found
-                platform.store.raw.put(left.content)
+                left = found
+                if mask.any():
+                    left = found.without(mask)
+                    for kept in left.objects:
+                        platform.store.raw.put(kept)
                 sources.append(left.file)
             ids = wanted.ids[snapshot.manifest.salt]
             platform.store.replace(snapshot, gone=ids, sources=sources)

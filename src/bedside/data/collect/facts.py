@@ -13,7 +13,9 @@ from bedside.core.records.conversion import BadRecord
 __all__ = [
     "FACT_SCHEMA",
     "RECORD_SCHEMA",
+    "UTC_US",
     "Batch",
+    "Beside",
     "Collector",
     "Part",
     "Reader",

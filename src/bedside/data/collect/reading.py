@@ -31,6 +31,11 @@ class Received:
     table: pl.DataFrame
     offsets: pl.Series
 
+    @property
+    def objects(self) -> tuple[bytes, ...]:
+        """What is kept of it in the raw zone."""
+        return (self.content,)
+
     def without(self, rows: pl.Series) -> "Received":
         """The file without the rows marked true (shape (n,), boolean).
 
@@ -132,7 +137,7 @@ def kept_file(content: bytes, file: RawFile) -> Received:
     return replace(found, file=file, offsets=offsets.cast(pl.Int64))
 
 
-def record_starts(content: bytes) -> npt.NDArray[np.int64]:
+def record_starts(content: bytes, *, quote: int = _QUOTE) -> npt.NDArray[np.int64]:
     r"""The first byte of each record of a CSV file (RFC 4180), the header's included.
 
     A line break inside quotes does not end a record; an empty line is none.
@@ -141,7 +146,7 @@ def record_starts(content: bytes) -> npt.NDArray[np.int64]:
     [0, 4, 13]
     """
     octets = np.frombuffer(content, dtype=np.uint8)
-    inside = np.cumsum(octets == _QUOTE) & 1
+    inside = np.cumsum(octets == quote) & 1
     breaks = np.flatnonzero((octets == _NEWLINE) & (inside == 0))
     starts = np.concatenate([np.zeros(1, dtype=np.int64), breaks + 1])
     ends = np.append(breaks, len(octets))
