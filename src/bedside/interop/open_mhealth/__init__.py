@@ -1,0 +1,1 @@
+"""Data points of Open mHealth: validated against their schemas, and their measures."""
