@@ -1,4 +1,4 @@
-"""`bedside data`: the snapshots of a workspace, where they came from, and erasing a subject."""
+"""`bedside data`: collecting, snapshots, where they came from, and erasing a subject."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,13 +21,38 @@ if TYPE_CHECKING:
 __all__ = ["data_app"]
 
 data_app = typer.Typer(
-    help="Snapshots of events: list, compare, trace, export, erase.", no_args_is_help=True
+    help="Hospital data: collect, list, compare, trace, export, erase.", no_args_is_help=True
 )
 
 Snapshot = Annotated[str, typer.Argument(help="Name of a data set, or digits of a digest.")]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="As it was known then, e.g. 2026-01-31T08:00:00Z.")
 ]
+
+
+Source = Annotated[
+    str, typer.Argument(help="A source.yaml, its folder, or the name of a source that ships.")
+]
+
+
+@data_app.command("collect")
+def collect_(
+    source: Source,
+    data: Annotated[Path, typer.Option("--data", help="Folder (or file) with the data.")],
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read what is new in a source, and say what became of every record."""
+    with guarded(as_json):
+        from bedside.cli.collect_words import collected_json, collected_words  # noqa: PLC0415
+        from bedside.lifecycle.collect import collect, load_source  # noqa: PLC0415
+        from bedside.usecases import source_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data collection", as_json)
+        done = collect(platform, load_source(source_of(source)), data)
+        show(collected_json(done), as_json, lambda: collected_words(done))
 
 
 def _moment(text: str | None) -> "datetime | None":

@@ -104,6 +104,9 @@ def _table(table: TableMapping, path: tuple[str | int, ...]) -> Iterator[Mistake
                     f"'{column.code}' is not a code",
                     "write SYSTEM//code",
                 )
+    for code in (*table.constants, *([table.row_event] if table.row_event else [])):
+        if not CODE.fullmatch(code):
+            yield Mistake((*path, "constants"), f"'{code}' is not a code", "write SYSTEM//code")
     for name, time in (("time", table.time), ("end", table.end)):
         if time is not None:
             yield from _time(time, (*path, name))

@@ -3,8 +3,8 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import polars as pl
 
 from bedside.core.clock import iso
 from bedside.core.errors import Refused
-from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.ids import digest_bytes
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
 from bedside.core.records.lineage import Edge, Node
@@ -26,6 +26,7 @@ from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
 from bedside.interop.collection import collection_digest, read_collection
 from bedside.lifecycle.collect_parts import Group, Kept, groups_of, read_group
+from bedside.lifecycle.data import recorded_snapshots
 from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.steps import Done, StepRunner
@@ -124,6 +125,8 @@ class _Run:
                 sources += done[-1].files
         self._bear()
         if not done and before is not None:
+            if before.digest not in recorded_snapshots(self.platform.ledger):
+                self._record(before)  # an earlier run was killed between the two
             report = self._report(files_known=seen, decided=None, subjects=0)
             return Collected(snapshot=before, report=report, is_new=False)
         return self._saved(base, done, sources, seen)
@@ -291,8 +294,12 @@ class _Run:
                 sources=sources,
                 edges=edges,
             )
-        place.ledger.append(
-            place.actor,
+        self._record(snapshot)
+        return snapshot
+
+    def _record(self, snapshot: Snapshot) -> None:
+        self.platform.ledger.append(
+            self.platform.actor,
             "snapshot",
             {
                 "name_of_data": snapshot.entry.name,
@@ -301,7 +308,6 @@ class _Run:
                 "events_count": snapshot.entry.rows,
             },
         )
-        return snapshot
 
     def _report(self, files_known: int, decided: Decided | None, subjects: int) -> ConversionReport:
         counts = self.counts
@@ -334,11 +340,19 @@ class _Run:
         )
 
 
-def _told(report: ConversionReport) -> Mapping[str, Any]:
-    """What the ledger keeps of a report: counts alone."""
-    told: dict[str, Any] = json.loads(canonical_json(asdict(report)))
-    told.pop("name")
-    return {"conversion": told}
+def _told(report: ConversionReport) -> dict[str, Any]:
+    """What the ledger keeps of a report: counts by kind, and how many were none."""
+    return {
+        "format": report.format,
+        "files": report.files,
+        "rows_in": [list(pair) for pair in report.rows_in.items()],
+        "events_out": [list(pair) for pair in report.events_out.items()],
+        "already_here": report.already_here,
+        "corrections": report.corrections,
+        "taken_back": report.taken_back,
+        "dropped": sum(report.dropped.values()),
+        "quarantined": sum(report.quarantined.values()),
+    }
 
 
 def _stored(

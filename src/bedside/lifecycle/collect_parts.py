@@ -139,7 +139,7 @@ def _index_of(records: pl.DataFrame, batch: Batch) -> pl.DataFrame:
         ],
         schema=INDEX_SCHEMA,
     )
-    return pl.concat([rows.select(INDEX_SCHEMA), bad])
+    return pl.concat([rows.select(list(INDEX_SCHEMA)), bad])
 
 
 def _without_erased(

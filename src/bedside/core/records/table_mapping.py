@@ -50,7 +50,9 @@ class TableMapping:
 
     Args:
         files: A pattern of file names; with `views`, the name of a view.
-        subject: The column with the patient identifier; None: the file's name without its ending.
+        subject: The column with the patient identifier.
+        one_subject: Without such a column: a `file` is about one subject, named by the file's name
+            without its ending, or each `row` is about another.
         time: When a row happened.
         end: When it ended, if it is an interval.
         columns: For a wide table: a column for each kind of value.
@@ -61,12 +63,15 @@ class TableMapping:
         encounter: The column with the stay or visit.
         key: Columns that together name a row: the same key with other values is a correction.
         missing: What is written where nothing was measured, in any column.
-        row_event: A code for an event that each row gives by itself.
+        row_event: A code for an event, of the kind `encounter`, that each row gives by itself.
+        constants: Static facts about every subject of the table, of the kind `patient`: a code and
+            its text, such as the site.
         separator: Of a text table, where its ending does not say it.
     """
 
     files: str
     subject: str | None = None
+    one_subject: Literal["file", "row"] = "file"
     time: TableTime = field(default_factory=TableTime)
     end: TableTime | None = None
     columns: dict[str, TableColumn] = field(default_factory=dict)
@@ -78,4 +83,5 @@ class TableMapping:
     key: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     row_event: str | None = None
+    constants: dict[str, str] = field(default_factory=dict)
     separator: str | None = None

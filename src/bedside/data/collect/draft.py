@@ -86,7 +86,7 @@ def draft_of(batch: Batch, source: Collection, *, counted: bool) -> Draft:
     facts, mapped = _mapped(facts, source)
     events = _events(_ruled(facts, source), source, counted)
     return Draft(
-        events=events.select(DRAFT_SCHEMA),
+        events=events.select(list(DRAFT_SCHEMA)),
         records=batch.records.select(
             "offset", "length", _pseudonyms(batch.records["subject"], source.pseudonym_salt)
         ),

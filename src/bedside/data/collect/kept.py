@@ -25,7 +25,7 @@ is about (null: not known), and for an unreadable one the reason."""
 def index_bytes(index: pl.DataFrame) -> bytes:
     """The table of records as Parquet."""
     buffer = BytesIO()
-    index.select(INDEX_SCHEMA).write_parquet(buffer, compression="zstd", compression_level=1)
+    index.select(list(INDEX_SCHEMA)).write_parquet(buffer, compression="zstd", compression_level=1)
     return buffer.getvalue()
 
 

@@ -154,7 +154,7 @@ def decide(
         .otherwise(pl.col("known_at"))
         .alias("known_at"),
     )
-    chained = _taken_back(first.select(VERSION_SCHEMA), known)
+    chained = _taken_back(first.select(list(VERSION_SCHEMA)), known)
     gone = _gone(came, known, now, renewed)
     fulfilled = first.filter("retracts").join(
         chained.filter("_later_new"), on="source_row", how="semi"
@@ -162,7 +162,7 @@ def decide(
     kept = first.join(fulfilled, on="source_row", how="anti", maintain_order="left")
     return Decided(
         kept=kept.select("was", "source_row", "file", "not_before"),
-        rows=pl.concat([chained.select(STORED_SCHEMA), gone]),
+        rows=pl.concat([chained.select(list(STORED_SCHEMA)), gone]),
         already_here=new.height - first.height,
         corrections=int((chained["_later_new"] & ~chained["_withdrawn"]).sum()),
         taken_back=int(first["retracts"].sum()) + gone.height,

@@ -161,8 +161,12 @@ class _Made:
         mapping, rows = self.mapping, self.table.rows
         zone = self.source.timezone
         none = pl.lit(None, dtype=pl.String)
-        stem = PurePosixPath(self.file).name.split(".")[0]
-        subject = pl.col(mapping.subject) if mapping.subject is not None else pl.lit(stem)
+        stem = PurePosixPath(self.file).stem
+        subject = pl.lit(stem)
+        if mapping.subject is not None:
+            subject = pl.col(mapping.subject)
+        elif mapping.one_subject == "row":
+            subject = pl.format("{} {}", subject, pl.int_range(1, pl.len() + 1))
         columns = [
             subject.cast(pl.String).str.strip_chars().replace("", None).alias("_subject"),
             (pl.col(mapping.encounter) if mapping.encounter else none).alias("_encounter"),
@@ -210,6 +214,9 @@ class _Made:
         mapping = self.mapping
         if mapping.row_event is not None:
             yield self._fact(rows, mapping.row_event, "encounter", end=True)
+        firsts = rows.unique("_subject", keep="first", maintain_order=True)
+        for code, text in mapping.constants.items():
+            yield self._fact(firsts, code, "patient", static=True, text=pl.lit(text))
         for name, column in mapping.columns.items():
             yield self._column(rows, name, name, column, None)
         if mapping.code_column is None or mapping.value_column is None:

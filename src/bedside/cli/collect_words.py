@@ -1,0 +1,82 @@
+"""What `bedside data collect` tells: the conversion report, in words and as JSON."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bedside.lifecycle.collect import Collected
+
+__all__ = ["collected_json", "collected_words"]
+
+
+def collected_json(done: "Collected") -> dict[str, Any]:
+    """The report and where its events are."""
+    return {
+        "snapshot": done.snapshot.digest,
+        "name": done.snapshot.entry.name,
+        "events": done.snapshot.entry.rows,
+        "subjects": done.snapshot.entry.subjects,
+        "new": done.is_new,
+        "report": asdict(done.report),
+    }
+
+
+def collected_words(done: "Collected") -> str:
+    """The report as a person reads it."""
+    report, entry = done.report, done.snapshot.entry
+    lines = [f"{report.name}: {_files(report.files, report.files_known)}"]
+    if not done.is_new:
+        lines.append("Nothing new: the data set stays as it was.")
+    if report.rows_in:
+        lines += ["", *_table("Records read", "", report.rows_in)]
+    if report.events_out:
+        lines += ["", *_known(report.events_out, report.known_at)]
+    lines += _counted("Dropped, with the reason", report.dropped)
+    lines += _counted("Unreadable, set aside in quarantine", report.quarantined)
+    told = [
+        (report.already_here, "records were here already, word for word"),
+        (report.corrections, "records correct an earlier version of themselves"),
+        (report.taken_back, "records were taken back"),
+        (report.merges, "statements that two identifiers are one person"),
+        (report.codes_mapped, "events whose local code was translated"),
+    ]
+    lines += ["", *(f"{count:,} {what}" for count, what in told if count)]
+    lines += _counted("Codes of no known system", report.codes_unknown)
+    lines += _counted("Units that are not understood", report.units_unknown)
+    lines += [
+        "",
+        f"{entry.name} now holds {entry.rows:,} events of {entry.subjects:,} subjects, "
+        f"snapshot {entry.snapshot[:12]}.",
+    ]
+    return "\n".join(lines)
+
+
+def _files(read: int, known: int) -> str:
+    told = f"{read:,} files read"
+    return f"{told}, {known:,} known already" if known else told
+
+
+def _table(left: str, right: str, rows: dict[str, int]) -> list[str]:
+    width = max([len(left), *(len(name) for name in rows)])
+    head = [f"{left:<{width}}  {right:>12}".rstrip()]
+    return [*head, *(f"  {name:<{width}}  {count:>10,}" for name, count in rows.items())]
+
+
+def _counted(title: str, rows: dict[str, int]) -> list[str]:
+    if not rows:
+        return []
+    shown = dict(sorted(rows.items(), key=lambda one: -one[1])[:15])
+    more = [f"  and {len(rows) - len(shown)} more"] if len(rows) > len(shown) else []
+    return ["", *_table(title, "", shown), *more]
+
+
+def _known(events: dict[str, int], known_at: dict[str, dict[str, int]]) -> list[str]:
+    width = max(len("Events"), *(len(kind) for kind in events)) + 2
+    lines = [f"{'Events':<{width}}  {'made':>12}  known at: source's stamp   declared delay"]
+    for kind, count in events.items():
+        told = known_at.get(kind, {})
+        lines.append(
+            f"  {kind:<{width - 2}}  {count:>12,}  {told.get('stamp', 0):>24,}"
+            f"  {told.get('delay', 0):>15,}"
+        )
+    return lines
