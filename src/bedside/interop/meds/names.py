@@ -10,9 +10,10 @@ __all__ = [
     "bedside_code",
     "kind_of",
     "meds_code",
+    "parent_of",
 ]
 
-VERSION = "0.4"
+VERSION = "0.4.1"
 COLUMNS = ("subject_id", "time", "code", "numeric_value", "text_value")
 
 OTHER_NAMES = {
@@ -50,6 +51,26 @@ def meds_code(code: str) -> str:
     ('HR', 'MEDS_BIRTH', 'LOINC//8867-4')
     """
     return _BACK.get(code) or code.removeprefix(OWN)
+
+
+_VOCABULARIES = {
+    name.upper(): name
+    for name in (
+        "ATC", "CPT4", "CVX", "HCPCS", "ICD10", "ICD10CM", "ICD10PCS", "ICD9CM", "ICD9Proc",
+        "LOINC", "NDC", "RxNorm", "SNOMED",
+    )
+}  # fmt: skip
+
+
+def parent_of(code: str) -> str | None:
+    """The OMOP concept that a code is, as MEDS names parents: vocabulary and code.
+
+    >>> parent_of("LOINC//8867-4"), parent_of("RXNORM//198405"), parent_of("HR")
+    ('LOINC/8867-4', 'RxNorm/198405', None)
+    """
+    prefix, _, rest = code.partition("//")
+    vocabulary = _VOCABULARIES.get(prefix)
+    return f"{vocabulary}/{rest}" if vocabulary and rest and "//" not in rest else None
 
 
 KINDS = {
