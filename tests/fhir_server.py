@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -109,6 +110,7 @@ class Settings:
     smart: bool = True  # whether it tells its token endpoint
     token_seconds: float | None = 300
     token_endpoint: str | None = None
+    turned: float = 0  # seconds that its clock is turned ahead
     levels: list[str] = field(default_factory=lambda: ["system", "patient", "group"])
     polls: int = 1  # how often it says that it is not ready
     retry_after: str | None = "3"
@@ -201,11 +203,15 @@ def _fails(request: Request) -> Response | None:
     return None
 
 
+def _now() -> float:
+    return time.time() + SERVER.settings.turned
+
+
 def _lets_in(request: Request) -> Response | None:
     if not SERVER.settings.auth:
         return None
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if SERVER.tokens.get(token, 0) > time.time():
+    if SERVER.tokens.get(token, 0) > _now():
         return None
     SERVER.counts["not let in"] += 1
     return JSONResponse({"resourceType": "OperationOutcome", "issue": [{"code": "login"}]}, 401)
@@ -239,7 +245,7 @@ async def token(request: Request) -> Response:
         return JSONResponse(told, 400)
     given = token_urlsafe()
     seconds = SERVER.settings.token_seconds
-    SERVER.tokens[given] = time.time() + (300 if seconds is None else seconds)
+    SERVER.tokens[given] = _now() + (300 if seconds is None else seconds)
     answer: dict[str, Any] = {
         "access_token": given, "token_type": "bearer", "scope": form["scope"],
     }  # fmt: skip
@@ -258,7 +264,7 @@ def _judged(form: dict[str, str], audience: str) -> str:
     statement = jwt.decode(
         form["client_assertion"], KeySet.import_key_set({"keys": keys}), ["RS384", "ES384"]
     )
-    claims, now = statement.claims, time.time()
+    claims, now = statement.claims, _now()
     registered = SERVER.settings.clients.get(claims["iss"], {"keys": []})["keys"]
     judged = {
         "another's key": statement.header["kid"] in [key["kid"] for key in registered],
@@ -509,7 +515,7 @@ def running(
     try:
         address = started.stdout.readline().decode().strip()
         assert address, "the FHIR server did not start"
-        trust: Any = httpx.create_ssl_context(str(certificate)) if certificate else False
+        trust = ssl.create_default_context(cafile=certificate) if certificate else False
         with httpx.Client(base_url=address, verify=trust, trust_env=False, timeout=20) as control:
             yield RunningFhirServer(address, control)
     finally:
@@ -541,6 +547,7 @@ def main(arguments: list[str]) -> None:
     )
     logging.disable()  # a dropped connection is meant
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small answers go out at once
 
     def wait_for_the_end() -> None:
         sys.stdin.read()
