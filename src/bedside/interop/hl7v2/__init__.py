@@ -1,0 +1,1 @@
+"""HL7 version 2: messages, their segments and fields, acknowledgements, and MLLP frames."""
