@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from bedside.cohorts.leakage import (
@@ -23,11 +24,13 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.data.collect.reading import Received
 from bedside.data.store.snapshot import Snapshot
-from bedside.develop.train.fit import Fitted, Matrix, fit, fit_baseline
+from bedside.develop.train.fit import Fitted, Matrix, fit_baseline
+from bedside.develop.train.learning import learn
 from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.batch import features_at
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.interop.declaration import declaration_to_json
+from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.cohort import group_codes, received_file
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_bytes, frame_of
@@ -131,14 +134,20 @@ class _Build:
         )
         matrix = self._features(prepared, asked, told)
         audited = self._audit(prepared, asked, matrix, told)
+        made = self._augment(prepared, asked, told)
         fitted = self.steps.run(
             "fit",
             {
                 "matrix": matrix.outputs["matrix"],
                 "asked": asked.outputs["asked"],
+                "features": told["features"],
+                "signals": told["signals"],
+                "imputation": told["imputation"],
+                "augmentation": told["augmentation"],
+                "copies": None if made is None else dict(made.outputs),
                 "learner": told["learner"],
             },
-            lambda _: self._fit(matrix, asked),
+            lambda _: self._fit(matrix, asked, made),
         )
         judged = self.steps.run(
             "evaluate",
@@ -246,23 +255,59 @@ class _Build:
         ]
         return [asdict(finding) for finding in found]
 
-    def _fit(self, matrix: Done, asked: Done) -> dict[str, bytes]:
+    def _augment(self, prepared: Done, asked: Done, told: dict[str, Any]) -> Done | None:
+        """Features of changed copies of the training subjects, where some are declared."""
+        copies = number_of_copies(self.declaration)
+        if not copies:
+            return None
+        train = frame_of(self.steps.read(asked, "asked")).filter(pl.col("side") == "train")
+
+        def make(advance: Callable[[int], None]) -> dict[str, bytes]:
+            snapshot = self._snapshot("prepared", prepared)
+            return {
+                f"copies-{number}": array_bytes(matrix)
+                for number, matrix in enumerate(
+                    copies_of(self.platform, self.declaration, snapshot, train, advance)
+                )
+            }
+
+        return self.steps.run(
+            "augment",
+            {
+                "events": prepared.outputs["snapshot"],
+                "asked": asked.outputs["asked"],
+                "features": told["features"],
+                "signals": told["signals"],
+                "augmentation": [one for one in told["augmentation"] if not one["resample"]],
+            },
+            make,
+            total=train["subject_id"].n_unique() * copies,
+        )
+
+    def _fit(self, matrix: Done, asked: Done, made: Done | None) -> dict[str, bytes]:
         rows = frame_of(self.steps.read(asked, "asked"))
         values = array_of(self.steps.read(matrix, "matrix"))
-        names, label = expand(self.declaration).names, rows["label"].to_numpy()
+        feature_set, label = expand(self.declaration), rows["label"].to_numpy()
+        names = feature_set.names
 
         def side(name: str) -> Matrix:
             inside = (rows["side"] == name).to_numpy()
             return Matrix(features=values[inside], label=label[inside], names=names)
 
-        learner = self.declaration.learner
-        fitted = fit(side("train"), side("tuning"), learner)
-        baseline = fit_baseline(side("train"), side("held_out").features, learner.seed)
+        real, copies = side("train"), []
+        if made is not None:
+            for number in range(len(made.outputs)):
+                copy = array_of(self.steps.read(made, f"copies-{number}"))
+                again = np.tile(real.label, len(copy) // len(real.label))
+                copies.append(Matrix(features=copy, label=again, names=names))
+        learnt = learn(self.declaration, feature_set, real, side("tuning"), copies)
+        fitted, seed = learnt.fitted, self.declaration.learner.seed
         return {
             "trees": fitted.trees.encode(),
             "onnx": onnx_of(fitted),
             "calibration": canonical_json([fitted.slope, fitted.intercept]),
-            "baseline": array_bytes(baseline),
+            "baseline": array_bytes(fit_baseline(real, side("held_out").features, seed)),
+            "training": canonical_json(learnt.told),
         }
 
     def _evaluate(
@@ -297,6 +342,7 @@ class _Build:
             **json.loads(read(collected, "report")),
             **json.loads(read(prepared, "quality")),
         }
+        evidence["training"] = json.loads(read(fitted, "training"))
         return {
             "evidence": canonical_json(evidence),
             "reference": canonical_json(reference),

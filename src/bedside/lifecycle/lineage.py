@@ -11,9 +11,11 @@ import polars as pl
 
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
+from bedside.core.records.bundle import EVIDENCE
 from bedside.core.records.ledger import LedgerEntry
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import SnapshotEntry
+from bedside.core.records.training import augmentation_text
 from bedside.lifecycle.intake import pseudonym_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.question_record import RecordPlace, places_in_request
@@ -232,10 +234,16 @@ class _Known:
     def _version_text(self, version_id: str) -> str:
         try:
             version = self.platform.registry.get(version_id)
-            title = open_bundle(self.platform, version).declaration.title
+            bundle = open_bundle(self.platform, version)
         except (NotFound, Refused):
             return "its bundle cannot be opened"
-        return f"{title}, {version.stage.value}"
+        told = json.loads(bundle.files[EVIDENCE]).get("training") or {"augmentation": None}
+        made = (
+            f"; trained on augmented data, {augmentation_text(told)}"
+            if told["augmentation"] is not None
+            else ""
+        )
+        return f"{bundle.declaration.title}, {version.stage.value}{made}"
 
 
 def _nodes(kind: Any, found: "set[str] | set[str | None]") -> list[Node]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from bedside.core.ids import canonical_json
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.data.store.snapshot import Snapshot
+from bedside.develop.train.series import Change, changed_features
 from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle.cohort import build_features, rows_by_shard
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
@@ -26,6 +28,7 @@ def features_of_snapshot(
     asked: str,
     feature_set: bytes,
     advance: Callable[[int], None],
+    change: Change | None = None,
 ) -> npt.NDArray[np.float64]:
     """The feature matrix of every asked row, each shard computed where the engine likes.
 
@@ -37,6 +40,7 @@ def features_of_snapshot(
         asked: The object with the asked rows, in the order of the shards.
         feature_set: Its JSON.
         advance: Is told of the subjects as they are done.
+        change: What is done to the asked subjects' events first.
     """
     kept = platform.objects.put(feature_set)
     rows = frame_of(platform.objects.get(asked))
@@ -51,6 +55,7 @@ def features_of_snapshot(
                 "asked": asked,
                 "rows": [start, end],
                 "features": kept,
+                "change": None if change is None else asdict(change),
             }
             tasks.append(canonical_json(task))
     parts = []
@@ -71,7 +76,10 @@ def features_of_shard(platform: Platform, task: dict[str, Any]) -> str:
     asked = frame_of(platform.objects.get(task["asked"]))[start:end]
     feature_set = feature_set_from_json(platform.objects.get(task["features"]))
     events = snapshot.shard(task["shard"], EVENT_COLUMNS)
-    matrix = build_features(feature_set, events, asked, lambda _: None)
+    if task["change"] is None:
+        matrix = build_features(feature_set, events, asked, lambda _: None)
+    else:
+        matrix = changed_features(feature_set, events, asked, Change(**task["change"]))
     return platform.objects.put(array_bytes(matrix))
 
 

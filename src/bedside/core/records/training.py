@@ -1,9 +1,21 @@
-"""What a declaration says of the training rows alone: how gaps are filled, and what is added."""
+"""How a model's gaps are filled and which training rows are made: as declared, and as done."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["Augmentation", "Fill", "Imputation", "Jitter", "Resample", "TimeWarp"]
+__all__ = [
+    "Augmentation",
+    "Fill",
+    "Imputation",
+    "Jitter",
+    "Resample",
+    "TimeWarp",
+    "augmentation_text",
+    "imputation_text",
+    "step_text",
+]
 
 FillMethod = Literal["none", "median", "mean", "most_frequent", "constant", "normal"]
 ResampleMethod = Literal[
@@ -104,3 +116,66 @@ class Augmentation:
     jitter: Jitter | None = None
     time_warp: TimeWarp | None = None
     resample: Resample | None = None
+
+
+def imputation_text(told: Mapping[str, Any]) -> str:
+    """What the evidence's part `training` says of gaps, in words.
+
+    >>> imputation_text({"imputation": [{"method": "median", "indicator": True}]})
+    'median in 1 feature; 1 of them with an indicator'
+    >>> imputation_text({"imputation": []})
+    'left missing'
+    """
+    filled = told["imputation"]
+    if not filled:
+        return "left missing"
+    counts = Counter(one["method"] for one in filled)
+    parts = [f"{method} in {_several(n, 'feature')}" for method, n in sorted(counts.items())]
+    indicators = sum(one["indicator"] for one in filled)
+    return ", ".join(parts) + (f"; {indicators} of them with an indicator" if indicators else "")
+
+
+def augmentation_text(told: Mapping[str, Any]) -> str:
+    """What the evidence's part `training` says of made rows, in words.
+
+    >>> augmentation_text({"augmentation": None})
+    'none'
+    >>> augmentation_text({"augmentation": {
+    ...     "steps": [{"method": "smote"}], "real": {"positive": 20, "negative": 80},
+    ...     "repeated": {"positive": 0, "negative": 0},
+    ...     "synthetic": {"positive": 60, "negative": 0}}})
+    'smote: 100 real rows (20 with the outcome), 60 synthetic rows (60 with the outcome)'
+    """
+    done = told["augmentation"]
+    if done is None:
+        return "none"
+    rows = [
+        f"{_several(positive + negative, f'{word} row')} ({positive:,} with the outcome)"
+        for word in ("real", "repeated", "synthetic")
+        for positive, negative in [(done[word]["positive"], done[word]["negative"])]
+        if positive + negative or word == "real"
+    ]
+    return f"{', '.join(step['method'] for step in done['steps'])}: {', '.join(rows)}"
+
+
+def step_text(step: Mapping[str, Any]) -> str:
+    """One step of an augmentation in words.
+
+    >>> step_text({"method": "smote", "ratio": 1.0, "seed": 1,
+    ...            "added": {"synthetic": {"positive": 60, "negative": 0}}})
+    'smote (ratio 1.0, seed 1): synthetic rows +60 with and +0 without the outcome'
+    """
+    options = ", ".join(
+        f"{name} {' '.join(value) if isinstance(value, list) else value}"
+        for name, value in sorted(step.items())
+        if name not in ("method", "added") and value != []
+    )
+    rows = "; ".join(
+        f"{word} rows {n['positive']:+,} with and {n['negative']:+,} without the outcome"
+        for word, n in sorted(step["added"].items())
+    )
+    return f"{step['method']} ({options}): {rows or 'no row changed'}"
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

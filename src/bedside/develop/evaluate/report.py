@@ -9,6 +9,7 @@ from markupsafe import Markup
 from bedside.charts.lines import Line, line_chart
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.training import augmentation_text, imputation_text, step_text
 from bedside.core.records.version import GateResult
 from bedside.metrics.names import METRICS
 
@@ -18,7 +19,7 @@ __all__ = ["render_report"]
 def render_report(
     declaration: Declaration, evidence: Mapping[str, Any], gates: Sequence[GateResult]
 ) -> str:
-    """The page; `evidence` also holds counts, quality, importance and leakage findings."""
+    """The page; `evidence` also holds counts, quality, training, importance and findings."""
     environment = Environment(
         loader=PackageLoader("bedside.develop.evaluate"),
         autoescape=True,
@@ -36,6 +37,12 @@ def render_report(
         counts=evidence["counts"],
         quality=evidence["quality"],
         names=list(first),
+        gaps=imputation_text(evidence["training"]),
+        made=augmentation_text(evidence["training"]),
+        steps=[
+            step_text(step)
+            for step in (evidence["training"]["augmentation"] or {}).get("steps", [])
+        ],
         importance=evidence["importance"],
         findings=evidence["leakage"],
         question=declaration.question.ask,

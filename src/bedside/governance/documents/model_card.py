@@ -5,6 +5,7 @@ from typing import Any
 
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.training import augmentation_text, imputation_text, step_text
 
 __all__ = ["model_card"]
 
@@ -39,6 +40,10 @@ def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
             f"- Source licence: {declaration.data.licence}",
             f"- Release mode: {declaration.data.release_mode}",
             "",
+            "## Training",
+            "",
+            *_training(evidence["training"]),
+            "",
             "## Measured on held-out subjects",
             "",
             "| metric | estimate (95 % interval) |",
@@ -61,3 +66,14 @@ def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _training(told: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"- Missing values: {imputation_text(told)}",
+        f"- Augmentation: {augmentation_text(told)}",
+    ]
+    if told["augmentation"] is not None:
+        lines += [f"  - {step_text(step)}" for step in told["augmentation"]["steps"]]
+        lines.append("- Calibration, threshold and every figure below are of real subjects only.")
+    return lines
