@@ -1,0 +1,1 @@
+"""FHIRPath over a batch of resources: compiled once, evaluated column by column."""
