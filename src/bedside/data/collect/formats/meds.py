@@ -66,7 +66,8 @@ def collect(part: Part, source: Collection, beside: Beside) -> Batch:
 
 
 def _unread(part: Part, reason: str) -> Batch:
-    bad = BadRecord(file=part.name, offset=0, length=len(part.content), reason=reason)
+    length = len(part.content) if part.unit == "byte" else 0
+    bad = BadRecord(file=part.name, offset=0, length=length, reason=reason)
     return Batch(
         facts=pl.DataFrame(schema=FACT_SCHEMA),
         records=pl.DataFrame(schema=RECORD_SCHEMA),

@@ -61,7 +61,8 @@ def _no_records() -> pl.DataFrame:
 
 
 def _unread(part: Part, reason: str) -> Batch:
-    bad = BadRecord(file=part.name, offset=0, length=len(part.content), reason=reason)
+    length = len(part.content) if part.unit == "byte" else 0
+    bad = BadRecord(file=part.name, offset=0, length=length, reason=reason)
     return Batch(facts=_no_facts(), records=_no_records(), rows_in={}, bad=(bad,))
 
 
