@@ -194,14 +194,12 @@ def _add(
     found = measures(schema, body)
     if not found:
         told.dropped["a point that measures nothing"] += 1
-    moved = moment.time
-    if moment.day is not None:
-        moved = _end_of(moment.day, told.source)
+    moved = moment.time if moment.day is None else _end_of(moment.day, told.source)
     for one in found:
         row: dict[str, Any] = {
             "subject": subject,
             "time": moved,
-            "end": moment.end,
+            "end": moment.end or moved,  # of an instant as well: a rule may count from the end
             "recorded": header.created if header else None,
             "kind": _kind(schema, one),
             "code": one.code,
