@@ -1,7 +1,5 @@
 r"""MLLP frames (HL7 transport specification, MLLP release 1): `<VT>` message `<FS><CR>`."""
 
-from bedside.core.errors import Invalid
-
 __all__ = ["Frames", "framed"]
 
 BEGIN, END = b"\x0b", b"\x1c\r"
@@ -22,7 +20,8 @@ class Frames:
     What stands between two frames is noise and passed over, but counted.
 
     Args:
-        largest: How many bytes a message may have.
+        largest: How many bytes a message may have. One that is longer ends the stream: `is_over`
+            is set, and nothing more is read.
     """
 
     def __init__(self, largest: int) -> None:
@@ -30,6 +29,7 @@ class Frames:
         self._buffer = bytearray()
         self._searched = 0
         self.noise = 0
+        self.is_over = False
 
     @property
     def unfinished(self) -> bool:
@@ -39,16 +39,14 @@ class Frames:
     def feed(self, data: bytes) -> list[bytes]:
         r"""The messages that these bytes complete.
 
-        Raises:
-            Invalid: a message is longer than is allowed (code `mllp_too_large`).
-
         >>> frames = Frames(100)
         >>> frames.feed(b"\x0bMSH|a\x1c"), frames.feed(b"\r\x0bMSH|b\x1c\r")
         ([], [b'MSH|a', b'MSH|b'])
         """
-        buffer = self._buffer
+        buffer, found = self._buffer, list[bytes]()
+        if self.is_over:
+            return found
         buffer += data
-        found: list[bytes] = []
         place = 0
         while True:
             if not buffer.startswith(BEGIN, place):
@@ -62,18 +60,14 @@ class Frames:
             if end < 0:
                 self._searched = len(buffer)
                 break
-            self._check(end - place - 1)
+            if end - place - 1 > self._largest:
+                self.is_over = True
+                break
             found.append(bytes(buffer[place + 1 : end]))
             place = self._searched = end + len(END)
         del buffer[:place]
         self._searched -= place
-        self._check(len(buffer) - 1 - len(END))
+        self.is_over = self.is_over or len(buffer) - 1 - len(END) > self._largest
+        if self.is_over:
+            buffer.clear()
         return found
-
-    def _check(self, length: int) -> None:
-        if length > self._largest:
-            raise Invalid(
-                f"A message has more than {self._largest} bytes.",
-                fix="raise the listener's largest_message, or send documents apart.",
-                code="mllp_too_large",
-            )
