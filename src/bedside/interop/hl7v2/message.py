@@ -9,7 +9,15 @@ from bedside.interop.hl7v2.charset import decoded
 from bedside.interop.hl7v2.delimiters import Delimiters, read_delimiters
 from bedside.interop.hl7v2.escapes import unescape
 
-__all__ = ["LARGEST_MESSAGE", "Header", "Message", "Segment", "read_header", "read_message"]
+__all__ = [
+    "LARGEST_MESSAGE",
+    "Header",
+    "Message",
+    "Segment",
+    "read_header",
+    "read_message",
+    "segment_places",
+]
 
 LARGEST_MESSAGE = 16 << 20  # bytes; documents in Base64 are the largest that are met
 MOST_SEGMENTS = 20_000
@@ -212,6 +220,18 @@ def read_message(content: bytes) -> Message:
             whole[-1] += f"\n{line}"
     segments = [Segment(line, delimiters) for line in whole]
     return Message(_header(segments[0], delimiters), segments)
+
+
+def segment_places(content: bytes) -> list[int]:
+    r"""Where each segment of a message begins, counted as `read_message` counts them.
+
+    >>> segment_places(b"MSH|^~\\&|\rPID|1\nmore\rOBX")
+    [0, 10, 21]
+    """
+    line = re.compile(
+        rb"(?:\A|(?<=[\r\n]))[A-Z][A-Za-z0-9]{2}(?=" + re.escape(content[3:4]) + rb"|[\r\n]|\Z)"
+    )
+    return [found.start() for found in line.finditer(content)]
 
 
 def _too_large(problem: str) -> Invalid:

@@ -8,6 +8,7 @@ __all__ = ["Piece", "messages_in"]
 
 _LINE_END = re.compile(rb"[\r\n]")
 _INDENT = re.compile(rb"[\r\n\x1c\x0b][ \t]{0,8}(?:\xef\xbb\xbf)?\Z")
+_FRAME = re.compile(rb"(?:(?<=[\r\n\x1c])|\A)\x0b|\x1c(?=[\r\n]|\Z)")
 _MARK = re.compile(rb"[!-/:-@\[-`{-~]")
 _AROUND = b"\r\n\x0b\x1c\t \xef\xbb\xbf"
 _BATCH = (b"FHS", b"BHS", b"BTS", b"FTS")
@@ -30,13 +31,12 @@ def messages_in(content: bytes) -> Iterator[Piece]:
     >>> [piece.offset for piece in messages_in(b"BHS|^~\\&|\rMSH|^~\\&|A\rPID|1\rMSH|^~\\&|B\r")]
     [10, 27]
     """
+    place = 0
     if b"\x0b" in content:
-        place = 0
-        for block in re.split(rb"(\x0b|\x1c)", content):
-            yield from _unframed(content, place, place + len(block))
-            place += len(block)
-        return
-    yield from _unframed(content, 0, len(content))
+        for edge in _FRAME.finditer(content):
+            yield from _unframed(content, place, edge.start())
+            place = edge.end()
+    yield from _unframed(content, place, len(content))
 
 
 def _begins(content: bytes, name: bytes, first: int, end: int) -> Iterator[int]:

@@ -25,7 +25,7 @@ from bedside.data.collect.formats.hl7v2_planned import tell_appointment, tell_do
 from bedside.data.collect.formats.hl7v2_rows import About, Rows
 from bedside.data.collect.formats.hl7v2_visits import encounter_of, tell_visits
 from bedside.interop.hl7v2.grouping import PatientGroup, patient_groups
-from bedside.interop.hl7v2.message import Message, read_message
+from bedside.interop.hl7v2.message import Message, read_message, segment_places
 from bedside.interop.hl7v2.patient import read_patient
 from bedside.interop.hl7v2.splitting import messages_in
 from bedside.interop.hl7v2.times import NO_ZONE, read_time
@@ -118,9 +118,8 @@ def _tell_message(state: _Part, message: Message, offset: int, length: int) -> N
         rows.drop("a message about no patient")
         return
     stamp = "\x1f".join((header.application, header.facility, header.made, header.control))
-    for group, (begin, size) in zip(
-        groups, _places(state.part.content, message, groups, offset, length), strict=True
-    ):
+    places = _places(state.part.content[offset : offset + length], groups, offset)
+    for group, (begin, size) in zip(groups, places, strict=True):
         assert group.patient is not None  # noqa: S101 - a group begins with its PID
         patient = read_patient(group.patient)
         name = patient.identifier.name if patient.identifier else None
@@ -150,34 +149,16 @@ def _tell_group(rows: Rows, about: About, group: PatientGroup) -> None:
     tell_document(rows, about, group)
 
 
-def _places(
-    content: bytes, message: Message, groups: list[PatientGroup], offset: int, length: int
-) -> list[tuple[int, int]]:
+def _places(content: bytes, groups: list[PatientGroup], offset: int) -> list[tuple[int, int]]:
     """Where each patient's segments lie; a message about one patient is all theirs."""
     if len(groups) == 1:
-        return [(offset, length)]
-    end, begins, place = offset + length, [], offset
-    lines = 0
-    for group in groups:
-        while lines < group.first:
-            place = _next_segment(content, place, end, message, lines + 1)
-            lines += 1
-        begins.append(place)
-    return [(begin, after - begin) for begin, after in zip(begins, [*begins[1:], end], strict=True)]
-
-
-def _next_segment(content: bytes, place: int, end: int, message: Message, index: int) -> int:
-    """Where the segment of this index begins, searched after `place`."""
-    name = message.segments[index].raw[:4].encode("utf-8", "replace")
-    while True:
-        breaks = [
-            found for mark in (b"\r", b"\n") if (found := content.find(mark, place, end)) >= 0
-        ]
-        if not breaks:
-            return end
-        place = min(breaks) + 1
-        if content.startswith(name, place):
-            return place
+        return [(offset, len(content))]
+    starts = segment_places(content)
+    begins = [starts[group.first] for group in groups]
+    return [
+        (offset + begin, after - begin)
+        for begin, after in zip(begins, [*begins[1:], len(content)], strict=True)
+    ]
 
 
 READER = Reader(collect=_collect, kinds=KINDS)
