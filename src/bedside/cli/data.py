@@ -181,7 +181,9 @@ def export_(
     snapshot: Snapshot,
     to: Annotated[Path, typer.Option("--to", help="A new folder for the plain files.")],
     as_of: AsOf = None,
-    form: Annotated[str, typer.Option("--form", help="parquet or csv.")] = "parquet",
+    form: Annotated[
+        str, typer.Option("--form", help="parquet, csv or meds (MEDS 0.4).")
+    ] = "parquet",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: Annotated[
@@ -191,6 +193,7 @@ def export_(
 ) -> None:
     """Write a snapshot as plain files; for which purpose is recorded."""
     with guarded(as_json):
+        from bedside.cli.data_words import exported_words  # noqa: PLC0415
         from bedside.core.errors import Invalid  # noqa: PLC0415
         from bedside.lifecycle.data import export  # noqa: PLC0415
 
@@ -200,14 +203,7 @@ def export_(
             )
         platform = opened(workspace, actor, purpose, as_json)
         told = export(platform, snapshot, to, moment=_moment(as_of), form=form)
-        show(
-            told,
-            as_json,
-            lambda: (
-                f"{told['events']:,} events, files: {told['files']}. They are NOT encrypted: "
-                "whoever has them can read them."
-            ),
-        )
+        show(told, as_json, lambda: exported_words(told))
 
 
 @data_app.command("erase")

@@ -19,6 +19,7 @@ __all__ = [
     "diff_words",
     "erased_json",
     "erased_words",
+    "exported_words",
     "keys_json",
     "keys_words",
     "lineage_json",
@@ -204,6 +205,18 @@ def erased_words(done: Erasure) -> str:
         lines += [f"  {one.version} ({one.side})" for one in done.versions]
         lines.append("  They can no longer be reproduced to the byte. Decide whether to retrain.")
     lines.append("Backups made before still hold the subject: bedside backup TARGET --prune.")
+    return "\n".join(lines)
+
+
+def exported_words(told: dict[str, Any]) -> str:
+    """How much was written, and what the form could not say of it."""
+    lines = [
+        f"{told['events']:,} events, files: {told['files']}. They are NOT encrypted: "
+        "whoever has them can read them."
+    ]
+    if told.get("lost"):
+        lines.append("MEDS cannot say everything; loss.json counts what it left out:")
+        lines += [f"  {one}" for one in told["lost"]]
     return "\n".join(lines)
 
 
