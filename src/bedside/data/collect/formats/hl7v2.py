@@ -154,6 +154,8 @@ def _places(content: bytes, groups: list[PatientGroup], offset: int) -> list[tup
     if len(groups) == 1:
         return [(offset, len(content))]
     starts = segment_places(content)
+    if len(starts) <= groups[-1].first:  # they are counted alike, so this cannot be
+        return [(offset, len(content))] * len(groups)
     begins = [starts[group.first] for group in groups]
     return [
         (offset + begin, after - begin)
