@@ -142,7 +142,7 @@ def measures(schema: SchemaName, body: Any) -> list[Measure]:
     [Measure(code='LOINC//8867-4', value=50.0, unit='{beats}/min', text=None)]
     """
     statistic = body.get("descriptive_statistic") if isinstance(body, dict) else None
-    found = []
+    found: list[Measure | None] = []
     for path, value, unit in _leaves(schema.name.replace("-", "_"), body, DEEPEST):
         code = f"OMH//{path}"
         if path.rpartition(".")[2] == "rxnorm_code":

@@ -56,7 +56,8 @@ class Schemas:
         self._beside = beside
         self._validators: dict[str, Validator | None] = {}
         self._whole: dict[str, bool] = {}
-        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)  # type: ignore[call-arg]
+        self._registry: Registry[Any] = Registry()
+        self._load([_BASE + file for file in self._files])
 
     def verdict(self, name: SchemaName, document: Any) -> Verdict:
         """Whether the document follows the schema."""
@@ -135,19 +136,34 @@ class Schemas:
     def _compiled(self, file: str) -> Validator | None:
         is_ieee = file.startswith("ieee/")
         address = _IEEE + file.removeprefix("ieee/") if is_ieee else _BASE + file
-        try:
-            resource = self._retrieve(address)
-        except NoSuchResource:
+        if address not in self._registry:
+            self._load([address])
+        if address not in self._registry:
             return None
-        registry = self._registry.with_resource(address, resource)
-        kind = validator_for(resource.contents)
-        return kind({"$ref": address}, registry=registry, format_checker=_FORMATS)
+        kind = validator_for(self._registry.contents(address))
+        return kind({"$ref": address}, registry=self._registry, format_checker=_FORMATS)
 
-    def _retrieve(self, address: str) -> "Resource[Any]":
+    def _load(self, addresses: list[str]) -> None:
+        """Put schemas, and all that they refer to, where validators find them."""
+        found: dict[str, Resource[Any]] = {}
+        while addresses:
+            address = addresses.pop()
+            if address in found or address in self._registry:
+                continue
+            try:
+                schema = self._schema(address)
+            except NoSuchResource:
+                continue
+            found[address] = _resource(schema)
+            addresses += _references(address, schema)
+        self._registry = self._registry.with_resources(found.items()).crawl()
+
+    def _schema(self, address: str) -> dict[str, Any]:
         """The schema at an address: from those here, or for IEEE 1752 from beside the points."""
         if address.startswith(_IEEE):
-            return _resource(self._from_beside(address))
-        return _resource(self._files[self._resolved(address)])
+            return self._from_beside(address)
+        schema: dict[str, Any] = self._files[self._resolved(address)]
+        return schema
 
     def _from_beside(self, address: str) -> dict[str, Any]:
         content = self._beside(address.removeprefix(_IEEE))

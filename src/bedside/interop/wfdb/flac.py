@@ -14,6 +14,7 @@ _BLOCK_SIZES = {1: 192, **{n: 576 << (n - 2) for n in range(2, 6)}}
 _BLOCK_SIZES |= {n: 256 << (n - 8) for n in range(8, 16)}
 _WIDTHS = {1: 8, 2: 12, 4: 16, 5: 20, 6: 24, 7: 32}
 _LARGEST = 1 << 34  # what no sample of 32 bits, nor its difference from another, exceeds
+_LARGEST_BLOCK = 1 << 17  # samples of all channels; encoders write 4096 for each
 
 _Longs = npt.NDArray[np.int64]
 
@@ -79,6 +80,8 @@ def _frame(content: bytes, start: int, width: int, channels: int) -> tuple[_Long
     coded = head[3] >> 1 & 7
     if not size or held != channels or assigned > 10 or (coded and _WIDTHS.get(coded) != width):
         raise _broken()
+    if held * size > _LARGEST_BLOCK:
+        raise refused("a FLAC file has larger blocks than are read here")
     # A frame is never longer than its samples written out, the side channel a bit wider.
     bound = place + held * (size * (width + 1) + 64) // 8 + 64
     reader = _Bits(content[start + place : start + bound])
