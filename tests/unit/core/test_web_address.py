@@ -60,7 +60,7 @@ def test_a_link_is_followed_from_where_it_stands():
 signs = st.text("ahtps:/@\\?#[]1.07%2f localhost", max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @example("http://127.0.0.1%2f@evil.example")
 @example("http://127.0.0.1:80:80/")
 @given(st.one_of(st.text(max_size=60), signs.map("http://127.0.0.1".__add__), signs))

@@ -28,7 +28,7 @@ from bedside.data.adapters.fhir_server.wire import asked_wait
 from fhir_collecting import TurningClock
 
 SECRET = "Ünsal"  # noqa: S105 - a name
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=100, deadline=None)
 
 values = st.recursive(
     st.just(SECRET) | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
