@@ -42,7 +42,7 @@ class PatientGroup:
     schedule: Segment | None = None
     timing: Segment | None = None
     services: list[Segment] = field(default_factory=list)
-    document: Segment | None = None
+    documents: list[Segment] = field(default_factory=list)
     content: list[Segment] = field(default_factory=list)
 
 
@@ -82,6 +82,7 @@ class _Grouping:
         header = message.header
         self._by_specimen = header.kind == "OUL" and header.event in ("R22", "R23")
         self._order_after_request = header.kind == "OUL"
+        self._is_document = header.kind == "MDM"
 
     def fill(self, segments: list[Segment]) -> None:
         for one in segments:
@@ -102,7 +103,7 @@ class _Grouping:
         elif name == "PV1":
             group.visits.append(one)
         elif name == "TXA":
-            group.document = group.document or one
+            group.documents.append(one)
         elif name == "SCH":
             group.schedule = group.schedule or one
         elif name == "TQ1" and self._order is None:
@@ -111,7 +112,7 @@ class _Grouping:
             group.services.append(one)
 
     def _observe(self, one: Segment) -> None:
-        if self._group.document is not None and not self._by_specimen:
+        if self._is_document and self._group.documents:
             self._group.content.append(one)
         elif self._order is not None:
             self._order.observations.append(one)

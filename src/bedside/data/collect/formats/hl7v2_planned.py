@@ -5,6 +5,7 @@ from datetime import timedelta
 from bedside.data.collect.formats.hl7v2_orders import observed_facts
 from bedside.data.collect.formats.hl7v2_rows import About, Fact, Rows
 from bedside.interop.hl7v2.grouping import PatientGroup
+from bedside.interop.hl7v2.message import Segment
 from bedside.interop.hl7v2.observation import read_observation
 from bedside.interop.hl7v2.planned import read_appointment, read_document
 
@@ -44,10 +45,13 @@ def tell_appointment(rows: Rows, about: About, group: PatientGroup) -> None:
 
 
 def tell_document(rows: Rows, about: About, group: PatientGroup) -> None:
-    """A document, and its text as a record of its own: a change of status leaves the text out."""
-    if group.document is None:
-        return
-    document = read_document(group.document, about.header.event)
+    """Documents, and their text as a record of its own: a change of status leaves the text out."""
+    for segment in group.documents:
+        _tell_document(rows, about, segment, group.content)
+
+
+def _tell_document(rows: Rows, about: About, told: Segment, content: list[Segment]) -> None:
+    document = read_document(told, about.header.event)
     code = rows.code(document.code, "a document (TXA-2)")
     if code is None:
         return
@@ -56,7 +60,7 @@ def tell_document(rows: Rows, about: About, group: PatientGroup) -> None:
         return
     time = when.known if when else about.recorded
     names = [about.named(part, document.name) if document.name else "" for part in ("doc", "text")]
-    raw = "\r".join(one.raw for one in (group.document, *group.content))
+    raw = "\r".join(one.raw for one in (told, *content))
     if about.header.event in _REPLACES and document.parent:
         for part in ("doc", "text"):
             old = about.named(part, document.parent)
@@ -65,15 +69,14 @@ def tell_document(rows: Rows, about: About, group: PatientGroup) -> None:
         for name in names:
             rows.add(about, "document", name, raw, [Fact(code)], retracts=True)
         return
-    rows.add(about, "document", names[0], group.document.raw, [Fact(code, time)])
+    rows.add(about, "document", names[0], told.raw, [Fact(code, time)])
     texts: list[Fact] = []
-    for segment in group.content:
+    for segment in content:
         observation = read_observation(segment)
         if observation.status in ("D", "W", "X"):
             rows.drop("a part of a document that was withdrawn (OBX-11)")
             continue
-        _, told = observed_facts(rows, about, observation, (document.at,))
-        texts += told
+        texts += observed_facts(rows, about, observation, (document.at,))[1]
     if texts:
         rows.add(about, "document", names[1], raw, _lines(texts))
 
