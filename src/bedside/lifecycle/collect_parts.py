@@ -1,7 +1,6 @@
 """The parts of a source in groups, each group read in one step whose result is kept."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import polars as pl
@@ -9,7 +8,7 @@ import polars as pl
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.collection import Collection
 from bedside.core.records.snapshot import RawFile
-from bedside.data.collect.draft import DRAFT_SCHEMA, Draft, draft_of
+from bedside.data.collect.draft import draft_of
 from bedside.data.collect.facts import Batch, Beside, Part, Reader
 from bedside.data.collect.kept import INDEX_SCHEMA, index_bytes, without_places
 from bedside.interop.ucum import ucum_of
@@ -80,51 +79,29 @@ def read_group(
         `events`: the draft events with `source_file`, which counts the group's files from 0.
         `told`: the raw files, and what is counted.
     """
-    files, events = [], []
-    counts: dict[str, Counter[str]] = {
-        name: Counter()
-        for name in (
-            "rows_in", "dropped", "kinds", "codes_unknown", "units_unknown", "quarantined", "told",
-        )
-    }  # fmt: skip
-    stamps: dict[str, Counter[str]] = {}
-    for number, (part, _) in enumerate(group.parts):
-        whole, batch = _without_erased(platform, source, reader, beside, part)
-        draft = draft_of(batch, source, counted=reader.repeats == "counted")
-        index = platform.store.raw.put(index_bytes(_index_of(draft.records, batch)))
+    parts = _without_erased(platform, source, reader, beside, [part for part, _ in group.parts])
+    draft = draft_of([batch for _, batch in parts], source, counted=reader.repeats == "counted")
+    files = []
+    for (part, batch), records in zip(parts, draft.records, strict=True):
         file = RawFile(
-            digest=platform.store.raw.put(whole.content),
+            digest=platform.store.raw.put(part.content),
             name=part.name,
             unit=part.unit,
-            rows=draft.records.height,
+            rows=records.height,
             subject="",
-            index=index,
+            index=platform.store.raw.put(index_bytes(_index_of(records, batch))),
             first=part.first,
         )
         files.append(asdict(file))
-        events.append(
-            draft.events.with_columns(pl.lit(number, dtype=pl.Int32).alias("source_file"))
-        )
-        _count(counts, stamps, draft)
         advance(1)
-    schema = {**DRAFT_SCHEMA, "source_file": pl.Int32}
-    whole_frame = pl.concat([pl.DataFrame(schema=schema), *events])
-    told = {"files": files, "counts": counts, "known_at": stamps}
-    return {"events": frame_bytes(whole_frame), "told": canonical_json(told)}
-
-
-def _count(counts: dict[str, Counter[str]], stamps: dict[str, Counter[str]], draft: Draft) -> None:
-    counts["rows_in"].update(draft.rows_in)
-    counts["dropped"].update(draft.dropped)
-    counts["kinds"].update(draft.kinds)
-    counts["codes_unknown"].update(draft.codes_unknown)
-    counts["quarantined"].update(draft.quarantined)
-    counts["units_unknown"].update(
-        {unit: count for unit, count in draft.units.items() if ucum_of(unit) is None}
-    )
-    counts["told"].update({"files": 1, "merges": draft.merges, "codes_mapped": draft.codes_mapped})
-    for kind, told in draft.known_at.items():
-        stamps.setdefault(kind, Counter()).update(told)
+    units = draft.counts["units"].items()
+    unknown = {unit: count for unit, count in units if ucum_of(unit) is None}
+    told = {
+        "files": files,
+        "counts": {**draft.counts, "units_unknown": unknown},
+        "known_at": draft.known_at,
+    }
+    return {"events": frame_bytes(draft.events), "told": canonical_json(told)}
 
 
 def _index_of(records: pl.DataFrame, batch: Batch) -> pl.DataFrame:
@@ -143,25 +120,34 @@ def _index_of(records: pl.DataFrame, batch: Batch) -> pl.DataFrame:
 
 
 def _without_erased(
-    platform: Platform, source: Collection, reader: Reader, beside: Beside, part: Part
-) -> tuple[Part, Batch]:
-    """The part and its batch; records of subjects who were erased are cut out of it first."""
-    batch = reader.collect(part, source, beside)
+    platform: Platform,
+    source: Collection,
+    reader: Reader,
+    beside: Beside,
+    parts: Sequence[Part],
+) -> list[tuple[Part, Batch]]:
+    """The parts and their batches; records of subjects who were erased are cut out first."""
+    read = _read(reader, parts, source, beside)
     erased = platform.store.catalogue.suppressed()
     if not erased:
-        return part, batch
+        return list(zip(parts, read, strict=True))
+    every = pl.concat([batch.records["subject"] for batch in read]).drop_nulls().unique()
     salt = source.pseudonym_salt
-    gone = [
-        name
-        for name in batch.records["subject"].drop_nulls().unique()
-        if erased.intersection(tags_of(platform, name, salt))
-    ]
-    theirs = batch.records.filter(pl.col("subject").is_in(gone))
-    if theirs.is_empty():
-        return part, batch
-    platform.progress.note(
-        f"Records of erased subjects that were not taken in again: {theirs.height}."
-    )
-    places = list(theirs.select("offset", "length").iter_rows())
-    left = replace(part, content=without_places(part.content, part.unit, places))
-    return left, reader.collect(left, source, beside)
+    gone = [name for name in every if erased.intersection(tags_of(platform, name, salt))]
+    left, cut = [], 0
+    for part, batch in zip(parts, read, strict=True):
+        theirs = batch.records.filter(pl.col("subject").is_in(gone))
+        places = list(theirs.select("offset", "length").iter_rows())
+        cut += len(places)
+        content = without_places(part.content, part.unit, places) if places else part.content
+        left.append(replace(part, content=content))
+    if not cut:
+        return list(zip(parts, read, strict=True))
+    platform.progress.note(f"Records of erased subjects that were not taken in again: {cut}.")
+    return list(zip(left, _read(reader, left, source, beside), strict=True))
+
+
+def _read(reader: Reader, parts: Sequence[Part], source: Collection, beside: Beside) -> list[Batch]:
+    if reader.collect_all is not None:
+        return reader.collect_all(parts, source, beside)
+    return [reader.collect(part, source, beside) for part in parts]

@@ -1,10 +1,12 @@
 """Facts become draft events: pseudonyms, `known_at` by the declared rule, the codes' meaning."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from bedside.core.clock import parse_duration
@@ -12,7 +14,14 @@ from bedside.core.errors import Invalid
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.collection import Collection
 from bedside.core.records.event import MERGED_INTO, TAKEN_BACK
-from bedside.data.collect.facts import DIGEST_BYTES, UTC_US, Batch, digest_of_records
+from bedside.data.collect.facts import (
+    DIGEST_BYTES,
+    FACT_SCHEMA,
+    RECORD_SCHEMA,
+    UTC_US,
+    Batch,
+    digest_of_records,
+)
 
 __all__ = ["DRAFT_SCHEMA", "Draft", "draft_of", "has_identity"]
 
@@ -44,22 +53,17 @@ then. It is also null where the rule has nothing to count from: then it is known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The draft events of a part, and what is to be told of it.
+    """The draft events of some parts, and what is to be told of them.
 
-    `records` are the places of its records with the pseudonym of whom each is about.
+    `events` have `source_file`, which counts the parts from 0. `records` are, for each part, the
+    places of its records with the pseudonym of whom each is about. `counts` are by name, and
+    `known_at` by kind: how many facts have the source's own stamp, and how many a delay.
     """
 
     events: pl.DataFrame
-    records: pl.DataFrame
-    rows_in: Mapping[str, int]
-    dropped: Mapping[str, int]
-    kinds: Mapping[str, int]
+    records: list[pl.DataFrame]
+    counts: Mapping[str, Counter[str]]
     known_at: Mapping[str, Mapping[str, int]]
-    units: Mapping[str, int]
-    codes_unknown: Mapping[str, int]
-    codes_mapped: int = 0
-    merges: int = 0
-    quarantined: Mapping[str, int] = field(default_factory=dict)
 
 
 def has_identity(column: str = "source_row") -> pl.Expr:
@@ -67,39 +71,64 @@ def has_identity(column: str = "source_row") -> pl.Expr:
     return ~pl.col(column).bin.starts_with(NO_IDENTITY)
 
 
-def draft_of(batch: Batch, source: Collection, *, counted: bool) -> Draft:
-    """The draft events of one part.
+def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> Draft:
+    """The draft events of some parts.
 
     Args:
-        batch: What the format's reader made of it.
+        batches: What the format's reader made of each part.
         source: Its rules.
-        counted: A record that is there twice is two records.
+        counted: A record that is there twice in a part is two records.
 
     Raises:
         Invalid: a kind of fact has no declared rule for `known_at` (code `no_known_at`).
     """
-    facts, dropped = batch.facts, dict(batch.dropped)
+    counts = _told(batches)
+    facts = _numbered([batch.facts for batch in batches], FACT_SCHEMA)
     nameless = facts["subject"].is_null()
     if nameless.any():
-        dropped["no subject"] = dropped.get("no subject", 0) + int(nameless.sum())
+        counts["dropped"]["no subject"] += int(nameless.sum())
         facts = facts.filter(~nameless)
     facts, mapped = _mapped(facts, source)
     events = _events(_ruled(facts, source), source, counted)
-    return Draft(
-        events=events.select(list(DRAFT_SCHEMA)),
-        records=batch.records.select(
-            "offset", "length", _pseudonyms(batch.records["subject"], source.pseudonym_salt)
-        ),
-        rows_in=batch.rows_in,
-        dropped=dropped,
-        kinds=_counts(facts.filter(~pl.col("retracts"))["kind"]),
-        known_at=_stamps(facts, events),
-        units=_counts(facts["unit"].drop_nulls()),
-        codes_unknown=batch.codes_unknown,
-        codes_mapped=mapped,
-        merges=int((facts["code"] == MERGED_INTO).sum()),
-        quarantined=_counts(pl.Series([one.reason for one in batch.bad], dtype=pl.String)),
+    counts["kinds"].update(_counts(facts.filter(~pl.col("retracts"))["kind"]))
+    counts["units"].update(_counts(facts["unit"].drop_nulls()))
+    counts["told"].update(
+        {
+            "files": len(batches),
+            "codes_mapped": mapped,
+            "merges": int((facts["code"] == MERGED_INTO).sum()),
+        }
     )
+    places = _numbered([batch.records for batch in batches], RECORD_SCHEMA)
+    placed = places.with_columns(_pseudonyms(places["subject"], source.pseudonym_salt))
+    by_part = placed.partition_by("source_file", as_dict=True, include_key=False)
+    empty = placed.clear().drop("source_file")
+    return Draft(
+        events=events.select([*DRAFT_SCHEMA, "source_file"]),
+        records=[by_part.get((number,), empty) for number in range(len(batches))],
+        counts=counts,
+        known_at=_stamps(facts, events),
+    )
+
+
+def _told(batches: Sequence[Batch]) -> dict[str, Counter[str]]:
+    """What the batches count, summed."""
+    names = ("rows_in", "dropped", "kinds", "units", "codes_unknown", "quarantined", "told")
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for batch in batches:
+        counts["rows_in"].update(batch.rows_in)
+        counts["dropped"].update(batch.dropped)
+        counts["codes_unknown"].update(batch.codes_unknown)
+        counts["quarantined"].update(one.reason for one in batch.bad)
+    return counts
+
+
+def _numbered(frames: list[pl.DataFrame], schema: dict[str, Any]) -> pl.DataFrame:
+    """The frames in one, with the number of each in `source_file`."""
+    heights = [frame.height for frame in frames]
+    numbers = np.repeat(np.arange(len(frames), dtype=np.int32), heights)
+    whole = pl.concat([pl.DataFrame(schema=schema), *frames])
+    return whole.with_columns(pl.Series("source_file", numbers, dtype=pl.Int32))
 
 
 def _counts(names: pl.Series) -> dict[str, int]:
@@ -200,7 +229,9 @@ def _joined(identity: pl.Series, record: pl.Series) -> pl.Series:
 def _counted(facts: pl.DataFrame) -> pl.Series:
     """The digest of each record; of the second, third… that says the same, another one."""
     nth = facts.select(
-        (pl.col("offset").rank("dense").over("record") - 1).cast(pl.Int64).alias("nth")
+        (pl.col("offset").rank("dense").over("source_file", "record") - 1)
+        .cast(pl.Int64)
+        .alias("nth")
     )["nth"]
     again = nth > 0
     if not again.any():

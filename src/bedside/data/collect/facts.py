@@ -1,6 +1,6 @@
 """What a collector makes of one part of a source: facts, still in the source's own words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal
@@ -114,6 +114,7 @@ class Reader:
             (`counted`).
         looks_beside: It reads other files of the source as well.
         passive: Patterns of files that are only looked at beside others.
+        collect_all: Reads several small parts at once, where that is quicker.
         prepare: Turns a file into the text that is kept and read, where that is another form.
     """
 
@@ -123,6 +124,7 @@ class Reader:
     repeats: Literal["same", "counted"] = "same"
     looks_beside: bool = False
     passive: tuple[str, ...] = ()
+    collect_all: Callable[[Sequence[Part], Collection, Beside], list[Batch]] | None = None
     prepare: Callable[[Part], Part] = lambda part: part
 
 
