@@ -60,6 +60,7 @@ def _case(path: Path, named: dict[str, bytes]) -> Case:
         return Case(name=path.name, group="annotations", status=status, reason=problem)
     try:
         record = read_record(path.read_bytes(), named.get)
+        record.physical()
     except Invalid as error:
         reason = _MISSING.get(error.code or "", UNEXPLAINED)
         return Case(name=path.name, group="records", status="not_run", reason=reason)
@@ -73,7 +74,7 @@ def _samples(record: Record, path: Path) -> bool:
     """Whether each sample is the same number, and missing in the same places."""
     told = wfdb.rdrecord(str(path.with_suffix("")), physical=True, **_frames(record))
     theirs = told.p_signal.T if told.e_p_signal is None else told.e_p_signal
-    ours = [signal.physical() for signal in record.signals]
+    ours = record.physical()
     return len(ours) == len(theirs) and all(
         np.array_equal(a, b, equal_nan=True) for a, b in zip(ours, theirs, strict=True)
     )
@@ -91,14 +92,11 @@ def _whole(record: Record, path: Path) -> bool:
         read_record(path.with_name(f"{segment.name}.hea").read_bytes(), _beside(path))
         for segment in record.header.segments
     ]
-    every = (
-        np.concatenate([part.signals[place].physical() for part in parts])
-        for place in range(len(record.signals))
-    )
+    joined = [np.concatenate(held) for held in zip(*(p.physical() for p in parts), strict=True)]
     told = wfdb.rdrecord(str(path.with_suffix("")))
     return told.sig_len == record.frames and all(
-        np.array_equal(signal.physical(), joined, equal_nan=True)
-        for signal, joined in zip(record.signals, every, strict=True)
+        np.array_equal(ours, theirs, equal_nan=True)
+        for ours, theirs in zip(record.physical(), joined, strict=True)
     )
 
 

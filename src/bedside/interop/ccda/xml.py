@@ -1,5 +1,6 @@
 """A stranger's CDA document as a tree: no entities, no DTD, and bounded in every way."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
@@ -11,10 +12,12 @@ from bedside.core.errors import Invalid
 
 __all__ = ["child", "children", "is_null", "parsed", "path", "refused", "type_of"]
 
-LARGEST = 256 << 20  # bytes: documents carry scans
+LARGEST = 64 << 20  # bytes: documents carry scans
+LONGEST_TAG = 64 << 10  # bytes: attributes without end would fill the memory
 DEEPEST = 100  # elements inside one another; the deepest of real documents are below 30
-MOST_ELEMENTS = 2_000_000
+MOST_ELEMENTS = 500_000
 
+_TAG = re.compile(rb"<(?!!)[^<>]{%d}" % LONGEST_TAG)
 _V3 = "{urn:hl7-org:v3}"
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
@@ -59,7 +62,9 @@ def parsed(content: bytes) -> Element:
             not a CDA document. `code` tells what.
     """
     if len(content) > LARGEST:
-        raise refused("it is larger than 256 MiB")
+        raise refused("it is larger than 64 MiB")
+    if _TAG.search(content):
+        raise refused("it has a tag longer than 64 KiB")
     try:
         parser = DefusedXMLParser(target=_Bounded(), forbid_dtd=True)
         parser.feed(content)

@@ -98,9 +98,12 @@ def _signed(samples: npt.NDArray[np.int32], bits: int) -> Samples:
 
 def _twelve_bits(octets: _Octets) -> Samples:
     """Two samples in three bytes; the middle one holds the high four bits of both."""
-    low, middle, high = _padded(octets, 3).reshape(-1, 3).astype(np.int32).T
-    pairs = np.stack([low | (middle & 0x0F) << 8, high | (middle & 0xF0) << 4], axis=1)
-    return _signed(pairs.reshape(-1), 12)
+    low, middle, high = (column.astype(np.uint16) for column in _padded(octets, 3).reshape(-1, 3).T)
+    pairs = np.empty((len(low), 2), np.int32)
+    # In the high twelve of sixteen bits the sign is where shifting back extends it.
+    pairs[:, 0] = (low << 4 | (middle & 0x0F) << 12).view(np.int16) >> 4
+    pairs[:, 1] = (high << 4 | (middle & 0xF0) << 8).view(np.int16) >> 4
+    return pairs.reshape(-1)
 
 
 def _ten_bits_in_halves(octets: _Octets) -> Samples:

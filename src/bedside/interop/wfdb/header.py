@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from bedside.core.errors import Invalid
 
-__all__ = ["Header", "Segment", "SignalLine", "read_header", "refused"]
+__all__ = ["UNCALIBRATED_GAIN", "Header", "Segment", "SignalLine", "read_header", "refused"]
 
 LARGEST_HEADER = 4 << 20  # bytes
 MOST_SIGNALS = 4096

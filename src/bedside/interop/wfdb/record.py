@@ -8,11 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.interop.wfdb.coding import DIFFERENCES, NO_SAMPLE, Samples, decoded, marked, samples_in
-from bedside.interop.wfdb.header import Header, SignalLine, read_header, refused
+from bedside.interop.wfdb.header import (
+    UNCALIBRATED_GAIN,
+    Header,
+    SignalLine,
+    read_header,
+    refused,
+)
 
 __all__ = ["Record", "Signal", "Stretch", "read_record"]
 
-MOST_SAMPLES = 1 << 27  # of all signals of a record together: 4 bytes each
+MOST_SAMPLES = 1 << 26  # of all signals of one segment together, 4 bytes each: a day at 250 Hz × 3
+MOST_FRAMES = 1 << 40
+BLOCK = 1 << 20  # samples that are turned into physical units at a time
 
 _Beside = Callable[[str], bytes | None]
 
@@ -25,13 +33,23 @@ class Stretch:
     samples: Samples
     line: SignalLine
 
+    def physical(self) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+        """Place and values in the unit of the signal, block by block; NaN: nothing was measured."""
+        for begin in range(0, len(self.samples), BLOCK):
+            digital = self.samples[begin : begin + BLOCK]
+            values = digital.astype(np.float64)
+            values -= self.line.baseline
+            values /= self.line.gain or UNCALIBRATED_GAIN
+            values[digital == NO_SAMPLE] = np.nan
+            yield self.first + begin, values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One signal of a record, `length` samples at `frequency` in Hz.
 
-    `unit` is as the header writes it; `calibrated` says whether it has a gain at all. `files` are
-    the names of the files that hold its samples.
+    `unit` is as the header writes it; `calibrated` says whether it has a gain everywhere. `files`
+    are the names of the files that hold its samples.
     """
 
     name: str
@@ -39,61 +57,81 @@ class Signal:
     frequency: float
     length: int
     calibrated: bool
-    stretches: tuple[Stretch, ...]
     files: tuple[str, ...]
-
-    def physical(self) -> npt.NDArray[np.float64]:
-        """Shape (length,), in `unit`; NaN where nothing was measured."""
-        made = np.full(self.length, np.nan)
-        for stretch in self.stretches:
-            there = made[stretch.first : stretch.first + len(stretch.samples)]
-            there[:] = stretch.samples
-            there -= stretch.line.baseline
-            there /= stretch.line.gain or 200.0
-            there[stretch.samples == NO_SAMPLE] = np.nan
-        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A record: `frames` at `header.frequency`, and its signals."""
+    """A record: `frames` at `header.frequency`, its signals, and the segments with samples."""
 
     header: Header
     frames: int
     signals: tuple[Signal, ...]
+    segments: tuple[tuple[int, Header], ...]
+    beside: _Beside
 
     @property
     def seconds(self) -> float:
         """How long it lasts."""
         return self.frames / self.header.frequency
 
+    def stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """The place of a signal and samples of it, segment by segment: a record may be long.
+
+        Raises:
+            Invalid: a file is missing or short, or its samples are not those that the header's
+                checksum is of.
+        """
+        is_layout = bool(self.header.segments)
+        for first, header in self.segments:
+            for place, (line, samples) in enumerate(_read_lines(header, self.beside)[1]):
+                at = _place_of(line, place, self.signals) if is_layout else place
+                if at is not None:
+                    yield at, Stretch(first=first * line.rate, samples=samples, line=line)
+
+    def physical(self) -> list[npt.NDArray[np.float64]]:
+        """Every signal as a whole, shape (length,) each; NaN where nothing was measured.
+
+        Raises:
+            Invalid: as `stretches`, or the record is too long to be held as a whole.
+        """
+        _check_size(
+            self.frames, tuple(line for _, header in self.segments for line in header.signals)
+        )
+        made = [np.full(signal.length, np.nan) for signal in self.signals]
+        for place, stretch in self.stretches():
+            for first, values in stretch.physical():
+                made[place][first : first + len(values)] = values
+        return made
+
 
 def read_record(content: bytes, beside: _Beside) -> Record:
-    """Read a record.
+    """Read the headers of a record; its samples are read by `Record.stretches`.
 
     Args:
         content: Of its header.
         beside: Gives the content of a file by its name, or None.
 
     Raises:
-        Invalid: a file is missing or short, or the samples are not those that the header's
-            checksum is of. `code` tells what, without a value.
+        Invalid: a header is missing or malformed, or they do not fit together. `code` tells what,
+            without a value.
     """
     header = read_header(content)
-    pieces = _pieces(header, beside) if header.segments else [(0, header)]
-    frames = header.frames
-    if header.segments:
-        total = sum(segment.frames for segment in header.segments)
-        frames = total if frames is None else frames
-        if frames != total:
-            raise refused("the segments are not as long as the record")
-    if frames is not None:
-        _check_size(frames, pieces[0][1].signals if pieces else ())
-    read = [(first, _read_lines(piece, beside)) for first, piece in pieces]
-    if frames is None:
-        frames = read[0][1][0]
-    signals = _joined(header, frames, [(first, lines) for first, (_, lines) in read], pieces)
-    return Record(header=header, frames=frames, signals=signals)
+    if not header.segments:
+        frames = header.frames
+        if frames is None:
+            frames = _read_lines(header, beside)[0]
+        pieces: _Pieces = ((0, replace(header, frames=frames)),)
+        signals = _signals(header, frames, header.signals, pieces)
+        return Record(header=header, frames=frames, signals=signals, segments=pieces, beside=beside)
+    total = sum(segment.frames for segment in header.segments)
+    if header.frames not in {None, total}:
+        raise refused("the segments are not as long as the record")
+    if total > MOST_FRAMES:
+        raise refused("the record is impossibly long")
+    layout, pieces = _pieces(header, beside)
+    signals = _signals(header, total, layout, pieces)
+    return Record(header=header, frames=total, signals=signals, segments=pieces, beside=beside)
 
 
 def _check_size(frames: int, lines: tuple[SignalLine, ...]) -> None:
@@ -101,12 +139,17 @@ def _check_size(frames: int, lines: tuple[SignalLine, ...]) -> None:
         raise refused(f"it says that it has more than {MOST_SAMPLES} samples")
 
 
-def _pieces(header: Header, beside: _Beside) -> list[tuple[int, Header]]:
-    """The header of each segment that holds samples, and the frame at which it begins.
+_Pieces = tuple[tuple[int, Header], ...]
 
-    A first segment without length is the layout: it says which signals there are in all.
+
+def _pieces(header: Header, beside: _Beside) -> tuple[tuple[SignalLine, ...], _Pieces]:
+    """The signals of a record of segments; each segment with samples, and where it begins.
+
+    A first segment without length is the layout: it says which signals there are in all, and a
+    segment holds some of them. Without a layout each segment holds all of them in the same order.
     """
     found, first = [], 0
+    layout: tuple[SignalLine, ...] | None = None
     for index, segment in enumerate(header.segments):
         if segment.name != "~":
             content = beside(f"{segment.name}.hea")
@@ -115,12 +158,19 @@ def _pieces(header: Header, beside: _Beside) -> list[tuple[int, Header]]:
             piece = read_header(content)
             if piece.segments or piece.frequency != header.frequency:
                 raise refused("a segment has segments, or another frequency than the record")
-            if segment.frames or index == 0:
+            if index == 0 and not segment.frames:
+                layout = piece.signals
+            elif segment.frames:
                 found.append((first, replace(piece, frames=segment.frames)))
         first += segment.frames
     if not found:
         raise refused("it has no segment with samples")
-    return found
+    lines = found[0][1].signals if layout is None else layout
+    if layout is None and any(
+        [one.name for one in piece.signals] != [one.name for one in lines] for _, piece in found
+    ):
+        raise refused("its segments hold other signals than one another, and it has no layout")
+    return lines, tuple(found)
 
 
 _Read = list[tuple[SignalLine, Samples]]
@@ -204,31 +254,32 @@ def _placed(part: Samples, line: SignalLine) -> Samples:
     return flat
 
 
-def _joined(
-    header: Header, frames: int, read: list[tuple[int, _Read]], pieces: list[tuple[int, Header]]
+def _place_of(line: SignalLine, place: int, signals: tuple[Signal, ...]) -> int | None:
+    """Which signal of a record a line of one of its segments is."""
+    if place < len(signals) and signals[place].name == line.name:
+        return place
+    return next((at for at, one in enumerate(signals) if one.name == line.name), None)
+
+
+def _signals(
+    header: Header, frames: int, lines: tuple[SignalLine, ...], pieces: _Pieces
 ) -> tuple[Signal, ...]:
-    """The signals of a record, put together from its segments."""
-    is_layout = bool(header.segments) and header.segments[0].frames == 0
-    lines = pieces[0][1].signals
+    """What the headers say about each signal of the record."""
     made = []
-    for place, line in enumerate(lines):
-        stretches = []
-        for first, found in read[1:] if is_layout else read:
-            for other, (there, samples) in enumerate(found):
-                same = there.name == line.name if is_layout else other == place
-                if same and there.rate != line.rate:
-                    raise refused("a signal has another rate in one of its segments")
-                if same:
-                    stretches.append(Stretch(first=first * line.rate, samples=samples, line=there))
+    for line in lines:
+        held = [one for _, piece in pieces for one in piece.signals if one.name == line.name]
+        if not header.segments:
+            held = [line]
+        if any((one.rate, one.unit) != (line.rate, line.unit) for one in held):
+            raise refused("a signal has another rate or unit in one of its segments")
         made.append(
             Signal(
                 name=line.name,
                 unit=line.unit,
                 frequency=header.frequency * line.rate,
                 length=frames * line.rate,
-                calibrated=all(one.line.gain is not None for one in stretches),
-                stretches=tuple(stretches),
-                files=tuple(dict.fromkeys(one.line.file for one in stretches)),
+                calibrated=all(one.gain is not None for one in held),
+                files=tuple(dict.fromkeys(one.file for one in held)),
             )
         )
     return tuple(made)

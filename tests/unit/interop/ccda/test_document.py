@@ -243,6 +243,7 @@ OUTSIDE = b"""<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>
         (BOMB, "document type or entities"),
         (OUTSIDE, "document type or entities"),
         (b"<a>" * 100_000, "deep"),
+        (b"<a " + b'b="" ' * 20_000 + b"/>", "a tag longer than"),
         (b"", "well-formed"),
         (b"\x00\x01", "well-formed"),
         (b"<a/>", "not a CDA document"),

@@ -17,7 +17,7 @@ from bedside.interop.wfdb.comments import read_comments
 from bedside.interop.wfdb.flac import decode_flac
 from bedside.interop.wfdb.header import read_header
 from bedside.interop.wfdb.record import read_record
-from bedside.interop.wfdb.windows import summarised
+from bedside.interop.wfdb.windows import Windows
 from data_folder import data_folder
 from wfdb_oracle import rdann, rdrecord
 
@@ -64,8 +64,8 @@ def test_every_sample_is_the_same_number_as_the_package_of_physionet_reads(
 
     assert [signal.name for signal in record.signals] == oracle.sig_name
     assert [signal.unit for signal in record.signals] == oracle.units
-    for signal, theirs in zip(record.signals, oracle.e_p_signal, strict=True):
-        assert np.array_equal(signal.physical(), theirs, equal_nan=True)
+    for ours, theirs in zip(record.physical(), oracle.e_p_signal, strict=True):
+        assert np.array_equal(ours, theirs, equal_nan=True)
 
 
 def test_each_storage_format_gives_the_same_samples(folder: Path) -> None:
@@ -73,19 +73,19 @@ def test_each_storage_format_gives_the_same_samples(folder: Path) -> None:
 
     record = read_record(sample_files()["binformats.hea"], beside)
 
-    codings = [signal.stretches[0].line.coding for signal in record.signals]
+    codings = [stretch.line.coding for _, stretch in record.stretches()]
     assert codings == [8, 16, 61, 80, 160, 212, 310, 311, 24, 32]
-    for place, signal in enumerate(record.signals):
-        assert np.array_equal(signal.stretches[0].samples, oracle.d_signal[:, place])
+    for place, stretch in record.stretches():
+        assert np.array_equal(stretch.samples, oracle.d_signal[:, place])
 
 
 def test_a_record_of_segments_is_its_segments_one_after_the_other(folder: Path) -> None:
     whole = read_record(sample_files()["multi-segment/041s/041s.hea"], beside)
     parts = [read_record(sample_files()[f"{name}.hea"], beside) for name in SEGMENTED]
 
-    for place, signal in enumerate(whole.signals):
-        joined = np.concatenate([part.signals[place].physical() for part in parts])
-        assert np.array_equal(signal.physical(), joined, equal_nan=True)
+    joined = [np.concatenate(held) for held in zip(*(p.physical() for p in parts), strict=True)]
+    for ours, theirs in zip(whole.physical(), joined, strict=True):
+        assert np.array_equal(ours, theirs, equal_nan=True)
     assert whole.header.start is not None
     assert whole.header.start.isoformat() == "1994-10-26T08:26:04"
 
@@ -101,7 +101,7 @@ def test_a_layout_segment_says_which_signals_there_are_and_pauses_stay_empty() -
 
     record = read_record(b"r/4 2 10 6\nr_layout 0\nr_1 2\n~ 3\nr_2 1\n", files.get)
 
-    a, b = (signal.physical().tolist() for signal in record.signals)
+    a, b = (values.tolist() for values in record.physical())
     assert a[5] == 7.0
     assert np.isnan(a[:5]).all()
     assert b[:2] == [1.0, 2.0]
@@ -139,7 +139,7 @@ def test_every_annotation_is_the_one_that_the_package_of_physionet_reads(
 @pytest.mark.parametrize("name", ["1003.hea", "12726.hea"])
 def test_a_record_without_its_signal_file_is_refused_and_says_so(name: str) -> None:
     with pytest.raises(Invalid) as told:
-        read_record(sample_files()[name], beside)
+        read_record(sample_files()[name], beside).physical()
     assert told.value.code == "a signal file is missing"
 
 
@@ -177,7 +177,7 @@ def test_a_broken_record_is_refused_with_a_reason_that_repeats_nothing(
     header: bytes, files: dict[str, bytes], reason: str
 ) -> None:
     with pytest.raises(Invalid) as told:
-        read_record(header, files.get)
+        read_record(header, files.get).physical()
     assert reason in (told.value.code or "")
     assert "passwd" not in str(told.value)
 
@@ -185,8 +185,9 @@ def test_a_broken_record_is_refused_with_a_reason_that_repeats_nothing(
 def test_what_a_format_marks_as_not_measured_is_missing() -> None:
     content = np.array([-32768, 100], "<i2").tobytes()
     record = read_record(b"a 1 10 2\nb.dat 16 100/mV\n", {"b.dat": content}.get)
-    assert record.signals[0].stretches[0].samples.tolist() == [NO_SAMPLE, 100]
-    assert np.isnan(record.signals[0].physical()[0])
+    ((_, stretch),) = record.stretches()
+    assert stretch.samples.tolist() == [NO_SAMPLE, 100]
+    assert np.isnan(record.physical()[0][0])
 
 
 @pytest.mark.parametrize("comment", ["# <age>: 28  <sex>: M", "# age: 28", "# 28 M 1 2 x1"])
@@ -210,20 +211,32 @@ def test_diagnoses_are_kept_by_their_heading_and_no_diagnosis_is_none() -> None:
     )
 
 
-@given(st.lists(st.floats(-1e6, 1e6) | st.just(np.nan), max_size=80), st.integers(1, 30))
+@given(
+    st.lists(st.floats(-1e6, 1e6) | st.just(np.nan), max_size=80),
+    st.integers(1, 30),
+    st.integers(0, 80),
+)
 @settings(max_examples=100)
-def test_windows_keep_every_sample_and_their_mean_lies_between(
-    values: list[float], width: int
+def test_windows_are_the_same_in_one_piece_or_two_and_their_mean_lies_between(
+    values: list[float], width: int, cut: int
 ) -> None:
-    found = summarised(np.array(values, float), frequency=1.0, seconds=float(width))
+    signal = np.array(values, float)
+    whole, cut_up = (
+        Windows(length=len(values), frequency=1.0, seconds=float(width)) for _ in range(2)
+    )
+    whole.add(0, signal)
+    cut_up.add(0, signal[:cut])
+    cut_up.add(min(cut, len(values)), signal[cut:])
 
-    assert len(found.mean) == -(-len(values) // width)
-    told = np.isfinite(found.mean)
-    slack = 1e-6
-    assert (found.least[told] - slack <= found.mean[told]).all()
-    assert (found.mean[told] <= found.greatest[told] + slack).all()
+    assert len(whole.mean) == -(-len(values) // width)
+    assert np.array_equal(whole.least, cut_up.least, equal_nan=True)
+    assert np.array_equal(whole.greatest, cut_up.greatest, equal_nan=True)
+    np.testing.assert_allclose(whole.mean, cut_up.mean, atol=1e-6)
+    told = np.isfinite(whole.mean)
+    assert (whole.least[told] - 1e-6 <= whole.mean[told]).all()
+    assert (whole.mean[told] <= whole.greatest[told] + 1e-6).all()
     measured = [value for value in values if np.isfinite(value)]
-    assert (min(measured) == np.nanmin(found.least)) if measured else not told.any()
+    assert (min(measured) == np.nanmin(whole.least)) if measured else not told.any()
 
 
 @given(st.lists(st.integers(-2048, 2047), max_size=60))
@@ -242,7 +255,7 @@ def test_any_bytes_are_a_header_or_refused(content: bytes) -> None:
     for tried in (content, b"a 1 10 2\nb.dat " + content, b"a/2 1 10 2\n" + content):
         with_files = {"b.dat": content}.get
         try:
-            read_record(tried, with_files)
+            read_record(tried, with_files).physical()
         except Invalid as error:
             has_a_reason(error)
 

@@ -28,8 +28,8 @@ from bedside.data.collect.facts import (
 from bedside.interop.wfdb.annotation import Annotations, read_annotations
 from bedside.interop.wfdb.comments import read_comments
 from bedside.interop.wfdb.header import Header, read_header, refused
-from bedside.interop.wfdb.record import Record, Signal, read_record
-from bedside.interop.wfdb.windows import summarised
+from bedside.interop.wfdb.record import Record, read_record
+from bedside.interop.wfdb.windows import Windows, windows_for
 
 __all__ = ["READER", "WINDOW_SECONDS"]
 
@@ -190,11 +190,17 @@ def _record(
     start = _start(read_header(part.content), source)
     record = read_record(part.content, reading)
     rows["signal"] = len(record.signals)
+    _after(start, np.array([record.seconds]))
+    windows = windows_for(record.signals, seconds=WINDOW_SECONDS)
+    for place, stretch in record.stretches():
+        for first, values in stretch.physical():
+            windows[place].add(first, values)
     said = digest_bytes(part.content) + "".join(read[name] for name in sorted(read))
     told = _Told(subject, _digest(said), _digest(f"wfdb/{subject}"))
     _static(told, record)
-    for place in range(len(record.signals)):
+    for place, found in enumerate(windows):
         _signal(told, record, place, start, read)
+        _summary(told, record, place, start, found)
     return told
 
 
@@ -227,14 +233,13 @@ def _signal(told: _Told, record: Record, place: int, start: int, read: dict[str,
         "waveform", code, 1, time=[start], end=ends, value=signal.frequency, unit="Hz",
         text=f"signal {place} of {len(record.signals)} in {where}" if where else None,
     )  # fmt: skip
+
+
+def _summary(told: _Told, record: Record, place: int, start: int, windows: Windows) -> None:
+    signal, code = record.signals[place], f"WFDB//{_name(record, place)}"
     if not signal.calibrated:
         told.dropped["a signal that is not calibrated: it is not summarised"] += 1
         return
-    _windows(told, signal, code, start)
-
-
-def _windows(told: _Told, signal: Signal, code: str, start: int) -> None:
-    windows = summarised(signal.physical(), frequency=signal.frequency, seconds=WINDOW_SECONDS)
     kept = np.isfinite(windows.mean)
     if lost := int((~kept).sum()):
         told.dropped["a window in which nothing was measured"] += lost
