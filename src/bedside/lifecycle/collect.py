@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class _Run:
         )
         base = before if stands else None
         sources = list(base.manifest.sources) if base is not None else []
-        known = {(file.name, file.first, file.digest) for file in sources}
+        known = {member[:3] for file in sources for member in file.members}
         again = before.manifest.sources if before is not None and base is None else ()
         done, seen = [], 0
         for group in groups_of(self._parts(again), known):
@@ -136,13 +137,19 @@ class _Run:
         here = set()
         for part in self.files.parts(self.reader.split):
             made = self.reader.prepare(part)
-            here.add(digest_bytes(made.content))
+            here.add((made.name, made.first, digest_bytes(made.content)))
             yield made
         for file in again:
-            if file.digest not in here:
-                content = self.platform.store.raw.get(file.digest)
-                unit: Any = file.unit
-                yield Part(name=file.name, content=content, unit=unit, first=file.first)
+            if all(member[:3] in here for member in file.members):
+                continue
+            content = self.platform.store.raw.get(file.digest)
+            unit: Any = file.unit
+            places = [file.place(start) for _, _, _, start in file.members] + [len(content)]
+            for member, (start, end) in zip(file.members, pairwise(places), strict=True):
+                if member[:3] not in here:
+                    name, first, _, _ = member
+                    text = content if unit == "row" else content[start:end]
+                    yield Part(name=name, content=text, unit=unit, first=first)
 
     def _before(self) -> Snapshot | None:
         name = f"{self.source.name}/collected"
@@ -174,7 +181,15 @@ class _Run:
         for kind, stamps in told["known_at"].items():
             self.stamps.setdefault(kind, Counter()).update(stamps)
         files = tuple(
-            RawFile(**{**file, "gone": (), "rules": self.rules}) for file in told["files"]
+            RawFile(
+                **{
+                    **file,
+                    "gone": (),
+                    "rules": self.rules,
+                    "members": tuple((n, f, d, s) for n, f, d, s in file["members"]),
+                }
+            )
+            for file in told["files"]
         )
         return Kept(done=done, files=files, first=first)
 

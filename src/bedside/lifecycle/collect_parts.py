@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 
 import polars as pl
 
@@ -29,6 +30,11 @@ class Group:
 
     parts: tuple[tuple[Part, str], ...]
     skipped: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether offsets into every part count bytes."""
+        return all(part.unit == "byte" for part, _ in self.parts)
 
     @property
     def title(self) -> str:
@@ -81,19 +87,34 @@ def read_group(
     """
     parts = _without_erased(platform, source, reader, beside, [part for part, _ in group.parts])
     draft = draft_of([batch for _, batch in parts], source, counted=reader.repeats == "counted")
-    files = []
-    for (part, batch), records in zip(parts, draft.records, strict=True):
+    packed = len(parts) > 1 and source.extract != "full" and group.is_text
+    packs = [list(range(len(parts)))] if packed else [[number] for number in range(len(parts))]
+    files, events = [], []
+    for number, pack in enumerate(packs):
+        starts = _starts([parts[at][0] for at in pack])
+        index = pl.concat(
+            [
+                _index_of(draft.records[at], parts[at][1]).with_columns(pl.col("offset") + start)
+                for at, start in zip(pack, starts, strict=True)
+            ]
+        )
         file = RawFile(
-            digest=platform.store.raw.put(part.content),
-            name=part.name,
-            unit=part.unit,
-            rows=records.height,
+            digest=platform.store.raw.put(b"".join(parts[at][0].content for at in pack)),
+            name=group.title if packed else parts[pack[0]][0].name,
+            unit=parts[pack[0]][0].unit,
+            rows=index.height,
             subject="",
-            index=platform.store.raw.put(index_bytes(_index_of(records, batch))),
-            first=part.first,
+            index=platform.store.raw.put(index_bytes(index)),
+            members=tuple(
+                (part.name, part.first, digest, start)
+                for (part, digest), start in zip(
+                    (group.parts[at] for at in pack), starts, strict=True
+                )
+            ),
         )
         files.append(asdict(file))
-        advance(1)
+        events.append(_placed(draft.events, pack, starts, number))
+        advance(len(pack))
     units = draft.counts["units"].items()
     unknown = {unit: count for unit, count in units if ucum_of(unit) is None}
     told = {
@@ -101,7 +122,23 @@ def read_group(
         "counts": {**draft.counts, "units_unknown": unknown},
         "known_at": draft.known_at,
     }
-    return {"events": frame_bytes(draft.events), "told": canonical_json(told)}
+    return {"events": frame_bytes(pl.concat(events)), "told": canonical_json(told)}
+
+
+def _starts(parts: Sequence[Part]) -> list[int]:
+    """Where each part begins when they are put one after the other."""
+    return [0, *accumulate(len(part.content) for part in parts)][:-1]
+
+
+def _placed(
+    events: pl.DataFrame, pack: Sequence[int], starts: Sequence[int], number: int
+) -> pl.DataFrame:
+    """The events of some parts, with their place in the file that these were put into."""
+    shift = pl.col("source_file").replace_strict(list(pack), list(starts), return_dtype=pl.Int64)
+    return events.filter(pl.col("source_file").is_in(list(pack))).with_columns(
+        (pl.col("source_offset") + shift).alias("source_offset"),
+        pl.lit(number, dtype=pl.Int32).alias("source_file"),
+    )
 
 
 def _index_of(records: pl.DataFrame, batch: Batch) -> pl.DataFrame:

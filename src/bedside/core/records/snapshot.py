@@ -26,8 +26,9 @@ class RawFile:
 
     A part of a source (`bedside data collect`) has no column `subject`; instead `index` is the
     digest of a sealed table of its records (offset, length, subject_id, and for an unreadable one
-    the reason), `rules` that of the declaration by which it was read, and `first` how many bytes
-    of the file lie before the part.
+    the reason), `rules` that of the declaration by which it was read, and `members` are the files
+    that were put into it one after the other: each one's name, how many bytes of it lie before
+    this part, the digest of its bytes as they were received, and where it begins.
     """
 
     digest: str
@@ -38,7 +39,7 @@ class RawFile:
     gone: tuple[tuple[int, int], ...] = ()
     index: str = ""
     rules: str = ""
-    first: int = 0
+    members: tuple[tuple[str, int, str, int], ...] = ()
 
     def place(self, offset: int) -> int:
         """Where the record that was received at this offset lies in the file as it is now.

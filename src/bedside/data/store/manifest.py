@@ -57,7 +57,11 @@ def _manifest(told: dict[str, Any]) -> Manifest:
 
 def _raw_file(told: dict[str, Any]) -> RawFile:
     gone = tuple((int(first), int(length)) for first, length in told["gone"])
-    return RawFile(**{**told, "gone": gone})
+    members = tuple(
+        (str(name), int(first), str(digest), int(start))
+        for name, first, digest, start in told["members"]
+    )
+    return RawFile(**{**told, "gone": gone, "members": members})
 
 
 def _bad() -> Refused:
