@@ -37,6 +37,7 @@ class Observation:
         instance: OBX-21, the observation's own identifier.
         answers: Its values; empty where there is none.
         unread: Why a value that is there was not read; never what it says.
+        is_line: It is a text, and may be one line of a longer one.
     """
 
     code: Coded
@@ -47,6 +48,7 @@ class Observation:
     instance: str
     answers: tuple[Answer, ...]
     unread: str = ""
+    is_line: bool = False
 
 
 def read_observation(segment: Segment) -> Observation:
@@ -68,6 +70,7 @@ def read_observation(segment: Segment) -> Observation:
         instance=segment.field(21),
         answers=answers,
         unread=unread,
+        is_line=kind in TEXTS,
     )
 
 

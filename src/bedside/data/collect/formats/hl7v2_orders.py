@@ -16,7 +16,7 @@ from bedside.interop.hl7v2.orders import (
 )
 from bedside.interop.hl7v2.times import Moment
 
-__all__ = ["observed_facts", "tell_loose", "tell_orders"]
+__all__ = ["add_facts", "observed_facts", "tell_loose", "tell_orders"]
 
 _WITHDRAWN = frozenset({"D", "W", "X"})  # deleted, wrong, cannot be obtained
 _NO_RESULT = {
@@ -209,8 +209,7 @@ def _tell_observations(
         code, told = observed_facts(rows, about, observation, _fallback(segment, order, request))
         if code is not None:
             name = name or code
-            facts += told
-    facts = _joined(facts)
+            add_facts(facts, told, is_line=observation.is_line)
     if facts:
         identity = about.named("observation", name, *words)
         rows.add(about, "observation", identity, raw, facts, recorded=stamp)
@@ -265,17 +264,16 @@ def _time(rows: Rows, about: About, times: tuple[str, ...]) -> tuple[datetime | 
     return about.recorded, bool(written)
 
 
-def _joined(facts: list[Fact]) -> list[Fact]:
-    """Lines of one text as one fact."""
-    lines: list[Fact] = []
-    for fact in facts:
+def add_facts(facts: list[Fact], told: list[Fact], *, is_line: bool) -> None:
+    """Add facts; a line goes on with the text before it, if that is about the same."""
+    for fact in told:
+        last = facts[-1] if facts else None
         if (
-            lines
-            and fact.value is None
-            and lines[-1].value is None
-            and lines[-1]._replace(text=fact.text) == fact
+            is_line
+            and last is not None
+            and last.text is not None
+            and last._replace(text=fact.text) == fact
         ):
-            lines[-1] = lines[-1]._replace(text=f"{lines[-1].text}\n{fact.text}")
+            facts[-1] = last._replace(text=f"{last.text}\n{fact.text}")
         else:
-            lines.append(fact)
-    return lines
+            facts.append(fact)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bedside.data.collect.formats.hl7v2_orders import observed_facts
+from bedside.data.collect.formats.hl7v2_orders import add_facts, observed_facts
 from bedside.data.collect.formats.hl7v2_rows import About, Fact, Rows
 from bedside.interop.hl7v2.grouping import PatientGroup
 from bedside.interop.hl7v2.message import Segment
@@ -76,25 +76,7 @@ def _tell_document(rows: Rows, about: About, told: Segment, content: list[Segmen
         if observation.status in ("D", "W", "X"):
             rows.drop("a part of a document that was withdrawn (OBX-11)")
             continue
-        texts += observed_facts(rows, about, observation, (document.at,))[1]
+        _, told_here = observed_facts(rows, about, observation, (document.at,))
+        add_facts(texts, told_here, is_line=observation.is_line)
     if texts:
-        rows.add(about, "document", names[1], raw, _lines(texts))
-
-
-def _lines(facts: list[Fact]) -> list[Fact]:
-    """Texts under one code as one, line after line; numbers stay apart."""
-    lines: dict[str, list[str]] = {}
-    whole: list[Fact] = []
-    for fact in facts:
-        if fact.value is not None or fact.text is None:
-            whole.append(fact)
-        elif fact.code in lines:
-            lines[fact.code].append(fact.text)
-        else:
-            lines[fact.code] = [fact.text]
-            whole.append(fact)
-    return [
-        fact if fact.value is not None or fact.text is None
-        else fact._replace(text="\n".join(lines[fact.code]))
-        for fact in whole
-    ]  # fmt: skip
+        rows.add(about, "document", names[1], raw, texts)
