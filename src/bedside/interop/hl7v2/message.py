@@ -219,7 +219,7 @@ def read_message(content: bytes) -> Message:
         elif line.strip():
             whole[-1] += f"\n{line}"
     segments = [Segment(line, delimiters) for line in whole]
-    return Message(_header(segments[0], delimiters), segments)
+    return Message(_header(Segment(lines[0], delimiters), delimiters), segments)
 
 
 def segment_places(content: bytes) -> list[int]:
