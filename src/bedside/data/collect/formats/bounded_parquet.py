@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
+from typing import TypeVar
 
 import polars as pl
 
@@ -13,6 +13,7 @@ __all__ = ["Unreadable", "as_rows", "is_parquet", "read_parquet"]
 
 MOST_CELLS = 200_000_000  # of the columns that are read, in one file
 MOST_TEXT = 1 << 30  # bytes of text in one file, once its dictionaries are unfolded
+Read = TypeVar("Read")
 _PLAIN = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null, pl.Decimal)
 
 
@@ -30,42 +31,45 @@ def as_rows(part: Part) -> Part:
     return replace(part, unit="row") if is_parquet(part.name) else part
 
 
-def read_parquet(content: bytes, wanted: Callable[[str], bool]) -> pl.DataFrame:
-    """The wanted columns of a Parquet file, with categories as text.
+def read_parquet(
+    content: bytes, wanted: Callable[[str], bool] = lambda _: True
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The wanted columns of a Parquet file, with categories as text, and the names of the others.
+
+    A column of lists, records or bytes is none that can be wanted.
 
     Raises:
-        Unreadable: it is damaged or far larger than its size, or a wanted column holds lists,
-            records or bytes.
+        Unreadable: it is damaged, far larger than its size, or no column is wanted.
     """
-    frame = _guarded(lambda: _columns(content, wanted))
+    frame, others = _guarded(lambda: _columns(content, wanted))
     text = [name for name, kind in frame.schema.items() if kind == pl.String]
-    held = _guarded(lambda: frame.select(pl.col(text).str.len_bytes().sum())) if text else None
-    if held is not None and sum(held.row(0)) > MOST_TEXT:
+    held = _guarded(lambda: [frame[name].str.len_bytes().sum() for name in text])
+    if sum(held) > MOST_TEXT:
         raise Unreadable("it holds more than 1 GiB of text; give it in several files")
-    return frame
+    return frame, others
 
 
-def _columns(content: bytes, wanted: Callable[[str], bool]) -> pl.DataFrame:
+def _columns(content: bytes, wanted: Callable[[str], bool]) -> tuple[pl.DataFrame, tuple[str, ...]]:
     lazy = pl.scan_parquet(BytesIO(content), glob=False)
     schema = lazy.collect_schema()
-    names = [name for name in schema.names() if wanted(name)]
-    for name in names:
-        kind = schema[name]
-        if not (kind.is_numeric() or kind.is_temporal() or isinstance(kind, _PLAIN)):
-            raise Unreadable("a column that is needed holds lists, records or bytes")
+    taken = {name: kind for name, kind in schema.items() if wanted(name) and _is_plain(kind)}
+    if not taken:
+        raise Unreadable("it has none of the columns that are needed")
     rows = int(lazy.select(pl.len()).collect().item())
-    if rows * max(len(names), 1) > MOST_CELLS:
+    if rows * len(taken) > MOST_CELLS:
         raise Unreadable(f"it has more than {MOST_CELLS:,} cells; give it in several files")
-    named = {name: kind for name, kind in schema.items() if name in names}
-    folded = [name for name, kind in named.items() if isinstance(kind, pl.Categorical | pl.Enum)]
-    # An empty selection would lose the number of rows.
-    taken = lazy.select(names) if names else lazy.select(pl.lit(None).repeat_by(0))
-    return taken.with_columns(pl.col(folded).cast(pl.String)).collect()
+    folded = [name for name, kind in taken.items() if isinstance(kind, pl.Categorical | pl.Enum)]
+    frame = lazy.select(list(taken)).with_columns(pl.col(folded).cast(pl.String)).collect()
+    return frame, tuple(name for name in schema if name not in taken)
 
 
-def _guarded(read: Callable[[], Any]) -> pl.DataFrame:
+def _is_plain(kind: pl.DataType) -> bool:
+    return kind.is_numeric() or kind.is_temporal() or isinstance(kind, _PLAIN)
+
+
+def _guarded(read: Callable[[], Read]) -> Read:
     try:
-        return read()  # type: ignore[no-any-return]
+        return read()
     except Unreadable:
         raise
     except (Exception, pl.exceptions.PanicException) as error:

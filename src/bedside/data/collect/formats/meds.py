@@ -107,23 +107,19 @@ def _collected(part: Part, source: Collection) -> Batch:
 
 def _columns(part: Part) -> tuple[pl.DataFrame, Counter[str]]:
     """The columns that are taken, as strict MEDS names and types them, and what is left out."""
-    frame = read_parquet(part.content, lambda _: True)
-    named = {
-        name: name.lower() if name.lower() in _TAKEN else OTHER_NAMES.get(name.lower(), "")
-        for name in frame.columns
-    }
+    frame, others = read_parquet(part.content, lambda name: bool(_meaning(name)))
     taken: dict[str, str] = {}
-    for name, meant in named.items():
-        if meant and (meant not in taken or name.lower() == meant):
+    for name in frame.columns:
+        meant = _meaning(name)
+        if meant not in taken or name.lower() == meant:
             taken[meant] = name
     absent = [name for name in _NEEDED if name not in taken]
     if absent:
         raise Unreadable(f"MEDS needs the column {', '.join(absent)}")
-    others = [name for name in frame.columns if name not in taken.values()]
     left_out = Counter[str]()
-    for name in others:
+    for name in (*others, *(name for name in frame.columns if name not in taken.values())):
         told = f"'{name}'" if PLAIN_NAME.fullmatch(name) else "with an unusual name"
-        left_out[f"the column {told} is not taken"] += frame[name].count()
+        left_out[f"the column {told} of a file is not taken"] += 1
     made = {
         meant: _typed(frame[taken[meant]], kind)
         if meant in taken
@@ -131,6 +127,12 @@ def _columns(part: Part) -> tuple[pl.DataFrame, Counter[str]]:
         for meant, kind in _TAKEN.items()
     }
     return pl.DataFrame(made), left_out
+
+
+def _meaning(name: str) -> str:
+    """What a column is in strict MEDS, or in its usual extensions; empty: none of them."""
+    lower = name.lower()
+    return lower if lower in _TAKEN else OTHER_NAMES.get(lower, "")
 
 
 def _typed(column: pl.Series, kind: Any) -> pl.Series:

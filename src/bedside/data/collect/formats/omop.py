@@ -93,7 +93,8 @@ def _collected(part: Part, table: OmopTable, source: Collection, beside: Beside)
     ]  # fmt: skip
     good = fault.is_null()
     base = _base(read, table, subject, key, time).filter(good)
-    made = _made(read.rows.filter(good), base, table, source, concepts_beside(beside))
+    known = concepts_beside(beside) if base.height else Concepts()
+    made = _made(read.rows.filter(good), base, table, source, known)
     return Batch(
         facts=made.facts.select(pl.col(name).cast(kind) for name, kind in FACT_SCHEMA.items()),
         records=records.filter(good).select(pl.col(n).cast(k) for n, k in RECORD_SCHEMA.items()),

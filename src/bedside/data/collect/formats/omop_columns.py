@@ -50,7 +50,7 @@ def read_rows(part: Part, table: OmopTable, wanted: Sequence[str]) -> OmopRows:
     """
     bad: tuple[tuple[int, int, str], ...] = ()
     if is_parquet(part.name):
-        rows = read_parquet(part.content, lambda _: True)
+        rows, _ = read_parquet(part.content)
         offsets = pl.int_range(rows.height, eager=True)
         lengths = pl.repeat(1, rows.height, eager=True, dtype=pl.Int64)
     else:

@@ -22,11 +22,12 @@ class Concepts:
     """Codes by concept_id.
 
     Args:
-        table: `concept_id` and its `code`, such as `LOINC//2345-7`; each concept once.
+        table: `concept_id` and its `code`, such as `LOINC//2345-7`; each concept once. None: no
+            concept is known.
     """
 
-    def __init__(self, table: pl.DataFrame) -> None:
-        self._table = table
+    def __init__(self, table: pl.DataFrame | None = None) -> None:
+        self._table = pl.DataFrame(schema=_SCHEMA) if table is None else table
 
     def codes(self, concepts: pl.Series) -> pl.Series:
         """The code of each concept; `OMOP//<concept_id>` where the table has none.
@@ -58,7 +59,7 @@ def concepts_beside(beside: Beside) -> Concepts:
         content = beside(name)
         if content is not None:
             return Concepts(_table(content, name))
-    return Concepts(pl.DataFrame(schema=_SCHEMA))
+    return Concepts()
 
 
 def _table(content: bytes, name: str) -> pl.DataFrame:
@@ -74,7 +75,7 @@ def _read(content: bytes, name: str) -> pl.DataFrame:
     empty = pl.DataFrame(schema=_SCHEMA)
     try:
         if is_parquet(name):
-            rows = read_parquet(content, lambda column: column.lower() in _NEEDED)
+            rows, _ = read_parquet(content, lambda column: column.lower() in _NEEDED)
         else:
             rows = read_text(content).rows
     except Unreadable:
