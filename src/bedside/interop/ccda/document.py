@@ -129,7 +129,8 @@ def _patient(reading: Reading, target: Element, role: Element | None, subject: s
             continue
         value = element.get("value", "")
         try:
-            at = start_of_day(value) if kind == "patient" else moment(value, reading.zone)
+            is_birth = kind == "patient"
+            at = start_of_day(value) if is_birth else moment(value, reading.zone, reading.made)
             told.append((kind, code, at, None))
         except Invalid as error:
             reading.dropped[error.code or "a time is malformed"] += 1
@@ -153,7 +154,7 @@ def _visit(reading: Reading, root: Element) -> None:
     reading.rows["encounter"] += 1
     named = next((name for one in children(visit, "id") if (name := identifier(one))), None)
     try:
-        when = interval_of(visit, reading.zone)
+        when = interval_of(visit, reading.zone, reading.made)
     except Invalid as error:
         reading.dropped[error.code or "a time is malformed"] += 1
         return

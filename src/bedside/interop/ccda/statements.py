@@ -166,12 +166,12 @@ def _when(reading: Reading, act: Element, around: Element | None) -> Interval:
     """When it was: by itself, its organizer, its author, or else when the document was made."""
     for one in (act, around):
         if one is not None:
-            told = interval_of(one, reading.zone)
+            told = interval_of(one, reading.zone, reading.made)
             if told.time is not None:
                 return told
     written = path(act, "author", "time")
     if written is not None and not is_null(written) and written.get("value"):
-        return Interval(time=moment(written.get("value", ""), reading.zone))
+        return Interval(time=moment(written.get("value", ""), reading.zone, reading.made))
     return Interval(time=reading.made)
 
 

@@ -26,15 +26,17 @@ class Interval:
     end_first: bool = False
 
 
-def moment(text: str, zone: tzinfo | None) -> datetime:
+def moment(text: str, zone: tzinfo | None, told: datetime | None = None) -> datetime:
     """The moment in UTC.
 
     What is told less precisely than to the minute is placed at the last microsecond of the hour,
-    day, month or year: nobody may see it before it is over.
+    day, month or year: nobody may see it before it is over. Where somebody told of it before that,
+    it had happened by then.
 
     Args:
         text: Such as `20130815`, `201308151030-0800`.
         zone: Of times that carry no offset.
+        told: When it was told of.
 
     Raises:
         Invalid: it is no time, is in a year outside 1850 to 2200, or has no zone.
@@ -59,8 +61,8 @@ def moment(text: str, zone: tzinfo | None) -> datetime:
         clock = hour or 0, minute or 0, min(second or 0, 59)
         begin = datetime(year, month or 1, day or 1, *clock, tzinfo=offset)
         if minute is None:
-            following = _next(begin, month, day, hour).astimezone(UTC)
-            return following - timedelta(microseconds=1)
+            last = _next(begin, month, day, hour).astimezone(UTC) - timedelta(microseconds=1)
+            return told if told is not None and begin <= told < last else last
         fraction = timedelta(microseconds=int(float(found[7] or 0) * 1e6))
         return (begin + fraction).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -98,8 +100,13 @@ def _offset(sign: str | None, hours: str | None, minutes: str | None) -> tzinfo 
     return timezone(length if sign == "+" else -length)
 
 
-def interval_of(act: Element, zone: tzinfo | None) -> Interval:
+def interval_of(act: Element, zone: tzinfo | None, told_of: datetime) -> Interval:
     """When an act was, by its `effectiveTime`; a schedule (PIVL, EIVL) does not say when.
+
+    Args:
+        act: The act.
+        zone: Of times that carry no offset.
+        told_of: When the act was told of.
 
     Raises:
         Invalid: as for `moment`.
@@ -111,8 +118,8 @@ def interval_of(act: Element, zone: tzinfo | None) -> Interval:
         low, high = _value(told, "low") or point, _value(told, "high")
         if low is None and high is None:
             continue
-        time = moment(low or high or "", zone)
-        end = moment(high, zone) if high and low else None
+        time = moment(low or high or "", zone, told_of)
+        end = moment(high, zone, told_of) if high and low else None
         if end is not None and end < time:
             return Interval(time=time, end_first=True)
         return Interval(time=time, end=end)

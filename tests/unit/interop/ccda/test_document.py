@@ -164,6 +164,12 @@ def test_a_date_is_placed_at_its_end_so_that_nobody_sees_it_early() -> None:
     )
 
 
+def test_what_a_document_tells_of_its_own_day_had_happened_when_it_was_made() -> None:
+    made = datetime(2024, 1, 2, 2, 4, 5, tzinfo=UTC)
+    assert the_result(PQ, time="20240102").time == made
+    assert the_result(PQ, time="20240103").time > made
+
+
 def test_a_date_without_a_zone_is_left_out_where_the_source_declares_none() -> None:
     document = read_document(a_document(a_section("30954-2", an_observation(PQ))), None)
     assert document.dropped["the time has no zone and the source declares no timezone"] == 1

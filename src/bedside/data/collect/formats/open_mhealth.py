@@ -194,7 +194,11 @@ def _add(
     found = measures(schema, body)
     if not found:
         told.dropped["a point that measures nothing"] += 1
-    moved = moment.time if moment.day is None else _end_of(moment.day, told.source)
+    moved = moment.time
+    if moment.day is not None:
+        first, moved = _bounds_of(moment.day, told.source)
+        if header is not None and first <= header.created < moved:
+            moved = header.created  # it had happened by then
     for one in found:
         row: dict[str, Any] = {
             "subject": subject,
@@ -221,8 +225,8 @@ def _kind(schema: SchemaName, measure: Measure) -> str:
     return named or ("observation" if measure.value is None else "measurement")
 
 
-def _end_of(day: date, source: Collection) -> datetime:
-    """The last microsecond of a day: nobody may see it before it is over."""
+def _bounds_of(day: date, source: Collection) -> tuple[datetime, datetime]:
+    """The first and last microsecond of a day: nobody may see it before it is over."""
     if source.timezone is None:
         raise Invalid(
             "The time has no zone and the source declares no timezone.", fix="declare it."
@@ -235,8 +239,11 @@ def _end_of(day: date, source: Collection) -> datetime:
         ) from None
     if not 1850 <= day.year <= 2200:
         raise Invalid("The date is in a year outside 1850 to 2200.", fix="correct it.")
-    following = datetime.combine(day + timedelta(days=1), time(), zone)
-    return following.astimezone(UTC) - timedelta(microseconds=1)
+    first, following = (
+        datetime.combine(day + timedelta(days=days), time(), zone).astimezone(UTC)
+        for days in (0, 1)
+    )
+    return first, following - timedelta(microseconds=1)
 
 
 READER = Reader(
