@@ -62,20 +62,24 @@ class Collection:
         rows: Shape (n,), ascending. The row that each value belongs to.
         types: The type of each value, or one name where all have the same; "" is unknown.
         twins: Ids and extensions of the values, where they were read from JSON as primitives.
+        holed: Some values may be None.
     """
 
     values: list[Any]
     rows: Rows
     types: str | list[str] = ""
     twins: Twins | None = None
+    holed: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, index: Rows) -> "Collection":
         """The values at `index`, which ascends."""
-        if len(index) == len(self.values):
-            return self
+        return self if len(index) == len(self.values) else self.reordered(index)
+
+    def reordered(self, index: Rows) -> "Collection":
+        """The values at `index`, in whatever order, as long as their rows ascend."""
         picked = index.tolist()
         values, types = self.values, self.types
         return Collection(
@@ -83,6 +87,7 @@ class Collection:
             rows=self.rows[index],
             types=types if isinstance(types, str) else [types[i] for i in picked],
             twins=self.twins.taken(index) if self.twins else None,
+            holed=self.holed,
         )
 
     def keep(self, wanted: Iterable[bool]) -> "Collection":
@@ -99,7 +104,9 @@ class Collection:
 
     def valued(self) -> "Collection":
         """Without the elements that have no value."""
-        return self.keep([v is not None for v in self.values]) if None in self.values else self
+        if not self.holed:
+            return self
+        return replace(self.keep([v is not None for v in self.values]), holed=False)
 
 
 def empty() -> Collection:
@@ -114,7 +121,8 @@ def one_each(values: list[Any], types: str | list[str]) -> Collection:
 
 def optional(values: list[Any], types: str | list[str]) -> Collection:
     """At most one value in every row; None where there is none."""
-    return one_each(values, types).valued()
+    holed = type(None) in set(map(type, values))
+    return replace(one_each(values, types), holed=holed).valued()
 
 
 def ragged(lists: Sequence[Sequence[Any]], rows: Rows, types: str) -> Collection:
@@ -182,6 +190,7 @@ def concat(parts: Sequence[Collection]) -> Collection:
         rows=rows[order],
         types=types,
         twins=_twins_of(parts, order),
+        holed=any(part.holed for part in parts),
     )
 
 
@@ -211,4 +220,5 @@ def broadcast(collection: Collection, lift: Rows) -> Collection:
         rows=rows,
         types=types if isinstance(types, str) else [types[i] for i in picked],
         twins=collection.twins.taken(index) if collection.twins else None,
+        holed=collection.holed,
     )

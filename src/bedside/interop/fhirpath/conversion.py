@@ -32,7 +32,9 @@ _FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
 def _boolean(value: Any) -> bool | None:
     if type(value) is bool:
         return value
-    text = value.lower() if type(value) is str else str(value) if is_number(value) else ""
+    if is_number(value):
+        return bool(value) if value in {0, 1} else None
+    text = value.lower() if type(value) is str else ""
     return True if text in _TRUE else False if text in _FALSE else None
 
 

@@ -65,7 +65,10 @@ def evaluate(node: Node, scope: Scope) -> Collection:
     Raises:
         Invalid: the values do not fit what the part does with them.
     """
-    return _PARTS[type(node)](node, scope)
+    kept = scope.found.get(node)
+    if kept is None:
+        kept = scope.found[node] = _PARTS[type(node)](node, scope)
+    return kept
 
 
 def _operand(node: Node, scope: Scope) -> Collection:

@@ -65,9 +65,10 @@ def scope_of(
     *,
     constants: Mapping[str, tuple[Any, str]] | None = None,
     now: datetime | None = None,
+    kind: str | None = None,
 ) -> Scope:
-    """A row for each resource."""
-    focus = root(resources)
+    """A row for each resource; `kind` is their type where all are known to be objects of it."""
+    focus = root(resources, kind)
     names = dict.fromkeys(("%resource", "%rootResource", "%context"), focus)
     return Scope(Setup(evaluate, constants or {}, now), len(resources), focus, names=names)
 

@@ -254,15 +254,8 @@ def _sort(call: Invocation) -> Collection:
     if not call.arguments:
         keys = [_sort_key(value) for value in system_values(call.focus)]
         order.sort(key=keys.__getitem__)
-    rows = call.focus.rows
-    order.sort(key=rows.tolist().__getitem__)
-    types = call.focus.types
-    return Collection(
-        [call.focus.values[i] for i in order],
-        rows,
-        types if isinstance(types, str) else [types[i] for i in order],
-        call.focus.twins.taken(np.array(order, np.int64)) if call.focus.twins else None,
-    )
+    order.sort(key=call.focus.rows.tolist().__getitem__)
+    return call.focus.reordered(np.array(order, np.int64))
 
 
 def _numbers_of(call: Invocation) -> list[list[Any]]:

@@ -1,13 +1,23 @@
 """From nodes to the elements that they hold: one step of a path, for a whole batch."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from bedside.core.errors import Invalid
-from bedside.interop.fhirpath.collection import Collection, Rows, Twins, concat, empty, positions
+from bedside.interop.fhirpath.collection import (
+    Collection,
+    Rows,
+    Twins,
+    concat,
+    empty,
+    one_each,
+    positions,
+)
 from bedside.interop.fhirpath.model import (
     ANY,
     KINDS,
@@ -24,9 +34,16 @@ __all__ = ["child", "children", "of_type_in_choice", "root", "twin_objects"]
 _NONE = type(None)
 
 
-def root(resources: Iterable[Any]) -> Collection:
-    """The resources of a batch, one in each row; what is no object is no resource."""
+def root(resources: Iterable[Any], kind: str | None = None) -> Collection:
+    """The resources of a batch, one in each row; what is no object is no resource.
+
+    Args:
+        resources: Decoded JSON.
+        kind: Their type, where it is known already that all are objects of this type.
+    """
     values = list(resources)
+    if kind is not None:
+        return one_each(values, kind)
     keep = [i for i, value in enumerate(values) if type(value) is dict]
     values = [values[i] for i in keep]
     return Collection(values, np.array(keep, np.int64), _settled(values, "Resource"))
@@ -60,7 +77,7 @@ def child(focus: Collection, name: str) -> Collection:
     parts = []
     for kind in dict.fromkeys(types):
         part = focus.keep([other == kind for other in types])
-        parts.append(_child_of_one_type(Collection(part.values, part.rows, kind), kind, name))
+        parts.append(_child_of_one_type(replace(part, types=kind), kind, name))
     return concat(parts)
 
 
@@ -91,7 +108,7 @@ def _is_object_type(owner: str) -> bool:
 def _read(focus: Collection, key: str, kind: str) -> Collection:
     """The values of one JSON property, flattened."""
     values = focus.values
-    got = [value.get(key) if type(value) is dict else None for value in values]
+    got = _looked_up(values, key)
     shapes = set(map(type, got))
     primitive = kind in KINDS and not _is_object_type(kind)
 
@@ -114,7 +131,16 @@ def _read(focus: Collection, key: str, kind: str) -> Collection:
     index = np.flatnonzero(np.fromiter(here, bool, len(got)))
     kept = [got[i] for i in index.tolist()]
     twins = _lazy_twins(values, key).taken(index) if primitive or kind == ANY else None
-    return Collection(kept, focus.rows[index], _settled(kept, kind), twins)
+    holed = len(kept) > len(got) - got.count(None)
+    return Collection(kept, focus.rows[index], _settled(kept, kind), twins, holed)
+
+
+def _looked_up(values: list[Any], key: str) -> list[Any]:
+    """One property of every node, None where it is not there."""
+    try:
+        return list(map(itemgetter(key), values))
+    except (KeyError, TypeError, IndexError):
+        return [value.get(key) if type(value) is dict else None for value in values]
 
 
 def _flattened(focus: Collection, key: str, kind: str, got: list[Any]) -> Collection:
@@ -133,7 +159,8 @@ def _flattened(focus: Collection, key: str, kind: str, got: list[Any]) -> Collec
         found = found.keep(
             [v is not None or t is not None for v, t in zip(found.values, beside, strict=True)]
         )
-    return Collection(found.values, found.rows, _settled(found.values, kind), found.twins)
+    types = _settled(found.values, kind)
+    return Collection(found.values, found.rows, types, found.twins, holed=_NONE in shapes)
 
 
 def _lazy_twins(nodes: list[Any], key: str) -> Twins:

@@ -14,8 +14,8 @@ __all__ = ["FUNCTIONS", "has_type"]
 
 _BOOLEAN, _STRING = "System.Boolean", "System.String"
 _DEFINITIONS = "http://hl7.org/fhir/StructureDefinition/"
-MAX_LEVELS = 200
-MAX_NODES = 1_000_000
+MAX_LEVELS = 100
+MAX_NODES = 250_000
 
 
 def has_type(value: Any, declared: str, wanted: TypeName) -> bool:
@@ -129,7 +129,7 @@ def _resource_key(call: Invocation) -> Collection:
     for value in call.focus.values:
         kind, name = (value.get("resourceType"), value.get("id")) if type(value) is dict else (0, 0)
         keys.append(f"{kind}/{name}" if type(kind) is str and type(name) is str else None)
-    return Collection(keys, call.focus.rows, _STRING).valued()
+    return Collection(keys, call.focus.rows, _STRING, holed=True).valued()
 
 
 def _reference_key(call: Invocation) -> Collection:
@@ -139,7 +139,7 @@ def _reference_key(call: Invocation) -> Collection:
         _key_of_reference(value, wanted[row])
         for row, value in zip(call.focus.rows.tolist(), call.focus.values, strict=True)
     ]
-    return Collection(keys, call.focus.rows, _STRING).valued()
+    return Collection(keys, call.focus.rows, _STRING, holed=True).valued()
 
 
 def _key_of_reference(value: Any, wanted: Any) -> str | None:

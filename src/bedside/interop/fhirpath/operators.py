@@ -1,6 +1,7 @@
 """What stands between two expressions: equality, order, arithmetic, logic, membership."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -36,12 +37,9 @@ def system_values(collection: Collection) -> list[Any]:
     if isinstance(types, str):
         kind = system_kind(types)
         if kind in {"Date", "DateTime", "Time"}:
-            seen: dict[Any, Any] = {}
-            return [
-                seen[v] if v in seen else seen.setdefault(v, in_system(v, types))
-                if type(v) is str else v
-                for v in values
-            ]  # fmt: skip
+            texts = {value for value in values if type(value) is str}
+            read = {text: in_system(text, types) for text in texts}
+            return [read[value] if type(value) is str else value for value in values]
         if kind != "Quantity":
             return values
         return [in_system(value, types) for value in values]
@@ -207,9 +205,7 @@ def distinct(collection: Collection) -> Collection:
 
 def member(item: Collection, of: Collection, size: int, operator: str) -> Collection:
     """Whether the one item of each row is in the collection of the row."""
-    items = singles(
-        Collection(system_values(item), item.rows, item.types).valued(), size, f"'{operator}'"
-    )
+    items = singles(replace(item, values=system_values(item)).valued(), size, f"'{operator}'")
     there = set(zip(of.rows.tolist(), map(key_of, system_values(of)), strict=True))
     return optional(
         [None if v is None else (row, key_of(v)) in there for row, v in enumerate(items)],

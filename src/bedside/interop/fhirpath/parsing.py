@@ -173,13 +173,13 @@ class _Parser:
         unit = self.word
         if unit.kind == "string":
             code = unescaped(self.next(), unit.text)
-            return Literal(Quantity(Decimal(word.text), code), "System.Quantity")
+            return Literal(Quantity(Decimal(word.text), code), "System.Quantity", word.text)
         if unit.kind == "name" and unit.text in _UNITS:
             self.next()
             quantity = Quantity(Decimal(word.text), _UNITS[unit.text], calendar=True)
-            return Literal(quantity, "System.Quantity")
+            return Literal(quantity, "System.Quantity", word.text)
         if "." in word.text:
-            return Literal(Decimal(word.text), "System.Decimal")
+            return Literal(Decimal(word.text), "System.Decimal", word.text)
         return Literal(int(word.text), "System.Integer")
 
     def moment(self) -> Node:
@@ -189,7 +189,7 @@ class _Parser:
         moment = read_moment(text, kind)
         if moment is None:
             raise broken(word.at, "there is no such date or time")
-        return Literal(moment, f"System.{kind}")
+        return Literal(moment, f"System.{kind}", text)
 
     def identifier(self) -> str:
         word = self.word

@@ -48,6 +48,7 @@ class Scope:
         focus: `$this` of each row.
         outer, lift: The scope around it, and the row of it that each row lies within.
         names: What is named at this level.
+        found: What parts of expressions gave here, since views ask for the same path often.
     """
 
     setup: Setup
@@ -56,6 +57,7 @@ class Scope:
     outer: "Scope | None" = None
     lift: Rows | None = None
     names: dict[str, Collection] = field(default_factory=dict)
+    found: dict[Node, Collection] = field(default_factory=dict)
 
     @property
     def rows(self) -> Rows:

@@ -34,10 +34,11 @@ class Nothing(Node):
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A value written in the expression."""
+    """A value written in the expression, and how: 1.0 and 1.00 are equal, and not as exact."""
 
     value: Any
     type: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,8 @@ class _Reader:
             raise invalid(f"Column '{name}'.collection", "is no boolean.", fix="write true.")
         if declared is not None and type(declared) is not str:
             raise invalid(f"Column '{name}'.type", "is no text.", fix="write a FHIR type.")
-        kind = declared.rpartition("/")[2] if declared else _primitive(types)
+        named = frozenset({declared.rpartition("/")[2]}) if declared else types
+        kind = _primitive(named) or (declared or "").rpartition("/")[2]
         return Column(name=name, path=path, type=kind, collection=collection)
 
 

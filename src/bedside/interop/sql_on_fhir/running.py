@@ -19,7 +19,7 @@ from bedside.interop.fhirpath.collection import (
     singles,
 )
 from bedside.interop.fhirpath.expression import Expression, guarded, scope_of
-from bedside.interop.fhirpath.model import KINDS
+from bedside.interop.fhirpath.model import KINDS, known
 from bedside.interop.fhirpath.moment import Moment
 from bedside.interop.fhirpath.scope import Scope
 from bedside.interop.sql_on_fhir.reading import constant_value
@@ -27,7 +27,9 @@ from bedside.interop.sql_on_fhir.view import Column, Select, Table, ViewDefiniti
 
 __all__ = ["Rejected", "run_view", "run_view_apart"]
 
-_MAX_NODES = 1_000_000
+# Few enough that they stay in the processor's caches from one path to the next.
+_BATCH = 2048
+_MAX_NODES = 250_000
 _NONE = type(None)
 _PRIMITIVE = {bool: "boolean", int: "integer", float: "decimal", str: "string"}
 
@@ -80,30 +82,51 @@ def run_view(
     >>> table.columns, table.source.tolist()
     ({'family': ['Lovelace']}, [0])
     """
-    fitting = np.array(
-        [
-            place
-            for place, resource in enumerate(resources)
-            if type(resource) is dict and resource.get("resourceType") == view.resource
-        ],
-        np.int64,
-    )
-    scope = scope_of(
-        [resources[place] for place in fitting.tolist()],
-        constants=_given(view, constants or {}),
-        now=now,
-    )
+    given = _given(view, constants or {})
+    parts = [
+        _part(view, resources[start : start + _BATCH], start, given, now)
+        for start in range(0, len(resources), _BATCH)
+    ]
+    return _table(view, parts)
+
+
+def _part(
+    view: ViewDefinition,
+    resources: Sequence[Any],
+    start: int,
+    constants: Mapping[str, tuple[Any, str]],
+    now: datetime | None,
+) -> _Frame:
+    """The rows of a part of the resources, of which the first is the one at `start`."""
+    kind = view.resource
+    fitting = [
+        place
+        for place, resource in enumerate(resources)
+        if type(resource) is dict and resource.get("resourceType") == kind
+    ]
+    chosen = [resources[place] for place in fitting]
+    scope = scope_of(chosen, constants=constants, now=now, kind=kind if known(kind) else "")
+    scope.names["%rowIndex"] = one_each([0] * scope.size, "System.Integer")
+    source = np.array(fitting, np.int64) + start
     for place, condition in enumerate(view.where):
         kept = _holding(condition, scope, f"where[{place}]")
         if len(kept) < scope.size:
-            fitting = fitting[kept]
+            source = source[kept]
             scope = scope.only(kept, scope.focus)
-    scope.names["%rowIndex"] = one_each([0] * scope.size, "System.Integer")
-
     frame = _joined([_select(select, scope) for select in view.selects], scope.size)
-    columns = {column.name: frame.columns[column.name] for column in view.columns}
-    types = {column.name: column.type or _seen(columns[column.name]) for column in view.columns}
-    return Table(columns=columns, types=types, source=fitting[frame.rows])
+    return _Frame(source[frame.rows], frame.columns)
+
+
+def _table(view: ViewDefinition, parts: Sequence[_Frame]) -> Table:
+    columns = {
+        column.name: list(chain.from_iterable(part.columns[column.name] for part in parts))
+        for column in view.columns
+    }
+    return Table(
+        columns=columns,
+        types={c.name: c.type or _seen(columns[c.name]) for c in view.columns},
+        source=np.concatenate([np.empty(0, np.int64), *(part.rows for part in parts)]),
+    )
 
 
 def run_view_apart(
@@ -121,36 +144,22 @@ def run_view_apart(
     Raises:
         Invalid: a constant is not one of the view's.
     """
-    _given(view, constants or {})
-    tables: list[tuple[int, Table]] = []
+    given = _given(view, constants or {})
+    parts: list[_Frame] = []
     rejected: list[Rejected] = []
-    waiting = [(0, len(resources))]
+    size = len(resources)
+    waiting = [(start, min(start + _BATCH, size)) for start in range(0, size, _BATCH)][::-1]
     while waiting:
         start, end = waiting.pop()
         try:
-            table = run_view(view, resources[start:end], constants=constants, now=now)
-            tables.append((start, table))
+            parts.append(_part(view, resources[start:end], start, given, now))
         except Invalid as problem:
             if end - start == 1:
                 rejected.append(Rejected(start, problem))
             else:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
-    names = [column.name for column in view.columns]
-    types = {
-        name: next((table.types[name] for _, table in tables if table.types[name]), "")
-        for name in names
-    }
-    return Table(
-        columns={
-            name: list(chain.from_iterable(table.columns[name] for _, table in tables))
-            for name in names
-        },
-        types=types,
-        source=np.concatenate(
-            [np.empty(0, np.int64), *(table.source + start for start, table in tables)]
-        ),
-    ), rejected
+    return _table(view, parts), rejected
 
 
 def _given(view: ViewDefinition, constants: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -197,7 +206,7 @@ def _each(nodes: Collection, scope: Scope, *, or_null: bool) -> tuple[Scope, Row
         place = np.empty(len(both), np.int64)
         place[order] = np.arange(len(both))
         lift, focus = both[order], nodes.with_rows(place[: len(nodes)])
-        inner = replace(inner, size=len(lift), focus=focus, lift=lift, names={})
+        inner = replace(inner, size=len(lift), focus=focus, lift=lift, names={}, found={})
     inner.names["%rowIndex"] = one_each(positions(lift).tolist(), "System.Integer")
     return inner, lift
 
@@ -313,7 +322,7 @@ def _repeated(paths: tuple[Expression, ...], scope: Scope) -> Collection:
         rows = found.rows if not levels else levels[-1].rows[found.rows]
         current = found.with_rows(rows)
         levels.append(current)
-        if len(levels) > 200 or int(np.bincount(rows).max()) > _MAX_NODES:
+        if len(levels) > 100 or int(np.bincount(rows).max()) > _MAX_NODES:
             raise Invalid("repeat finds ever more.", fix="leave out a resource without an end.")
         inner = scope.inner(current)
     return _in_document_order(levels, above)
