@@ -143,8 +143,8 @@ def synchronised_after_each(path: Path, messages: list[bytes]) -> float:
 def main() -> None:
     """Measure both servers and the floor in turn; print medians, ranges and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=2010)
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--messages", type=int, default=1005)
+    parser.add_argument("--connections", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="on the disk to measure")
     parser.add_argument("--data", type=Path, default=DATA)
