@@ -173,7 +173,13 @@ def _tell_results(
     for segment in order.observations:
         observation = read_observation(segment)
         code = observation.code
-        key: tuple[str, ...] = (name, code.code or code.text, code.system, code.other_code, observation.sub)
+        key: tuple[str, ...] = (
+            name,
+            code.code or code.text,
+            code.system,
+            code.other_code,
+            observation.sub,
+        )
         if not name:
             key = (*key, observation.observed or about.stamp)
         together.setdefault(key, []).append((segment, observation))
