@@ -14,7 +14,7 @@ __all__ = ["Unreadable", "as_rows", "is_parquet", "read_parquet"]
 MOST_CELLS = 200_000_000  # of the columns that are read, in one file
 MOST_TEXT = 1 << 30  # bytes of text in one file, once its dictionaries are unfolded
 Read = TypeVar("Read")
-_PLAIN = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null, pl.Decimal)
+_PLAIN = (pl.String, pl.Boolean, pl.Null, pl.Decimal)
 
 
 class Unreadable(Exception):
@@ -41,12 +41,28 @@ def read_parquet(
     Raises:
         Unreadable: it is damaged, far larger than its size, or no column is wanted.
     """
-    frame, others = _guarded(lambda: _columns(content, wanted))
+    plain = _without_categories(content)
+    frame, others = _guarded(lambda: _columns(plain, wanted))
     text = [name for name, kind in frame.schema.items() if kind == pl.String]
-    held = _guarded(lambda: [frame[name].str.len_bytes().sum() for name in text])
-    if sum(held) > MOST_TEXT:
+    if (
+        _guarded(lambda: sum(frame[name].str.len_bytes().cast(pl.Int64).sum() for name in text))
+        > MOST_TEXT
+    ):
         raise Unreadable("it holds more than 1 GiB of text; give it in several files")
     return frame, others
+
+
+def _without_categories(content: bytes) -> bytes:
+    """The file without its writer's note that a text was a category there.
+
+    Polars would rebuild the categories row by row, so that one long text in a small file costs
+    minutes; as text its dictionary is shared. The footer's length stands before the last four
+    bytes (Parquet format, "File format").
+    """
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    if not 0 < footer < len(content) - 8:
+        return content
+    return content[:footer] + content[footer:].replace(b"ARROW:schema", b"arrow:unread")
 
 
 def _columns(content: bytes, wanted: Callable[[str], bool]) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -58,8 +74,7 @@ def _columns(content: bytes, wanted: Callable[[str], bool]) -> tuple[pl.DataFram
     rows = int(lazy.select(pl.len()).collect().item())
     if rows * len(taken) > MOST_CELLS:
         raise Unreadable(f"it has more than {MOST_CELLS:,} cells; give it in several files")
-    folded = [name for name, kind in taken.items() if isinstance(kind, pl.Categorical | pl.Enum)]
-    frame = lazy.select(list(taken)).with_columns(pl.col(folded).cast(pl.String)).collect()
+    frame = lazy.select(list(taken)).collect()
     return frame, tuple(name for name in schema if name not in taken)
 
 
