@@ -5,11 +5,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bedside.lifecycle.collect import Collected
+    from bedside.lifecycle.quality import Judged
 
-__all__ = ["collected_json", "collected_words"]
+__all__ = ["collected_json", "collected_words", "quality_json", "quality_words"]
+
+TOLD = 5  # findings in the terminal; the page has them all
 
 
-def collected_json(done: "Collected") -> dict[str, Any]:
+def quality_json(judged: "Judged") -> dict[str, Any]:
+    """The gates, what is to be done, and where the whole report lies."""
+    return {
+        "gates": [asdict(gate) for gate in judged.gates],
+        "findings": [
+            {"check": one.check, "seen": one.seen, "do": one.do} for one in judged.report.findings
+        ],
+        "page": str(judged.page),
+        "figures": str(judged.figures),
+    }
+
+
+def quality_words(judged: "Judged") -> str:
+    """The same as a person reads it: the findings that touch most patients first."""
+    findings = judged.report.findings
+    lines = [f"Quality: {len(findings)} findings." if findings else "Quality: nothing to look at."]
+    lines += [f"  {number}. {one.seen}" for number, one in enumerate(findings[:TOLD], 1)]
+    if len(findings) > TOLD:
+        lines.append(f"  and {len(findings) - TOLD} more")
+    lines += [
+        f"  gate {'passed' if gate.passed else 'FAILED'}: {gate.text}" for gate in judged.gates
+    ]
+    return "\n".join([*lines, f"Report for the data steward: {judged.page}"])
+
+
+def collected_json(done: "Collected", judged: "Judged") -> dict[str, Any]:
     """The report and where its events are."""
     return {
         "snapshot": done.snapshot.digest,
@@ -18,10 +46,11 @@ def collected_json(done: "Collected") -> dict[str, Any]:
         "subjects": done.snapshot.entry.subjects,
         "new": done.is_new,
         "report": asdict(done.report),
+        "quality": quality_json(judged),
     }
 
 
-def collected_words(done: "Collected") -> str:
+def collected_words(done: "Collected", judged: "Judged") -> str:
     """The report as a person reads it."""
     report, entry = done.report, done.snapshot.entry
     lines = [f"{report.name}: {_files(report.files, report.files_known)}"]
@@ -47,6 +76,8 @@ def collected_words(done: "Collected") -> str:
         "",
         f"{entry.name} now holds {entry.rows:,} events of {entry.subjects:,} subjects, "
         f"snapshot {entry.snapshot[:12]}.",
+        "",
+        quality_words(judged),
     ]
     return "\n".join(lines)
 

@@ -38,21 +38,80 @@ Source = Annotated[
 @data_app.command("collect")
 def collect_(
     source: Source,
-    data: Annotated[Path, typer.Option("--data", help="Folder (or file) with the data.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder (or file) with the data.")
+    ] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read what is new in a source, and say what became of every record."""
+    """Read what is new in a source, say what became of every record, judge and prepare it."""
     with guarded(as_json):
         from bedside.cli.collect_words import collected_json, collected_words  # noqa: PLC0415
         from bedside.lifecycle.collect import collect, load_source  # noqa: PLC0415
+        from bedside.lifecycle.quality import judged_source, prepared_source  # noqa: PLC0415
         from bedside.usecases import source_of  # noqa: PLC0415
+        from bedside.wiring.sources import incoming_of  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "data collection", as_json)
-        done = collect(platform, load_source(source_of(source)), data)
-        show(collected_json(done), as_json, lambda: collected_words(done))
+        declared = load_source(source_of(source))
+        with incoming_of(platform, declared, data) as incoming:
+            done = collect(platform, declared, incoming)
+        judged = judged_source(platform, declared)
+        show(collected_json(done, judged), as_json, lambda: collected_words(done, judged))
+        prepared_source(platform, declared, judged)
+
+
+@data_app.command("quality")
+def quality_(
+    source: Source,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge the quality of what was collected, and write the report for a data steward."""
+    with guarded(as_json):
+        from bedside.cli.collect_words import quality_json, quality_words  # noqa: PLC0415
+        from bedside.lifecycle.collect import load_source  # noqa: PLC0415
+        from bedside.lifecycle.quality import judged_source  # noqa: PLC0415
+        from bedside.usecases import source_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data quality", as_json)
+        judged = judged_source(platform, load_source(source_of(source)))
+        show(quality_json(judged), as_json, lambda: quality_words(judged))
+        if not all(gate.passed for gate in judged.gates):
+            raise typer.Exit(3)
+
+
+@data_app.command("listen")
+def listen_(
+    source: Source,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Receive HL7 v2 messages (MLLP) until stopped; each is durable before it is answered."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.lifecycle.collect import load_source  # noqa: PLC0415
+        from bedside.usecases import source_of  # noqa: PLC0415
+        from bedside.wiring.sources import listen  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data collection", as_json)
+
+        def started(host: str, port: int) -> None:
+            platform.progress.note(f"Listening for HL7 v2 messages on {host}, port {port}.")
+
+        counts = asdict(listen(platform, load_source(source_of(source)), started))
+        show(
+            counts,
+            as_json,
+            lambda: "\n".join(f"{name}: {count:,}" for name, count in counts.items()),
+        )
 
 
 def _moment(text: str | None) -> "datetime | None":

@@ -33,7 +33,7 @@ def read_collection(content: bytes, *, file: str = "source.yaml") -> Collection:
 def collection_digest(source: Collection) -> str:
     """SHA-256 of what the declaration says about reading; the quality plan and title aside."""
     told = msgspec.to_builtins(source)
-    for name in ("quality", "title", "quarantine", "units"):
+    for name in ("quality", "title", "quarantine", "units", "server", "database", "listener"):
         told.pop(name)
     return digest_of(told)
 
@@ -52,6 +52,7 @@ def _mistakes(source: Collection) -> Iterator[Mistake]:
         yield Mistake(
             ("timezone",), f"'{source.timezone}' is not an IANA zone", "write e.g. Europe/Berlin"
         )
+    yield from _reached(source)
     for kind, rule in source.known_at.items():
         yield from _duration(rule.after, ("known_at", kind, "after"))
     for local, code in source.codes.items():
@@ -68,6 +69,23 @@ def _mistakes(source: Collection) -> Iterator[Mistake]:
         )
     for index, table in enumerate(source.tables):
         yield from _table(table, ("tables", index))
+
+
+def _reached(source: Collection) -> Iterator[Mistake]:
+    """Where the data are got from must fit the format."""
+    for name, given, form in (
+        ("server", source.server is not None, "fhir"),
+        ("database", source.database, "omop"),
+        ("listener", source.listener is not None, "hl7v2"),
+        ("views", bool(source.views), "fhir"),
+    ):
+        if given and source.format != form:
+            yield Mistake((name,), f"only the format '{form}' has a {name}", "leave it out")
+    if source.origin is not None:
+        try:
+            parse_instant(source.origin)
+        except Invalid as error:
+            yield Mistake(("origin",), error.problem, error.fix.rstrip("."))
 
 
 def _is_zone(name: str) -> bool:

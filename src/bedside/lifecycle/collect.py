@@ -4,7 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,14 +14,14 @@ import polars as pl
 
 from bedside.core.clock import iso
 from bedside.core.errors import Refused
-from bedside.core.ids import digest_bytes
+from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.collect.facts import UTC_US, Part, Reader
 from bedside.data.collect.formats.registry import reader_of
-from bedside.data.collect.parts import SourceFiles
+from bedside.data.collect.incoming import Incoming
 from bedside.data.collect.versions import Decided, decide, known_versions, versions_of
 from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
@@ -63,15 +63,15 @@ def load_source(path: Path) -> Collection:
     return read_collection(file.read_bytes(), file=file.name)
 
 
-def collect(platform: Platform, source: Collection, place: Path) -> Collected:
-    """Read what is new in a folder, and keep it as the next state of `NAME/collected`.
+def collect(platform: Platform, source: Collection, incoming: Incoming) -> Collected:
+    """Read what is new, and keep it as the next state of `NAME/collected`.
 
-    The same files again add nothing; a killed run goes on where it stopped.
+    The same parts again add nothing; a killed run goes on where it stopped.
 
     Args:
         platform: The workspace.
         source: The declaration.
-        place: The folder with the files, or one file.
+        incoming: Where the parts come from.
 
     Raises:
         NotFound: there is no such file.
@@ -81,10 +81,9 @@ def collect(platform: Platform, source: Collection, place: Path) -> Collected:
     """
     with platform.lock():
         platform.ledger.append(platform.actor, "collect.start", {"name_of_data": source.name})
-        reader = reader_of(source.format)
-        with SourceFiles(place, source.files, reader.passive) as files:
-            run = _Run(platform, source, reader, files)
-            return run.whole()
+        done = _Run(platform, source, reader_of(source.format), incoming).whole()
+        incoming.kept()
+        return done
 
 
 @dataclass
@@ -92,7 +91,7 @@ class _Run:
     platform: Platform
     source: Collection
     reader: Reader
-    files: SourceFiles
+    incoming: Incoming
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     stamps: dict[str, Counter[str]] = field(default_factory=dict)
@@ -135,7 +134,7 @@ class _Run:
     def _parts(self, again: tuple[RawFile, ...]) -> Iterator[Part]:
         """What is in the folder, and what was collected earlier by other rules."""
         here = set()
-        for part in self.files.parts(self.reader.split):
+        for part in self.incoming.parts(self.reader.split):
             made = self.reader.prepare(part)
             here.add((made.name, made.first, digest_bytes(made.content)))
             yield made
@@ -162,13 +161,13 @@ class _Run:
             "parts": [[part.name, part.first, digest] for part, digest in group.parts],
             "rules": self.rules,
             "erased": sorted(self.platform.store.catalogue.suppressed()),
-            "folder": str(self.files.place.resolve()) if self.reader.looks_beside else "",
+            "beside": self.incoming.fingerprint() if self.reader.looks_beside else "",
         }
         done = self.steps.run(
             f"collect {group.title}",
             inputs,
             lambda advance: read_group(
-                self.platform, self.source, self.reader, self.files.beside, group, advance
+                self.platform, self.source, self.reader, self.incoming.beside, group, advance
             ),
             total=len(group.parts),
         )
@@ -195,7 +194,7 @@ class _Run:
 
     def _bear(self) -> None:
         """Stop when too much is unreadable; what was read stays found for the next run."""
-        for bad in self.files.bad:
+        for bad in self.incoming.bad:
             self.counts.setdefault("quarantined", Counter())[bad.reason] += 1
         bad_count = sum(self.counts.get("quarantined", Counter()).values())
         rows = sum(self.counts.get("rows_in", Counter()).values())
@@ -253,7 +252,12 @@ class _Run:
         self.platform.ledger.append(
             self.platform.actor,
             "collect.done",
-            {"name_of_data": snapshot.entry.name, "snapshot": snapshot.digest, **_told(report)},
+            {
+                "name_of_data": snapshot.entry.name,
+                "snapshot": snapshot.digest,
+                "report": self.platform.objects.put(canonical_json(asdict(report))),
+                **_told(report),
+            },
         )
         return Collected(snapshot=snapshot, report=report, is_new=True)
 

@@ -21,6 +21,8 @@ VARIABLES = {
     "BEDSIDE_KMS_ENDPOINT": "the address of a KMS server that is not Amazon's",
     "BEDSIDE_VAULT_TOKEN": "the token for Vault or OpenBao",
     "BEDSIDE_KEY_PASSPHRASE": "seals the key file; it lies open, mode 0600, if not set",
+    "BEDSIDE_FHIR_KEY": "the file with our private key for the FHIR server that is collected from",
+    "BEDSIDE_SOURCE_DATABASE": "the URL of the OMOP database that is collected from",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
     "BEDSIDE_RAY_TOKEN": "the token of the Ray cluster",
     "BEDSIDE_RAY_REMOTE": "1 allows a Ray cluster beyond this machine; read the how-to first",
@@ -43,6 +45,8 @@ class Settings:
         key_address: Of Vault, or the region of KMS.
         workers: Of the local engine; 0 means as many as there are cores.
         ray: The address of a Ray cluster, or None.
+        fhir_key: The path of the private key for a FHIR server.
+        source_database: The URL of the database that is collected from.
     """
 
     folder: Path
@@ -61,6 +65,8 @@ class Settings:
     ray: str | None = None
     ray_token: str = field(default="", repr=False)
     ray_remote: bool = False
+    fhir_key: str | None = None
+    source_database: str | None = field(default=None, repr=False)
 
 
 def default_workspace(environment: Mapping[str, str] = os.environ) -> Path:
@@ -102,6 +108,8 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
         ("vault_token", "BEDSIDE_VAULT_TOKEN"),
         ("ray_token", "BEDSIDE_RAY_TOKEN"),
         ("passphrase", "BEDSIDE_KEY_PASSPHRASE"),
+        ("fhir_key", "BEDSIDE_FHIR_KEY"),
+        ("source_database", "BEDSIDE_SOURCE_DATABASE"),
     ):
         if variable in told:
             parts[name] = told[variable]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bedside.core.records.declaration import ReleaseMode
+from bedside.core.records.fhir_export import FhirServerOptions
+from bedside.core.records.mllp import MllpOptions
 from bedside.core.records.quality import QualityPlan
 from bedside.core.records.table_mapping import TableMapping
 
@@ -56,7 +58,10 @@ class Collection:
         tables: For the format `table`: which column is what.
         views: For the format `fhir`: files with a SQL on FHIR ViewDefinition, in the declaration's
             own folder, that say how resources become rows for `tables`.
-        database: For the format `omop`: the name of the environment variable with the URL.
+        server: For the format `fhir`: a server to export from.
+        database: For the format `omop`: read the database whose URL is in the environment variable
+            BEDSIDE_SOURCE_DATABASE.
+        listener: For the format `hl7v2`: how `bedside data listen` receives messages.
         quality: What is checked about the data, and the gates on it.
     """
 
@@ -77,5 +82,7 @@ class Collection:
     quarantine: Tolerance = field(default_factory=Tolerance)
     tables: tuple[TableMapping, ...] = ()
     views: tuple[str, ...] = ()
-    database: str | None = None
+    server: FhirServerOptions | None = None
+    database: bool = False
+    listener: MllpOptions | None = None
     quality: QualityPlan = field(default_factory=QualityPlan)

@@ -48,6 +48,8 @@ class FhirServerOptions:
 
     Args:
         base_url: Where the FHIR API begins: https, or http on this machine.
+        mode: `export`: the server writes everything into files (Bulk Data); `search`: we page
+            through its search.
         client_id: The name that the server has registered us under; None where it lets anybody in.
         token_url: Where tokens are given; None to ask the server for it.
         key_id: The `kid` under which our public key is registered; None for the one in the JWK,
@@ -79,6 +81,7 @@ class FhirServerOptions:
     """
 
     base_url: str
+    mode: Literal["export", "search"] = "export"
     client_id: str | None = None
     token_url: str | None = None
     key_id: str | None = None

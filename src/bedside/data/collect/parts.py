@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bedside.core.errors import NotFound, Unavailable
+from bedside.core.ids import digest_of
 from bedside.core.records.conversion import BadRecord
 from bedside.data.collect.facts import Part
 
@@ -83,6 +84,17 @@ class SourceFiles:
             return None
         read = list(self._read(name, *place, "whole"))
         return read[0].content if read else None
+
+    def fingerprint(self) -> str:
+        """Names, sizes and times of change of all files."""
+        told = []
+        for name, path, member in self._files():
+            state = path.stat()
+            told.append([name, member, state.st_size, state.st_mtime_ns])
+        return digest_of(told)
+
+    def kept(self) -> None:
+        """The files stay where they are."""
 
     def _is_wanted(self, name: str) -> bool:
         def matches(patterns: tuple[str, ...]) -> bool:

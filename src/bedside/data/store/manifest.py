@@ -59,7 +59,7 @@ def _raw_file(told: dict[str, Any]) -> RawFile:
     gone = tuple((int(first), int(length)) for first, length in told["gone"])
     members = tuple(
         (str(name), int(first), str(digest), int(start))
-        for name, first, digest, start in told["members"]
+        for name, first, digest, start in told.get("members", ())
     )
     return RawFile(**{**told, "gone": gone, "members": members})
 

@@ -1,0 +1,123 @@
+"""From what was collected to what may be learnt from: prepared, judged, told to a steward."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from bedside.core.clock import iso
+from bedside.core.errors import Refused
+from bedside.core.ids import canonical_json
+from bedside.core.records.collection import Collection
+from bedside.core.records.conversion import ConversionReport
+from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.quality import QualityReport
+from bedside.core.records.version import GateResult
+from bedside.data.prepare import prepare_events
+from bedside.data.quality import assess, figures_of, judge_quality, render_html
+from bedside.data.store.merging import fold_merges
+from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.platform import Platform
+
+__all__ = ["Judged", "judged_source", "prepared_source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The quality of a data set, its gates, and where the report for a steward lies."""
+
+    report: QualityReport
+    gates: tuple[GateResult, ...]
+    page: Path
+    figures: Path
+
+
+def judged_source(platform: Platform, source: Collection) -> Judged:
+    """Judge the quality of `NAME/collected`, and write the report as HTML and as JSON.
+
+    Raises:
+        NotFound: nothing was collected under this name.
+    """
+    collected = platform.store.open(f"{source.name}/collected")
+    report = assess(
+        lambda: _folded(collected), source, _conversion(platform, source), now=platform.clock.now()
+    )
+    gates = judge_quality(report, source.quality)
+    folder = platform.folder / "reports" / source.name
+    page, figures = folder / "quality.html", folder / "quality.json"
+    platform.write(page, render_html(report, gates).encode())
+    platform.write(figures, canonical_json(figures_of(report, gates)))
+    platform.ledger.append(
+        platform.actor,
+        "quality",
+        {
+            "name_of_data": collected.entry.name,
+            "snapshot": collected.digest,
+            "gates_passed": all(gate.passed for gate in gates),
+        },
+    )
+    return Judged(report=report, gates=gates, page=page, figures=figures)
+
+
+def prepared_source(platform: Platform, source: Collection, judged: Judged) -> Snapshot:
+    """Keep what is fit for learning as `NAME/prepared`: in canonical units, plausible.
+
+    What was corrected later stays, so that any moment before can be replayed.
+
+    Raises:
+        Refused: the data do not keep a declared gate (code `quality_gate`).
+    """
+    failed = [gate.text for gate in judged.gates if not gate.passed]
+    if failed:
+        raise Refused(
+            f"The data do not keep their gates: {'; '.join(failed)}.",
+            fix=f"read {judged.page}, mend the source, or change its gates.",
+            code="quality_gate",
+        )
+    collected = platform.store.open(f"{source.name}/collected")
+    shards, _ = prepare_events(lambda: _folded(collected), source, keeps_history=True)
+    manifest, now = collected.manifest, iso(platform.clock.now())
+
+    def edges(digest: str) -> list[Edge]:
+        made, of = Node(kind="snapshot", id=digest), Node(kind="snapshot", id=collected.digest)
+        return [Edge(at=now, job="prepare", run=str(uuid.uuid4()), source=of, output=made)]
+
+    with platform.progress.step("prepare"):
+        snapshot = platform.store.save(
+            f"{source.name}/prepared",
+            shards,
+            zone=manifest.zone,
+            release_mode=manifest.release_mode,
+            salt=manifest.salt,
+            sources=manifest.sources,
+            edges=edges,
+        )
+    platform.ledger.append(
+        platform.actor,
+        "snapshot",
+        {
+            "name_of_data": snapshot.entry.name,
+            "snapshot": snapshot.digest,
+            "manifest": snapshot.entry.manifest,
+            "events_count": snapshot.entry.rows,
+        },
+    )
+    return snapshot
+
+
+def _folded(collected: Snapshot) -> Iterator[pl.DataFrame]:
+    return (fold_merges(shard) for shard in collected.shards())
+
+
+def _conversion(platform: Platform, source: Collection) -> ConversionReport:
+    """What the last collecting of this source that added something reported."""
+    name, found = f"{source.name}/collected", ""
+    for entry in platform.ledger.entries():
+        if entry.action == "collect.done" and entry.details["name_of_data"] == name:
+            found = entry.details["report"]
+    if not found or not platform.objects.has(found):
+        return ConversionReport(name=source.name, format=source.format)
+    return ConversionReport(**json.loads(platform.objects.get(found)))
