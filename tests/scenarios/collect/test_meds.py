@@ -100,7 +100,8 @@ def test_a_collected_data_set_goes_out_as_meds_and_comes_back_the_same(tmp_path:
         tmp_path / "w", actor=actor_of("test", "test"), progress=LineProgress()
     )
 
-    collect(platform, source, data_folder("aces-meds-samples"))
+    with SourceFiles(data_folder("aces-meds-samples"), source.files, READER.passive) as files:
+        collect(platform, source, files)
     told = export(platform, f"{source.name}/collected", tmp_path / "out", form="meds")
 
     data = pl.read_parquet(tmp_path / "out" / "data" / "*.parquet")

@@ -63,8 +63,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_a_database_gives_the_facts_of_its_rows(url: str) -> None:
     with OmopDatabase(url) as database:
-        parts = list(database.parts())
-        batches = [READER.collect(part, SOURCE, database.beside) for part in parts]
+        batches = [READER.collect(part, SOURCE, database.beside) for part in database.parts()]
 
     facts = pl.concat(batch.facts for batch in batches)
     measured = facts.filter(pl.col("kind") == "measurement").sort("time")

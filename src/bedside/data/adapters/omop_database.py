@@ -69,6 +69,7 @@ class OmopDatabase:
         parsed = _checked(url)
         schema = parsed.query.get("schema")
         self._schema = schema if isinstance(schema, str) else None
+        self._concepts: bytes | None = None
         self._engine = _engine(parsed.difference_update_query(["schema"]))
         try:
             self._connection = self._opened()
@@ -104,9 +105,10 @@ class OmopDatabase:
         """The concept table as `CONCEPT.parquet`, where there is one; nothing else."""
         if name.lower() != "concept.parquet" or "concept" not in self._tables:
             return None
-        return _parquet(
-            pl.concat(list(self._pieces(self._tables["concept"])), how="vertical_relaxed")
-        )
+        if self._concepts is None:  # every piece asks for it
+            pieces = list(self._pieces(self._tables["concept"]))
+            self._concepts = _parquet(pl.concat(pieces, how="vertical_relaxed"))
+        return self._concepts
 
     def _opened(self) -> Connection:
         postgres = self._engine.dialect.name == "postgresql"
