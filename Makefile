@@ -10,11 +10,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench conformance docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Set-up happens once, and again only when what is to be installed has changed; after that no
 # command here needs a network.
@@ -66,6 +66,10 @@ bench: $(STAMP) ## Run the benchmarks, one by one.
 		found=1; echo "== $$script"; $(BIN)/python "$$script"; \
 	done; \
 	[ $$found = 1 ] || { echo "benchmarks/ holds no benchmark." >&2; exit 1; }
+
+DATA ?= $(or $(BEDSIDE_TEST_DATA),../shared/data)
+conformance: $(STAMP) ## Run the suites that others wrote; DATA=DIR says where they lie.
+	@$(BIN)/python tools/conformance/report.py "$(DATA)"
 
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py
