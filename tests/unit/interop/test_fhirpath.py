@@ -70,6 +70,17 @@ def test_each_record_of_a_batch_gets_its_own_answer(expression: str, answers: li
     assert ask(expression, ADA, GRACE) == answers
 
 
+def test_children_come_in_the_order_of_their_own_record() -> None:
+    turned = {"resourceType": "Patient", "birthDate": "1906-12-09", "id": "g"}
+    twin = {"resourceType": "Patient", "id": "t", "_birthDate": {"id": "b"}, "_resourceType": {}}
+
+    assert ask("children().first()", turned, ADA) == [["1906-12-09"], ["ada"]]
+    assert ask("children().id", twin) == [["b"]]
+    assert (
+        ask("children().descendants()", ADA, GRACE)[1] == ask("children().descendants()", GRACE)[0]
+    )
+
+
 def test_numbers_of_json_are_compared_as_the_decimals_they_were_written_as() -> None:
     third = {"resourceType": "Observation", "valueQuantity": {"value": 0.1}}
 
@@ -232,7 +243,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(EXPRESSIONS, st.lists(RESOURCES | JSON, max_size=4))
 def test_any_expression_over_any_json_gives_values_or_invalid(
     expression: str, resources: list[Any]
@@ -248,7 +259,7 @@ def test_any_expression_over_any_json_gives_values_or_invalid(
     assert all(0 <= row < len(resources) for row in rows)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(EXPRESSIONS, st.lists(RESOURCES, min_size=1, max_size=4))
 def test_a_batch_gives_what_its_records_give_one_by_one(
     expression: str, resources: list[Any]

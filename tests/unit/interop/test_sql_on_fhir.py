@@ -205,7 +205,7 @@ VIEWS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(KEYS, VIEWS), st.booleans())
 def test_any_view_is_run_or_refused(view: dict[str, Any], whole: bool) -> None:
     if whole:
@@ -233,7 +233,7 @@ SELECTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(SELECTS, min_size=1, max_size=5, unique_by=str),
     st.lists(st.sampled_from([ADA, GRACE, NOBODY, WEIGHT]), max_size=6),

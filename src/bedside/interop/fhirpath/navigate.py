@@ -241,18 +241,34 @@ def _of_twins(focus: Collection, name: str, kind: str) -> Collection:
 
 
 def children(focus: Collection) -> Collection:
-    """Every element that the nodes hold."""
-    names: dict[str, None] = {}
-    objects = Collection(twin_objects(focus), focus.rows, focus.types)
-    for value in objects.values:
-        if type(value) is dict:
-            names.update(dict.fromkeys(key for key in value if type(key) is str))
-    found = []
-    for key in dict.fromkeys(name.removeprefix("_") for name in names):
-        if key == "resourceType":
-            continue
-        for kind in dict.fromkeys(focus.type_list()):
-            part = objects.keep([other == kind for other in focus.type_list()])
+    """Every element that the nodes hold, in the order of each node."""
+    nodes = Collection(twin_objects(focus), np.arange(len(focus)), focus.types)
+    places = [_places(value) for value in nodes.values]
+    keys = dict.fromkeys(key for held in places for key in held)
+    types = focus.type_list()
+    found: list[Collection] = []
+    place: list[int] = []
+    for key in keys:
+        for kind in dict.fromkeys(types):
+            part = nodes.keep([other == kind for other in types])
             declared = elements_of(kind).get(key, ANY) if kind else ANY
-            found.append(_read(Collection(part.values, part.rows, kind), key, declared))
-    return concat(found)
+            read = _read(replace(part, types=kind), key, declared)
+            found.append(read)
+            place += [places[node][key] for node in read.rows.tolist()]
+    together = concat(found)
+    if not len(together):
+        return together
+    # The rows are still the nodes; within a node the elements come in the order of its keys.
+    as_joined = np.argsort(np.concatenate([part.rows for part in found]), kind="stable")
+    order = np.lexsort((np.array(place, np.int64)[as_joined], together.rows))
+    ordered = together.reordered(order)
+    return ordered.with_rows(focus.rows[ordered.rows])
+
+
+def _places(node: Any) -> dict[str, int]:
+    """Where each element of a node stands; a primitive's twin stands for it."""
+    if type(node) is not dict:
+        return {}
+    keys = (key.removeprefix("_") for key in node if type(key) is str)
+    named = dict.fromkeys(key for key in keys if key != "resourceType")
+    return {key: place for place, key in enumerate(named)}
