@@ -63,7 +63,7 @@ def run(data: Path) -> Suite:
         if name.endswith(".hl7"):
             short = name.rpartition("/")[2].removesuffix(".hl7")
             cases += _message_cases(short, files[name], bundles.get(short))
-    return Suite(name="hl7v2", cases=tuple(cases))
+    return Suite(name="HL7 v2", cases=tuple(cases))
 
 
 def _message_cases(name: str, content: bytes, bundle: bytes | None) -> Iterator[Case]:

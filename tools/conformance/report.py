@@ -13,7 +13,8 @@ from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(__file__).resolve().parent
+sys.path = [str(HERE.parent), *(one for one in sys.path if Path(one or ".").resolve() != HERE)]
 
 from conformance.suite import Case, Suite
 
@@ -53,12 +54,23 @@ def words(suites: Sequence[Suite], absent: Sequence[str]) -> str:
         lines.append(f"{suite.name:<44} {cases:>6} {counts[0]:>6} {counts[1]:>6} {counts[2]:>8}")
     lines += absent
     for suite in suites:
+        lines += _experimental(suite)
+    for suite in suites:
         if suite.not_passed:
             lines += ["", f"{suite.name}: what does not pass, and why"]
             lines += _explained(suite.not_passed)
     unexplained = sum(len(suite.unexplained) for suite in suites)
     lines += ["", f"Unexplained: {unexplained}."]
     return "\n".join(lines)
+
+
+def _experimental(suite: Suite) -> list[str]:
+    """The cases that the suite itself calls experimental, one by one."""
+    cases = [case for case in suite.cases if case.group == "experimental"]
+    if not cases:
+        return []
+    told = [f"  {case.status.replace('_', ' ')}: {case.name}" for case in cases]
+    return ["", f"{suite.name}: its experimental cases, one by one", *told]
 
 
 def _explained(cases: Sequence[Case]) -> list[str]:

@@ -4,16 +4,16 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import polars as pl
 
 from bedside.core.clock import iso
-from bedside.core.errors import Refused
+from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
@@ -60,7 +60,24 @@ def load_source(path: Path) -> Collection:
             fix="give a source.yaml, its folder, or the name of a source that ships with Bedside.",
             code="no_declaration",
         )
-    return read_collection(file.read_bytes(), file=file.name)
+    source = read_collection(file.read_bytes(), file=file.name)
+    return replace(source, views=tuple(_view(file.parent, name) for name in source.views))
+
+
+def _view(folder: Path, name: str) -> str:
+    """The text of a ViewDefinition beside the declaration."""
+    if PurePath(name).name != name:
+        raise Invalid(
+            "A view's name leads out of the declaration's folder.",
+            fix="put the file beside the declaration and name it alone.",
+        )
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise NotFound(
+            f"The view '{name}' is not beside the declaration, or not written in UTF-8.",
+            fix="put the ViewDefinition's JSON file into the declaration's folder.",
+        ) from None
 
 
 def collect(platform: Platform, source: Collection, incoming: Incoming) -> Collected:

@@ -57,7 +57,8 @@ class Collection:
         quarantine: How many bad records are borne.
         tables: For the format `table`: which column is what.
         views: For the format `fhir`: files with a SQL on FHIR ViewDefinition, in the declaration's
-            own folder, that say how resources become rows for `tables`.
+            own folder, that say how resources become rows for `tables`. Once the declaration is
+            loaded, their text stands here.
         server: For the format `fhir`: a server to export from.
         database: For the format `omop`: read the database whose URL is in the environment variable
             BEDSIDE_SOURCE_DATABASE.

@@ -139,6 +139,7 @@ def _stamps(facts: pl.DataFrame, events: pl.DataFrame) -> dict[str, dict[str, in
     """By kind: how many have the source's own stamp, and how many the declared delay."""
     told: dict[str, dict[str, int]] = {}
     both = pl.DataFrame({"kind": facts["kind"], "stamped": events["stamped"]})
+    both = both.filter(~facts["retracts"])
     for kind, stamped, count in both.group_by("kind", "stamped").len().iter_rows():
         told.setdefault(kind, {})["stamp" if stamped else "delay"] = int(count)
     return told
