@@ -5,7 +5,7 @@ from datetime import datetime
 import polars as pl
 
 from bedside.core.errors import Invalid
-from bedside.core.records.event import MERGED_INTO
+from bedside.core.records.event import MERGED_INTO, TAKEN_BACK
 from bedside.data.store.merging import merge_statements, persons_of, without_replaced
 
 __all__ = ["as_of", "known_as"]
@@ -42,8 +42,9 @@ def _current(events: pl.DataFrame, moment: datetime) -> tuple[pl.DataFrame, dict
     if moment.tzinfo is None:
         raise Invalid("The moment has no time zone.", fix="give it with a zone, e.g. UTC.")
     seen = events.filter(pl.col("known_at") <= moment)
-    takes_back = pl.col("replaces").is_not_null() & pl.all_horizontal(
-        pl.col("value", "text", "end").is_null()
+    takes_back = (pl.col("code").cast(pl.String) == TAKEN_BACK) | (
+        pl.col("replaces").is_not_null()
+        & pl.all_horizontal(pl.col("value", "text", "end").is_null())
     )
     current = without_replaced(seen, events).filter(~takes_back)
     statements = merge_statements(current)
