@@ -1,8 +1,10 @@
 """Augmentation and imputation are of training subjects alone, and a build with them repeats."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 import pytest
@@ -11,12 +13,15 @@ import yaml
 import bedside.usecases
 from bedside.cohorts.splits import side_of
 from bedside.core.ids import subject_pseudonym
-from bedside.core.records.bundle import CARD, EVIDENCE, REPORT, TREES
+from bedside.core.records.bundle import CARD, EVIDENCE, MODEL, REPORT, TREES
 from bedside.core.records.declaration import Split
+from bedside.core.records.event import Event
 from bedside.core.records.training import augmentation_text
 from bedside.lifecycle.build import build
 from bedside.lifecycle.lineage import lineage
+from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.reproduce import reproduce
+from bedside.serve.scoring import Scorer
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
@@ -150,3 +155,26 @@ def test_a_build_with_made_rows_is_reproduced_to_the_byte(ward):
     platform, version, _ = ward
 
     assert reproduce(platform, version.id).exact
+
+
+def test_an_answer_takes_the_same_fills_and_says_what_was_not_measured(ward):
+    platform, version, _ = ward
+    bundle = open_bundle(platform, version)
+    predictor = platform.predictor_of(bundle.files[MODEL])
+    scorer = Scorer(bundle, predictor, platform.explainer_of(bundle.files[TREES]))
+    scorer.check_example()
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    pulse = Event(subject_id=1, time=now, known_at=now, code="LOINC//8867-4", value=120.0)
+
+    scored = scorer.score([pulse], now, ())
+
+    row = [np.nan if value is None else value for value in scored.features.values()]
+    assert scored.features["lactate.last"] is None
+    assert scored.score.risk == predictor.predict(np.array([row]))[0]
+    filled = json.loads(bundle.files[EVIDENCE])["training"]["imputation"]
+    by_name = {one["feature"]: one["value"] for one in filled if not one["indicator"]}
+    whole = [by_name.get(name, value) if value is None else value
+             for name, value in scored.features.items()]  # fmt: skip
+    same = predictor.predict(np.array([[np.nan if v is None else v for v in whole]]))[0]
+    assert scored.score.risk == same
+    assert any("not measured" in reason.text for reason in scored.score.reasons)
