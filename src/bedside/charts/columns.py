@@ -45,6 +45,7 @@ def trend(
     *,
     says: str,
     unit: str = "",
+    around: Sequence[float] = (),
 ) -> str:
     """Counts in each period as columns, and above them the median as a line with dots.
 
@@ -54,6 +55,8 @@ def trend(
         medians: None where there is none, or too few are behind it; all None: no line is drawn.
         says: What the picture shows, for those who do not see it.
         unit: Of the medians, for reading.
+        around: Values that the scale of the medians takes in as well, such as the quartiles of
+            all values, so that a small move looks small.
     """
     told = [median for median in medians if median is not None]
     top = 96 if told else 10
@@ -61,7 +64,7 @@ def trend(
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(labels), 1)
     parts = [_counts_axis(top, floor, most)]
     if told:
-        parts.append(_medians(medians, labels, step, unit))
+        parts.append(_medians(medians, labels, step, unit, around))
     for place, (label, count) in enumerate(zip(labels, counts, strict=True)):
         parts.append(
             _column(
@@ -77,9 +80,15 @@ def trend(
     return _svg(floor + 22, "".join(parts), says)
 
 
-def _medians(medians: Sequence[float | None], labels: Sequence[str], step: float, unit: str) -> str:
+def _medians(
+    medians: Sequence[float | None],
+    labels: Sequence[str],
+    step: float,
+    unit: str,
+    around: Sequence[float],
+) -> str:
     told = [median for median in medians if median is not None]
-    low, high = min(told), max(told)
+    low, high = min(*told, *around, told[0]), max(*told, *around, told[0])
     spread = (high - low) or max(abs(high), 1.0) * 0.1
     low, high = low - 0.1 * spread, high + 0.1 * spread
     bottom, top = 78, 14
@@ -88,7 +97,10 @@ def _medians(medians: Sequence[float | None], labels: Sequence[str], step: float
         return bottom - (bottom - top) * (value - low) / (high - low)
 
     parts, points = [], []
-    for shown in sorted({min(told), max(told)}):
+    marks = sorted({min(told), max(told)})
+    if at(marks[0]) - at(marks[-1]) < 13:
+        marks = [told[-1]]  # two would lie upon each other
+    for shown in marks:
         parts.append(
             f'<path class="grid" d="M{_LEFT} {at(shown):.1f}H{_WIDTH - _RIGHT}"/>'
             f'<text x="{_LEFT - 5}" y="{at(shown) + 4:.1f}" text-anchor="end">'

@@ -88,8 +88,9 @@ class Counted:
 class UnitUse:
     """Values of a code in one unit, as it was written.
 
-    `state`: `kept` (already canonical, or no unit is needed), `converted`, `not_understood`,
-    `wrong` (understood, but it does not convert), `absent` (a unit is needed and there is none).
+    `state`: `kept` (the canonical unit, however it is spelled, or none is needed), `converted`,
+    `not_understood`, `wrong` (understood, but it does not convert), `absent` (a unit is needed and
+    there is none).
     """
 
     unit: str | None
@@ -157,8 +158,11 @@ class CodeQuality:
         temporal: By name of the check: rows that break it, and whose.
         duplicates: Rows that repeat another word for word; `conflicts`: moments (or static facts)
             with several answers at once.
+        shown_between: The least and the greatest value that may be shown, in `unit`: more than ten
+            subjects have one as small, or as great; empty where ten or fewer have any.
         quantiles: Of convertible values, in `unit`: by name, `p05` to `p95`.
-        histogram: Edges and counts between them, in `unit`.
+        histogram: Edges and counts between them, in `unit`, within `shown_between`.
+        nothings: Words for "not measured", as they were written.
         texts_met: The most frequent short texts; empty where the code has free text.
         spikes: Values that are far too frequent.
         rounded: Share of whole values that end in 0, where that is asked of them.
@@ -186,8 +190,10 @@ class CodeQuality:
     temporal: dict[str, Counted]
     duplicates: Counted
     conflicts: Counted
+    shown_between: tuple[float, ...]
     quantiles: dict[str, float]
     histogram: tuple[tuple[float, ...], tuple[int, ...]]
+    nothings: tuple[TextUse, ...]
     texts_met: tuple[TextUse, ...]
     spikes: tuple[Spike, ...]
     rounded: float | None

@@ -217,5 +217,5 @@ def _unit_rule(
         factor, offset = _factor(source, code, meant, canonical)
     except WrongUnit:
         return UnitRule(state="wrong")
-    same = (factor, offset) == (1.0, 0.0) and unit == canonical
-    return UnitRule(state="kept" if same else "converted", factor=factor, offset=offset)
+    state = "kept" if meant == canonical else "converted"
+    return UnitRule(state=state, factor=factor, offset=offset)

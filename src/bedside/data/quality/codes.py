@@ -1,5 +1,6 @@
 """What was counted about each code, put together: units, ranges, distribution, trend and sites."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.quality import (
     CodeQuality,
     Counted,
@@ -33,7 +35,10 @@ _NO_RULE = CodeRule(unit=None, unit_from=None, range=None)
 
 def codes_of(tally: Tally, rules: Rules, sites: Mapping[str, int]) -> tuple[CodeQuality, ...]:
     """Every code that was met, by how many subjects have it."""
-    parts = {name: _by_code(tally.parts[name]) for name in ("units", "periods", "sites", "texts")}
+    parts = {
+        name: _by_code(tally.parts[name])
+        for name in ("units", "periods", "sites", "texts", "nothings")
+    }
     sketches = {name: _by_code(sketch.rows) for name, sketch in tally.sketches.items()}
     rows = tally.parts["codes"].sort(["s", "n", "code"], descending=[True, True, False])
     return tuple(_code(row, rules, sites, parts, sketches) for row in rows.iter_rows(named=True))
@@ -57,17 +62,17 @@ def _code(
     usable = [unit for unit in units if unit.state in USABLE]
     raw = sketches["values"].get(code)
     value, n = _canonical(code, raw, rules)
-    texts = _texts(parts["texts"].get(code))
-    silent = row["silent"] if row["silent"] < row["n"] else 0
+    worded = row["values"] + row["texts"] > 0
+    between = _shown_between(sketches["least"].get(code), sketches["greatest"].get(code))
     return CodeQuality(
         code=code,
         name=known.name if known is not None else None,
         counted=Counted(rows=row["n"], subjects=row["s"]),
-        answered=Counted(rows=row["answered_n"], subjects=row["answered_s"]),
+        answered=_answered(row, speaks=worded),
         values=row["values"],
         not_finite=row["not_finite"],
         texts=row["texts"],
-        silent=silent,
+        silent=row["silent"] if worded else 0,
         static=row["static"],
         unit=rule.unit,
         unit_from=rule.unit_from,
@@ -85,15 +90,17 @@ def _code(
         },
         duplicates=Counted(rows=row["repeats_n"], subjects=row["repeats_s"]),
         conflicts=Counted(rows=row["conflicts_n"], subjects=row["conflicts_s"]),
+        shown_between=between,
         quantiles={
             name: quantile(value, n, share) for name, share in _QUANTILES.items() if len(value)
         },
-        histogram=_histogram(value, n),
-        texts_met=texts,
+        histogram=_histogram(value, n, between),
+        nothings=_texts(parts["nothings"].get(code)),
+        texts_met=_texts(parts["texts"].get(code)),
         spikes=spikes_of(raw) if raw is not None else (),
         rounded=share_ending_in_zero(raw) if raw is not None else None,
         periods=_periods(parts["periods"].get(code), sketches["periods"].get(code)),
-        sites=_sites(parts["sites"].get(code), sketches["sites"].get(code), sites),
+        sites=_sites(parts["sites"].get(code), sketches["sites"].get(code), sites, speaks=worded),
     )
 
 
@@ -130,20 +137,50 @@ def _canonical(code: str, raw: pl.DataFrame | None, rules: Rules) -> tuple[Value
     return value[order], n[order]
 
 
-def _histogram(value: Values, n: Counts) -> tuple[tuple[float, ...], tuple[int, ...]]:
+def _answered(row: Mapping[str, Any], *, speaks: bool) -> Counted:
+    """Of a code with words or numbers, the rows with one; of any other, every row."""
+    which = "speaks" if speaks else "named"
+    return Counted(rows=row[f"{which}_n"], subjects=row[f"{which}_s"])
+
+
+def _shown_between(least: pl.DataFrame | None, greatest: pl.DataFrame | None) -> tuple[float, ...]:
+    """What more than ten subjects go down to, and up to; nothing where ten or fewer have any."""
+    if least is None or greatest is None or least["n"].sum() <= SUPPRESS_AT_OR_BELOW:
+        return ()
+    low, high = (
+        rows.sort("value", descending=downwards)
+        .filter(pl.col("n").cum_sum() > SUPPRESS_AT_OR_BELOW)["value"]
+        .item(0)
+        for rows, downwards in ((least, False), (greatest, True))
+    )
+    return (min(low, high), max(low, high))
+
+
+def _histogram(
+    value: Values, n: Counts, between: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Equal steps between the first and the last hundredth; the two ends take in the rest."""
-    if len(value) < 2:
+    if len(value) < 2 or not between:
         return (), ()
     low, high = quantile(value, n, 0.01), quantile(value, n, 0.99)
     if low == high:
         low, high = float(value[0]), float(value[-1])
+    low, high = max(low, between[0]), min(high, between[1])
     if not np.isfinite(high - low) or high <= low:
         return (), ()
-    bars = int(min(_BARS, len(value)))
-    edges = np.linspace(low, high, bars + 1)
+    edges = _edges(value, low, high)
+    bars = len(edges) - 1
     place = np.clip(np.searchsorted(edges, value, side="right") - 1, 0, bars - 1)
     counts = np.bincount(place, weights=n, minlength=bars).astype(np.int64)
     return tuple(map(float, edges)), tuple(map(int, counts))
+
+
+def _edges(value: Values, low: float, high: float) -> Values:
+    """Equal steps; of whole numbers whole steps, so that each column takes in as many of them."""
+    if high - low < 1e6 and bool((value == np.round(value)).all()):
+        step = math.ceil((high - low + 1) / _BARS)
+        return np.arange(low, high + step + 0.5, step)
+    return np.linspace(low, high, int(min(_BARS, len(value))) + 1)
 
 
 def _texts(rows: pl.DataFrame | None) -> tuple[TextUse, ...]:
@@ -181,19 +218,23 @@ def _periods(rows: pl.DataFrame | None, sketch: pl.DataFrame | None) -> tuple[Pe
 
 
 def _sites(
-    rows: pl.DataFrame | None, sketch: pl.DataFrame | None, sites: Mapping[str, int]
+    rows: pl.DataFrame | None,
+    sketch: pl.DataFrame | None,
+    sites: Mapping[str, int],
+    *,
+    speaks: bool,
 ) -> tuple[SiteQuality, ...]:
     """The code at every site, also where nobody has it."""
     if not sites:
         return ()
     met = {} if rows is None else {row["site"]: row for row in rows.iter_rows(named=True)}
     medians = _medians(sketch, "site")
-    none = {"answered_n": 0, "answered_s": 0, "judged": 0, "plausible": 0}
+    none = {"named_n": 0, "named_s": 0, "speaks_n": 0, "speaks_s": 0, "judged": 0, "plausible": 0}
     return tuple(
         SiteQuality(
             site=site,
             subjects=subjects,
-            answered=Counted(rows=found["answered_n"], subjects=found["answered_s"]),
+            answered=_answered(found, speaks=speaks),
             judged=found["judged"],
             plausible=found["plausible"],
             median=medians.get(site),

@@ -5,7 +5,6 @@ from datetime import date
 
 from bedside.core.records.collection import Collection
 from bedside.core.records.quality import CodeQuality, Finding, PeriodQuality, QualityReport
-from bedside.data.quality.missing import missing_words
 from bedside.data.quality.shown import per_cent, share_shown, small
 from bedside.data.quality.words import called, listed, patients, rows, yaml_text
 
@@ -18,7 +17,7 @@ _GAP = 0.1
 
 def completeness_of(report: QualityReport, source: Collection) -> Iterator[Finding]:
     """What is missing: words for nothing, expected codes, gaps in time, sites without a code."""
-    yield from _words_for_nothing(report, source)
+    yield from _words_for_nothing(report)
     yield from _expected(report)
     for code in report.codes:
         if code.silent:
@@ -29,15 +28,12 @@ def completeness_of(report: QualityReport, source: Collection) -> Iterator[Findi
         yield _no_time(report)
 
 
-def _words_for_nothing(report: QualityReport, source: Collection) -> Iterator[Finding]:
+def _words_for_nothing(report: QualityReport) -> Iterator[Finding]:
     """One finding for each word, with all codes that have it."""
-    known = missing_words(source)
     met: dict[str, list[tuple[CodeQuality, int, int]]] = {}
     for code in report.codes:
-        if code.answered.rows == code.counted.rows:
-            continue
-        for use in code.texts_met:
-            if use.text.casefold() in known and not small(use.counted.subjects):
+        for use in code.nothings:
+            if not small(use.counted.subjects):
                 met.setdefault(use.text, []).append((code, use.counted.rows, use.counted.subjects))
     for word, uses in met.items():
         ordered = sorted(uses, key=lambda use: (-use[1], use[0].code))
@@ -78,7 +74,7 @@ def _expected(report: QualityReport) -> Iterator[Finding]:
                 why="Who lacks it is seldom a chance: wards, sites or years that do not record it "
                 "drop out of every model that needs it.",
                 do="Ask where it is recorded and whether that system was exported; look at the "
-                "trend and the sites below to see who lacks it.",
+                "trend and the sites above to see who lacks it.",
             )
 
 
@@ -183,5 +179,5 @@ def _no_time(report: QualityReport) -> Finding:
         why="Without dates nobody can see a trend, keep the order of events, or test a model on "
         "later patients than it was made on.",
         do="Ask whether the export can carry dates (shifted ones will do), and name the column in "
-        "`tables: time:`.",
+        "“tables: time:”.",
     )

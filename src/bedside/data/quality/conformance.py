@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bedside.core.records.collection import Collection
-from bedside.core.records.quality import CodeQuality, Finding, QualityReport, UnitUse
+from bedside.core.records.quality import CodeQuality, Finding, QualityReport, TextUse, UnitUse
 from bedside.data.quality.shown import FEW, small
 from bedside.data.quality.words import called, listed, plural, rows, yaml_text
 
@@ -26,6 +26,7 @@ def conformance_of(report: QualityReport, source: Collection) -> Iterator[Findin
             yield _not_finite(code)
         if code.values and code.texts and code.texts >= _MIXED * (code.values + code.texts):
             yield _words_among_numbers(code)
+    yield from _written_two_ways(report)
     yield from _codes_unknown(report)
     yield from _not_converted(report)
 
@@ -68,7 +69,7 @@ def _wrong(code: CodeQuality, unit: UnitUse) -> Finding:
         f"convert to {code.unit}, its canonical unit.{hint} They are set aside.",
         why="Either the unit was written wrongly, or the code names another quantity than the one "
         "that was measured.",
-        do="Ask whoever maps the codes which of the two it is; correct the mapping (`codes`), or "
+        do="Ask whoever maps the codes which of the two it is; correct the mapping (“codes”), or "
         "declare the unit.",
         declare=declare,
     )
@@ -83,7 +84,7 @@ def _absent(code: CodeQuality, unit: UnitUse) -> Finding:
         subjects=unit.counted.subjects,
         seen=f"{rows(unit.counted.rows)} of {called(code)} have no unit. They are set aside.",
         why=f"The code is measured in {code.unit}; nothing says that these numbers are.",
-        do="Ask the source which unit it leaves out, compare the distribution below, and declare "
+        do="Ask the source which unit it leaves out, compare the distribution above, and declare "
         "it.",
         declare=f"quality:\n  assumed_units:\n    {code.code}: {code.unit}   # if the source "
         "confirms it",
@@ -131,6 +132,43 @@ def _words_among_numbers(code: CodeQuality) -> Finding:
         do="Decide with the laboratory for each word: missing, or a category of its own.",
         declare='tables:\n  - missing: ["<word>"]',
     )
+
+
+def _written_two_ways(report: QualityReport) -> Iterator[Finding]:
+    """Answers that are the same but for case, blanks, or how a number is written."""
+    told, codes, seen_by = [], [], 0
+    for code in report.codes:
+        forms: dict[object, list[TextUse]] = {}
+        for use in code.texts_met:
+            if not small(use.counted.subjects):
+                forms.setdefault(_form(use.text), []).append(use)
+        twice = [uses for uses in forms.values() if len(uses) > 1]
+        if twice:
+            codes.append(code)
+            told.append(f"{called(code)} has {' and '.join(f'“{use.text}”' for use in twice[0])}")
+            rarer = (min(use.counted.subjects for use in uses) for uses in twice)
+            seen_by = max(seen_by, *rarer)
+    if codes:
+        yield Finding(
+            check="conformance",
+            kind="written_two_ways",
+            codes=tuple(code.code for code in codes),
+            rows=sum(code.texts for code in codes),
+            subjects=seen_by,
+            seen=f"The same answer is written in several ways: {listed(told)}.",
+            why="A model takes them for different answers, and often for different sites.",
+            do="Ask whether they mean the same, and declare what each of them means.",
+            declare="tables:\n  - columns:\n      <column>:\n        categories: "
+            '{"<as written>": "<what it means>"}',
+        )
+
+
+def _form(text: str) -> object:
+    """What makes two answers the same: the number, or the letters and digits."""
+    try:
+        return float(text)
+    except ValueError:
+        return "".join(letter for letter in text.casefold() if letter.isalnum()) or text
 
 
 def _codes_unknown(report: QualityReport) -> Iterator[Finding]:

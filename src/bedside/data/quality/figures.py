@@ -14,7 +14,7 @@ from bedside.core.records.quality import (
 )
 from bedside.core.records.version import GateResult
 from bedside.data.quality.gates import share_of
-from bedside.data.quality.shown import FEW, count_shown, share_shown, small, split_shown
+from bedside.data.quality.shown import FEW, count_shown, share_shown, small, split_shown, typical
 
 __all__ = ["figures_of"]
 
@@ -25,8 +25,9 @@ def figures_of(report: QualityReport, gates: Sequence[GateResult] = ()) -> dict[
     """Everything that the HTML page shows, as plain JSON.
 
     A count of one to ten is "10 or fewer". A share is `{"share": x}`, or the bound that it keeps
-    where ten or fewer are meant, or are left over. A quantile stands only where more than ten
-    subjects lie beyond it, a text or a spike only where more than ten have it.
+    where ten or fewer are meant, or are left over. A quantile, a median or an edge of a column
+    stands only where more than ten subjects lie at or beyond it, a text or a spike only where more
+    than ten have it.
     """
     return {
         "name": report.name,
@@ -115,21 +116,26 @@ def _code(report: QualityReport, code: CodeQuality) -> dict[str, Any]:
                 name: value
                 for name, value in code.quantiles.items()
                 if code.counted.subjects * _BEYOND[name] > SUPPRESS_AT_OR_BELOW
+                and _may_be_shown(value, code)
             },
             "histogram": _histogram(code),
         },
         "trend": [
             {"start": period.start, **_counted(period.counted),
-             "median": None if _few(period.counted) else period.median}
+             "median": _median(period.median, period.counted, code)}
             for period in code.periods
         ],
-        "sites": [_site(site) for site in code.sites],
+        "sites": [_site(site, code) for site in code.sites],
     }  # fmt: skip
 
 
-def _few(counted: Counted) -> bool:
-    """A median needs more than ten subjects on either side."""
-    return counted.subjects <= 2 * SUPPRESS_AT_OR_BELOW
+def _may_be_shown(value: float, code: CodeQuality) -> bool:
+    return bool(code.shown_between) and code.shown_between[0] <= value <= code.shown_between[1]
+
+
+def _median(median: float | None, counted: Counted, code: CodeQuality) -> float | None:
+    shown = median is not None and typical(counted) and _may_be_shown(median, code)
+    return median if shown else None
 
 
 def _texts(code: CodeQuality) -> list[dict[str, Any]]:
@@ -142,14 +148,13 @@ def _texts(code: CodeQuality) -> list[dict[str, Any]]:
 
 
 def _histogram(code: CodeQuality) -> dict[str, Any] | None:
-    """The columns; its ends are of more than ten only if the whole is large enough."""
     edges, counts = code.histogram
-    if code.counted.subjects <= 2 * SUPPRESS_AT_OR_BELOW or not counts:
+    if not typical(code.counted) or not counts:
         return None
     return {"edges": [float(f"{edge:.3g}") for edge in edges], "counts": split_shown(counts)}
 
 
-def _site(site: SiteQuality) -> dict[str, Any]:
+def _site(site: SiteQuality, code: CodeQuality) -> dict[str, Any]:
     if small(site.subjects):
         return {"site": site.site, "subjects": FEW}
     return {
@@ -157,7 +162,7 @@ def _site(site: SiteQuality) -> dict[str, Any]:
         "subjects": site.subjects,
         "have_it": share_shown(site.answered.subjects, site.subjects),
         "inside": share_shown(site.plausible, site.judged),
-        "median": None if _few(site.answered) else site.median,
+        "median": _median(site.median, site.answered, code),
     }
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from bedside.core.records.collection import Collection
 from bedside.core.records.quality import CodeQuality, Counted, Finding, QualityReport, Spike
 from bedside.data.quality.completeness import period_words
-from bedside.data.quality.shown import number, per_cent, share_shown, small
+from bedside.data.quality.shown import number, per_cent, share_shown, typical
 from bedside.data.quality.words import called, listed, patients, plural, rows, unit_words
 
 __all__ = ["plausibility_of"]
@@ -21,7 +21,7 @@ _TEMPORAL: Mapping[str, tuple[str, str, str]] = {
         "are known before they happened",
         "A model could be taught with what nobody knew yet, and would then be worse at the bedside "
         "than on paper.",
-        "Ask which clock stamps `issued` or the message, and correct `known_at`, or the time zone, "
+        "Ask which clock stamps “issued” or the message, and correct “known_at”, or the time zone, "
         "in the declaration.",
     ),
     "ends_before_it_begins": (
@@ -168,7 +168,7 @@ def _duplicates(report: QualityReport) -> Iterator[Finding]:
         seen="Rows that repeat another word for word, at the same moment, from another record",
         why="Counts and averages give such measurements more weight, and a drug may seem to have "
         "been given twice.",
-        do="Ask whether two systems export the same results; leave one of them out of `files`.",
+        do="Ask whether two systems export the same results; leave one of them out of “files”.",
     )
 
 
@@ -188,7 +188,7 @@ def _conflicts(report: QualityReport) -> Iterator[Finding]:
         seen="Several different answers at one and the same moment",
         why=why,
         do="Ask whether the time is only a date, or stands for a whole stay. If each visit is one "
-        "row, name the column with its date in `tables: time:`.",
+        "row, name the column with its date in “tables: time:”.",
     )
 
 
@@ -218,9 +218,7 @@ def _steps(report: QualityReport, code: CodeQuality) -> Iterator[Finding]:
     """The greatest jump of the median from one period to the next, if it is a great one."""
     middle = code.quantiles.get("p75", 0.0) - code.quantiles.get("p25", 0.0)
     told = [
-        period
-        for period in code.periods
-        if period.median is not None and not small(period.counted.subjects)
+        period for period in code.periods if period.median is not None and typical(period.counted)
     ]
     if middle <= 0 or len(told) < 2:
         return
@@ -250,9 +248,7 @@ def _steps(report: QualityReport, code: CodeQuality) -> Iterator[Finding]:
 def _sites(report: QualityReport, code: CodeQuality) -> Iterator[Finding]:
     """A median that lies far from that of another site."""
     middle = code.quantiles.get("p75", 0.0) - code.quantiles.get("p25", 0.0)
-    told = [
-        site for site in code.sites if site.median is not None and not small(site.answered.subjects)
-    ]
+    told = [site for site in code.sites if site.median is not None and typical(site.answered)]
     if middle <= 0 or len(told) < 2:
         return
     low = min(told, key=lambda site: site.median or 0.0)

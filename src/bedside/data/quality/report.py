@@ -12,13 +12,16 @@ from bedside.core.records.version import GateResult
 from bedside.core.units import display
 from bedside.data.quality.completeness import period_words
 from bedside.data.quality.figures import figures_of
-from bedside.data.quality.shown import number, per_cent
+from bedside.data.quality.shown import FEW, number, per_cent
 from bedside.data.quality.words import unit_words
 
 __all__ = ["render_html"]
 
 _PICTURES = 60
 """Codes with a picture: the ones that most subjects have."""
+
+_APART = 0.05
+"""Of the patients, or of a tenth of the middle half: less is no difference between sites."""
 
 _STATES = {
     "kept": "kept as it is",
@@ -73,7 +76,7 @@ def _pictures(code: Mapping[str, Any], every: str | None) -> dict[str, Any]:
     name = code["name"] or code["code"]
     unit = unit_words(code["conformance"]["unit"])
     bars = code["plausibility"]["histogram"]
-    periods = code["trend"]
+    periods, spread = code["trend"], code["plausibility"]["quantiles"]
     return {
         "code": code,
         "values": _safe(
@@ -92,6 +95,7 @@ def _pictures(code: Mapping[str, Any], every: str | None) -> dict[str, Any]:
                 [rows if isinstance(rows := period["rows"], int) else None for period in periods],
                 [period["median"] for period in periods],
                 unit=unit,
+                around=[spread[name] for name in ("p25", "p75") if name in spread],
                 says=f"Rows of {name} in each {every}, and their median.",
             )
         )
@@ -117,7 +121,8 @@ def _differences(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
         middle = spread.get("p75", 0.0) - spread.get("p25", 0.0)
         moved = (max(medians) - min(medians)) / middle if middle and len(medians) > 1 else 0.0
         found.append({"code": code, "sites": sites, "size": max(max(have) - min(have), moved / 2)})
-    return sorted(found, key=lambda one: -float(one["size"]))[:15]
+    told = [one for one in found if one["size"] > _APART]
+    return sorted(told, key=lambda one: -float(one["size"]))[:15]
 
 
 def _middle(shown: Mapping[str, float]) -> float:
@@ -134,7 +139,7 @@ def _broken(figures: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], st
             "several answers at once": code["plausibility"]["contradictions"],
         }
         found += [(words, row, code["code"]) for words, row in checks.items() if row["rows"]]
-    return found
+    return sorted(found, key=lambda one: -one[1]["subjects"] if one[1]["subjects"] != FEW else 0)
 
 
 def _number(value: float | int | str | None) -> str:

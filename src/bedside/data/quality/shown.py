@@ -3,8 +3,18 @@
 from collections.abc import Sequence
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.quality import Counted
 
-__all__ = ["FEW", "count_shown", "number", "per_cent", "share_shown", "small", "split_shown"]
+__all__ = [
+    "FEW",
+    "count_shown",
+    "number",
+    "per_cent",
+    "share_shown",
+    "small",
+    "split_shown",
+    "typical",
+]
 
 FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
 
@@ -16,6 +26,11 @@ def small(count: int) -> bool:
     (False, True, False)
     """
     return 0 < count <= SUPPRESS_AT_OR_BELOW
+
+
+def typical(counted: Counted) -> bool:
+    """Whether a median may be told: more than ten subjects can lie on either side."""
+    return counted.subjects > 2 * SUPPRESS_AT_OR_BELOW
 
 
 def count_shown(count: int) -> int | str:

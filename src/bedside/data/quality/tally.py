@@ -35,6 +35,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "site_sizes": ("site",),
     "sites": ("site", "code"),
     "texts": ("code", "text"),
+    "nothings": ("code", "text"),
 }
 
 
@@ -84,6 +85,11 @@ def tally_of(
             "site_sizes": _sums(rows, ("site",), _SIZES),
             "sites": _sums(rows, ("site", "code"), {**_SIZES, **_JUDGED, **_ANSWERED}),
             "texts": _few(_texts(rows)),
+            "nothings": _sums(
+                rows.filter(~pl.col("_named")).with_columns(pl.col("text").str.strip_chars()),
+                ("code", "text"),
+                _SIZES,
+            ),
         },
         sketches={
             "values": sketch_of(
@@ -94,6 +100,8 @@ def tally_of(
                 most=_PERIOD_VALUES,
             ),
             "sites": sketch_of(inside, ("code", "site"), most=_SITE_VALUES),
+            "least": _extremes(canonical, pl.col("value").min()),
+            "greatest": _extremes(canonical, pl.col("value").max()),
         },
     )  # fmt: skip
 
@@ -106,6 +114,12 @@ def added_tallies(tallies: Sequence[Tally]) -> Tally:
     }
     sketches = {name: added([tally.sketches[name] for tally in tallies]) for name in first.sketches}
     return Tally(parts={**parts, "texts": _few(parts["texts"])}, sketches=sketches)
+
+
+def _extremes(values: pl.DataFrame, extreme: pl.Expr) -> Sketch:
+    """The least, or the greatest, value of each subject."""
+    rows = values.group_by("subject_id", "code").agg(extreme)
+    return sketch_of(rows, ("code",), most=_SITE_VALUES)
 
 
 def _added_part(name: str, tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -129,9 +143,12 @@ _JUDGED = {
     "plausible": _rows_where(pl.col("_plausible")),
 }
 
+# Rows that are no word for "not measured", and those of them that say something. Which of the two
+# answers depends on whether the code has words or numbers at all, which one shard does not know.
 _ANSWERED = {
-    "answered_n": _rows_where(pl.col("_answers")),
-    "answered_s": _subjects_where(pl.col("_answers")),
+    f"{name}_{what}": count(pl.col(f"_{name}"))
+    for name in ("named", "speaks")
+    for what, count in (("n", _rows_where), ("s", _subjects_where))
 }
 
 
@@ -164,16 +181,14 @@ def _marked(
             (time > pl.col("_died")).alias("after_death"),
             ((time < pl.col("_born")) & (code != _BIRTH)).alias("before_birth"),
             (never if now is None else time > pl.lit(now)).alias("in_the_future"),
-            _answers(missing).alias("_answers"),
+            (~is_missing(missing).fill_null(False)).alias("_named"),
+        )
+        .with_columns(
+            (
+                pl.col("_named") & pl.any_horizontal(pl.col("value", "text", "end").is_not_null())
+            ).alias("_speaks")
         )
     )
-
-
-def _answers(missing: frozenset[str]) -> pl.Expr:
-    """Whether a row says something: a number, a word, or, of a code without either, that it was."""
-    silent = pl.all_horizontal(pl.col("value", "text", "end").is_null())
-    speaks = (pl.col("value").is_not_null() | pl.col("text").is_not_null()).any().over("code")
-    return ~(is_missing(missing).fill_null(False) | (silent & speaks))
 
 
 def _with_repetition(codes: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
