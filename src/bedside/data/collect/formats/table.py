@@ -77,18 +77,23 @@ def _mapping_of(part: Part, source: Collection) -> TableMapping:
     )
 
 
-def _row_digests(part: Part, table: ReadTable) -> pl.Series:
-    """The digest of each row as it is written; of a columnar one, of its text."""
+def _row_digests(part: Part, table: ReadTable, whose: str) -> pl.Series:
+    """The digest of each row as it is written; of a columnar one, of its text.
+
+    `whose` is the file's subject, where the row itself does not name one: two patients' rows that
+    read the same are not the same.
+    """
     if part.unit == "row" or part.name.lower().endswith(".parquet"):
         joined = pl.concat_str(
-            [pl.col(name).fill_null("") for name in table.rows.columns], separator="\x1f"
+            [pl.lit(whose), *(pl.col(name).fill_null("") for name in table.rows.columns)],
+            separator="\x1f",
         )
         return digest_of_records(table.rows.select(joined).to_series().to_list())
-    content = part.content
+    content, own = part.content, whose.encode() + b"\x1f"
     ends = table.offsets + table.lengths
     return digest_of_records(
         [
-            content[start:end].rstrip(b"\r\n")
+            own + content[start:end].rstrip(b"\r\n")
             for start, end in zip(table.offsets.tolist(), ends.tolist(), strict=True)
         ]
     )
@@ -176,6 +181,7 @@ class _Made:
         heights = [table.rows.height for _, table in self.tables]
         number = pl.Series("_part", np.repeat(np.arange(len(heights), dtype=np.int32), heights))
         stems = [PurePosixPath(part.name).stem for part, _ in self.tables]
+        own = stems if mapping.subject is None else [""] * len(stems)
         subject = pl.Series(stems, dtype=pl.String).gather(number.cast(pl.UInt32))
         if mapping.subject is not None:
             subject = rows[mapping.subject].cast(pl.String).str.strip_chars()
@@ -188,7 +194,12 @@ class _Made:
             (pl.col(mapping.encounter) if mapping.encounter else _NOTHING).alias("_encounter"),
             pl.Series("_offset", np.concatenate([table.offsets for _, table in self.tables])),
             pl.Series("_length", np.concatenate([table.lengths for _, table in self.tables])),
-            pl.concat([_row_digests(part, table) for part, table in self.tables]).alias("_record"),
+            pl.concat(
+                [
+                    _row_digests(part, table, whose)
+                    for (part, table), whose in zip(self.tables, own, strict=True)
+                ]
+            ).alias("_record"),
             self._times(rows, zone).alias("_time"),
             self._ends(rows, zone).alias("_end"),
             self._identities(rows).alias("_identity"),
