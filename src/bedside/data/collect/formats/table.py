@@ -323,7 +323,20 @@ class _Made:
                 why = "not a finite number" if is_number else "not among its categories"
                 self.dropped[f"{name}: {why}"] += int(count)
             made = made.filter(~unread)
-        return made.drop("_name")
+        return self._once(made.drop("_name"))
+
+    def _once(self, made: pl.DataFrame) -> pl.DataFrame:
+        """A static fact that every row of a subject repeats is one fact."""
+        static = made["time"].is_null()
+        if not static.any():
+            return made
+        told = made.filter(static)
+        first = told.unique(
+            ["_part", "subject", "code", "value", "unit", "text"], keep="first", maintain_order=True
+        )
+        if told.height > first.height:
+            self.dropped["a static fact that an earlier row says"] += told.height - first.height
+        return pl.concat([made.filter(~static), first])
 
     def _plain(
         self, rows: pl.DataFrame, code: str, kind: str, time: str | None, text: str | None
