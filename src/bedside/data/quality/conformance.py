@@ -1,5 +1,6 @@
 """Findings of conformance: units, codes, numbers and records in a form that is not understood."""
 
+import re
 from collections.abc import Iterator
 
 from bedside.core.records.collection import Collection
@@ -9,6 +10,7 @@ from bedside.data.quality.words import called, listed, plural, rows, yaml_text
 
 __all__ = ["conformance_of"]
 
+_BETWEEN_WORDS = re.compile(r"[\s_]|(?<=[^\W\d])-(?=[^\W\d])")
 _MIXED = 0.05  # of the answers of a numeric code are words
 
 
@@ -164,11 +166,15 @@ def _written_two_ways(report: QualityReport) -> Iterator[Finding]:
 
 
 def _form(text: str) -> object:
-    """What makes two answers the same: the number, or the letters and digits."""
+    """What makes two answers the same: the number, or all but case, blanks and hyphens of words.
+
+    >>> _form("4.0") == _form("4"), _form(">30") == _form("<30"), _form("Non-smoker")
+    (True, False, 'nonsmoker')
+    """
     try:
         return float(text)
     except ValueError:
-        return "".join(letter for letter in text.casefold() if letter.isalnum()) or text
+        return _BETWEEN_WORDS.sub("", text.casefold()) or text
 
 
 def _codes_unknown(report: QualityReport) -> Iterator[Finding]:

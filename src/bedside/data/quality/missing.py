@@ -11,11 +11,12 @@ MISSING_WORDS = frozenset(
         "?", "-", "--", ".", "/", "*", "#", "na", "n/a", "n.a.", "nan", "null", "none", "nil",
         "unknown", "unk", "unknown/invalid", "invalid", "missing", "not available", "not mapped",
         "not known", "not recorded", "not done", "no data", "not measured", "unspecified",
-        "undefined", "-1", "-9", "-99", "-999", "999", "9999", "tbd", "see comment", "k.a.",
+        "undefined", "tbd", "see comment", "k.a.",
         "unbekannt", "inconnu", "desconocido",
     }
 )  # fmt: skip
-"""What data sets write where nothing was measured, in small letters."""
+"""What data sets write where nothing was measured, in small letters. Numbers are not among them:
+999 is a code of ICD-9; one that stands for nothing among numbers is found as a spike."""
 
 _UNKNOWN_IS_AN_ANSWER = ("BEDSIDE//sex",)
 

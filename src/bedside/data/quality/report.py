@@ -63,6 +63,7 @@ def render_html(report: QualityReport, gates: Sequence[GateResult] = ()) -> str:
     return page.get_template("quality.html.j2").render(
         r=figures,
         pictures=[_pictures(code, figures["every"]) for code in figures["codes"][:_PICTURES]],
+        complete=sorted(figures["codes"][:_PICTURES], key=_completeness_order),
         differences=_differences(figures),
         states=_STATES,
         origins=_FROM,
@@ -102,6 +103,12 @@ def _pictures(code: Mapping[str, Any], every: str | None) -> dict[str, Any]:
         if len(periods) > 1
         else None,
     }
+
+
+def _completeness_order(code: Mapping[str, Any]) -> tuple[bool, float, str]:
+    """What is expected first, then what most patients lack an answer of."""
+    told = code["completeness"]
+    return not told["expected"], _middle(told["of_subjects"]), code["code"]
 
 
 def _safe(svg: str) -> Markup:
