@@ -4,7 +4,11 @@ import pytest
 
 from house import ROOT, a_copy_of_the_house, make
 
-PAGES = ["docs/reference/cli.md", "docs/reference/bedside.schema.json"]
+PAGES = [
+    "docs/reference/cli.md",
+    "docs/reference/bedside.schema.json",
+    "docs/reference/source.schema.json",
+]
 
 
 def test_the_generated_pages_are_fresh():
@@ -16,7 +20,7 @@ def test_the_generated_pages_are_fresh():
 @pytest.mark.parametrize("page", PAGES)
 def test_a_stale_page_is_caught_and_named(tmp_path, page):
     copy = a_copy_of_the_house(tmp_path)
-    (copy / page).write_text((copy / page).read_text().replace("bedside", "bedsides", 1))
+    (copy / page).write_text((copy / page).read_text().replace("edside", "edsides", 1))
 
     checked = make(copy, "check-docs")
 
