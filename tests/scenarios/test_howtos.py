@@ -95,3 +95,23 @@ def count_of(shown: str) -> int:
     found = re.search(r"([\d,]+) events of", shown)
     assert found is not None
     return int(found.group(1).replace(",", ""))
+
+
+def test_the_page_about_collecting_does_what_it_says(tmp_path):
+    needed = (
+        "uci-heart-disease", "hl7v2-messages", "ccda-samples", "omop-synthea27nj",
+        "synthea-bulk-ndjson-10",
+    )  # fmt: skip
+    for name in needed:
+        data_folder(name)
+
+    said = said_by("collect.md", tmp_path, DATA=data_folder(needed[0]).parent)
+
+    collected = [text for command, text in said.items() if " collect " in command]
+    assert len(collected) == 5, "the same command again stands for the first"
+    assert (
+        "Nothing new" in said["bedside data collect heart_disease --data $DATA/uci-heart-disease"]
+    )
+    assert all("Report for the data steward" in text for text in collected)
+    assert (tmp_path / "for-research" / "metadata" / "dataset.json").is_file()
+    assert (tmp_path / "w" / "reports" / "heart_disease" / "quality.html").is_file()
