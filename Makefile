@@ -69,7 +69,7 @@ bench: $(STAMP) ## Run the benchmarks, one by one.
 
 DATA ?= $(or $(BEDSIDE_TEST_DATA),../shared/data)
 conformance: $(STAMP) ## Run the suites that others wrote; DATA=DIR says where they lie.
-	@$(BIN)/python tools/conformance/report.py "$(DATA)"
+	@PYTHONPATH=tools $(BIN)/python -m conformance.report "$(DATA)"
 
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
-import meds
 import polars as pl
 import pyarrow.parquet as pq
+from meds import schema as meds
 
 from bedside.core.records.collection import Collection
 from bedside.data.collect.facts import Batch, Part

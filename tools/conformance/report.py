@@ -5,16 +5,12 @@ python tools/conformance/report.py DATA [--json FILE] [SUITE...]
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-sys.path = [str(HERE.parent), *(one for one in sys.path if Path(one or ".").resolve() != HERE)]
 
 from conformance.suite import Case, Suite
 

@@ -14,7 +14,7 @@ from conformance.suite import UNEXPLAINED, Case, Status, Suite, members
 
 with warnings.catch_warnings():  # the package has not caught up with pandas
     warnings.simplefilter("ignore")
-    import wfdb  # type: ignore[import-untyped]
+    import wfdb
 
 __all__ = ["run"]
 
