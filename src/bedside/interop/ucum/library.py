@@ -46,7 +46,7 @@ class Reading:
 
 @cache
 def _to_pint() -> Any:
-    from ucumvert import UcumToPintTransformer  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ucumvert import UcumToPintTransformer  # noqa: PLC0415
 
     return UcumToPintTransformer()
 
@@ -61,7 +61,7 @@ def _parser() -> Any:
 @cache
 def _incomparable() -> frozenset[str]:
     """Atoms that UCUM calls arbitrary, or special: on a scale that no factor describes."""
-    from ucumvert.xml_util import (  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ucumvert.xml_util import (  # noqa: PLC0415
         get_units_with_full_definition,
     )
 
