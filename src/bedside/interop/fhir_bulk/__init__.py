@@ -1,0 +1,1 @@
+"""FHIR R4 in bulk: many resources as columns, of bundles and of NDJSON."""
