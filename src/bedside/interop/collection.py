@@ -11,6 +11,7 @@ from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.ids import digest_of
 from bedside.core.records.collection import Collection
+from bedside.core.records.quality import QualityPlan
 from bedside.core.records.table_mapping import TableMapping, TableTime
 from bedside.interop.declaration.yaml_records import Mistake, read_record
 
@@ -67,6 +68,7 @@ def _mistakes(source: Collection) -> Iterator[Mistake]:
             "the format 'table', and no other, needs tables",
             "say under tables: which column is what, or choose another format",
         )
+    yield from _quality(source.quality)
     for index, table in enumerate(source.tables):
         yield from _table(table, ("tables", index))
 
@@ -102,6 +104,16 @@ def _duration(text: str, path: tuple[str | int, ...]) -> Iterator[Mistake]:
             yield Mistake(path, "nothing is seen before it is", "give 0 min or more")
     except Invalid as error:
         yield Mistake(path, error.problem, error.fix.rstrip("."))
+
+
+def _quality(plan: QualityPlan) -> Iterator[Mistake]:
+    for code, one in plan.ranges.items():
+        if one.low >= one.high:
+            yield Mistake(("quality", "ranges", code), "the range is empty", "give low below high")
+    for index, gate in enumerate(plan.gates):
+        if not 0 <= gate.at_least <= 1:
+            path = ("quality", "gates", index, "at_least")
+            yield Mistake(path, "a share lies between 0 and 1", "write e.g. 0.95")
 
 
 def _table(table: TableMapping, path: tuple[str | int, ...]) -> Iterator[Mistake]:

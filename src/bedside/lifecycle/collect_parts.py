@@ -6,13 +6,14 @@ from itertools import accumulate
 
 import polars as pl
 
-from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.snapshot import RawFile
 from bedside.data.collect.draft import draft_of
 from bedside.data.collect.facts import Batch, Beside, Part, Reader
 from bedside.data.collect.kept import INDEX_SCHEMA, index_bytes, without_places
 from bedside.interop.ucum import ucum_of
+from bedside.lifecycle.collect_arrivals import Arrived
 from bedside.lifecycle.frames import frame_bytes
 from bedside.lifecycle.intake import tags_of
 from bedside.lifecycle.platform import Platform
@@ -26,23 +27,20 @@ GROUP_PARTS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Parts that are read together, each with the digest of its bytes; and known ones passed by."""
+    """Parts that are read together."""
 
-    parts: tuple[tuple[Part, str], ...]
-    skipped: int
+    parts: tuple[Arrived, ...]
 
     @property
     def is_text(self) -> bool:
         """Whether offsets into every part count bytes."""
-        return all(part.unit == "byte" for part, _ in self.parts)
+        return all(one.part.unit == "byte" for one in self.parts)
 
     @property
     def title(self) -> str:
         """What a person is shown while it is read."""
-        if not self.parts:
-            return ""
         more = len(self.parts) - 1
-        return self.parts[0][0].name + (f" and {more} more" if more else "")
+        return self.parts[0].part.name + (f" and {more} more" if more else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +52,19 @@ class Kept:
     first: int
 
 
-def groups_of(parts: Iterator[Part], known: set[tuple[str, int, str]]) -> Iterator[Group]:
-    """The parts that are not known by name, place and digest, in groups of bounded size."""
-    held: list[tuple[Part, str]] = []
-    size = skipped = 0
-    for part in parts:
-        digest = digest_bytes(part.content)
-        if (part.name, part.first, digest) in known:
-            skipped += 1
-            continue
-        if held and (size + len(part.content) > GROUP_BYTES or len(held) == GROUP_PARTS):
-            yield Group(parts=tuple(held), skipped=skipped)
-            held, size, skipped = [], 0, 0
-        held.append((part, digest))
-        size += len(part.content)
-    yield Group(parts=tuple(held), skipped=skipped)
+def groups_of(arrived: Iterator[Arrived]) -> Iterator[Group]:
+    """The parts in groups of bounded size."""
+    held: list[Arrived] = []
+    size = 0
+    for one in arrived:
+        more = len(one.part.content)
+        if held and (size + more > GROUP_BYTES or len(held) == GROUP_PARTS):
+            yield Group(parts=tuple(held))
+            held, size = [], 0
+        held.append(one)
+        size += more
+    if held:
+        yield Group(parts=tuple(held))
 
 
 def read_group(
@@ -85,7 +81,7 @@ def read_group(
         `events`: the draft events with `source_file`, which counts the group's files from 0.
         `told`: the raw files, and what is counted.
     """
-    parts = _without_erased(platform, source, reader, beside, [part for part, _ in group.parts])
+    parts = _without_erased(platform, source, reader, beside, [one.part for one in group.parts])
     draft = draft_of([batch for _, batch in parts], source, counted=reader.repeats == "counted")
     packed = len(parts) > 1 and source.extract != "full" and group.is_text
     packs = [list(range(len(parts)))] if packed else [[number] for number in range(len(parts))]
@@ -106,22 +102,16 @@ def read_group(
             subject="",
             index=platform.store.raw.put(index_bytes(index)),
             members=tuple(
-                (part.name, part.first, digest, start)
-                for (part, digest), start in zip(
-                    (group.parts[at] for at in pack), starts, strict=True
-                )
+                (*group.parts[at].key, start) for at, start in zip(pack, starts, strict=True)
             ),
         )
         files.append(asdict(file))
         events.append(_placed(draft.events, pack, starts, number))
         advance(len(pack))
     units = draft.counts["units"].items()
-    unknown = {unit: count for unit, count in units if ucum_of(unit) is None}
-    told = {
-        "files": files,
-        "counts": {**draft.counts, "units_unknown": unknown},
-        "known_at": draft.known_at,
-    }
+    spelled = source.quality.unit_spellings
+    unknown = {unit: n for unit, n in units if unit not in spelled and ucum_of(unit) is None}
+    told = {"files": files, "counts": {**draft.counts, "units_unknown": unknown}}
     return {"events": frame_bytes(pl.concat(events)), "told": canonical_json(told)}
 
 

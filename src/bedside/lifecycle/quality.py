@@ -65,7 +65,8 @@ def judged_source(platform: Platform, source: Collection) -> Judged:
 def prepared_source(platform: Platform, source: Collection, judged: Judged) -> Snapshot:
     """Keep what is fit for learning as `NAME/prepared`: in canonical units, plausible.
 
-    What was corrected later stays, so that any moment before can be replayed.
+    What was corrected later stays, so that any moment before can be replayed. What was converted
+    and what was set aside is counted in `preparation.json` beside the quality report.
 
     Raises:
         Refused: the data do not keep a declared gate (code `quality_gate`).
@@ -78,7 +79,7 @@ def prepared_source(platform: Platform, source: Collection, judged: Judged) -> S
             code="quality_gate",
         )
     collected = platform.store.open(f"{source.name}/collected")
-    shards, _ = prepare_events(lambda: _folded(collected), source, keeps_history=True)
+    shards, preparation = prepare_events(lambda: _folded(collected), source, keeps_history=True)
     manifest, now = collected.manifest, iso(platform.clock.now())
 
     def edges(digest: str) -> list[Edge]:
@@ -95,6 +96,8 @@ def prepared_source(platform: Platform, source: Collection, judged: Judged) -> S
             sources=manifest.sources,
             edges=edges,
         )
+    told = canonical_json(preparation.figures())
+    platform.write(judged.page.with_name("preparation.json"), told)
     platform.ledger.append(
         platform.actor,
         "snapshot",
