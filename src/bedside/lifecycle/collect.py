@@ -1,40 +1,41 @@
 """Collecting a source: its new parts are read, and what they say is added to its data set."""
 
-import json
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, groupby
 from pathlib import Path, PurePath
-from typing import Any
 
 import polars as pl
 
-from bedside.core.clock import iso
+from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Invalid, NotFound, Refused
-from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.snapshot import RawFile, Zone
-from bedside.data.collect.facts import UTC_US, Part, Reader
+from bedside.data.collect.adding import first_contacts, kept_drafts, stored_events
+from bedside.data.collect.facts import Reader
 from bedside.data.collect.formats.registry import reader_of
 from bedside.data.collect.incoming import Incoming
 from bedside.data.collect.versions import Decided, decide, known_versions, versions_of
-from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
 from bedside.interop.collection import collection_digest, read_collection
+from bedside.lifecycle.collect_arrivals import Arrivals, Arrived
 from bedside.lifecycle.collect_parts import Group, Kept, groups_of, read_group
+from bedside.lifecycle.collect_report import Tally, told_of
 from bedside.lifecycle.data import recorded_snapshots
 from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.steps import Done, StepRunner
+from bedside.lifecycle.steps import StepRunner
 
 __all__ = ["Collected", "collect", "load_source"]
 
-TOLD_CODES = 50  # of the codes and units that are not understood, the most frequent are told
+_ABOUT = (
+    "subject_id", "known_at", "code", "source_row", "replaces", "source_file", "source_offset",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +105,26 @@ def collect(platform: Platform, source: Collection, incoming: Incoming) -> Colle
 
 
 @dataclass
+class _Moment:
+    """What was collected at one moment.
+
+    `renewed`: each older file of which a newer state came then, and the number of that.
+    """
+
+    now: datetime
+    done: list[Kept]
+    renewed: dict[int, int]
+    decided: Decided | None = None
+
+
+@dataclass
 class _Run:
     platform: Platform
     source: Collection
     reader: Reader
     incoming: Incoming
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-    stamps: dict[str, Counter[str]] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         place = self.platform
@@ -127,55 +140,56 @@ class _Run:
 
     def whole(self) -> Collected:
         before = self._before()
-        stands = before is not None and all(
-            file.rules == self.rules for file in before.manifest.sources
+        held = before.manifest.sources if before is not None else ()
+        arrivals = Arrivals(
+            self.source, self.reader, self.incoming, self.platform.store.raw, before=held
         )
+        stands = all(file.rules == self.rules for file in held)
         base = before if stands else None
-        sources = list(base.manifest.sources) if base is not None else []
-        known = {member[:3] for file in sources for member in file.members}
-        again = before.manifest.sources if before is not None and base is None else ()
-        done, seen = [], 0
-        for group in groups_of(self._parts(again), known):
-            seen += group.skipped
-            if group.parts:
-                done.append(self._read(group, len(sources)))
-                sources += done[-1].files
-        self._bear()
-        if not done and before is not None:
-            if before.digest not in recorded_snapshots(self.platform.ledger):
-                self._record(before)  # an earlier run was killed between the two
-            report = self._report(files_known=seen, decided=None, subjects=0)
-            return Collected(snapshot=before, report=report, is_new=False)
-        return self._saved(base, done, sources, seen)
+        sources = list(held) if stands else []
+        moments: list[_Moment] = []
+        if before is not None and not stands:  # each collecting once more, by the new rules
+            for taken, files in groupby(held, key=lambda file: file.collected_at):
+                then = parse_instant(taken or before.manifest.created_at)
+                moments.append(self._moment(then, arrivals.kept(files), sources))
+        moments.append(self._moment(self.now, arrivals.fresh(), sources))
+        known = sum(file.rows for file in held)
+        self.tally.bear(self.source, self.incoming.bad, known)
+        if not any(moment.done for moment in moments) and before is not None:
+            return self._nothing_new(before, arrivals.known)
+        return self._added(base, moments, sources, arrivals.known)
 
-    def _parts(self, again: tuple[RawFile, ...]) -> Iterator[Part]:
-        """What is in the folder, and what was collected earlier by other rules."""
-        here = set()
-        for part in self.incoming.parts(self.reader.split):
-            made = self.reader.prepare(part)
-            here.add((made.name, made.first, digest_bytes(made.content)))
-            yield made
-        for file in again:
-            if all(member[:3] in here for member in file.members):
-                continue
-            content = self.platform.store.raw.get(file.digest)
-            unit: Any = file.unit
-            places = [file.place(start) for _, _, _, start in file.members] + [len(content)]
-            for member, (start, end) in zip(file.members, pairwise(places), strict=True):
-                if member[:3] not in here:
-                    name, first, _, _ = member
-                    text = content if unit == "row" else content[start:end]
-                    yield Part(name=name, content=text, unit=unit, first=first)
+    def _nothing_new(self, before: Snapshot, known: int) -> Collected:
+        if before.digest not in recorded_snapshots(self.platform.ledger):
+            self._record(before)  # an earlier run was killed between the two
+        report = self.tally.report(self.source, known)
+        return Collected(snapshot=before, report=report, is_new=False)
 
     def _before(self) -> Snapshot | None:
         name = f"{self.source.name}/collected"
         named = [entry for entry in self.platform.store.entries() if entry.name == name]
         return self.platform.store.opened(named[-1]) if named else None
 
-    def _read(self, group: Group, first: int) -> Kept:
+    def _moment(self, now: datetime, arrived: Iterator[Arrived], sources: list[RawFile]) -> _Moment:
+        """Read what came at a moment, and put its files behind `sources`."""
+        start, done = len(sources), list[Kept]()
+        for group in groups_of(arrived):
+            done.append(self._read(group, len(sources), now))
+            sources += done[-1].files
+        newest: dict[str, int] = {}
+        if self.source.extract == "full":
+            newest = {file.name: start + at for at, file in enumerate(sources[start:])}
+        renewed = {
+            number: newest[file.name]
+            for number, file in enumerate(sources[:start])
+            if file.name in newest
+        }
+        return _Moment(now=now, done=done, renewed=renewed)
+
+    def _read(self, group: Group, first: int, now: datetime) -> Kept:
         """Read a group of parts, or find what an earlier run made of it."""
         inputs = {
-            "parts": [[part.name, part.first, digest] for part, digest in group.parts],
+            "parts": [one.key for one in group.parts],
             "rules": self.rules,
             "erased": sorted(self.platform.store.catalogue.suppressed()),
             "beside": self.incoming.fingerprint() if self.reader.looks_beside else "",
@@ -188,14 +202,6 @@ class _Run:
             ),
             total=len(group.parts),
         )
-        return self._kept(done, first)
-
-    def _kept(self, done: Done, first: int) -> Kept:
-        told = json.loads(self.steps.read(done, "told"))
-        for name, counts in told["counts"].items():
-            self.counts.setdefault(name, Counter()).update(counts)
-        for kind, stamps in told["known_at"].items():
-            self.stamps.setdefault(kind, Counter()).update(stamps)
         files = tuple(
             RawFile(
                 **{
@@ -203,69 +209,76 @@ class _Run:
                     "gone": (),
                     "rules": self.rules,
                     "members": tuple((n, f, d, s) for n, f, d, s in file["members"]),
+                    "collected_at": iso(now),
                 }
             )
-            for file in told["files"]
+            for file in self.tally.read(self.steps.read(done, "told"))
         )
         return Kept(done=done, files=files, first=first)
-
-    def _bear(self) -> None:
-        """Stop when too much is unreadable; what was read stays found for the next run."""
-        for bad in self.incoming.bad:
-            self.counts.setdefault("quarantined", Counter())[bad.reason] += 1
-        bad_count = sum(self.counts.get("quarantined", Counter()).values())
-        rows = sum(self.counts.get("rows_in", Counter()).values())
-        share = bad_count / max(rows + bad_count, 1)
-        if share > self.source.quarantine.at_most:
-            reasons = ", ".join(
-                f"{reason}: {count}" for reason, count in self.counts["quarantined"].most_common(5)
-            )
-            raise Refused(
-                f"{bad_count:,} of {rows + bad_count:,} records are unreadable ({reasons}); the "
-                f"source bears {self.source.quarantine.at_most:.2%}.",
-                fix="ask for the files again, or raise quarantine: at_most: in the source.",
-                code="too_many_bad",
-            )
 
     def _drafts(self, kept: Kept) -> pl.DataFrame:
         """The draft events of a group; `source_file` counts from the data set's first file."""
         drafts = frame_of(self.steps.read(kept.done, "events"))
         return drafts.with_columns(pl.col("source_file") + kept.first)
 
-    def _saved(
-        self, base: Snapshot | None, done: list[Kept], sources: list[RawFile], seen: int
+    def _decide(self, base: Snapshot | None, moments: list[_Moment]) -> None:
+        """Decide of each moment's versions, those of earlier moments in mind."""
+        earlier: list[pl.DataFrame] = []
+        for at, moment in enumerate(moments):
+            if not moment.done:
+                continue
+            new = pl.concat([versions_of(self._drafts(one), moment.now) for one in moment.done])
+            stored = base.shards(_ABOUT) if base is not None else iter(())
+            known = known_versions(chain(stored, earlier), new, moment.renewed)
+            moment.decided = decide(new, known, moment.now, renewed=moment.renewed)
+            self.tally.decided.append(moment.decided)
+            if at + 1 < len(moments):
+                none = first_contacts([], [])
+                earlier += [
+                    stored_events(one, none, moment.now).select(_ABOUT)
+                    for one in self._kept_drafts(moment)
+                ]
+                earlier.append(moment.decided.rows.select(_ABOUT))
+
+    def _kept_drafts(self, moment: _Moment) -> Iterator[pl.DataFrame]:
+        for one in moment.done:
+            assert moment.decided is not None  # noqa: S101 - decided before anything is kept
+            yield kept_drafts(self._drafts(one), moment.decided.kept, moment.now)
+
+    def _added(
+        self, base: Snapshot | None, moments: list[_Moment], sources: list[RawFile], known: int
     ) -> Collected:
-        new = pl.concat(
-            [
-                versions_of(part, int(file[0]), self.now)
-                for kept in done
-                for file, part in self._drafts(kept).group_by("source_file", maintain_order=True)
-            ]
+        self._decide(base, moments)
+        decided = self.tally.decided
+        adds = any(one.kept.height or one.rows.height for one in decided)
+        if base is not None and not adds and not self.tally.of("quarantined"):
+            report = self.tally.report(self.source, known)
+            return Collected(snapshot=base, report=report, is_new=False)
+        if base is None and not adds:
+            raise Invalid(
+                "Nothing in the data gives an event.",
+                fix="check that the declaration names the right files, columns and codes.",
+                code="no_events",
+            )
+        dated = pl.col("time").is_not_null()
+        contacts = ("subject_id", "time", "known_at", "code")
+        firsts = first_contacts(
+            base.shards(contacts, dated) if base is not None else (),
+            chain.from_iterable(self._kept_drafts(one) for one in moments),
         )
-        renewed = self._renewed(base, sources)
-        columns = (
-            "subject_id", "known_at", "code", "source_row", "replaces", "source_file",
-            "source_offset",
-        )  # fmt: skip
-        shards = base.shards(columns) if base is not None else iter(())
-        known = known_versions(shards, new, renewed)
-        decided = decide(new, known, self.now, renewed=renewed)
-        if decided.kept.is_empty() and decided.rows.is_empty() and base is not None:
-            return Collected(snapshot=base, report=self._report(seen, decided, 0), is_new=False)
-        firsts = self._firsts(base, done)
-        subjects: set[int] = set()
 
         def batches() -> Iterator[pl.DataFrame]:
             if base is not None:
                 yield from base.shards()
-            for kept in done:
-                events = _stored(self._drafts(kept), decided.kept, firsts, self.now)
-                subjects.update(events["subject_id"].unique())
-                yield events
-            yield decided.rows
+            for moment in moments:
+                for drafts in self._kept_drafts(moment):
+                    self.tally.added(drafts)
+                    yield stored_events(drafts, firsts, moment.now)
+            for one in decided:
+                yield one.rows
 
         snapshot = self._save(batches(), sources)
-        report = self._report(files_known=seen, decided=decided, subjects=len(subjects))
+        report = self.tally.report(self.source, known)
         self.platform.ledger.append(
             self.platform.actor,
             "collect.done",
@@ -273,34 +286,10 @@ class _Run:
                 "name_of_data": snapshot.entry.name,
                 "snapshot": snapshot.digest,
                 "report": self.platform.objects.put(canonical_json(asdict(report))),
-                **_told(report),
+                **told_of(report),
             },
         )
         return Collected(snapshot=snapshot, report=report, is_new=True)
-
-    def _renewed(self, base: Snapshot | None, sources: list[RawFile]) -> dict[int, int]:
-        """For a full extract: each older file, and the newest one of the same name."""
-        if base is None or self.source.extract != "full":
-            return {}
-        start = len(base.manifest.sources)
-        newest = {file.name: start + at for at, file in enumerate(sources[start:])}
-        return {
-            number: newest[file.name]
-            for number, file in enumerate(sources[:start])
-            if file.name in newest
-        }
-
-    def _firsts(self, base: Snapshot | None, done: list[Kept]) -> pl.DataFrame:
-        """When each subject's first dated fact was known."""
-        drafts = [
-            self._drafts(kept).filter(pl.col("time").is_not_null() & pl.col("waits").is_null())
-            for kept in done
-        ]
-        held = [one.select("subject_id", "known_at") for one in drafts]
-        if base is not None:
-            dated = pl.col("time").is_not_null()
-            held += list(base.shards(("subject_id", "known_at"), dated))
-        return pl.concat(held).group_by("subject_id").agg(pl.col("known_at").min().alias("_first"))
 
     def _save(self, batches: Iterator[pl.DataFrame], sources: list[RawFile]) -> Snapshot:
         place, source = self.platform, self.source
@@ -344,69 +333,3 @@ class _Run:
                 "events_count": snapshot.entry.rows,
             },
         )
-
-    def _report(self, files_known: int, decided: Decided | None, subjects: int) -> ConversionReport:
-        counts = self.counts
-
-        def of(name: str) -> dict[str, int]:
-            return dict(sorted(counts.get(name, Counter()).items()))
-
-        def most(name: str) -> dict[str, int]:
-            return dict(counts.get(name, Counter()).most_common(TOLD_CODES))
-
-        told = counts.get("told", Counter())
-        return ConversionReport(
-            name=self.source.name,
-            format=self.source.format,
-            files=told["files"],
-            files_known=files_known,
-            rows_in=of("rows_in"),
-            events_out=of("kinds"),
-            subjects=subjects,
-            already_here=decided.already_here if decided else 0,
-            corrections=decided.corrections if decided else 0,
-            taken_back=decided.taken_back if decided else 0,
-            merges=told["merges"],
-            dropped=of("dropped"),
-            quarantined=of("quarantined"),
-            known_at={kind: dict(stamps) for kind, stamps in sorted(self.stamps.items())},
-            codes_mapped=told["codes_mapped"],
-            codes_unknown=most("codes_unknown"),
-            units_unknown=most("units_unknown"),
-        )
-
-
-def _told(report: ConversionReport) -> dict[str, Any]:
-    """What the ledger keeps of a report: counts by kind, and how many were none."""
-    return {
-        "format": report.format,
-        "files": report.files,
-        "rows_in": [list(pair) for pair in report.rows_in.items()],
-        "events_out": [list(pair) for pair in report.events_out.items()],
-        "already_here": report.already_here,
-        "corrections": report.corrections,
-        "taken_back": report.taken_back,
-        "dropped": sum(report.dropped.values()),
-        "quarantined": sum(report.quarantined.values()),
-    }
-
-
-def _stored(
-    drafts: pl.DataFrame, kept: pl.DataFrame, firsts: pl.DataFrame, now: datetime
-) -> pl.DataFrame:
-    """The draft events that are kept, as they are stored."""
-    moment = pl.lit(now, dtype=UTC_US)
-    found = drafts.rename({"source_row": "was"}).join(
-        kept, left_on=["was", "source_file"], right_on=["was", "file"], how="inner"
-    )
-    waited = pl.col("_first") + pl.duration(microseconds=pl.col("waits"))
-    return (
-        found.join(firsts, on="subject_id", how="left")
-        .with_columns(
-            pl.max_horizontal(pl.coalesce("known_at", waited, moment), pl.col("not_before")).alias(
-                "known_at"
-            ),
-            pl.lit(None, dtype=pl.Binary).alias("replaces"),
-        )
-        .select(pl.col(name).cast(kind) for name, kind in STORED_SCHEMA.items())
-    )

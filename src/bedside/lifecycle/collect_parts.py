@@ -132,18 +132,18 @@ def _placed(
 
 
 def _index_of(records: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """The table of a part's records, unreadable ones with their reason."""
-    rows = records.rename({"subject": "subject_id"}).with_columns(
-        pl.lit(None, dtype=pl.String).alias("reason")
-    )
+    """The table of a part's records; of an unreadable one the reason, and whose it is if known."""
+    place = ["offset", "length"]
     bad = pl.DataFrame(
-        [
-            {"offset": one.offset, "length": one.length, "subject_id": None, "reason": one.reason}
-            for one in batch.bad
-        ],
-        schema=INDEX_SCHEMA,
-    )
-    return pl.concat([rows.select(list(INDEX_SCHEMA)), bad])
+        [(one.offset, one.length, one.reason) for one in batch.bad],
+        schema={name: INDEX_SCHEMA[name] for name in (*place, "reason")},
+        orient="row",
+    ).unique(place, keep="first", maintain_order=True)
+    rows = records.rename({"subject": "subject_id"})
+    told = rows.join(bad, on=place, how="left", maintain_order="left")
+    nameless = bad.join(rows, on=place, how="anti", maintain_order="left")
+    whose = nameless.with_columns(pl.lit(None, dtype=pl.Int64).alias("subject_id"))
+    return pl.concat([one.select(list(INDEX_SCHEMA)) for one in (told, whose)])
 
 
 def _without_erased(

@@ -78,7 +78,7 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
         snapshots = [store.opened(entry) for entry in store.entries()]
         wanted = _wanted(snapshots, subject, is_pseudonym)
         files = {
-            file.digest: _with_mask(platform, file, wanted, snapshot.manifest.salt)
+            file: _with_mask(platform, file, wanted, snapshot.manifest.salt)
             for snapshot in snapshots
             for file in snapshot.manifest.sources
         }
@@ -175,10 +175,10 @@ def _tags(platform: Platform, wanted: _Wanted, names: set[str], salts: set[str])
 def _is_in(
     snapshot: Snapshot,
     wanted: _Wanted,
-    files: dict[str, _Masked],
+    files: dict[RawFile, _Masked],
 ) -> bool:
     manifest = snapshot.manifest
-    return any(bool(files[file.digest][1].any()) for file in manifest.sources) or any(
+    return any(bool(files[file][1].any()) for file in manifest.sources) or any(
         not snapshot.subject(one).filter(pl.col("subject_id") == one).is_empty()
         for one in wanted.ids[manifest.salt]
     )
@@ -188,21 +188,21 @@ def _rewrite(
     platform: Platform,
     touched: list[Snapshot],
     wanted: _Wanted,
-    files: dict[str, _Masked],
+    files: dict[RawFile, _Masked],
 ) -> None:
     """Put every touched snapshot's successor in its place."""
+    left: dict[RawFile, RawFile] = {}
     with platform.progress.step("erase", total=len(touched)) as advance:
         for snapshot in touched:
-            sources = []
             for file in snapshot.manifest.sources:
-                found, mask, _ = files[file.digest]
-                left = found
-                if mask.any():
-                    left = found.without(mask)
-                    for kept in left.objects:
+                found, mask, _ = files[file]
+                if file not in left and mask.any():
+                    rest = found.without(mask)
+                    for kept in rest.objects:
                         platform.store.raw.put(kept)
-                sources.append(left.file)
+                    left[file] = rest.file
             ids = wanted.ids[snapshot.manifest.salt]
+            sources = [left.get(file, file) for file in snapshot.manifest.sources]
             platform.store.replace(snapshot, gone=ids, sources=sources)
             advance(1)
 

@@ -28,7 +28,8 @@ class RawFile:
     digest of a sealed table of its records (offset, length, subject_id, and for an unreadable one
     the reason), `rules` that of the declaration by which it was read, and `members` are the files
     that were put into it one after the other: each one's name, how many bytes of it lie before
-    this part, the digest of its bytes as they were received, and where it begins.
+    this part, the digest of its bytes as they were received, and where it begins. `collected_at`,
+    ISO 8601, is when it came: by other rules it is read again as if it came then.
     """
 
     digest: str
@@ -40,6 +41,7 @@ class RawFile:
     index: str = ""
     rules: str = ""
     members: tuple[tuple[str, int, str, int], ...] = ()
+    collected_at: str = ""
 
     def place(self, offset: int) -> int:
         """Where the record that was received at this offset lies in the file as it is now.

@@ -39,6 +39,7 @@ DRAFT_SCHEMA: dict[str, Any] = {
     "encounter_id": pl.Int64,
     "source_row": pl.Binary,
     "source_offset": pl.Int64,
+    "kind": pl.String,
     "stamped": pl.Boolean,
     "retracts": pl.Boolean,
     "waits": pl.Int64,
@@ -56,14 +57,12 @@ class Draft:
     """The draft events of some parts, and what is to be told of them.
 
     `events` have `source_file`, which counts the parts from 0. `records` are, for each part, the
-    places of its records with the pseudonym of whom each is about. `counts` are by name, and
-    `known_at` by kind: how many facts have the source's own stamp, and how many a delay.
+    places of its records with the pseudonym of whom each is about. `counts` are by name.
     """
 
     events: pl.DataFrame
     records: list[pl.DataFrame]
     counts: Mapping[str, Counter[str]]
-    known_at: Mapping[str, Mapping[str, int]]
 
 
 def has_identity(column: str = "source_row") -> pl.Expr:
@@ -90,15 +89,8 @@ def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> 
         facts = facts.filter(~nameless)
     facts, mapped = _mapped(facts, source)
     events = _events(_ruled(facts, source), source, counted)
-    counts["kinds"].update(_counts(facts.filter(~pl.col("retracts"))["kind"]))
     counts["units"].update(_counts(facts["unit"].drop_nulls()))
-    counts["told"].update(
-        {
-            "files": len(batches),
-            "codes_mapped": mapped,
-            "merges": int((facts["code"] == MERGED_INTO).sum()),
-        }
-    )
+    counts["told"].update({"files": len(batches), "codes_mapped": mapped})
     places = _numbered([batch.records for batch in batches], RECORD_SCHEMA)
     placed = places.with_columns(_pseudonyms(places["subject"], source.pseudonym_salt))
     by_part = placed.partition_by("source_file", as_dict=True, include_key=False)
@@ -107,13 +99,12 @@ def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> 
         events=events.select([*DRAFT_SCHEMA, "source_file"]),
         records=[by_part.get((number,), empty) for number in range(len(batches))],
         counts=counts,
-        known_at=_stamps(facts, events),
     )
 
 
 def _told(batches: Sequence[Batch]) -> dict[str, Counter[str]]:
     """What the batches count, summed."""
-    names = ("rows_in", "dropped", "kinds", "units", "codes_unknown", "quarantined", "told")
+    names = ("rows_in", "dropped", "units", "codes_unknown", "quarantined", "told")
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     for batch in batches:
         counts["rows_in"].update(batch.rows_in)
@@ -133,16 +124,6 @@ def _numbered(frames: list[pl.DataFrame], schema: dict[str, Any]) -> pl.DataFram
 
 def _counts(names: pl.Series) -> dict[str, int]:
     return {str(name): int(count) for name, count in names.value_counts().iter_rows()}
-
-
-def _stamps(facts: pl.DataFrame, events: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """By kind: how many have the source's own stamp, and how many the declared delay."""
-    told: dict[str, dict[str, int]] = {}
-    both = pl.DataFrame({"kind": facts["kind"], "stamped": events["stamped"]})
-    both = both.filter(~facts["retracts"])
-    for kind, stamped, count in both.group_by("kind", "stamped").len().iter_rows():
-        told.setdefault(kind, {})["stamp" if stamped else "delay"] = int(count)
-    return told
 
 
 def _mapped(facts: pl.DataFrame, source: Collection) -> tuple[pl.DataFrame, int]:

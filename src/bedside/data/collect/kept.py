@@ -1,6 +1,6 @@
 """A part of a source as it was kept: its bytes, and the table of its records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -52,19 +52,34 @@ class KeptPart:
 
         What is left keeps its offsets in the part as it was received.
         """
-        cut = self.index.filter(rows)
-        received = list(cut.select("offset", "length").iter_rows())
-        places = [(self.file.place(offset), length) for offset, length in received]
+        marked = self.index.filter(rows).select("offset", "length")
+        cut = _joined(marked.iter_rows(), besides=self.file.gone)
+        places = [(self.file.place(offset), length) for offset, length in cut]
         content = without_places(self.content, self.file.unit, places)
         left = self.index.filter(~rows)
         file = replace(
             self.file,
             digest=digest_bytes(content),
             rows=left.height,
-            gone=tuple(sorted([*self.file.gone, *received])),
+            gone=tuple(sorted([*self.file.gone, *cut])),
             index=digest_bytes(index_bytes(left)),
         )
         return KeptPart(content=content, file=file, index=left)
+
+
+def _joined(
+    runs: Iterable[tuple[int, int]], *, besides: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The runs (first, length) in order, none inside another, without what is gone already."""
+    marked = [(first, length, True) for first, length in runs]
+    made: list[tuple[int, int]] = []
+    at = 0
+    for first, length, is_cut in sorted(marked + [(*one, False) for one in besides]):
+        start = max(first, at)
+        if is_cut and first + length > start:
+            made.append((start, first + length - start))
+        at = max(at, first + length)
+    return made
 
 
 def without_places(content: bytes, unit: str, places: Sequence[tuple[int, int]]) -> bytes:

@@ -1,6 +1,6 @@
 """Which of the records that came are new, and what each of them corrects or takes back."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -17,7 +17,7 @@ __all__ = ["VERSION_SCHEMA", "Decided", "decide", "known_versions", "versions_of
 
 VERSION_SCHEMA: dict[str, Any] = {
     "source_row": pl.Binary,
-    "subject_id": pl.Int64,
+    "subjects": pl.List(pl.Int64),
     "known_at": UTC_US,
     "stamped": pl.Boolean,
     "retracts": pl.Boolean,
@@ -26,7 +26,7 @@ VERSION_SCHEMA: dict[str, Any] = {
     "is_new": pl.Boolean,
     "replaced": pl.Boolean,
 }
-"""One version of one record: all its events have its `source_row`."""
+"""One version of one record: all its events have its `source_row`, whosoever they are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,8 @@ class Decided:
 
     Args:
         kept: For each version to keep: its source_row as it came (`was`) and as it is stored, its
-            file, and the moment `not_before` which it was not known (null: any).
+            file and where it lies there, and the moment `not_before` which none of it was known
+            (null: any).
         rows: The rows that take earlier versions back (`STORED_SCHEMA`).
         already_here: Records that were there before.
         corrections: Records that replace an earlier version.
@@ -49,25 +50,31 @@ class Decided:
     taken_back: int
 
 
-def versions_of(events: pl.DataFrame, file: int, now: datetime) -> pl.DataFrame:
-    """The versions among the draft events of one part (`VERSION_SCHEMA`)."""
+def versions_of(events: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The versions among draft events, in the order in which they came (`VERSION_SCHEMA`).
+
+    Args:
+        events: Draft events with `source_file`.
+        now: The moment of collecting: from then on a fact is known that has no other moment.
+    """
+    keys = ["source_file", "source_row"]
+    rows = events.with_columns(pl.col("known_at").fill_null(pl.lit(now, dtype=UTC_US)))
+    stamp = pl.col("known_at").filter(pl.col("stamped"))
+    versions = rows.group_by(keys).agg(
+        pl.coalesce(stamp.min(), pl.col("known_at").min()),
+        pl.col("stamped").any(),
+        pl.col("retracts").all(),
+        pl.col("source_offset").min().alias("offset"),
+    )
     return (
-        events.lazy()
-        .group_by("source_row", maintain_order=True)
-        .agg(
-            pl.col("subject_id").first(),
-            pl.col("known_at").fill_null(now).min(),
-            pl.col("stamped").any(),
-            pl.col("retracts").all(),
-            pl.col("source_offset").min().alias("offset"),
-        )
+        _with_subjects(versions, rows, keys)
         .with_columns(
-            pl.lit(file).alias("file"),
+            pl.col("source_file").alias("file"),
             pl.lit(value=True).alias("is_new"),
             pl.lit(value=False).alias("replaced"),
         )
         .select(_cast(VERSION_SCHEMA))
-        .collect()
+        .sort("file", "offset", "source_row")
     )
 
 
@@ -86,35 +93,54 @@ def known_versions(
     named = new.filter(has_identity()).select(_identity().alias("_identity")).unique()
     found = []
     for shard in shards:
-        rows = shard.with_columns(_identity().alias("_identity"))
-        about = pl.concat(
-            [
-                rows.join(wanted, on="source_row", how="semi"),
-                rows.join(named, on="_identity", how="semi"),
-                rows.filter(pl.col("source_file").is_in(list(renewed))),
-            ]
-        ).drop("_identity")
-        found.append(about)
+        rows = shard.with_columns(
+            _identity().alias("_identity"),
+            (pl.col("code").cast(pl.String) == TAKEN_BACK).alias("_back"),
+        )
+        about = [
+            rows.join(wanted, on="source_row", how="semi"),
+            rows.join(named, on="_identity", how="semi"),
+            rows.filter(pl.col("source_file").is_in(list(renewed))),
+        ]
+        found.append(pl.concat(about).drop("_identity", "code"))
     if not found:
         return pl.DataFrame(schema=VERSION_SCHEMA)
     rows = pl.concat(found)
     replaced = rows["replaces"].drop_nulls().unique()
+    back = pl.col("known_at").filter(pl.col("_back"))
+    versions = rows.group_by("source_row").agg(
+        # What it takes back has the moment of the version; some of its facts may have later ones.
+        pl.coalesce(back.min(), pl.col("known_at").min()),
+        pl.col("_back").all().alias("retracts"),
+        pl.col("source_file").min().alias("file"),
+        pl.col("source_offset").min().alias("offset"),
+    )
+    # What a version takes back may have been another's, so its own facts say whose it is.
+    own = pl.col("_back") == pl.col("_back").all().over("source_row")
     return (
-        rows.with_columns((pl.col("code").cast(pl.String) == TAKEN_BACK).alias("_back"))
-        .group_by("source_row")
-        .agg(
-            pl.col("subject_id").sort_by("_back").first(),
-            pl.col("known_at").min(),
+        _with_subjects(versions, rows.filter(own), ["source_row"])
+        .with_columns(
             pl.lit(value=False).alias("stamped"),
-            pl.col("_back").all().alias("retracts"),
-            pl.col("source_file").min().alias("file"),
-            pl.col("source_offset").min().alias("offset"),
             pl.lit(value=False).alias("is_new"),
+            pl.col("source_row").is_in(replaced.implode()).alias("replaced"),
         )
-        .with_columns(pl.col("source_row").is_in(replaced.implode()).alias("replaced"))
         .select(_cast(VERSION_SCHEMA))
         .sort("source_row")
     )
+
+
+def _with_subjects(versions: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The versions with the subjects of each; hardly any has several."""
+    subject = pl.col("subject_id")
+    whose = rows.group_by(keys).agg(subject.min().alias("_least"), subject.max().alias("_most"))
+    one = versions.join(whose.with_columns(subjects=pl.concat_list("_least")), on=keys)
+    several = whose.filter(pl.col("_least") != pl.col("_most"))
+    if several.is_empty():
+        return one
+    every = rows.join(several, on=keys, how="semi").group_by(keys)
+    lists = every.agg(subject.unique().sort().alias("_every"))
+    joined = one.join(lists, on=keys, how="left")
+    return joined.with_columns(pl.coalesce("_every", "subjects").alias("subjects"))
 
 
 def decide(
@@ -128,7 +154,8 @@ def decide(
 
     Versions of one record are in the order in which they became known; of those that became known
     together, in the order in which they came. A version that came with no stamp of its own after
-    another is known from now on, not from when its fact happened.
+    another, now or in an earlier collecting, is known from now on, not from when its fact
+    happened; and what takes back a version without a stamp is not known before it.
 
     Args:
         new: Versions that came, in the order in which they came.
@@ -140,32 +167,31 @@ def decide(
     came = _standing_again(
         new.unique("source_row", keep="first", maintain_order=True), known, renewed
     )
-    first = came.join(known, on="source_row", how="anti", maintain_order="left")
-    late = (
-        has_identity()
-        & ~pl.col("stamped")
-        & _identity().is_in(known.select(_identity()).to_series().unique().implode())
-    ) | (pl.col("was") != pl.col("source_row"))
-    moment = pl.lit(now, dtype=UTC_US)
-    first = first.with_columns(
-        pl.when(late).then(moment).alias("not_before"),
-        pl.when(late)
-        .then(pl.max_horizontal("known_at", moment))
-        .otherwise(pl.col("known_at"))
-        .alias("known_at"),
+    first = _in_time(
+        came.join(known, on="source_row", how="anti", maintain_order="left"), known, now
     )
-    chained = _taken_back(first.select(list(VERSION_SCHEMA)), known)
-    gone = _gone(came, known, now, renewed)
-    fulfilled = first.filter("retracts").join(
-        chained.filter("_later_new"), on="source_row", how="semi"
+    chain = _chain(first.filter("_several").select(list(VERSION_SCHEMA)), known)
+    pairs = chain.filter(
+        pl.col("_later_source_row").is_not_null()
+        & (pl.col("is_new") | pl.col("_later_is_new"))
+        & ~pl.col("retracts")
     )
-    kept = first.join(fulfilled, on="source_row", how="anti", maintain_order="left")
+    gone = _gone(came, known, renewed)
+    later = chain.filter(pl.col("is_new") & pl.col("_has_earlier"))["source_row"]
+    fulfilled = pairs.filter(pl.col("_later_retracts"))["_later_source_row"]
+    kept = first.filter(
+        ~(pl.col("retracts") & pl.col("source_row").is_in(fulfilled.implode()))
+    ).with_columns(
+        pl.when(pl.col("_again") | pl.col("source_row").is_in(later.implode()))
+        .then(pl.col("known_at"))
+        .alias("not_before")
+    )
     return Decided(
-        kept=kept.select("was", "source_row", "file", "not_before"),
-        rows=pl.concat([chained.select(list(STORED_SCHEMA)), gone]),
+        kept=kept.select("was", "source_row", "file", "offset", "not_before"),
+        rows=pl.concat([_rows_of_pairs(pairs), _rows_of_gone(gone, now)]),
         already_here=new.height - first.height,
-        corrections=int((chained["_later_new"] & ~chained["_withdrawn"]).sum()),
-        taken_back=int(first["retracts"].sum()) + gone.height,
+        corrections=int((pairs["_later_is_new"] & ~pairs["_later_retracts"]).sum()),
+        taken_back=fulfilled.len() + gone.height,
     )
 
 
@@ -177,15 +203,14 @@ def _standing_again(
     Only a newer state of a whole file can say that; a message that is sent twice cannot.
     """
     told = came.with_columns(pl.col("source_row").alias("was"))
-    returned = told.filter(pl.col("file").is_in(list(renewed.values()))).join(
-        known.filter("replaced"), on="source_row", how="semi"
-    )
-    if returned.is_empty():
+    asked = told.filter(pl.col("file").is_in(list(renewed.values())))
+    returned = asked.join(known.filter("replaced"), on="source_row", how="semi")["source_row"]
+    names, times = {row: row for row in returned}, 0
+    while left := _not_standing(names, known):
+        times += 1
+        names |= {row: row[:DIGEST_BYTES] + _mark(b"again", row, times) for row in left}
+    if not names:
         return told
-    names = {
-        row: row[:DIGEST_BYTES] + _mark(b"again", row, file)
-        for row, file in returned.select("source_row", "file").iter_rows()
-    }
     table = pl.DataFrame(
         {"was": list(names), "_now": list(names.values())},
         schema={"was": pl.Binary, "_now": pl.Binary},
@@ -197,8 +222,16 @@ def _standing_again(
     )
 
 
-def _mark(word: bytes, row: bytes, file: int) -> bytes:
-    return blake2b(word + row + file.to_bytes(4, "big"), digest_size=DIGEST_BYTES).digest()
+def _not_standing(names: Mapping[bytes, bytes], known: pl.DataFrame) -> list[bytes]:
+    """The rows whose latest return (its name) is known and was replaced as well."""
+    if not names:
+        return []
+    table = pl.DataFrame({"was": list(names), "source_row": list(names.values())})
+    return table.join(known.filter("replaced"), on="source_row", how="semi")["was"].to_list()
+
+
+def _mark(word: bytes, row: bytes, number: int) -> bytes:
+    return blake2b(word + row + number.to_bytes(4, "big"), digest_size=DIGEST_BYTES).digest()
 
 
 def _cast(schema: Mapping[str, Any]) -> list[pl.Expr]:
@@ -209,59 +242,108 @@ def _identity() -> pl.Expr:
     return pl.col("source_row").bin.slice(0, DIGEST_BYTES)
 
 
-def _taken_back(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """For each version that has a later one, one of them new: the row that takes it back."""
-    chain = (
+def _in_time(first: pl.DataFrame, known: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The new versions, `known_at` put right; which are of several, which stand again."""
+    moment = pl.lit(now, dtype=UTC_US)
+    held = known.filter(has_identity()).group_by(_identity().alias("_identity"))
+    rows = (
+        first.with_row_index("_came")
+        .with_columns(_identity().alias("_identity"))
+        .join(held.agg(pl.col("known_at").max().alias("_held")), on="_identity", how="left")
+        .with_columns(
+            (pl.col("was") != pl.col("source_row")).alias("_again"),
+            (
+                has_identity()
+                & (pl.col("_held").is_not_null() | pl.col("_identity").is_duplicated())
+            ).alias("_several"),
+        )
+        .with_columns(
+            pl.when("_again")
+            .then(pl.max_horizontal("known_at", moment))
+            .otherwise("known_at")
+            .alias("known_at")
+        )
+        .sort("_came")
+    )
+    one, several = rows.filter(~pl.col("_several")), rows.filter("_several")
+    before = pl.col("known_at").cum_max().shift(1).over("_identity")
+    late = ~pl.col("stamped") & (pl.col("_held").is_not_null() | before.is_not_null())
+    several = several.with_columns(
+        pl.when(late)
+        .then(pl.max_horizontal("known_at", moment, before, "_held"))
+        .otherwise("known_at")
+        .alias("known_at")
+    )
+    unstamped = pl.when(~pl.col("stamped")).then(pl.col("known_at")).cum_max()
+    withdrawn = unstamped.forward_fill().shift(1).over("_identity")
+    several = several.with_columns(
+        pl.when("retracts")
+        .then(pl.max_horizontal("known_at", withdrawn))
+        .otherwise("known_at")
+        .alias("known_at")
+    )
+    return pl.concat([one, several]).sort("_came")
+
+
+def _chain(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The versions of each record in their order, each with what is told of the next one.
+
+    Of stored ones that became known together, the one that stands comes last.
+    """
+    same = pl.col("_identity") == pl.col("_identity").shift(-1)
+    return (
         pl.concat([known, new])
         .filter(has_identity())
         .with_row_index("_came")
-        .with_columns(_identity().alias("_identity"))
-        .sort("_identity", "known_at", "is_new", "_came")
         .with_columns(
-            *(
-                pl.col(name).shift(-1).over("_identity").alias(f"_later_{name}")
-                for name in ("source_row", "known_at", "file", "offset", "is_new", "retracts")
-            )
+            _identity().alias("_identity"),
+            pl.when(~pl.col("is_new"))
+            .then(~pl.col("replaced") & ~pl.col("retracts"))
+            .alias("_stands"),
         )
-        .filter(
-            pl.col("_later_source_row").is_not_null()
-            & (pl.col("is_new") | pl.col("_later_is_new"))
-            & ~pl.col("retracts")
+        .sort("_identity", "known_at", "is_new", "_stands", "_came")
+        .with_columns(
+            (pl.col("_identity") == pl.col("_identity").shift(1)).alias("_has_earlier"),
+            *(
+                pl.when(same).then(pl.col(name).shift(-1)).alias(f"_later_{name}")
+                for name in ("source_row", "known_at", "file", "offset", "is_new", "retracts")
+            ),
         )
     )
+
+
+def _rows_of_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
+    """For each version that has a later one: the row that takes it back."""
     return _rows(
-        chain,
+        pairs,
         source_row=pl.col("_later_source_row"),
         replaces=pl.col("source_row"),
         known_at=pl.col("_later_known_at"),
         file=pl.col("_later_file"),
         offset=pl.col("_later_offset"),
-        extra=(
-            pl.col("_later_is_new").alias("_later_new"),
-            pl.col("_later_retracts").alias("_withdrawn"),
-        ),
     )
 
 
-def _gone(
-    came: pl.DataFrame, known: pl.DataFrame, now: datetime, renewed: Mapping[int, int]
-) -> pl.DataFrame:
-    """The rows that take back what the newer state of a file no longer holds."""
+def _gone(came: pl.DataFrame, known: pl.DataFrame, renewed: Mapping[int, int]) -> pl.DataFrame:
+    """The versions that the newer state of their file, number `_renewal`, no longer holds."""
     named = came.filter(has_identity()).select(_identity()).to_series().unique()
-    stale = known.filter(
+    return known.filter(
         pl.col("file").is_in(list(renewed))
         & ~pl.col("retracts")
         & ~pl.col("replaced")
-        & ~pl.col("source_row").is_in(came["was"].implode())
         & ~pl.col("source_row").is_in(came["source_row"].implode())
         & ~(has_identity() & _identity().is_in(named.implode()))
     ).with_columns(pl.col("file").replace_strict(dict(renewed), default=-1).alias("_renewal"))
+
+
+def _rows_of_gone(gone: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The rows that take them back."""
     marks = [
         row[:DIGEST_BYTES] + _mark(b"gone", row, file)
-        for row, file in stale.select("source_row", "_renewal").iter_rows()
+        for row, file in gone.select("source_row", "_renewal").iter_rows()
     ]
     return _rows(
-        stale.with_columns(pl.Series("_mark", marks, dtype=pl.Binary)),
+        gone.with_columns(pl.Series("_mark", marks, dtype=pl.Binary)),
         source_row=pl.col("_mark"),
         replaces=pl.col("source_row"),
         known_at=pl.lit(now, dtype=UTC_US),
@@ -278,10 +360,10 @@ def _rows(
     known_at: pl.Expr,
     file: pl.Expr,
     offset: pl.Expr,
-    extra: tuple[pl.Expr, ...] = (),
 ) -> pl.DataFrame:
+    """Rows that take versions back, one for each of the subjects whom a version is about."""
     said = {
-        "subject_id": pl.col("subject_id"),
+        "subject_id": pl.col("subjects"),
         "time": known_at,
         "known_at": known_at,
         "code": pl.lit(TAKEN_BACK),
@@ -290,10 +372,5 @@ def _rows(
         "source_file": file,
         "source_offset": offset,
     }
-    return versions.select(
-        *(
-            said.get(name, pl.lit(None)).cast(kind).alias(name)
-            for name, kind in STORED_SCHEMA.items()
-        ),
-        *extra,
-    )
+    made = versions.select(said.get(name, pl.lit(None)).alias(name) for name in STORED_SCHEMA)
+    return made.explode("subject_id").select(_cast(STORED_SCHEMA))
