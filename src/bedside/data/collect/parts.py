@@ -1,10 +1,12 @@
 """The files of a source, from a folder, ZIP archives and gzip, cut into parts of bounded size."""
 
+import struct
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from errno import EINVAL
 from fnmatch import fnmatch
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -12,15 +14,29 @@ from bedside.core.errors import NotFound, Unavailable
 from bedside.core.ids import digest_of
 from bedside.core.records.conversion import BadRecord
 from bedside.data.collect.facts import Part
+from bedside.data.collect.unpacking import CUT, Unpacked
 
 __all__ = ["PART_BYTES", "SourceFiles"]
 
 PART_BYTES = 64 << 20
 LARGEST_WHOLE = 1 << 30  # bytes of a file that cannot be cut
-LARGEST_MEMBER = 64 << 30  # bytes that one compressed file may give
-LARGEST_RATIO = 1000  # of what gzip or ZIP gives to what it was given; text stays below 100
 MOST_MEMBERS = 1_000_000
 _READ = 4 << 20
+_DOCUMENTS = (".json", ".xml", ".json.gz", ".xml.gz")
+_ENCRYPTED = 1  # of a member's flags: APPNOTE.TXT 4.4.4
+_BAD_ARCHIVE = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, ValueError, struct.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file, or a member of an archive: what the source calls it, and its name among the parts."""
+
+    called: str
+    name: str
+    path: Path
+    member: zipfile.ZipInfo | None = None
 
 
 @dataclass(slots=True)
@@ -28,8 +44,9 @@ class SourceFiles:
     """The files of a source below one folder, or one file.
 
     A member of a ZIP archive is a file as well, called by its path in the archive; `x.gz` is read
-    as `x`. Links that lead out of the folder are not followed. What cannot be read is told in
-    `bad`, and the rest goes on.
+    as `x`. Where two would be called the same, the later one is called by its whole path. Links
+    that lead out of the folder are not followed. What cannot be read is told in `bad`, and the
+    rest goes on.
 
     Args:
         place: The folder, or the file.
@@ -41,7 +58,7 @@ class SourceFiles:
     patterns: tuple[str, ...]
     passive: tuple[str, ...] = ()
     bad: list[BadRecord] = field(default_factory=list)
-    _beside: dict[str, tuple[Path, str | None]] | None = field(default=None)
+    _beside: dict[str, _File] | None = field(default=None)
     _open: tuple[Path, zipfile.ZipFile] | None = field(default=None)
 
     def __enter__(self) -> "SourceFiles":
@@ -56,16 +73,18 @@ class SourceFiles:
         """Every wanted file, in the order of their names.
 
         Args:
-            split: `lines`: a long text is cut at line ends; `whole`: it is not cut.
+            split: `lines`: a long text is cut at line ends, but for one document (`.json`,
+                `.xml`); `whole`: it is not cut.
 
         Raises:
             NotFound: the place is not there, or holds no wanted file.
+            Unavailable: a file may not be read.
         """
         found = 0
-        for name, path, member in self._files():
-            if self._is_wanted(name):
+        for file in self._files():
+            if self._is_wanted(file.called):
                 found += 1
-                yield from self._read(name, path, member, split)
+                yield from self._read(file, split)
         if not found:
             raise NotFound(
                 f"No file in '{self.place.name}' is called {' or '.join(self.patterns)}.",
@@ -75,22 +94,19 @@ class SourceFiles:
     def beside(self, name: str) -> bytes | None:
         """The content of the file of this name (without a folder, any case), or None."""
         if self._beside is None:
-            self._beside = {
-                PurePosixPath(found).name.lower(): (path, member)
-                for found, path, member in self._files()
-            }
-        place = self._beside.get(PurePosixPath(name).name.lower())
-        if place is None:
+            self._beside = {PurePosixPath(one.name).name.lower(): one for one in self._files()}
+        file = self._beside.get(PurePosixPath(name).name.lower())
+        if file is None:
             return None
-        read = list(self._read(name, *place, "whole"))
+        read = list(self._read(file, "whole"))
         return read[0].content if read else None
 
     def fingerprint(self) -> str:
         """Names, sizes and times of change of all files."""
         told = []
-        for name, path, member in self._files():
-            state = path.stat()
-            told.append([name, member, state.st_size, state.st_mtime_ns])
+        for file in self._files():
+            state = file.path.stat()
+            told.append([file.name, state.st_size, state.st_mtime_ns])
         return digest_of(told)
 
     def kept(self) -> None:
@@ -103,8 +119,8 @@ class SourceFiles:
 
         return matches(self.patterns) and not matches(self.passive)
 
-    def _files(self) -> Iterator[tuple[str, Path, str | None]]:
-        """Name (without `.gz`), path, and for a member of an archive its name in it."""
+    def _files(self) -> Iterator[_File]:
+        """Every file and member, wanted or not."""
         if self.place.is_file():
             paths = [self.place]
         elif self.place.is_dir():
@@ -117,148 +133,141 @@ class SourceFiles:
                 fix="give the folder that holds the data with --data.",
             )
         base = self.place if self.place.is_dir() else self.place.parent
+        given = set[str]()
         for path in paths:
-            name = path.relative_to(base).as_posix()
+            name = _printable(path.relative_to(base).as_posix())
+            members: Sequence[zipfile.ZipInfo | None] = [None]
             if path.suffix.lower() == ".zip":
-                for member in self._members(path, name):
-                    yield _without_gz(member), path, member
-            else:
-                yield _without_gz(name), path, None
+                members = self._members(path, name)
+            for member in members:
+                called = _without_gz(name if member is None else _printable(member.filename))
+                whole = name if member is None else f"{name}/{_printable(member.filename)}"
+                unique = next(one for one in _names(called, whole) if one not in given)
+                given.add(unique)
+                yield _File(called=called, name=unique, path=path, member=member)
 
-    def _members(self, path: Path, name: str) -> list[str]:
+    def _members(self, path: Path, name: str) -> list[zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(path) as archive:
                 every = archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        except _BAD_ARCHIVE:
             self._tell(name, "the archive is not a readable ZIP file")
             return []
+        except OSError as error:
+            raise _unavailable(name, error) from None
         if len(every) > MOST_MEMBERS:
             self._tell(name, f"the archive has more than {MOST_MEMBERS} members")
             return []
-        return sorted(
-            one.filename
-            for one in every
-            if not one.is_dir() and not one.filename.startswith("__MACOSX/")
+        wanted = (
+            one for one in every if not one.is_dir() and not one.filename.startswith("__MACOSX/")
         )
+        return sorted(wanted, key=lambda one: (one.filename, one.header_offset))
 
-    def _read(self, name: str, path: Path, member: str | None, split: str) -> Iterator[Part]:
+    def _read(self, file: _File, split: str) -> Iterator[Part]:
+        cut = split == "lines" and not file.called.lower().endswith(_DOCUMENTS)
+        give = self._lines if cut else self._whole
         try:
-            if member is None:
-                with path.open("rb") as raw:
-                    stream = _Bounded(raw, path.name, path.stat().st_size)
-                    yield from self._cut(name, stream, split)
-                return
-            archive = self._archive(path)
-            with archive.open(member) as inside:
-                size = archive.getinfo(member).compress_size
-                yield from self._cut(name, _Bounded(inside, member, size), split)
-        except (_TooLarge, zlib.error, EOFError, zipfile.BadZipFile, RuntimeError) as error:
-            self._tell(name, str(error) if isinstance(error, _TooLarge) else "the archive is cut")
-        except NotImplementedError:
-            self._tell(name, "it is compressed in a way that is not read here")
+            if file.member is None:
+                with file.path.open("rb") as raw:
+                    size = file.path.stat().st_size
+                    yield from give(file.name, Unpacked(raw, file.path.name, size))
+            elif (inside := self._opened(file, file.member)) is not None:
+                with inside:
+                    size = file.member.compress_size
+                    yield from give(file.name, Unpacked(inside, file.member.filename, size))
         except OSError as error:
-            raise Unavailable(
-                f"'{name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
-            ) from None
+            raise _unavailable(file.name, error) from None
 
-    def _archive(self, path: Path) -> zipfile.ZipFile:
-        """The archive, kept open while its members are read: its directory may be long."""
-        if self._open is None or self._open[0] != path:
-            if self._open is not None:
-                self._open[1].close()
-            self._open = (path, zipfile.ZipFile(path))
-        return self._open[1]
+    def _opened(self, file: _File, member: zipfile.ZipInfo) -> IO[bytes] | None:
+        """A member; its archive stays open while others are read, for its directory may be long."""
+        if member.flag_bits & _ENCRYPTED:
+            self._tell(file.name, "it is encrypted")
+            return None
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            self._tell(file.name, "it is compressed in another way than Deflate")
+            return None
+        try:
+            if self._open is None or self._open[0] != file.path:
+                if self._open is not None:
+                    self._open[1].close()
+                self._open = (file.path, zipfile.ZipFile(file.path))
+            return self._open[1].open(member)
+        except _BAD_ARCHIVE:
+            self._tell(file.name, CUT)
+        except OSError as error:
+            if error.errno != EINVAL:  # a place before the file's beginning
+                raise
+            self._tell(file.name, CUT)
+        return None
 
-    def _cut(self, name: str, stream: "_Bounded", split: str) -> Iterator[Part]:
-        if split == "whole":
-            yield Part(name=name, content=stream.all())
-            return
-        first, rest = 0, b""
-        while chunk := stream.read(PART_BYTES - min(len(rest), PART_BYTES - _READ)):
-            held = rest + chunk
+    def _whole(self, name: str, stream: Unpacked) -> Iterator[Part]:
+        content = stream.all(LARGEST_WHOLE)
+        if stream.fault:
+            self._tell(name, stream.fault, stream.given)
+        else:
+            yield Part(name=name, content=content)
+
+    def _lines(self, name: str, stream: Unpacked) -> Iterator[Part]:
+        """Runs of whole lines; a line that is longer than a part is told and passed over."""
+        first, held = 0, bytearray()
+        while chunk := stream.read(PART_BYTES - len(held)):
+            held += chunk
             if len(held) < PART_BYTES:
-                rest = held
                 continue
             end = held.rfind(b"\n") + 1
-            if not end:
-                if len(held) > LARGEST_WHOLE:
-                    raise _TooLarge("a line is longer than 1 GiB")
-                rest = held
-                continue
-            yield Part(name=name, content=held[:end], first=first)
-            first, rest = first + end, held[end:]
-        if rest or not first:
-            yield Part(name=name, content=rest, first=first)
+            if end:
+                yield Part(name=name, content=bytes(held[:end]), first=first)
+            else:
+                end = self._passed_over(stream, held)
+                reason = f"a line is longer than {PART_BYTES >> 20} MiB"
+                self.bad.append(BadRecord(file=name, offset=first, length=end, reason=reason))
+                first, end = first + end, 0
+            first += end
+            del held[:end]
+        if stream.fault:  # what precedes is read, to its last whole line
+            del held[held.rfind(b"\n") + 1 :]
+            self._tell(name, stream.fault, first + len(held))
+        if held or not (first or stream.fault):
+            yield Part(name=name, content=bytes(held), first=first)
 
-    def _tell(self, name: str, reason: str) -> None:
-        self.bad.append(BadRecord(file=name, offset=0, length=0, reason=reason))
+    def _passed_over(self, stream: Unpacked, held: bytearray) -> int:
+        """Read to the end of the line that `held` begins; then it holds what follows.
 
-
-class _TooLarge(Exception):
-    """A compressed file gives more than it should."""
-
-
-class _Bounded:
-    """A stream, gunzipped where its name says so, that stops at a bomb."""
-
-    def __init__(self, raw: IO[bytes], name: str, size: int) -> None:
-        self._raw, self._size, self._given = raw, max(size, 1), 0
-        self._gzip = name.lower().endswith(".gz")
-        self._inflater = zlib.decompressobj(wbits=31) if self._gzip else None
-        self._waiting = b""
-        self._fault: Exception | None = None
-
-    def read(self, wanted: int) -> bytes:
-        """At most about `wanted` bytes; empty at the end. What precedes a fault is given first."""
-        made: list[bytes] = []
-        height = 0
-        while height < wanted and self._fault is None:
-            try:
-                chunk = self._next(wanted - height)
-            except (EOFError, zlib.error, zipfile.BadZipFile) as error:
-                self._fault = error
+        Returns:
+            The length of the line.
+        """
+        length = len(held)
+        held.clear()
+        while chunk := stream.read(min(_READ, PART_BYTES)):
+            end = chunk.find(b"\n") + 1
+            length += end or len(chunk)
+            if end:
+                held += chunk[end:]
                 break
-            if not chunk:
-                break
-            made.append(chunk)
-            height += len(chunk)
-        self._given += height
-        if self._given > LARGEST_MEMBER or (
-            self._given > _READ and self._given > LARGEST_RATIO * self._size
-        ):
-            raise _TooLarge("it gives far more than its size explains (a decompression bomb?)")
-        if self._fault is not None and not height:
-            raise self._fault
-        return b"".join(made)
+        return length
 
-    def all(self) -> bytes:
-        """Everything."""
-        made, height = [], 0
-        while chunk := self.read(_READ):
-            made.append(chunk)
-            height += len(chunk)
-            if height > LARGEST_WHOLE:
-                raise _TooLarge("it is larger than 1 GiB, and its format cannot be cut")
-        return b"".join(made)
+    def _tell(self, name: str, reason: str, offset: int = 0) -> None:
+        self.bad.append(BadRecord(file=name, offset=offset, length=0, reason=reason))
 
-    def _next(self, wanted: int) -> bytes:
-        if self._inflater is None:
-            return bytes(self._raw.read(wanted))
-        while True:
-            compressed = self._waiting or self._raw.read(_READ)
-            if not compressed:
-                if not self._inflater.eof:
-                    raise EOFError
-                return b""
-            if self._inflater.eof:  # gzip files may follow one another (RFC 1952, 2.2)
-                if not compressed.strip(b"\0"):
-                    self._waiting = b""
-                    continue
-                self._inflater = zlib.decompressobj(wbits=31)
-            made = self._inflater.decompress(compressed, wanted)
-            self._waiting = self._inflater.unconsumed_tail or self._inflater.unused_data
-            if made:
-                return made
+
+def _unavailable(name: str, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"'{name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
+    )
+
+
+def _names(called: str, whole: str) -> Iterator[str]:
+    """What a file may be called, the first first."""
+    yield called
+    yield whole
+    for number in count(2):
+        yield f"{whole} ({number})"
+
+
+def _printable(name: str) -> str:
+    """A name that can be written down: bytes that are no text and control characters replaced."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _without_gz(name: str) -> str:
