@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bedside.infra.engines.local import thread_limits
 from fhir_observations import write_ndjson
 
 PART = 16 << 20
@@ -34,18 +36,29 @@ COLUMNS = {
     "gender": "VARCHAR",
     "valueQuantity": QUANTITY,
     "valueCodeableConcept": CONCEPT,
-    "component": f"STRUCT(code {CONCEPT}, valueQuantity {QUANTITY})[]",
+    "component": (
+        f"STRUCT(code {CONCEPT}, valueQuantity {QUANTITY}, valueCodeableConcept {CONCEPT})[]"
+    ),
 }
-FLAT = """
+FACTS = """
     SELECT resourceType AS kind, id, subject.reference AS subject, encounter.reference AS encounter,
         coalesce(effectiveDateTime, onsetDateTime, period.start)::TIMESTAMPTZ AS time,
         period.end::TIMESTAMPTZ AS "end",
         coalesce(issued, recordedDate)::TIMESTAMPTZ AS recorded,
-        code.coding[1].system || '//' || code.coding[1].code AS code,
-        valueQuantity.value AS value, valueQuantity.code AS unit,
-        coalesce(valueCodeableConcept.coding[1].code, gender, birthDate) AS text, component
+        part.code.coding[1].system || '//' || part.code.coding[1].code AS code,
+        part.valueQuantity.value AS value, part.valueQuantity.code AS unit,
+        coalesce(part.valueCodeableConcept.coding[1].code, gender, birthDate) AS text
+    FROM (
+        SELECT *, unnest(coalesce(component, [{
+            'code': code,
+            'valueQuantity': valueQuantity,
+            'valueCodeableConcept': valueCodeableConcept
+        }])) AS part
 """
-FLOORS = {"nested columns as they are": "SELECT *", "the columns of a fact": FLAT}
+FLOORS = {
+    "nested columns, as they are": ("SELECT *", ""),
+    "a row for each value, in the columns of a fact": (FACTS, ")"),
+}
 
 
 def floor(path: str, what: str) -> dict[str, float]:
@@ -57,7 +70,8 @@ def floor(path: str, what: str) -> dict[str, float]:
     connection.execute(f"SET threads = {PROCESSES}; SET TimeZone = 'UTC'")
     began = _clocks()
     source = f"read_ndjson('{path}', columns={{{spec}}})"
-    connection.execute(f"CREATE TABLE facts AS {FLOORS[what]} FROM {source}")
+    before, after = FLOORS[what]
+    connection.execute(f"CREATE TABLE facts AS {before} FROM {source} {after}")
     used = _used(began)
     (rows,) = connection.execute("SELECT count(*) FROM facts").fetchone() or (0,)
     return used | {"rows": rows}
@@ -76,7 +90,7 @@ def parts(path: Path) -> list[tuple[int, int]]:
 
 
 def worker(path: str, mine: str) -> dict[str, float]:
-    """Read every second part, and hand its facts on as Arrow; say when ready, wait for the word."""
+    """Read every second part into its facts; say when ready, and wait for the word."""
     from bedside.core.records.collection import Collection  # noqa: PLC0415
     from bedside.data.collect.facts import Part  # noqa: PLC0415
     from bedside.data.collect.formats.fhir import READER  # noqa: PLC0415
@@ -93,15 +107,13 @@ def worker(path: str, mine: str) -> dict[str, float]:
     print("ready", flush=True)
     sys.stdin.readline()
     began, facts = _clocks(), 0
-    with Path(path).open("rb") as file, tempfile.TemporaryFile() as target:
+    with Path(path).open("rb") as file:
         for start, size in json.loads(mine):
             file.seek(start)
             part = Part(name="Observation.000.ndjson", content=file.read(size), first=start)
             batch = READER.collect(part, source, lambda _: None)
             assert not batch.bad
             facts += batch.facts.height
-            target.seek(0)
-            batch.facts.write_ipc(target)
     return _used(began) | {"rows": facts}
 
 
@@ -124,7 +136,7 @@ def ours(path: Path) -> dict[str, float]:
             [sys.executable, __file__, "--worker", str(path), json.dumps(every[at::PROCESSES])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"POLARS_MAX_THREADS": "1", "PYTHONPATH": ":".join(sys.path)},
+            env={**os.environ, **thread_limits(1), "PYTHONPATH": ":".join(sys.path)},
             text=True,
         )
         for at in range(PROCESSES)

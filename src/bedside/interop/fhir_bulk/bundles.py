@@ -41,8 +41,8 @@ def as_lines(content: bytes) -> bytes:
       gets that of its `fullUrl`.
     - A deleted resource, of a history or of a Bulk Data `deleted` file, stays a Bundle with that
       one entry. So does an entry without a resource.
-    - Lines stay as they are, byte for byte, but for those that hold a Bundle. What cannot be read
-      is not changed.
+    - Lines stay as they are, byte for byte. Only where the first of them is a Bundle are all that
+      are Bundles taken apart. What cannot be read is not changed.
 
     To do it twice changes nothing more.
 
@@ -52,7 +52,8 @@ def as_lines(content: bytes) -> bytes:
     """
     if is_one_document(content):
         return b"".join(line + b"\n" for line in _lines(_compact(content), 0)) or content
-    if b'"Bundle"' not in content or not _WORD.search(content):
+    first = _FIRST.match(content)
+    if first is None or not _WORD.search(first.group(1)):
         return content
     made: list[bytes] = []
     for line in content.split(b"\n"):

@@ -114,7 +114,7 @@ class Unreadable(Exception):
 
 def decode_resources(lines: Sequence[bytes]) -> list[AnyResource | Unreadable]:
     """The resource of each line, or why there is none."""
-    if all(map(bytes.isascii, lines)) and max(map(len, lines), default=0) <= LARGEST:
+    if all(map(bytes.isascii, lines)) and sum(map(len, lines)) <= LARGEST:
         try:
             return list(map(_DECODER.decode, lines))
         except (msgspec.MsgspecError, RecursionError, ValueError):

@@ -37,6 +37,7 @@ from bedside.interop.fhir_bulk.resources import (
 __all__ = ["KINDS", "Digest", "Drugs", "Hashed", "Lines", "read_lines"]
 
 BLOCK = 128 << 10  # bytes whose resources are objects at one time: they fit into a cache
+_UNREAD = "a Bundle among other resources, or an entry of one, cannot be read"
 _BLANK = b" \t\r\n"
 KINDS = frozenset(
     {"patient", "death", "encounter", "observation"} | {one.kind for one in READERS.values()}
@@ -70,13 +71,13 @@ Digest = Callable[[bytes], Hashed]
 class Lines:
     """What the lines of a text say.
 
-    `bad` are lines that are no resource: number of the record, and why.
+    `bad` are lines that are no resource: offset, length, and why.
     """
 
     records: Records = field(default_factory=Records)
     facts: FactColumns = field(default_factory=FactColumns)
     rows_in: Counter[str] = field(default_factory=Counter)
-    bad: list[tuple[int, str]] = field(default_factory=list)
+    bad: list[tuple[int, int, str]] = field(default_factory=list)
     book: CodeBook = field(default_factory=CodeBook)
 
 
@@ -133,11 +134,11 @@ class _Reader:
         """Read some lines."""
         every = decode_resources(lines)
         types = list(map(type, every))
-        kinds = dict.fromkeys(types)
+        kinds = set(types)
         if len(kinds) == 1:
             self._read(types[0], every, offsets, lines)
             return
-        for kind in kinds:
+        for kind in sorted(kinds, key=types.index):
             here = [one is kind for one in types]
             self._read(
                 kind,
@@ -160,9 +161,8 @@ class _Reader:
         """Lines that hold resources of one type."""
         records = self.lines.records
         if kind is Unreadable:
-            likely = [likely_patient(line) for line in lines]
-            numbers = records.extend(offsets, lines, subject=likely)
-            self.lines.bad.extend(zip(numbers, map(str, found), strict=True))
+            for why, offset, line in zip(found, offsets, lines, strict=True):
+                self._bad(str(why), offset, line)
             return
         name, count = kind.__name__, len(found)
         self.lines.rows_in[name] += count
@@ -178,6 +178,12 @@ class _Reader:
                 self._deleted(one, offset, line)
         else:
             self._read_facts(kind, found, offsets, lines)
+
+    def _bad(self, reason: str, offset: int, line: bytes) -> None:
+        """A line that cannot be read: it is a record only if it can be told whose it is."""
+        self.lines.bad.append((offset, len(line), reason))
+        if subject := likely_patient(line):
+            self.lines.records.extend([offset], [line], subject=[subject])
 
     def _read_facts(
         self, kind: type[Any], found: list[Any], offsets: list[int], lines: list[bytes]
@@ -284,6 +290,9 @@ class _Reader:
         """A Bundle that is left after `as_lines`: it holds one deleted resource, or nothing."""
         kind, name, when = None, None, None
         reason = self._nothing_deleted(bundle)
+        if reason == _UNREAD:
+            self._bad(reason, offset, line)
+            return
         if reason is None:
             entry = _ENTRY.decode(bundle.entry[0])
             kind, name = target_of((entry.request or BundleRequest()).url or "")
@@ -308,13 +317,13 @@ class _Reader:
     def _nothing_deleted(bundle: Bundle) -> str | None:
         """Why a Bundle deletes nothing; None if its one entry does."""
         if len(bundle.entry) != 1:
-            return "it has no entry"
+            return _UNREAD if bundle.entry else "it has no entry"
         try:
             entry = _ENTRY.decode(bundle.entry[0])
         except _FAULTS:
-            return "an entry cannot be read"
+            return _UNREAD
         if is_given(entry.resource):
-            return "an entry cannot be read"
+            return _UNREAD
         if entry.request is None or (entry.request.method or "").upper() != "DELETE":
             return "an entry without a resource"
         return None

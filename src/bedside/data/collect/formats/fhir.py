@@ -1,7 +1,10 @@
 """Collects FHIR R4: bundles, single resources, and NDJSON as a bulk export gives it."""
 
+import gc
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -57,7 +60,8 @@ def collect_fhir(part: Part, source: Collection, beside: Beside) -> Batch:
     if source.views:
         return collect_views(part, source)
     drugs = _Drugs(part.name, beside)
-    lines = read_lines(part.content, drugs.find, partial(blake2b, digest_size=DIGEST_BYTES))
+    with _without_collecting_garbage():
+        lines = read_lines(part.content, drugs.find, partial(blake2b, digest_size=DIGEST_BYTES))
     dropped = Counter(lines.facts.dropped)
     facts = _facts(lines, source, dropped)
     return Batch(
@@ -66,13 +70,8 @@ def collect_fhir(part: Part, source: Collection, beside: Beside) -> Batch:
         rows_in=dict(lines.rows_in),
         dropped={reason: count for reason, count in dropped.items() if count},
         bad=tuple(
-            BadRecord(
-                file=part.name,
-                offset=lines.records.offset[number],
-                length=lines.records.length[number],
-                reason=reason,
-            )
-            for number, reason in lines.bad
+            BadRecord(file=part.name, offset=offset, length=length, reason=reason)
+            for offset, length, reason in lines.bad
         ),
         codes_unknown=dict(lines.book.unknown),
     )
@@ -150,6 +149,18 @@ def _without_nul(facts: pl.DataFrame, dropped: Counter[str]) -> pl.DataFrame:
         return facts
     dropped[_NUL] += int(wrong.sum())
     return facts.filter(~wrong)
+
+
+@contextmanager
+def _without_collecting_garbage() -> Iterator[None]:
+    """What is read of JSON holds no cycles, so that looking for some costs time and finds none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Drugs:

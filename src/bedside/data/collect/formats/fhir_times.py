@@ -1,7 +1,7 @@
 """Columns of FHIR dates and times, as they are written, into moments in UTC."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 
 import polars as pl
 
@@ -10,6 +10,9 @@ from bedside.interop.fhir_bulk.moments import EARLIEST_YEAR, LATEST_YEAR, micros
 
 __all__ = ["read_times"]
 
+_FIRST, _LAST = (
+    datetime(year, 7, 1, tzinfo=UTC) for year in (EARLIEST_YEAR, LATEST_YEAR)
+)  # what lies near the bounds is looked at by itself, whatever its zone
 _USUAL = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
@@ -25,11 +28,10 @@ def read_times(
     if written.null_count() == len(written):
         return written.cast(UTC_US), {}
     moments = written.str.to_datetime(_USUAL, time_unit="us", time_zone="UTC", strict=False)
-    year = moments.dt.year()
-    sure = year.is_between(EARLIEST_YEAR, LATEST_YEAR, closed="none")
-    places = (~sure.fill_null(value=False) & written.is_not_null()).arg_true()
-    if not len(places):
+    sure = moments.is_between(_FIRST, _LAST)
+    if sure.all(ignore_nulls=False):
         return moments, {}
+    places = (~sure.fill_null(value=False) & written.is_not_null()).arg_true()
     known: dict[str, int | str] = {}
     found: list[int | None] = []
     why: dict[int, str] = {}
