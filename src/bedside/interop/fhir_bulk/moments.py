@@ -45,17 +45,15 @@ def microseconds(text: str, zone: tzinfo | None) -> int | str:
         return MALFORMED if offset else NO_ZONE
     try:
         if hour is None:
-            local = _day_after(int(year), month, day).replace(tzinfo=where, fold=1) - _LAST
-            local = local.replace(fold=1)
+            local = _day_after(int(year), month, day) - _LAST
+            parts = timedelta(0)
         else:
-            local = datetime(
-                int(year), int(month), int(day), int(hour), int(minute), tzinfo=where, fold=1
-            ) + timedelta(
-                seconds=_second(second), microseconds=int((fraction or "0")[:6].ljust(6, "0"))
-            )
+            local = datetime(int(year), int(month), int(day), int(hour), int(minute))  # noqa: DTZ001
+            micros = int((fraction or "0")[:6].ljust(6, "0"))
+            parts = timedelta(seconds=_second(second), microseconds=micros)
+        return (local.replace(tzinfo=where, fold=1).astimezone(UTC) + parts - _EPOCH) // _LAST
     except (ValueError, OverflowError):
         return MALFORMED
-    return (local.astimezone(UTC) - _EPOCH) // _LAST
 
 
 def birth_instant(text: str) -> str:
@@ -78,7 +76,7 @@ def _zone(offset: str) -> timezone | None:
     if offset == "Z":
         return UTC
     hours, minutes = int(offset[1:3]), int(offset[4:])
-    if hours > 14 or minutes > 59:
+    if hours > 23 or minutes > 59:  # FHIR says 14, and Polars does not
         return None
     ahead = timedelta(hours=hours, minutes=minutes)
     return timezone(-ahead if offset[0] == "-" else ahead)
