@@ -34,7 +34,7 @@ def read_patients(
         if is_given(one.modifier_extension):
             into.dropped["Patient: a modifier extension that is not understood"] += 1
             continue
-        updated = updated_since(one.meta)
+        updated, before = updated_since(one.meta), len(into.record)
         if one.birth_date:
             into.add("patient", record, BIRTH, time=birth_instant(one.birth_date))
         if one.gender:
@@ -47,6 +47,8 @@ def read_patients(
             into.add("death", record, DEATH, time=one.deceased_date_time, updated=updated)
         elif one.deceased_boolean:
             into.dropped["Patient: a death without its time"] += 1
+        if len(into.record) == before and not one.deceased_boolean:
+            into.dropped["Patient: it tells no birth, sex or death"] += 1
 
 
 def merges(one: Patient, patients: Patients) -> Iterator[tuple[str, str]]:

@@ -164,6 +164,10 @@ class _Reader:
             for why, offset, line in zip(found, offsets, lines, strict=True):
                 self._bad(str(why), offset, line)
             return
+        if kind is Bundle:
+            for one, offset, line in zip(found, offsets, lines, strict=True):
+                self._deleted(one, offset, line)
+            return
         name, count = kind.__name__, len(found)
         self.lines.rows_in[name] += count
         if issubclass(kind, Skipped) or kind is Medication:
@@ -171,11 +175,7 @@ class _Reader:
             records.extend(offsets, lines, subject=subjects)
             if kind is Medication:
                 self._drugs.update({one.id: one.code for one in found if one.id})
-            else:
-                self.lines.facts.dropped[f"{name}: this type gives no facts"] += count
-        elif kind is Bundle:
-            for one, offset, line in zip(found, offsets, lines, strict=True):
-                self._deleted(one, offset, line)
+            self.lines.facts.dropped[f"{name}: this type gives no facts"] += count
         else:
             self._read_facts(kind, found, offsets, lines)
 
@@ -293,6 +293,7 @@ class _Reader:
         if reason == _UNREAD:
             self._bad(reason, offset, line)
             return
+        self.lines.rows_in["Bundle"] += 1
         if reason is None:
             entry = _ENTRY.decode(bundle.entry[0])
             kind, name = target_of((entry.request or BundleRequest()).url or "")
