@@ -143,6 +143,12 @@ def _table(table: TableMapping, path: tuple[str | int, ...]) -> Iterator[Mistake
 
 
 def _time(time: TableTime, path: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if time.format not in ("iso", "number", "clock") and "%" not in time.format:
+        yield Mistake(
+            (*path, "format"),
+            f"'{time.format}' is no way to write a time",
+            "write iso, number, clock, or a pattern such as %d.%m.%Y %H:%M",
+        )
     counted = time.column is None or time.format in ("number", "clock")
     if counted and time.origin is None:
         yield Mistake(path, "a time that is counted needs its origin", "give origin: (ISO 8601)")

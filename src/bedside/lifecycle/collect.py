@@ -173,7 +173,7 @@ class _Run:
     def _moment(self, now: datetime, arrived: Iterator[Arrived], sources: list[RawFile]) -> _Moment:
         """Read what came at a moment, and put its files behind `sources`."""
         start, done = len(sources), list[Kept]()
-        for group in groups_of(arrived):
+        for group in groups_of(arrived, self.reader.split):
             done.append(self._read(group, len(sources), now))
             sources += done[-1].files
         newest: dict[str, int] = {}

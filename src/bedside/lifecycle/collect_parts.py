@@ -9,8 +9,9 @@ import polars as pl
 from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.snapshot import RawFile
-from bedside.data.collect.draft import draft_of
+from bedside.data.collect.draft import Draft, draft_of
 from bedside.data.collect.facts import Batch, Beside, Part, Reader
+from bedside.data.collect.formats.table_cells import frequent_names
 from bedside.data.collect.kept import INDEX_SCHEMA, index_bytes, without_places
 from bedside.interop.ucum import ucum_of
 from bedside.lifecycle.collect_arrivals import Arrived
@@ -21,7 +22,8 @@ from bedside.lifecycle.steps import Done
 
 __all__ = ["Group", "Kept", "groups_of", "read_group"]
 
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = {"lines": 64 << 20, "rows": 16 << 20, "whole": 64 << 20}
+"""Of the parts that are read together; the cells of a table take far more room than its text."""
 GROUP_PARTS = 500
 
 
@@ -52,13 +54,13 @@ class Kept:
     first: int
 
 
-def groups_of(arrived: Iterator[Arrived]) -> Iterator[Group]:
-    """The parts in groups of bounded size."""
+def groups_of(arrived: Iterator[Arrived], split: str) -> Iterator[Group]:
+    """The parts in groups of bounded size; `split` is how the reader lets files be cut."""
     held: list[Arrived] = []
     size = 0
     for one in arrived:
         more = len(one.part.content)
-        if held and (size + more > GROUP_BYTES or len(held) == GROUP_PARTS):
+        if held and (size + more > GROUP_BYTES[split] or len(held) == GROUP_PARTS):
             yield Group(parts=tuple(held))
             held, size = [], 0
         held.append(one)
@@ -108,11 +110,20 @@ def read_group(
         files.append(asdict(file))
         events.append(_placed(draft.events, pack, starts, number))
         advance(len(pack))
-    units = draft.counts["units"].items()
-    spelled = source.quality.unit_spellings
-    unknown = {unit: n for unit, n in units if unit not in spelled and ucum_of(unit) is None}
-    told = {"files": files, "counts": {**draft.counts, "units_unknown": unknown}}
+    told = {
+        "files": files,
+        "counts": {**draft.counts, "units_unknown": _unknown_units(draft, source)},
+    }
     return {"events": frame_bytes(pl.concat(events)), "told": canonical_json(told)}
+
+
+def _unknown_units(draft: Draft, source: Collection) -> dict[str, int]:
+    """Units that are not understood, and how often each was met."""
+    units = draft.events.select(name="unit", subject="subject_id").drop_nulls("name")
+    spelled = source.quality.unit_spellings
+    met = units["name"].unique()
+    known = [unit for unit in met if unit in spelled or ucum_of(unit) is not None]
+    return frequent_names(units.filter(~pl.col("name").is_in(known)))
 
 
 def _starts(parts: Sequence[Part]) -> list[int]:

@@ -89,7 +89,6 @@ def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> 
         facts = facts.filter(~nameless)
     facts, mapped = _mapped(facts, source)
     events = _events(_ruled(facts, source), source, counted)
-    counts["units"].update(_counts(facts["unit"].drop_nulls()))
     counts["told"].update({"files": len(batches), "codes_mapped": mapped})
     places = _numbered([batch.records for batch in batches], RECORD_SCHEMA)
     placed = places.with_columns(_pseudonyms(places["subject"], source.pseudonym_salt))
@@ -104,7 +103,7 @@ def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> 
 
 def _told(batches: Sequence[Batch]) -> dict[str, Counter[str]]:
     """What the batches count, summed."""
-    names = ("rows_in", "dropped", "units", "codes_unknown", "quarantined", "told")
+    names = ("rows_in", "dropped", "codes_unknown", "quarantined", "told")
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     for batch in batches:
         counts["rows_in"].update(batch.rows_in)
@@ -120,10 +119,6 @@ def _numbered(frames: list[pl.DataFrame], schema: dict[str, Any]) -> pl.DataFram
     numbers = np.repeat(np.arange(len(frames), dtype=np.int32), heights)
     whole = pl.concat([pl.DataFrame(schema=schema), *frames])
     return whole.with_columns(pl.Series("source_file", numbers, dtype=pl.Int32))
-
-
-def _counts(names: pl.Series) -> dict[str, int]:
-    return {str(name): int(count) for name, count in names.value_counts().iter_rows()}
 
 
 def _mapped(facts: pl.DataFrame, source: Collection) -> tuple[pl.DataFrame, int]:

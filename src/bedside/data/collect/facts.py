@@ -109,7 +109,8 @@ class Reader:
     Args:
         collect: Reads a part.
         kinds: The kinds of fact that it can give; each that is met must be declared.
-        split: Where a large file may be cut: at `lines`, or not at all (`whole`).
+        split: Where a large file may be cut: at `lines`; between the `rows` of a text table, each
+            part with the header of the file before it; or not at all (`whole`).
         repeats: A record that is there twice says the same twice (`same`), or is two facts
             (`counted`).
         looks_beside: It reads other files of the source as well.
@@ -120,7 +121,7 @@ class Reader:
 
     collect: Collector
     kinds: frozenset[str]
-    split: Literal["lines", "whole"] = "whole"
+    split: Literal["lines", "rows", "whole"] = "whole"
     repeats: Literal["same", "counted"] = "same"
     looks_beside: bool = False
     passive: tuple[str, ...] = ()

@@ -19,7 +19,8 @@ class Incoming(Protocol):
         """Every part there is, in the same order each time.
 
         Args:
-            split: `lines`: a long text may be cut at line ends; `whole`: it may not.
+            split: `lines`: a long text may be cut at line ends; `rows`: between the rows of a
+                table, with its header before each part; `whole`: it may not.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from errno import EINVAL
 from fnmatch import fnmatch
@@ -19,10 +19,12 @@ from bedside.data.collect.unpacking import CUT, Unpacked
 __all__ = ["PART_BYTES", "SourceFiles"]
 
 PART_BYTES = 64 << 20
+ROWS_BYTES = 16 << 20  # of a table, whose cells take far more room than their text
 LARGEST_WHOLE = 1 << 30  # bytes of a file that cannot be cut
 MOST_MEMBERS = 1_000_000
 _READ = 4 << 20
-_DOCUMENTS = (".json", ".xml", ".json.gz", ".xml.gz")
+_DOCUMENTS = (".json", ".xml")
+_TABLES = (".csv", ".psv", ".tsv", ".tab", ".txt")
 _ENCRYPTED = 1  # of a member's flags: APPNOTE.TXT 4.4.4
 _BAD_ARCHIVE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, ValueError, struct.error,
@@ -74,7 +76,8 @@ class SourceFiles:
 
         Args:
             split: `lines`: a long text is cut at line ends, but for one document (`.json`,
-                `.xml`); `whole`: it is not cut.
+                `.xml`); `rows`: a long CSV is cut between its rows, and each part begins with the
+                header; `whole`: it is not cut.
 
         Raises:
             NotFound: the place is not there, or holds no wanted file.
@@ -164,8 +167,12 @@ class SourceFiles:
         return sorted(wanted, key=lambda one: (one.filename, one.header_offset))
 
     def _read(self, file: _File, split: str) -> Iterator[Part]:
-        cut = split == "lines" and not file.called.lower().endswith(_DOCUMENTS)
-        give = self._lines if cut else self._whole
+        called = _without_gz(file.called.lower())
+        give = self._whole
+        if split == "lines" and not called.endswith(_DOCUMENTS):
+            give = self._lines
+        elif split == "rows" and called.endswith(_TABLES):
+            give = self._rows
         try:
             if file.member is None:
                 with file.path.open("rb") as raw:
@@ -209,28 +216,43 @@ class SourceFiles:
 
     def _lines(self, name: str, stream: Unpacked) -> Iterator[Part]:
         """Runs of whole lines; a line that is longer than a part is told and passed over."""
-        first, held = 0, bytearray()
-        while chunk := stream.read(PART_BYTES - len(held)):
+        return self._cut(name, stream, PART_BYTES, lambda held: held.rfind(b"\n") + 1, _no_header)
+
+    def _rows(self, name: str, stream: Unpacked) -> Iterator[Part]:
+        """Runs of whole rows of a CSV file (RFC 4180), each after the header."""
+        return self._cut(name, stream, ROWS_BYTES, _end_of_rows, _header)
+
+    def _cut(
+        self,
+        name: str,
+        stream: Unpacked,
+        size: int,
+        end_of: Callable[[bytearray], int],
+        header_of: Callable[[bytearray], bytes],
+    ) -> Iterator[Part]:
+        first, held, header = 0, bytearray(), b""
+        while chunk := stream.read(size - len(held)):
             held += chunk
-            if len(held) < PART_BYTES:
+            if len(held) < size:
                 continue
-            end = held.rfind(b"\n") + 1
+            end = end_of(held)
             if end:
-                yield Part(name=name, content=bytes(held[:end]), first=first)
-            else:
-                end = self._passed_over(stream, held)
-                reason = f"a line is longer than {PART_BYTES >> 20} MiB"
-                self.bad.append(BadRecord(file=name, offset=first, length=end, reason=reason))
-                first, end = first + end, 0
-            first += end
-            del held[:end]
+                yield Part(name=name, content=header + held[:end], first=first)
+                header = header or header_of(held)
+                first += end
+                del held[:end]
+                continue
+            length = self._passed_over(stream, held, min(size, _READ))
+            reason = f"a line is longer than {size >> 20} MiB"
+            self.bad.append(BadRecord(file=name, offset=first, length=length, reason=reason))
+            first += length
         if stream.fault:  # what precedes is read, to its last whole line
-            del held[held.rfind(b"\n") + 1 :]
+            del held[end_of(held) :]
             self._tell(name, stream.fault, first + len(held))
         if held or not (first or stream.fault):
-            yield Part(name=name, content=bytes(held), first=first)
+            yield Part(name=name, content=header + held, first=first)
 
-    def _passed_over(self, stream: Unpacked, held: bytearray) -> int:
+    def _passed_over(self, stream: Unpacked, held: bytearray, step: int) -> int:
         """Read to the end of the line that `held` begins; then it holds what follows.
 
         Returns:
@@ -238,7 +260,7 @@ class SourceFiles:
         """
         length = len(held)
         held.clear()
-        while chunk := stream.read(min(_READ, PART_BYTES)):
+        while chunk := stream.read(step):
             end = chunk.find(b"\n") + 1
             length += end or len(chunk)
             if end:
@@ -248,6 +270,31 @@ class SourceFiles:
 
     def _tell(self, name: str, reason: str, offset: int = 0) -> None:
         self.bad.append(BadRecord(file=name, offset=offset, length=0, reason=reason))
+
+
+def _no_header(_: bytearray) -> bytes:
+    return b""
+
+
+def _header(content: bytearray) -> bytes:
+    """The first record, with the empty lines before it."""
+    begin = len(content) - len(content.lstrip(b"\r\n"))
+    end = begin
+    while end := content.find(b"\n", end) + 1:
+        if content.count(b'"', begin, end) % 2 == 0:
+            return bytes(content[:end])
+    return b""
+
+
+def _end_of_rows(content: bytearray) -> int:
+    """After the last line break outside quotes; where all lie inside, after the last of them."""
+    last = end = content.rfind(b"\n") + 1
+    quotes = content.count(b'"', 0, end)
+    while end and quotes % 2:
+        before = content.rfind(b"\n", 0, end - 1) + 1
+        quotes -= content.count(b'"', before, end)
+        end = before
+    return end or last
 
 
 def _unavailable(name: str, error: OSError) -> Unavailable:

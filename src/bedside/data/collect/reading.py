@@ -146,8 +146,11 @@ def record_starts(content: bytes, *, quote: int = _QUOTE) -> npt.NDArray[np.int6
     [0, 4, 13]
     """
     octets = np.frombuffer(content, dtype=np.uint8)
-    inside = np.cumsum(octets == quote) & 1
-    breaks = np.flatnonzero((octets == _NEWLINE) & (inside == 0))
+    breaks = octets == _NEWLINE
+    quotes = octets == quote
+    if quotes.any():
+        breaks &= ~np.logical_xor.accumulate(quotes)
+    breaks = np.flatnonzero(breaks)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), breaks + 1])
     ends = np.append(breaks, len(octets))
     held = ends - starts

@@ -29,7 +29,7 @@ def read_header(content: bytes) -> ArffHeader:
             are sparse (in braces), which is not read here.
 
     >>> read_header(b"% c\n@relation r\n@attribute 'a b' numeric\n@ATTRIBUTE c {x,y}\n@data\n1,x")
-    ArffHeader(names=('a b', 'c'), data=63)
+    ArffHeader(names=('a b', 'c'), data=66)
     """
     names: list[str] = []
     at = 0

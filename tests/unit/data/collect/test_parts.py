@@ -1,5 +1,6 @@
 """Files of a source: folders, archives, gzip, cut lines; and what strangers may put in them."""
 
+import csv
 import gzip
 import io
 import os
@@ -149,7 +150,7 @@ def test_gzip_members_one_after_another_are_one_file(tmp_path):
     assert told(tmp_path) == {"a": b"one\ntwo\n"}
 
 
-@pytest.mark.parametrize("more", [b"garbage", gzip.compress(b"two")[:-1], b"\x1f\x8b", b"\0\0\x1f"])
+@pytest.mark.parametrize("more", [b"garbage", gzip.compress(b"two", mtime=0)[:-1], b"\x1f\x8b", b"\0\0\x1f"])
 def test_what_follows_a_gzip_member_and_is_none_is_told(tmp_path, more):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n") + more)
 
@@ -332,6 +333,41 @@ def test_lines_are_cut_at_their_ends_into_bounded_parts_and_nothing_is_lost(
     assert b"".join(whole[first] for first in sorted(whole)) == content
     again = {part.first for part in parts} | {one.offset for one in files.bad}
     assert len(again) == len(parts) + len(files.bad)
+
+
+cells = st.text(alphabet='ab"\n,;\r ', max_size=9)
+
+
+@given(
+    st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=20), st.integers(90, 200)
+)
+@settings(max_examples=150, deadline=None)
+def test_a_table_is_cut_between_its_rows_and_each_part_begins_with_the_header(
+    tmp_path_factory, rows, size
+):
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([["id", "a\nb", "c"], *rows])
+    content = buffer.getvalue().encode()
+    file = tmp_path_factory.mktemp("rows") / "a.csv"
+    file.write_bytes(content)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "ROWS_BYTES", size)
+        parts, files = read(file, split="rows")
+
+    assert files.bad == []
+    header = content[: content.index(b"c\r\n") + 3]
+    assert all(part.content.startswith(header) for part in parts)
+    assert all(len(part.content) <= size + len(header) for part in parts)
+    told = [
+        row
+        for part in parts
+        for row in list(csv.reader(io.StringIO(part.content.decode(), newline="")))[1:]
+    ]
+    assert told == rows
+    for part in parts[1:]:
+        rest = part.content[len(header) :]
+        assert content[part.first :][: len(rest)] == rest
 
 
 def test_a_huge_line_is_passed_over_in_bounded_memory_and_the_rest_is_read(tmp_path, monkeypatch):

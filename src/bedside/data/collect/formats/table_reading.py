@@ -1,6 +1,6 @@
 """The bytes of a table, whatever its form, become columns of text and the place of each row."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -11,14 +11,15 @@ import polars as pl
 from bedside.core.errors import Invalid
 from bedside.core.records.conversion import BadRecord
 from bedside.data.collect.facts import Part
+from bedside.data.collect.formats.bounded_parquet import Unreadable, is_parquet, read_parquet
+from bedside.data.collect.formats.table_sheet import SHEETS
 from bedside.data.collect.reading import record_starts
 from bedside.interop.arff import read_header
 
-__all__ = ["ReadTable", "read_table", "sheet_as_csv"]
+__all__ = ["ReadTable", "read_table"]
 
 _SEPARATORS = {".csv": ",", ".psv": "|", ".tsv": "\t", ".tab": "\t", ".arff": ",", ".txt": ","}
-_SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-MOST_CELLS = 50_000_000  # of a sheet, which is read whole
+LARGEST = 256 << 20  # bytes of a text that is read at once; a longer CSV comes in parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +35,6 @@ class ReadTable:
     bad: tuple[BadRecord, ...] = ()
 
 
-def sheet_as_csv(part: Part) -> Part:
-    """The first sheet of an Excel file as CSV, which is what is kept and read; others unchanged.
-
-    A part that is no readable sheet is kept as it is, and told when it is read.
-    """
-    if not part.name.lower().endswith(_SHEETS):
-        return part
-    try:
-        sheet = pl.read_excel(BytesIO(part.content), infer_schema_length=0)
-    except Exception:
-        return part
-    if sheet.height * sheet.width > MOST_CELLS:
-        return part
-    name = str(PurePosixPath(part.name).with_suffix(".csv"))
-    return replace(part, name=name, content=sheet.write_csv().encode())
-
-
 def read_table(part: Part, separator: str | None) -> ReadTable:
     """The table in a part.
 
@@ -60,10 +44,10 @@ def read_table(part: Part, separator: str | None) -> ReadTable:
         Invalid: it cannot be read as a table at all. The message tells why, no value.
     """
     suffix = PurePosixPath(part.name).suffix.lower()
-    if suffix == ".parquet":
+    if is_parquet(part.name):
         return _columnar(part)
-    if suffix in _SHEETS:
-        raise _malformed("the sheet cannot be read")
+    if suffix in SHEETS:
+        raise _malformed("no sheet can be read, or it is too large; save it as .xlsx or CSV")
     content = _utf8(part.content)
     separator = separator or _SEPARATORS.get(suffix, ",")
     if suffix != ".arff":
@@ -74,27 +58,38 @@ def read_table(part: Part, separator: str | None) -> ReadTable:
 
 def _columnar(part: Part) -> ReadTable:
     try:
-        table = pl.read_parquet(BytesIO(part.content))
-    except Exception as error:
-        raise _malformed(f"it is not Parquet ({type(error).__name__})") from None
-    plain = [
-        pl.col(name).cast(pl.String, strict=False)
-        for name, kind in table.schema.items()
-        if not kind.is_nested() and kind not in (pl.Binary, pl.Object)
-    ]
+        table, _ = read_parquet(part.content)
+    except Unreadable as error:
+        raise _malformed(str(error)) from None
     return ReadTable(
-        rows=table.select(plain),
+        rows=table.select(_written(name, kind) for name, kind in table.schema.items()),
         offsets=np.arange(table.height, dtype=np.int64),
         lengths=np.ones(table.height, dtype=np.int64),
     )
+
+
+def _written(name: str, kind: pl.DataType) -> pl.Expr:
+    """A column as text; moments in ISO 8601, with their offset where they have a zone."""
+    column = pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        if kind.time_zone is None:
+            return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+        return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    if isinstance(kind, pl.Duration):
+        return (column.dt.total_microseconds() / 1e6).cast(pl.String)
+    return column.cast(pl.String, strict=False)
 
 
 def _utf8(content: bytes) -> bytes:
     """The content, which must be UTF-8; the same bytes, so that places stay what they are."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _malformed("it is written in UTF-16; export it in UTF-8")
+    if len(content) > LARGEST:
+        raise _malformed(f"it is larger than {LARGEST >> 20} MiB; give it in several files")
     if b"\0" in content:
         raise _malformed("it holds NUL bytes")
+    if b"\r" in content and b"\n" not in content:
+        raise _malformed("its lines end with a carriage return alone; export it with line feeds")
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -113,13 +108,13 @@ def _text(
 ) -> ReadTable:
     body = content[first:]
     octets = np.frombuffer(body, dtype=np.uint8)
-    inside = np.cumsum(octets == ord(quote)) & 1
     starts = record_starts(body, quote=ord(quote))
+    ends = np.append(starts[1:], len(body))[: len(starts)]
     if names is not None:
-        starts = starts[octets[starts] != ord("%")] if len(starts) else starts
-    ends = np.append(starts[1:], len(body))
-    marks = np.concatenate([[0], np.cumsum((octets == ord(separator)) & (inside == 0))])
-    fields = marks[ends] - marks[starts] + 1
+        is_row = octets[starts] != ord("%")
+        starts, ends = starts[is_row], ends[is_row]
+    marks = np.flatnonzero(_unquoted(octets, quote) & (octets == ord(separator)))
+    fields = np.searchsorted(marks, ends) - np.searchsorted(marks, starts) + 1
     if names is None:
         if not len(starts):
             raise _malformed("it is empty")
@@ -149,11 +144,19 @@ def _text(
     return ReadTable(rows=rows, offsets=starts + first, lengths=ends - starts, bad=tuple(bad))
 
 
+def _unquoted(octets: npt.NDArray[np.uint8], quote: str) -> npt.NDArray[np.bool_]:
+    """Which bytes lie outside quotes."""
+    quotes = octets == ord(quote)
+    outside: npt.NDArray[np.bool_] = ~np.logical_xor.accumulate(quotes) if quotes.any() else ~quotes
+    return outside
+
+
 def _names(line: bytes, separator: str, quote: str) -> tuple[str, ...]:
     header = _parsed(
         line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") + b"\n", separator, quote, None
     )
-    names = tuple(str(name or "").strip() for name in header.row(0)) if header.height else ()
+    told = [str(name or "").strip() for name in header.row(0)] if header.height else []
+    names = tuple(name or f"(column {at})" for at, name in enumerate(told, 1))
     if len(set(names)) != len(names):
         raise _malformed("two columns have the same name")
     return names
@@ -172,7 +175,7 @@ def _parsed(
             has_header=False,
             infer_schema=False,
         )
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:
         raise _malformed(f"its rows cannot be read ({type(error).__name__})") from None
     if names is None:
         return table
