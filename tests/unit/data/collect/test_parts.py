@@ -150,7 +150,9 @@ def test_gzip_members_one_after_another_are_one_file(tmp_path):
     assert told(tmp_path) == {"a": b"one\ntwo\n"}
 
 
-@pytest.mark.parametrize("more", [b"garbage", gzip.compress(b"two", mtime=0)[:-1], b"\x1f\x8b", b"\0\0\x1f"])
+@pytest.mark.parametrize(
+    "more", [b"garbage", gzip.compress(b"two", mtime=0)[:-1], b"\x1f\x8b", b"\0\0\x1f"]
+)
 def test_what_follows_a_gzip_member_and_is_none_is_told(tmp_path, more):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n") + more)
 
