@@ -6,10 +6,41 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bedside.lifecycle.collect import Collected
     from bedside.lifecycle.quality import Judged
+    from bedside.lifecycle.quarantine import Quarantine
 
-__all__ = ["collected_json", "collected_words", "quality_json", "quality_words"]
+__all__ = [
+    "collected_json",
+    "collected_words",
+    "quality_json",
+    "quality_words",
+    "quarantine_json",
+    "quarantine_words",
+]
 
 TOLD = 5  # findings in the terminal; the page has them all
+SHOWN = 40  # records of the quarantine in the terminal; --json has them all
+
+
+def quarantine_json(found: "Quarantine") -> dict[str, Any]:
+    """The reasons, and where each record lies."""
+    return asdict(found)
+
+
+def quarantine_words(found: "Quarantine") -> str:
+    """The same as a person reads it: the reasons first."""
+    if not found.records:
+        return f"{found.name}: nothing is in quarantine."
+    lines = [f"{found.name}: {len(found.records):,} records are in quarantine."]
+    lines += ["", *_table("Reason", "records", found.reasons), ""]
+    width = min(max(len(one.file) for one in found.records[:SHOWN]), 60)
+    lines.append(f"{'File':<{width}}  {'at':>12}  {'length':>10}  of    reason")
+    lines += [
+        f"{one.file:<{width}}  {one.offset:>12,}  {one.length:>10,}  {one.unit:<4}  {one.reason}"
+        for one in found.records[:SHOWN]
+    ]
+    if len(found.records) > SHOWN:
+        lines.append(f"and {len(found.records) - SHOWN:,} more: --json tells them all")
+    return "\n".join(lines)
 
 
 def quality_json(judged: "Judged") -> dict[str, Any]:
@@ -46,6 +77,7 @@ def collected_json(done: "Collected", judged: "Judged") -> dict[str, Any]:
         "subjects": done.snapshot.entry.subjects,
         "new": done.is_new,
         "report": asdict(done.report),
+        "unread": [asdict(one) for one in done.unread],
         "quality": quality_json(judged),
     }
 
@@ -62,6 +94,8 @@ def collected_words(done: "Collected", judged: "Judged") -> str:
         lines += ["", *_known(report.events_out, report.known_at)]
     lines += _counted("Dropped, with the reason", report.dropped)
     lines += _counted("Unreadable, set aside in quarantine", report.quarantined)
+    if report.quarantined:
+        lines.append("  where they lie: bedside data quarantine")
     told = [
         (report.already_here, "records were here already, word for word"),
         (report.corrections, "records correct an earlier version of themselves"),
@@ -69,7 +103,8 @@ def collected_words(done: "Collected", judged: "Judged") -> str:
         (report.merges, "statements that two identifiers are one person"),
         (report.codes_mapped, "events whose local code was translated"),
     ]
-    lines += ["", *(f"{count:,} {what}" for count, what in told if count)]
+    if any(count for count, _ in told):
+        lines += ["", *(f"{count:,} {what}" for count, what in told if count)]
     lines += _counted("Codes of no known system", report.codes_unknown)
     lines += _counted("Units that are not understood", report.units_unknown)
     lines += [

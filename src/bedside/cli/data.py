@@ -85,6 +85,26 @@ def quality_(
             raise typer.Exit(3)
 
 
+@data_app.command("quarantine")
+def quarantine_(
+    source: Source,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the records that could not be read: file, place and reason, never what they say."""
+    with guarded(as_json):
+        from bedside.cli.collect_words import quarantine_json, quarantine_words  # noqa: PLC0415
+        from bedside.lifecycle.collect import load_source  # noqa: PLC0415
+        from bedside.lifecycle.quarantine import quarantine  # noqa: PLC0415
+        from bedside.usecases import source_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "data quality", as_json)
+        found = quarantine(platform, load_source(source_of(source)).name)
+        show(quarantine_json(found), as_json, lambda: quarantine_words(found))
+
+
 @data_app.command("listen")
 def listen_(
     source: Source,

@@ -13,7 +13,7 @@ from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
-from bedside.core.records.conversion import ConversionReport
+from bedside.core.records.conversion import BadRecord, ConversionReport
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.collect.adding import first_contacts, kept_drafts, stored_events
@@ -33,6 +33,7 @@ from bedside.lifecycle.steps import StepRunner
 
 __all__ = ["Collected", "collect", "load_source"]
 
+NOTED = 10  # of the files that could not be read, so many are told while it goes on
 _ABOUT = (
     "subject_id", "known_at", "code", "source_row", "replaces", "source_file", "source_offset",
 )  # fmt: skip
@@ -40,11 +41,15 @@ _ABOUT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """The data set after collecting, and what became of what came."""
+    """The data set after collecting, and what became of what came.
+
+    `unread` are files that could not be read at all, or not to their end.
+    """
 
     snapshot: Snapshot
     report: ConversionReport
     is_new: bool
+    unread: tuple[BadRecord, ...] = ()
 
 
 def load_source(path: Path) -> Collection:
@@ -101,7 +106,7 @@ def collect(platform: Platform, source: Collection, incoming: Incoming) -> Colle
         platform.ledger.append(platform.actor, "collect.start", {"name_of_data": source.name})
         done = _Run(platform, source, reader_of(source.format), incoming).whole()
         incoming.kept()
-        return done
+        return replace(done, unread=tuple(incoming.bad))
 
 
 @dataclass
@@ -153,6 +158,8 @@ class _Run:
                 then = parse_instant(taken or before.manifest.created_at)
                 moments.append(self._moment(then, arrivals.kept(files), sources))
         moments.append(self._moment(self.now, arrivals.fresh(), sources))
+        for bad in self.incoming.bad[:NOTED]:
+            self.platform.progress.note(f"Not read: {bad.file}: {bad.reason}.")
         known = sum(file.rows for file in held)
         self.tally.bear(self.source, self.incoming.bad, known)
         if not any(moment.done for moment in moments) and before is not None:
@@ -227,7 +234,7 @@ class _Run:
         for at, moment in enumerate(moments):
             if not moment.done:
                 continue
-            new = pl.concat([versions_of(self._drafts(one), moment.now) for one in moment.done])
+            new = pl.concat([self._versions(one, moment.now) for one in moment.done])
             stored = base.shards(_ABOUT) if base is not None else iter(())
             known = known_versions(chain(stored, earlier), new, moment.renewed)
             moment.decided = decide(new, known, moment.now, renewed=moment.renewed)
@@ -239,6 +246,14 @@ class _Run:
                     for one in self._kept_drafts(moment)
                 ]
                 earlier.append(moment.decided.rows.select(_ABOUT))
+
+    def _versions(self, kept: Kept, now: datetime) -> pl.DataFrame:
+        """The versions of a group; what is there more than once is counted."""
+        drafts = self._drafts(kept)
+        versions = versions_of(drafts, now)
+        places = drafts.select("source_file", "source_row", "source_offset").n_unique()
+        self.tally.copies += places - versions.height
+        return versions
 
     def _kept_drafts(self, moment: _Moment) -> Iterator[pl.DataFrame]:
         for one in moment.done:

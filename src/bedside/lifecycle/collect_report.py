@@ -27,6 +27,8 @@ class Tally:
     subjects: set[int] = field(default_factory=set)
     decided: list[Decided] = field(default_factory=list)
     merges: int = 0
+    copies: int = 0
+    """Records that came more than once at the same time."""
 
     def read(self, told: bytes) -> list[dict[str, Any]]:
         """Count what a group of parts told; return its raw files."""
@@ -93,7 +95,7 @@ class Tally:
             rows_in=sorted_counts("rows_in"),
             events_out={kind: counts.total() for kind, counts in stamps},
             subjects=len(self.subjects),
-            already_here=sum(one.already_here for one in self.decided),
+            already_here=self.copies + sum(one.already_here for one in self.decided),
             corrections=sum(one.corrections for one in self.decided),
             taken_back=sum(one.taken_back for one in self.decided),
             merges=self.merges,

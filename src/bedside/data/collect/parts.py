@@ -16,15 +16,15 @@ from bedside.core.records.conversion import BadRecord
 from bedside.data.collect.facts import Part
 from bedside.data.collect.unpacking import CUT, Unpacked
 
-__all__ = ["PART_BYTES", "SourceFiles"]
+__all__ = ["PART_BYTES", "TABLES", "SourceFiles"]
 
 PART_BYTES = 64 << 20
 ROWS_BYTES = 16 << 20  # of a table, whose cells take far more room than their text
 LARGEST_WHOLE = 1 << 30  # bytes of a file that cannot be cut
 MOST_MEMBERS = 1_000_000
+TABLES = (".csv", ".psv", ".tsv", ".tab", ".txt")  # the endings of files that are cut by rows
 _READ = 4 << 20
 _DOCUMENTS = (".json", ".xml")
-_TABLES = (".csv", ".psv", ".tsv", ".tab", ".txt")
 _ENCRYPTED = 1  # of a member's flags: APPNOTE.TXT 4.4.4
 _BAD_ARCHIVE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, ValueError, struct.error,
@@ -171,7 +171,7 @@ class SourceFiles:
         give = self._whole
         if split == "lines" and not called.endswith(_DOCUMENTS):
             give = self._lines
-        elif split == "rows" and called.endswith(_TABLES):
+        elif split == "rows" and called.endswith(TABLES):
             give = self._rows
         try:
             if file.member is None:

@@ -101,7 +101,10 @@ class Preparation:
             self.units[code, unit, state] += count
 
     def figures(self) -> dict[str, Any]:
-        """The counts as JSON; ten or fewer are shown as "10 or fewer"."""
+        """The counts as JSON; ten or fewer are shown as "10 or fewer".
+
+        What so few wrote for a unit is not told: it may be a slip, and say anything.
+        """
         return {
             "events_in": self.events_in,
             "events_out": self.events_out,
@@ -111,7 +114,7 @@ class Preparation:
             "units": [
                 {
                     "code": code,
-                    "unit": unit,
+                    "unit": unit if count > SUPPRESS_AT_OR_BELOW else None,
                     "state": state,
                     "to": self.rules.codes[code].unit,
                     "values": _shown(count),

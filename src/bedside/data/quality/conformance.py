@@ -34,6 +34,8 @@ def conformance_of(report: QualityReport, source: Collection) -> Iterator[Findin
 
 
 def _not_understood(code: CodeQuality, unit: UnitUse) -> Finding:
+    few = small(unit.counted.subjects)
+    written = "<what is written>" if few else yaml_text(unit.unit or "")
     return Finding(
         check="conformance",
         kind="unit_not_understood",
@@ -44,7 +46,7 @@ def _not_understood(code: CodeQuality, unit: UnitUse) -> Finding:
         "UCUM unit nor a known spelling of one. They are set aside.",
         why="A number whose unit is guessed can be wrong by a factor of a thousand.",
         do="Ask the laboratory or the device's owner what is meant, then declare the spelling.",
-        declare=f"quality:\n  unit_spellings:\n    {yaml_text(unit.unit or '')}: "
+        declare=f"quality:\n  unit_spellings:\n    {written}: "
         f"{code.unit or '<the UCUM unit>'}   # if that is what they say",
     )
 
