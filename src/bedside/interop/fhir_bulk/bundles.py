@@ -67,6 +67,8 @@ def is_one_document(content: bytes) -> bool:
     if first is None or first.end() == len(content) or _is_json(first.group(1)):
         return False
     start = content.removeprefix(BOM)
+    if b'"resourceType"' not in start:
+        return True
     return _is_json(start) or not any(_is_record(line.strip()) for line in start.split(b"\n"))
 
 

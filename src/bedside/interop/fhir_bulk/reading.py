@@ -37,6 +37,8 @@ from bedside.interop.fhir_bulk.resources import (
 __all__ = ["KINDS", "Digest", "Drugs", "Hashed", "Lines", "read_lines"]
 
 BLOCK = 128 << 10  # bytes whose resources are objects at one time: they fit into a cache
+MOST_BAD = 10_000
+GIVEN_UP = f"the rest of the part was not read, after {MOST_BAD:,} lines that cannot be"
 _UNREAD = "a Bundle among other resources, or an entry of one, cannot be read"
 _BLANK = b" \t\r\n"
 KINDS = frozenset(
@@ -84,6 +86,9 @@ class Lines:
 def read_lines(content: bytes, drugs: Drugs, digest: Digest) -> Lines:
     """Read every line that is not empty; one that cannot be read does not keep the others back.
 
+    After `MOST_BAD` lines that cannot be read the rest is one bad record, so that a file of rubbish
+    costs neither time nor memory. Far fewer already stop a run that bears the usual share of them.
+
     Args:
         content: What `as_lines` gave. If it is still one document, it is one bad record.
         drugs: Finds a Medication that some line refers to and no line holds.
@@ -91,6 +96,9 @@ def read_lines(content: bytes, drugs: Drugs, digest: Digest) -> Lines:
     """
     reader = _Reader(drugs, digest)
     for offsets, lines in _blocks(content):
+        if len(reader.lines.bad) > MOST_BAD:
+            reader.lines.bad.append((offsets[0], len(content) - offsets[0], GIVEN_UP))
+            break
         reader.block(offsets, lines)
     reader.waiting_drugs()
     return reader.lines
@@ -112,8 +120,7 @@ def _blocks(content: bytes) -> Iterator[tuple[list[int], list[bytes]]]:
             lines = [line.strip(_BLANK) if line.isspace() else line.rstrip(b"\r") for line in lines]
         if all(lines):
             yield ends[:-1], lines
-        else:
-            kept = [at for at, line in enumerate(lines) if line]
+        elif kept := [at for at, line in enumerate(lines) if line]:
             yield [ends[at] for at in kept], [lines[at] for at in kept]
         start = end + 1
 

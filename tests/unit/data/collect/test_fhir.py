@@ -514,3 +514,14 @@ def test_bytes_of_no_file_at_all_are_nothing() -> None:
         assert batch.facts.is_empty()
         assert batch.records.is_empty()
         assert not batch.bad
+
+
+def test_a_file_of_rubbish_is_given_up_early_and_says_so() -> None:
+    good = json.dumps(a_potassium()).encode()
+
+    batch = collected(good, *[b"x"] * 200_000, good)
+
+    assert 10_000 < len(batch.bad) < 100_000
+    assert batch.bad[-1].reason.startswith("the rest of the part was not read")
+    assert batch.bad[-1].offset + batch.bad[-1].length == 2 * len(good) + 2 * 200_000 + 1
+    assert batch.facts.height == 1
