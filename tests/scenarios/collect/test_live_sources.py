@@ -168,3 +168,43 @@ def test_an_omop_database_is_collected_by_its_url(tmp_path):
     assert first["report"]["rows_in"] == {"measurement": 1, "person": 1}
     assert second["report"]["corrections"] == 1
     assert second["events"] == first["events"] + 2, "the new value, and what takes the old one back"
+
+
+def test_what_a_server_deleted_is_taken_back_though_the_deletion_names_no_patient(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    code = {"coding": [{"system": "http://loinc.org", "code": "2823-3"}]}
+    observation = {
+        "resourceType": "Observation", "id": "o1", "status": "final", "code": code,
+        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2026-01-31T08:00:00Z",
+        "issued": "2026-01-31T08:30:00Z",
+        "valueQuantity": {"value": 6.9, "unit": "mmol/L", "code": "mmol/L"},
+    }  # fmt: skip
+    deletion = {
+        "resourceType": "Bundle", "type": "transaction",
+        "entry": [
+            {"request": {"method": "DELETE", "url": f"Observation/{one}"}} for one in ("o1", "o9")
+        ],
+    }  # fmt: skip
+    (data / "Observation.ndjson").write_text(json.dumps(observation) + "\n")
+    source = declared(tmp_path, "ward", "fhir", 'files: ["*.ndjson"]\n')
+    first = collected_from(tmp_path / "w", source, data)
+    (data / "deleted.ndjson").write_text(json.dumps(deletion) + "\n")
+
+    second = collected_from(tmp_path / "w", source, data)
+    now = bedside_run(tmp_path / "w", "data", "show", "ward/collected", "--json")
+    later = bedside_run(
+        tmp_path / "w", "data", "show", "ward/collected", "--json",
+        "--as-of", "2100-01-01T00:00:00Z",
+    )  # fmt: skip
+
+    assert first["events"] == 1
+    assert second["events"] == 2, "the value, and what takes it back"
+    assert "LOINC//2823-3" in now.stdout
+    assert "LOINC//2823-3" not in later.stdout
+
+
+def collected_from(workspace: Path, source: Path, data: Path) -> dict:
+    done = bedside_run(workspace, "data", "collect", str(source), "--data", str(data), "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

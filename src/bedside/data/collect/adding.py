@@ -65,7 +65,8 @@ def stored_events(added: pl.DataFrame, firsts: pl.DataFrame, now: datetime) -> p
     waited = pl.col("first") + pl.duration(microseconds=pl.col("waits"))
     known_at = pl.coalesce(waited, pl.lit(now, dtype=UTC_US))
     return (
-        added.join(firsts, on="subject_id", how="left")
+        added.filter(pl.col("subject_id").is_not_null())  # else a deletion of what never came
+        .join(firsts, on="subject_id", how="left")
         .with_columns(
             pl.coalesce("known_at", pl.max_horizontal(known_at, "not_before")).alias("known_at"),
             pl.lit(None, dtype=pl.Binary).alias("replaces"),

@@ -83,7 +83,8 @@ def draft_of(batches: Sequence[Batch], source: Collection, *, counted: bool) -> 
     """
     counts = _told(batches)
     facts = _numbered([batch.facts for batch in batches], FACT_SCHEMA)
-    nameless = facts["subject"].is_null()
+    withdrawn = facts["retracts"] & facts["identity"].is_not_null()  # a deletion names no patient
+    nameless = facts["subject"].is_null() & ~withdrawn
     if nameless.any():
         counts["dropped"]["no subject"] += int(nameless.sum())
         facts = facts.filter(~nameless)
