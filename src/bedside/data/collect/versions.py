@@ -58,17 +58,21 @@ def versions_of(events: pl.DataFrame, now: datetime) -> pl.DataFrame:
         now: The moment of collecting: from then on a fact is known that has no other moment.
     """
     keys = ["source_file", "source_row"]
-    rows = events.with_columns(pl.col("known_at").fill_null(pl.lit(now, dtype=UTC_US)))
-    stamp = pl.col("known_at").filter(pl.col("stamped"))
+    rows = events.with_columns(
+        pl.col("known_at").fill_null(pl.lit(now, dtype=UTC_US)),
+        pl.when("stamped").then("known_at").alias("_stamp"),
+    )
     versions = rows.group_by(keys).agg(
-        pl.coalesce(stamp.min(), pl.col("known_at").min()),
+        pl.col("_stamp", "known_at").min(),
         pl.col("stamped").any(),
         pl.col("retracts").all(),
         pl.col("source_offset").min().alias("offset"),
+        *_LEAST_AND_MOST,
     )
     return (
         _with_subjects(versions, rows, keys)
         .with_columns(
+            pl.coalesce("_stamp", "known_at").alias("known_at"),
             pl.col("source_file").alias("file"),
             pl.lit(value=True).alias("is_new"),
             pl.lit(value=False).alias("replaced"),
@@ -89,8 +93,9 @@ def known_versions(
         new: The new versions.
         renewed: Raw files of which a newer state came: all their versions are given.
     """
-    wanted = new.select("source_row").unique()
-    named = new.filter(has_identity()).select(_identity().alias("_identity")).unique()
+    is_named = new.select(has_identity()).to_series()
+    nameless = new.filter(~is_named).select("source_row").unique()
+    named = new.filter(is_named).select(_identity().alias("_identity")).unique()
     found = []
     for shard in shards:
         rows = shard.with_columns(
@@ -98,27 +103,38 @@ def known_versions(
             (pl.col("code").cast(pl.String) == TAKEN_BACK).alias("_back"),
         )
         about = [
-            rows.join(wanted, on="source_row", how="semi"),
+            rows.join(nameless, on="source_row", how="semi"),
             rows.join(named, on="_identity", how="semi"),
             rows.filter(pl.col("source_file").is_in(list(renewed))),
         ]
-        found.append(pl.concat(about).drop("_identity", "code"))
+        found += [one.drop("_identity", "code") for one in about if one.height]
     if not found:
         return pl.DataFrame(schema=VERSION_SCHEMA)
-    rows = pl.concat(found)
+    rows = pl.concat(found).with_columns(
+        pl.when("_back").then("known_at").alias("_back_at"),
+        pl.when(~pl.col("_back")).then("subject_id").alias("_own"),
+    )
     replaced = rows["replaces"].drop_nulls().unique()
-    back = pl.col("known_at").filter(pl.col("_back"))
     versions = rows.group_by("source_row").agg(
-        # What it takes back has the moment of the version; some of its facts may have later ones.
-        pl.coalesce(back.min(), pl.col("known_at").min()),
+        pl.col("_back_at", "known_at").min(),
         pl.col("_back").all().alias("retracts"),
         pl.col("source_file").min().alias("file"),
         pl.col("source_offset").min().alias("offset"),
+        *_LEAST_AND_MOST,
+        pl.col("_own").min().alias("_own_least"),
+        pl.col("_own").max().alias("_own_most"),
     )
-    # What a version takes back may have been another's, so its own facts say whose it is.
-    own = pl.col("_back") == pl.col("_back").all().over("source_row")
+    # What a version takes back may have been another's, so its own facts say whose it is; and that
+    # has the moment of the version, while some of its facts may have later ones.
+    versions = versions.with_columns(
+        pl.coalesce("_back_at", "known_at").alias("known_at"),
+        pl.coalesce("_own_least", "_least").alias("_least"),
+        pl.coalesce("_own_most", "_most").alias("_most"),
+    )
+    taking = versions.filter("retracts")["source_row"]
+    own = rows.filter(~pl.col("_back") | pl.col("source_row").is_in(taking.implode()))
     return (
-        _with_subjects(versions, rows.filter(own), ["source_row"])
+        _with_subjects(versions, own, ["source_row"])
         .with_columns(
             pl.lit(value=False).alias("stamped"),
             pl.lit(value=False).alias("is_new"),
@@ -129,16 +145,20 @@ def known_versions(
     )
 
 
+_LEAST_AND_MOST = (
+    pl.col("subject_id").min().alias("_least"),
+    pl.col("subject_id").max().alias("_most"),
+)
+
+
 def _with_subjects(versions: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """The versions with the subjects of each; hardly any has several."""
-    subject = pl.col("subject_id")
-    whose = rows.group_by(keys).agg(subject.min().alias("_least"), subject.max().alias("_most"))
-    one = versions.join(whose.with_columns(subjects=pl.concat_list("_least")), on=keys)
-    several = whose.filter(pl.col("_least") != pl.col("_most"))
+    one = versions.with_columns(pl.concat_list("_least").alias("subjects"))
+    several = versions.filter(pl.col("_least") != pl.col("_most"))
     if several.is_empty():
         return one
     every = rows.join(several, on=keys, how="semi").group_by(keys)
-    lists = every.agg(subject.unique().sort().alias("_every"))
+    lists = every.agg(pl.col("subject_id").unique().sort().alias("_every"))
     joined = one.join(lists, on=keys, how="left")
     return joined.with_columns(pl.coalesce("_every", "subjects").alias("subjects"))
 
@@ -326,12 +346,13 @@ def _rows_of_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _gone(came: pl.DataFrame, known: pl.DataFrame, renewed: Mapping[int, int]) -> pl.DataFrame:
     """The versions that the newer state of their file, number `_renewal`, no longer holds."""
+    standing = known.filter(
+        pl.col("file").is_in(list(renewed)) & ~pl.col("retracts") & ~pl.col("replaced")
+    )
+    came = came if standing.height else came.clear()
     named = came.filter(has_identity()).select(_identity()).to_series().unique()
-    return known.filter(
-        pl.col("file").is_in(list(renewed))
-        & ~pl.col("retracts")
-        & ~pl.col("replaced")
-        & ~pl.col("source_row").is_in(came["source_row"].implode())
+    return standing.filter(
+        ~pl.col("source_row").is_in(came["source_row"].implode())
         & ~(has_identity() & _identity().is_in(named.implode()))
     ).with_columns(pl.col("file").replace_strict(dict(renewed), default=-1).alias("_renewal"))
 
