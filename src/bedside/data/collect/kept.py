@@ -1,5 +1,6 @@
 """A part of a source as it was kept: its bytes, and the table of its records."""
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -70,15 +71,23 @@ class KeptPart:
 def _joined(
     runs: Iterable[tuple[int, int]], *, besides: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """The runs (first, length) in order, none inside another, without what is gone already."""
-    marked = [(first, length, True) for first, length in runs]
-    made: list[tuple[int, int]] = []
-    at = 0
-    for first, length, is_cut in sorted(marked + [(*one, False) for one in besides]):
-        start = max(first, at)
-        if is_cut and first + length > start:
-            made.append((start, first + length - start))
-        at = max(at, first + length)
+    """The runs (first, length) in order, none inside another, without what is gone already.
+
+    >>> _joined([(0, 9), (2, 3)], besides=[(4, 2)])
+    [(0, 4), (6, 3)]
+    """
+    holes, made, at = sorted(besides), list[tuple[int, int]](), 0
+    for first, length in sorted(runs):
+        start, end = max(first, at), first + length
+        for hole, size in holes[max(bisect(holes, (start,)) - 1, 0) :]:
+            if hole >= end:
+                break
+            if hole > start:
+                made.append((start, hole - start))
+            start = max(start, hole + size)
+        if end > start:
+            made.append((start, end - start))
+        at = max(at, end)
     return made
 
 
