@@ -201,8 +201,8 @@ def test_without_a_column_for_it_the_subject_is_the_file_or_the_row():
     assert read(text, by_file, name="set/p7.psv.csv")[1].facts["subject"].unique().to_list() == [
         "p7.psv"
     ]
-    assert read(text, by_row)[1].facts["subject"].to_list() == ["ward 1", "ward 2"]
-    later = read(text, by_row, first=900)[1].facts["subject"].to_list()
+    assert sorted(read(text, by_row)[1].facts["subject"]) == ["ward 1", "ward 2"]
+    later = sorted(read(text, by_row, first=900)[1].facts["subject"])
     assert later == ["ward@900 1", "ward@900 2"]
 
 
