@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bedside.core.records.collection import Collection
@@ -81,6 +81,8 @@ resources = st.builds(
 
 
 @settings(max_examples=150, deadline=2000)
+@example([b"\t"])
+@example([b'{"resourceType": "Patient", "id": "1"}', b" \x0b"])
 @given(st.lists(st.binary(max_size=60) | resources.map(lambda one: json.dumps(one).encode())))
 def test_nothing_that_is_sent_breaks_the_reader_and_every_line_is_told(made: list[bytes]) -> None:
     content = b"\n".join(made)

@@ -40,7 +40,6 @@ BLOCK = 128 << 10  # bytes whose resources are objects at one time: they fit int
 MOST_BAD = 10_000
 GIVEN_UP = f"the rest of the part was not read, after {MOST_BAD:,} lines that cannot be"
 _UNREAD = "a Bundle among other resources, or an entry of one, cannot be read"
-_BLANK = b" \t\r\n"
 KINDS = frozenset(
     {"patient", "death", "encounter", "observation"} | {one.kind for one in READERS.values()}
 )
@@ -116,8 +115,8 @@ def _blocks(content: bytes) -> Iterator[tuple[list[int], list[bytes]]]:
         chunk = content[start:end]
         lines = chunk.split(b"\n")
         ends = list(accumulate([len(line) + 1 for line in lines], initial=start))
-        if not all(lines) or b"\r" in chunk:
-            lines = [line.strip(_BLANK) if line.isspace() else line.rstrip(b"\r") for line in lines]
+        if not all(lines) or b"\r" in chunk or any(map(bytes.isspace, lines)):
+            lines = [b"" if line.isspace() else line.rstrip(b"\r") for line in lines]
         if all(lines):
             yield ends[:-1], lines
         elif kept := [at for at, line in enumerate(lines) if line]:
