@@ -26,7 +26,7 @@ from bedside.interop.collection import collection_digest, read_collection
 from bedside.lifecycle.collect_arrivals import Arrivals, Arrived
 from bedside.lifecycle.collect_parts import Group, Kept, groups_of, read_group
 from bedside.lifecycle.collect_report import Tally, told_of
-from bedside.lifecycle.data import recorded_snapshots
+from bedside.lifecycle.data import record_snapshot, recorded_snapshots
 from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.steps import StepRunner
@@ -168,7 +168,7 @@ class _Run:
 
     def _nothing_new(self, before: Snapshot, known: int) -> Collected:
         if before.digest not in recorded_snapshots(self.platform.ledger):
-            self._record(before)  # an earlier run was killed between the two
+            record_snapshot(self.platform, before)  # an earlier run was killed between the two
         report = self.tally.report(self.source, known)
         return Collected(snapshot=before, report=report, is_new=False)
 
@@ -328,23 +328,11 @@ class _Run:
             snapshot = place.store.save(
                 f"{source.name}/collected",
                 batches,
-                zone=Zone.IDENTIFIED if source.release_mode == "identified" else Zone.RELEASED,
+                zone=Zone.of(source.release_mode),
                 release_mode=source.release_mode,
                 salt=source.pseudonym_salt,
                 sources=sources,
                 edges=edges,
             )
-        self._record(snapshot)
+        record_snapshot(self.platform, snapshot)
         return snapshot
-
-    def _record(self, snapshot: Snapshot) -> None:
-        self.platform.ledger.append(
-            self.platform.actor,
-            "snapshot",
-            {
-                "name_of_data": snapshot.entry.name,
-                "snapshot": snapshot.digest,
-                "manifest": snapshot.entry.manifest,
-                "events_count": snapshot.entry.rows,
-            },
-        )

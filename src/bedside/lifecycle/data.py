@@ -22,7 +22,16 @@ from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Checked", "Difference", "check_data", "diff", "export", "recorded_snapshots", "shown"]
+__all__ = [
+    "Checked",
+    "Difference",
+    "check_data",
+    "diff",
+    "export",
+    "record_snapshot",
+    "recorded_snapshots",
+    "shown",
+]
 
 FORMATS = ("parquet", "csv", "meds")
 
@@ -194,6 +203,20 @@ def check_data(platform: Platform) -> list[Checked]:
             for one in sorted(lost)
         ),
     ]
+
+
+def record_snapshot(platform: Platform, snapshot: Snapshot) -> None:
+    """Let the ledger know that a snapshot was saved; `recorded_snapshots` finds it there."""
+    platform.ledger.append(
+        platform.actor,
+        "snapshot",
+        {
+            "name_of_data": snapshot.entry.name,
+            "snapshot": snapshot.digest,
+            "manifest": snapshot.entry.manifest,
+            "events_count": snapshot.entry.rows,
+        },
+    )
 
 
 def recorded_snapshots(ledger: Ledger) -> set[str]:

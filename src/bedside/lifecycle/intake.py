@@ -18,6 +18,7 @@ from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare, quality_report
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.data import record_snapshot
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Intake", "pseudonym_of", "tags_of", "without_erased"]
@@ -122,20 +123,11 @@ class Intake:
         snapshot = place.store.save(
             f"{self.declaration.name}/{part}",
             batches,
-            zone=Zone.IDENTIFIED if data.release_mode == "identified" else Zone.RELEASED,
+            zone=Zone.of(data.release_mode),
             release_mode=data.release_mode,
             salt=data.pseudonym_salt,
             sources=files,
             edges=edges,
         )
-        place.ledger.append(
-            place.actor,
-            "snapshot",
-            {
-                "name_of_data": snapshot.entry.name,
-                "snapshot": snapshot.digest,
-                "manifest": snapshot.entry.manifest,
-                "events_count": snapshot.entry.rows,
-            },
-        )
+        record_snapshot(place, snapshot)
         return snapshot

@@ -20,6 +20,7 @@ from bedside.data.prepare import prepare_events
 from bedside.data.quality import assess, figures_of, judge_quality, render_html
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.data import record_snapshot
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Judged", "judged_source", "prepared_source"]
@@ -98,16 +99,7 @@ def prepared_source(platform: Platform, source: Collection, judged: Judged) -> S
         )
     told = canonical_json(preparation.figures())
     platform.write(judged.page.with_name("preparation.json"), told)
-    platform.ledger.append(
-        platform.actor,
-        "snapshot",
-        {
-            "name_of_data": snapshot.entry.name,
-            "snapshot": snapshot.digest,
-            "manifest": snapshot.entry.manifest,
-            "events_count": snapshot.entry.rows,
-        },
-    )
+    record_snapshot(platform, snapshot)
     return snapshot
 
 

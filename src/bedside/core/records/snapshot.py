@@ -14,6 +14,15 @@ class Zone(StrEnum):
     IDENTIFIED = "identified"
     RELEASED = "released"
 
+    @classmethod
+    def of(cls, release_mode: str) -> "Zone":
+        """Where data that may be used under this rule belong.
+
+        >>> Zone.of("safe_harbor").value
+        'released'
+        """
+        return cls.IDENTIFIED if release_mode == "identified" else cls.RELEASED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFile:

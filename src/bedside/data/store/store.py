@@ -222,21 +222,20 @@ class EventStore:
             removed += 1
         manifests = {entry.manifest for entry in standing}
         raw = {digest for entry in standing for digest in entry.raw_files}
-        raw |= {
-            source.index for entry in standing for source in self.opened(entry).manifest.sources
-        }
+        opened = [self.opened(entry).manifest for entry in standing]
+        raw |= {source.index for manifest in opened for source in manifest.sources}
         for objects, needed in ((self.manifests, manifests), (self.raw, raw)):
             for digest in [one for one in objects.digests() if one not in needed]:
                 objects.remove(digest)
                 removed += 1
-        return removed + self._sweep_unknown(standing)
+        return removed + self._sweep_unknown(opened)
 
-    def _sweep_unknown(self, standing: Sequence[SnapshotEntry]) -> int:
+    def _sweep_unknown(self, standing: Sequence[Manifest]) -> int:
         """Shards that were written by a process that was killed before it could name them."""
         known = {
-            blob_of(entry.zone, shard.material)
-            for entry in standing
-            for shard in self.opened(entry).manifest.shards
+            blob_of(manifest.zone, shard.material)
+            for manifest in standing
+            for shard in manifest.shards
         }
         unknown = [name for name in self.blobs.names("shards/") if name not in known]
         for name in unknown:
