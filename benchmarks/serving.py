@@ -33,15 +33,15 @@ from bedside.core.records.declaration import (
     Clock,
     Declaration,
     Evaluation,
-    FeatureRule,
     IntendedUse,
     Learner,
-    Question,
     Signal,
     Source,
     Threshold,
 )
+from bedside.core.records.features import FeatureRule
 from bedside.core.records.ledger import Actor
+from bedside.core.records.question import Question
 from bedside.core.records.version import Stage
 from bedside.develop.train.fit import Matrix, fit
 from bedside.develop.train.onnx_trees import onnx_of

@@ -20,15 +20,15 @@ from bedside.core.records.declaration import (
     Declaration,
     Eligibility,
     Evaluation,
-    FeatureRule,
     IntendedUse,
-    Question,
     Signal,
     Source,
     Threshold,
 )
 from bedside.core.records.event import Event
+from bedside.core.records.features import FeatureRule
 from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
+from bedside.core.records.question import Question
 from bedside.core.records.version import Stage
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.serve.answer import Answerer

@@ -14,13 +14,13 @@ from bedside.features.definition import Feature, FeatureSet
 from bedside.features.single import features_of
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
-AGGREGATES = ("last", "age", "min", "max", "mean", "sum", "count", "change")
+AGGREGATES = ("last", "hours_since", "min", "max", "mean", "sum", "count", "change")
 FEATURES = FeatureSet(
     features=tuple(
         Feature(
             name=f"{code}.{aggregate}.{hours}",
             signal=code,
-            code=code,
+            codes=(code,),
             label=code,
             aggregate=aggregate,
             window_hours=hours,
@@ -77,7 +77,7 @@ def slowly(feature, events, now):
     seen = [
         e
         for e in events
-        if e.code == feature.code
+        if e.code in feature.codes
         and e.time <= now
         and e.known_at <= now
         and e.source_row not in replaced
@@ -91,7 +91,7 @@ def slowly(feature, events, now):
         return float("nan")
     return {
         "last": values[-1],
-        "age": (now - seen[-1].time) / timedelta(hours=1),
+        "hours_since": (now - seen[-1].time) / timedelta(hours=1),
         "min": min(values),
         "max": max(values),
         "sum": sum(values),

@@ -14,8 +14,8 @@ import bedside.usecases
 from bedside.cohorts.splits import side_of
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.bundle import CARD, EVIDENCE, MODEL, REPORT, TREES
-from bedside.core.records.declaration import Split
 from bedside.core.records.event import Event
+from bedside.core.records.split import Split
 from bedside.core.records.training import augmentation_text
 from bedside.lifecycle.build import build
 from bedside.lifecycle.lineage import lineage
@@ -29,7 +29,7 @@ from data_folder import data_folder
 SHIPPED = Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.yaml"
 IMPUTATION = {
     "default": {"method": "median", "indicator": True},
-    "aggregates": {"age": {"method": "constant", "value": 72}},
+    "aggregates": {"hours_since": {"method": "constant", "value": 72}},
     "signals": {"sex": {"method": "most_frequent"}},
     "features": {"lactate.last": {"method": "normal"}},
 }
@@ -47,10 +47,14 @@ def a_model(folder, **more):
     told["features"] = [
         {
             "signals": ["heart_rate", "map"],
-            "aggregates": ["last", "age", "mean"],
+            "aggregates": ["last", "hours_since", "mean"],
             "windows": ["6h"],
         },
-        {"signals": ["lactate"], "aggregates": ["last", "age", "count"], "windows": ["24h"]},
+        {
+            "signals": ["lactate"],
+            "aggregates": ["last", "hours_since", "count"],
+            "windows": ["24h"],
+        },
         {"signals": ["age", "sex"], "aggregates": ["last"]},
     ]
     told["learner"] |= {"rounds": 25, "threads": 1}
@@ -144,7 +148,7 @@ def test_the_version_says_what_it_was_trained_on(ward):
     assert smote["negative"] == 0 < smote["positive"]
     assert made["synthetic"]["positive"] / made["synthetic"]["negative"] > 0.5
     filled = {one["feature"]: one for one in told["imputation"]}
-    assert (filled["lactate.last"]["value"], filled["lactate.age"]["value"]) == (1.0, 72.0)
+    assert (filled["lactate.last"]["value"], filled["lactate.hours_since"]["value"]) == (1.0, 72.0)
     assert filled["heart_rate.last"]["indicator"]
     said = lineage(platform, version.id).made_of.text
     for page in (said, files[CARD].decode(), files[REPORT].decode()):

@@ -9,7 +9,7 @@ import polars as pl
 
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
-from bedside.core.records.declaration import Question, Window
+from bedside.core.records.question import Question, Window
 
 __all__ = ["ask", "asked_codes"]
 
@@ -18,7 +18,7 @@ _EDGE = re.compile(r"(trigger|start|end)(?:\s*([+-])\s*(.+))?")
 
 def asked_codes(question: Question) -> list[str]:
     """The codes that a question speaks of; events of others are not needed to answer it."""
-    return sorted({predicate.code for predicate in question.predicates.values()})
+    return sorted({str(predicate.code) for predicate in question.predicates.values()})
 
 
 def ask(question: Question, shards: pl.DataFrame | Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -53,7 +53,7 @@ class _Answered:
 
 
 def _ask(question: Question, events: pl.DataFrame) -> _Answered:
-    codes = {name: predicate.code for name, predicate in question.predicates.items()}
+    codes = {name: str(predicate.code) for name, predicate in question.predicates.items()}
     asked = (
         events.filter(pl.col("code") == codes[question.trigger])
         .select("subject_id", pl.col("time").alias("prediction_time"))

@@ -4,7 +4,7 @@ import polars as pl
 
 from bedside.core.errors import Invalid
 from bedside.core.ids import stable_share
-from bedside.core.records.declaration import Split
+from bedside.core.records.split import Split
 
 __all__ = ["assign", "side_of"]
 

@@ -1,35 +1,59 @@
 """What a feature is, and how the rules of a declaration become a list of features."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
-from bedside.core.records.declaration import Declaration, FeatureRule, Signal
+from bedside.core.records.declaration import Declaration, Signal
+from bedside.core.records.features import CALENDAR, EVER, ChosenCode, FeatureRule, Learnt
 
 __all__ = ["Feature", "FeatureSet", "expand", "feature_set_from_json", "feature_set_to_json"]
 
-WINDOWLESS = ("last", "age")
+WINDOWLESS = ("last", "hours_since", "active")
+OF_CATEGORIES = ("last", "first", "count", "hours_since", "missing")
+OF_SPANS = ("active", "hours_active")
+UNITS = {
+    "count": "1",
+    "missing": "1",
+    "active": "1",
+    "last_is": "1",
+    "hours_since": "h",
+    "hours_active": "h",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One number about a subject at a prediction time.
 
-    `aggregate` is taken over the events of `code` in the `window_hours` before the prediction
-    time (None: the whole record). `unit` is the UCUM unit of the result; hours for `age`.
-    `categories` are the labels whose index is the value, for a categorical signal.
+    `aggregate` is taken over the events of `codes` in the `window_hours` before the prediction
+    time (None: the whole record); it is one of `core.records.features.Aggregate`, or `last_is`
+    (whether the last category is `category`), or a part of the calendar in `timezone`, which reads
+    no event. `from_baseline` compares with the `baseline_hours` before the window. `unit` is the
+    UCUM unit of the result. `categories` are the labels whose index is the value of an event, for
+    a categorical signal.
     """
 
     name: str
     signal: str
-    code: str
+    codes: tuple[str, ...]
     label: str
     aggregate: str
     window_hours: float | None
     unit: str | None
     categories: tuple[str, ...] = ()
+    category: str | None = None
+    baseline_hours: float | None = None
+    timezone: str = "UTC"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels whose index is this feature's own value; none for any other number."""
+        return self.categories if self.aggregate in ("last", "first") else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,56 +70,51 @@ class FeatureSet:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes that the features read, each once, in order of first use."""
-        return tuple(dict.fromkeys(feature.code for feature in self.features))
+        return tuple(dict.fromkeys(code for feature in self.features for code in feature.codes))
 
     def categories(self) -> dict[str, tuple[str, ...]]:
         """Category labels by code, for the codes whose events carry text."""
-        return {f.code: f.categories for f in self.features if f.categories}
+        return {code: f.categories for f in self.features if f.categories for code in f.codes}
 
 
-def expand(declaration: Declaration) -> FeatureSet:
+def expand(declaration: Declaration, learnt: Learnt | None = None) -> FeatureSet:
     """The features that a declaration's rules ask for.
+
+    Args:
+        declaration: Its rules and signals.
+        learnt: What the training subjects decided; without it, a rule with a vocabulary makes
+            nothing, and a signal whose categories are to be learnt has none.
 
     Raises:
         Invalid: a rule names an unknown signal or an outcome, an aggregate that needs a window
             has none, or two rules make the same feature.
     """
+    decided = learnt or Learnt()
     features = [
         feature
-        for rule in declaration.features
-        for feature in (_since(rule) if rule.since else _of_rule(rule, declaration.signals))
+        for number, rule in enumerate(declaration.features)
+        for feature in _of_rule(rule, declaration.signals, decided, number)
     ]
     names = [feature.name for feature in features]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 5000 else []
+    if len(set(names)) < len(names):
         raise Invalid(
-            f"Two feature rules make the same feature: {', '.join(twice)}.",
+            f"Two feature rules make the same feature: {', '.join(twice[:5]) or 'many'}.",
             fix="remove one of the two rules, or one of its signals.",
         )
-    if not features:
+    if not features and not any(rule.vocabulary for rule in declaration.features):
         raise Invalid("The declaration makes no feature.", fix="add a rule under 'features'.")
     return FeatureSet(features=tuple(features))
 
 
-def _since(rule: FeatureRule) -> list[Feature]:
-    code = rule.since or ""
-    label = rule.label or code
-    name = f"hours_since.{code.split('//')[0].lower()}_{code.split('//')[-1]}"
-    return [
-        Feature(
-            name=name,
-            signal="",
-            code=code,
-            label=label,
-            aggregate="age",
-            window_hours=None,
-            unit="h",
-        )
-    ]
-
-
-def _of_rule(rule: FeatureRule, signals: dict[str, Signal]) -> list[Feature]:
-    made: list[Feature] = []
+def _of_rule(
+    rule: FeatureRule, signals: dict[str, Signal], learnt: Learnt, number: int
+) -> Iterator[Feature]:
+    if rule.since:
+        yield _since(rule)
+    yield from _calendar(rule)
+    for chosen in learnt.codes.get(number, ()):
+        yield from _of_signal(chosen.code, _signal_of(chosen), rule, ())
     for name in rule.signals:
         signal = signals.get(name)
         if signal is None or signal.role in ("outcome", "attribute"):
@@ -104,44 +123,119 @@ def _of_rule(rule: FeatureRule, signals: dict[str, Signal]) -> list[Feature]:
                 f"The feature rule names '{name}', which is {what}.",
                 fix="name signals whose role is input or static.",
             )
-        for aggregate in rule.aggregates:
-            made.extend(_of_aggregate(name, signal, aggregate, rule))
-    return made
+        labels = tuple(dict.fromkeys((signal.categories or {}).values()))
+        yield from _of_signal(name, signal, rule, learnt.categories.get(name, labels))
 
 
-def _of_aggregate(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> list[Feature]:
-    if signal.role == "static" and aggregate != "last":
+def _signal_of(chosen: ChosenCode) -> Signal:
+    """A chosen code stands for itself: its own code is its label."""
+    return Signal(label=chosen.code, code=chosen.code, unit=chosen.unit)
+
+
+def _since(rule: FeatureRule) -> Feature:
+    code = rule.since or ""
+    stem = f"{code.split('//')[0].lower()}_{code.split('//')[-1]}"
+    prefix = {"h": "hours_since", "d": "days_since", "a": "years_since"}[rule.unit]
+    return Feature(
+        name=f"{prefix}.{stem}",
+        signal="",
+        codes=(code,),
+        label=rule.label or code,
+        aggregate="hours_since",
+        window_hours=None,
+        unit=rule.unit,
+    )
+
+
+def _calendar(rule: FeatureRule) -> Iterator[Feature]:
+    try:
+        ZoneInfo(rule.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
         raise Invalid(
-            f"'{name}' is a static fact, so '{aggregate}' of it says nothing.",
-            fix="give static signals a rule of their own with aggregates: [last].",
-        )
-    windows: list[float | None]
-    if signal.role == "static":
-        windows = [None]
-    elif aggregate in WINDOWLESS:
-        windows = [_hours(rule.lookback)]
-    else:
-        windows = [_hours(window) for window in rule.windows]
-        if not windows:
-            raise Invalid(
-                f"'{aggregate}' of '{name}' needs a window.", fix="add windows: [6h, 24h]."
+            f"'{rule.timezone}' is not a time zone.", fix="write one like Europe/Berlin, or UTC."
+        ) from None
+    for part in CALENDAR:
+        if part in rule.calendar:
+            yield Feature(
+                name=part,
+                signal="",
+                codes=(),
+                label=part.replace("_", " "),
+                aggregate=part,
+                window_hours=None,
+                unit="1",
+                timezone=rule.timezone,
             )
-    unit = {"age": "h", "count": "1"}.get(aggregate, signal.unit)
-    categories = tuple(dict.fromkeys(signal.categories.values())) if signal.categories else ()
-    return [
-        Feature(
-            name=f"{name}.{aggregate}"
-            + ("" if hours is None or aggregate in WINDOWLESS else f".{hours:g}h"),
-            signal=name,
-            code=signal.code,
-            label=signal.label,
-            aggregate=aggregate,
-            window_hours=hours,
-            unit=unit,
-            categories=categories if aggregate == "last" else (),
+
+
+def _of_signal(
+    name: str, signal: Signal, rule: FeatureRule, labels: tuple[str, ...]
+) -> Iterator[Feature]:
+    for aggregate in rule.aggregates:
+        if signal.role == "static" and aggregate not in ("last", "missing"):
+            raise Invalid(
+                f"'{name}' is a static fact, so '{aggregate}' of it says nothing.",
+                fix="give static signals a rule of their own with aggregates: [last].",
+            )
+        if signal.is_categorical and aggregate not in (*OF_CATEGORIES, *OF_SPANS):
+            raise Invalid(
+                f"'{name}' is a category, so there is no '{aggregate}' of it.",
+                fix=f"use one of: {', '.join(OF_CATEGORIES)}.",
+            )
+        for hours in _windows(name, signal, aggregate, rule):
+            yield from _encoded(_feature(name, signal, aggregate, hours, rule, labels), rule)
+
+
+def _windows(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> list[float | None]:
+    if signal.role == "static":
+        return [None]
+    if aggregate in WINDOWLESS:
+        return [_hours(rule.lookback)]
+    if not rule.windows:
+        raise Invalid(f"'{aggregate}' of '{name}' needs a window.", fix="add windows: [6h, 24h].")
+    if aggregate == "from_baseline" and (rule.baseline is None or "all" in rule.windows):
+        raise Invalid(
+            f"'from_baseline' of '{name}' needs a baseline before a window with a start.",
+            fix="add baseline: 30 d, and windows other than all.",
         )
-        for hours in windows
-    ]
+    return [None if window == "all" else _hours(window) for window in rule.windows]
+
+
+def _feature(
+    name: str,
+    signal: Signal,
+    aggregate: str,
+    hours: float | None,
+    rule: FeatureRule,
+    labels: tuple[str, ...],
+) -> Feature:
+    windowless = aggregate in WINDOWLESS or signal.role == "static"
+    told = hours if not windowless or rule.lookback != EVER else None
+    suffix = f".{told:g}h" if told is not None else "" if windowless else ".all"
+    unit = UNITS.get(aggregate, signal.unit)
+    if aggregate == "slope":
+        unit = f"{signal.unit}/h" if signal.unit and signal.unit != "1" else "/h"
+    return Feature(
+        name=f"{name}.{aggregate}{suffix}",
+        signal=name,
+        codes=signal.codes,
+        label=signal.label,
+        aggregate=aggregate,
+        window_hours=hours,
+        unit=unit,
+        categories=labels,
+        baseline_hours=_hours(rule.baseline or "0 h") if aggregate == "from_baseline" else None,
+    )
+
+
+def _encoded(feature: Feature, rule: FeatureRule) -> Iterator[Feature]:
+    """A categorical value as it is, or one yes-or-no feature for each label."""
+    if rule.encode == "index" or feature.aggregate != "last" or not feature.categories:
+        yield feature
+        return
+    told = {**asdict(feature), "aggregate": "last_is", "unit": "1"}
+    for label in feature.categories:
+        yield Feature(**{**told, "name": f"{feature.name}.is_{label}", "category": label})
 
 
 def _hours(text: str) -> float:
@@ -157,5 +251,8 @@ def feature_set_from_json(content: bytes) -> FeatureSet:
     """Read what `feature_set_to_json` wrote."""
     rows = json.loads(content)["features"]
     return FeatureSet(
-        features=tuple(Feature(**{**row, "categories": tuple(row["categories"])}) for row in rows)
+        features=tuple(
+            Feature(**{**row, "codes": tuple(row["codes"]), "categories": tuple(row["categories"])})
+            for row in rows
+        )
     )

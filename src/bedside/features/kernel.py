@@ -69,7 +69,7 @@ def compute(
     for column, feature in enumerate(feature_set.features):
         by_window.setdefault(feature.window_hours, []).append(column)
     for hours, columns in by_window.items():
-        used = list(dict.fromkeys(codes[feature_set.features[c].code] for c in columns))
+        used = list(dict.fromkeys(codes[feature_set.features[c].codes[0]] for c in columns))
         segments = table.segments(np.array(used), subject, prediction_time, hours)
         place = {code: row for row, code in enumerate(used)}
         reduced: dict[str, Floats] = {}
@@ -77,7 +77,7 @@ def compute(
             feature = feature_set.features[column]
             if feature.aggregate not in reduced:
                 reduced[feature.aggregate] = _reduce(feature, segments, prediction_time)
-            matrix[:, column] = reduced[feature.aggregate][place[codes[feature.code]]]
+            matrix[:, column] = reduced[feature.aggregate][place[codes[feature.codes[0]]]]
     return matrix
 
 
@@ -177,7 +177,7 @@ def _of_filled(aggregate: str, segments: _Segments, start: Ints, stop: Ints, now
     match aggregate:
         case "last":
             return value[stop - 1]
-        case "age":
+        case "hours_since":
             return (now - segments.time[stop - 1]) / HOUR
         case "change":
             return value[stop - 1] - value[start]

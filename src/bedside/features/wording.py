@@ -11,7 +11,7 @@ __all__ = ["describe", "title"]
 def describe(feature: Feature, value: float) -> str:  # noqa: PLR0911 - one return for each aggregate
     """One feature's value in words and units.
 
-    >>> lactate = Feature(name="lactate.max.6h", signal="lactate", code="LOINC//2524-7",
+    >>> lactate = Feature(name="lactate.max.6h", signal="lactate", codes=("LOINC//2524-7",),
     ...                   label="lactate", aggregate="max", window_hours=6.0, unit="mmol/L")
     >>> describe(lactate, 3.84)
     'lactate 3.84 mmol/L, highest in 6 h'
@@ -20,16 +20,16 @@ def describe(feature: Feature, value: float) -> str:  # noqa: PLR0911 - one retu
     """
     label = feature.label
     span = _span(feature.window_hours)
-    if feature.categories:
-        known = not math.isnan(value) and 0 <= int(value) < len(feature.categories)
-        return f"{label}: {feature.categories[int(value)] if known else 'unknown'}"
+    if feature.labels:
+        known = not math.isnan(value) and 0 <= int(value) < len(feature.labels)
+        return f"{label}: {feature.labels[int(value)] if known else 'unknown'}"
     if math.isnan(value):
         return f"{label} not measured{span}" if feature.signal else f"no {label}"
     number = _number(value)
     unit = display(feature.unit)
     measured = f"{number} {unit}".strip()
     match feature.aggregate:
-        case "age":
+        case "hours_since":
             return f"{measured} since {'last ' if feature.signal else ''}{label}"
         case "count":
             return f"{label} measured {number} times{span}"
@@ -44,13 +44,13 @@ def describe(feature: Feature, value: float) -> str:  # noqa: PLR0911 - one retu
 def title(feature: Feature) -> str:
     """The feature's own name in words, without a value.
 
-    >>> title(Feature(name="hr.mean.6h", signal="hr", code="LOINC//8867-4", label="heart rate",
+    >>> title(Feature(name="hr.mean.6h", signal="hr", codes=("LOINC//8867-4",), label="heart rate",
     ...               aggregate="mean", window_hours=6.0, unit="/min"))
     'heart rate, average in 6 h'
     """
     span = _span(feature.window_hours)
     match feature.aggregate:
-        case "age":
+        case "hours_since":
             return f"hours since {'last ' if feature.signal else ''}{feature.label}"
         case "count":
             return f"{feature.label}, times measured{span}"

@@ -12,7 +12,8 @@ from bedside.cohorts.leakage import audit_features, audit_splits, audit_visibili
 from bedside.cohorts.question import ask
 from bedside.cohorts.splits import assign
 from bedside.core.errors import Invalid
-from bedside.core.records.declaration import Predicate, Question, Split, Window
+from bedside.core.records.question import Predicate, Question, Window
+from bedside.core.records.split import Split
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEMA = {"subject_id": pl.Int64, "time": pl.Datetime("us", "UTC"), "code": pl.String}

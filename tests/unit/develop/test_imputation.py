@@ -24,7 +24,7 @@ K = 4
 def features(**categories):
     return tuple(
         Feature(
-            name=f"s{n}.last", signal=f"s{n}", code=f"X//{n}", label="", aggregate="last",
+            name=f"s{n}.last", signal=f"s{n}", codes=(f"X//{n}",), label="", aggregate="last",
             window_hours=None, unit="1", categories=categories.get(f"s{n}", ()),
         )
         for n in range(K)

@@ -52,13 +52,18 @@ def test_a_static_fact_has_no_time_to_move():
 
 def a_feature(aggregate, code="LAB//x", hours=24.0):
     return Feature(
-        name=f"{code}.{aggregate}", signal="x", code=code, label="x", aggregate=aggregate,
+        name=f"{code}.{aggregate}", signal="x", codes=(code,), label="x", aggregate=aggregate,
         window_hours=hours, unit="1",
     )  # fmt: skip
 
 
 FEATURES = FeatureSet(
-    features=(a_feature("last"), a_feature("age"), a_feature("mean"), a_feature("last", "LAB//y"))
+    features=(
+        a_feature("last"),
+        a_feature("hours_since"),
+        a_feature("mean"),
+        a_feature("last", "LAB//y"),
+    )
 )
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bedside.core.records.features import FeatureRule
+from bedside.core.records.question import Question
+from bedside.core.records.split import Split
 from bedside.core.records.training import Augmentation, Imputation
 
 __all__ = [
@@ -14,22 +17,16 @@ __all__ = [
     "Declaration",
     "Eligibility",
     "Evaluation",
-    "FeatureRule",
     "Gate",
     "IntendedUse",
     "Learner",
     "Monitoring",
-    "Predicate",
-    "Question",
     "Signal",
     "Source",
-    "Split",
     "Subgroup",
     "Threshold",
-    "Window",
 ]
 
-Aggregate = Literal["last", "age", "min", "max", "mean", "sum", "count", "change"]
 Calibration = Literal["none", "platt"]
 ReleaseMode = Literal["safe_harbor", "expert", "limited_dataset", "identified"]
 
@@ -58,16 +55,19 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the raw data lie: one wide table, one row per subject and time.
+    """Where the data lie: a source that is collected, or one wide table.
 
-    `bundled` names a data set inside an installed package, used when no `--data` is given.
+    `source` names a `source.yaml` (one that ships, or a folder beside this declaration); its
+    collected and prepared events are read. Otherwise `file` is one table, with a row per subject
+    and time; `bundled` names a data set inside an installed package, for when none is given.
     """
 
-    file: str
-    subject: str
-    clock: Clock
     licence: str
     release_mode: ReleaseMode
+    source: str = ""
+    file: str = ""
+    subject: str = ""
+    clock: Clock = field(default_factory=lambda: Clock(origin="2000-01-01T00:00:00Z"))
     bundled: Literal["sklearn_breast_cancer"] | None = None
     row_event: str | None = None
     start_event: str | None = None
@@ -78,18 +78,24 @@ class Source:
 class Signal:
     """One thing that is measured, observed or found out about a subject.
 
-    `visible_after` is the delay between `time` and `known_at`; there is no default, because a
-    silent zero would let a model see results before anyone could. `normal` is what a healthy
-    subject has, in `unit`.
+    `code` is the events' own; `also` are further codes that say the same in the same unit.
+    `categories` gives each text of the source its label; with `learn_categories` they are those
+    of the training subjects. `normal` is what a healthy subject has, in `unit`.
+
+    In a wide table, `column` is where it stands, and `visible_after` the delay between `time` and
+    `known_at`; there is no default, because a silent zero would let a model see results before
+    anyone could. A collected source tells both by itself.
     """
 
     label: str
     code: str
-    column: str
-    visible_after: str
+    also: tuple[str, ...] = ()
+    column: str = ""
+    visible_after: str = ""
     unit: str | None = None
     source_unit: str | None = None
     categories: dict[str, str] | None = None
+    learn_categories: bool = False
     plausible: tuple[float, float] | None = None
     normal: float | None = None
     role: Literal["input", "static", "outcome", "attribute"] = "input"
@@ -97,54 +103,20 @@ class Signal:
     required: bool = False
     stale_after: str | None = None
 
+    @property
+    def delay(self) -> str:
+        """How long after `time` a value without a `known_at` of its own could be seen."""
+        return self.visible_after or "0 min"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Predicate:
-    """An event the question speaks of, by its code."""
+    @property
+    def is_categorical(self) -> bool:
+        """Whether its events carry text, not a number."""
+        return self.categories is not None or self.learn_categories
 
-    code: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A span of time around the trigger, in ACES words: `trigger - 24h`, `start + 6h`, or null.
-
-    A null start is the beginning of the record, a null end its end. `has` bounds how often a
-    predicate must occur: "(1, None)" is at least once.
-    """
-
-    start: str | None
-    end: str | None
-    start_inclusive: bool = True
-    end_inclusive: bool = True
-    has: dict[str, str] = field(default_factory=dict)
-    label: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Who is asked about, when, and what must come true by when (ACES task syntax)."""
-
-    ask: str
-    predicates: dict[str, Predicate]
-    trigger: str
-    windows: dict[str, Window]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureRule:
-    """Features to make: each aggregate of each signal over each window before the prediction time.
-
-    `last` and `age` (hours since the last value) look back as far as `lookback`.
-    `since` instead gives the hours since the latest event of that code.
-    """
-
-    signals: tuple[str, ...] = ()
-    aggregates: tuple[Aggregate, ...] = ("last",)
-    windows: tuple[str, ...] = ()
-    lookback: str = "3650 d"
-    since: str | None = None
-    label: str | None = None
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every code that says this."""
+        return (self.code, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,16 +131,6 @@ class Learner:
     seed: int = 20190101
     threads: int = 2
     parameters: dict[str, float | int | bool | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """Shares of subjects. Whole subjects only; the share of a subject never moves."""
-
-    train: float = 0.64
-    tuning: float = 0.16
-    held_out: float = 0.20
-    salt: str = "split-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +152,16 @@ class Subgroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What is measured on the held-out subjects, and how surely."""
+    """What is measured on the held-out subjects, and how surely.
+
+    With `folds`, the figures are also measured by cross-validation over all subjects.
+    """
 
     threshold: Threshold
     split: Split = field(default_factory=Split)
     subgroups: dict[str, Subgroup] = field(default_factory=dict)
     bootstrap: int = 1000
+    folds: int = 0
     utility: Literal["physionet_2019"] | None = None
     burden_per: Literal["subject", "day"] = "subject"
 

@@ -119,8 +119,8 @@ def _value(declaration: Declaration, feature: Feature, fill: Fill, column: Float
 
 
 def _constant(feature: Feature, fill: Fill) -> float:
-    if feature.categories:
-        return float(feature.categories.index(str(fill.value)))
+    if feature.labels:
+        return float(feature.labels.index(str(fill.value)))
     return float(fill.value or 0.0)
 
 

@@ -82,7 +82,7 @@ def _rows(
     rows = _as_rows(real, fills, REAL)
     categorical = np.array(
         [
-            *(bool(feature.categories) for feature in feature_set.features),
+            *(bool(feature.labels) for feature in feature_set.features),
             *(True for _ in fills.told),
         ]
     )

@@ -37,8 +37,8 @@ class Column(Protocol):
         ...
 
     @property
-    def categories(self) -> tuple[str, ...]:
-        """Labels, for a categorical signal."""
+    def labels(self) -> tuple[str, ...]:
+        """Labels, where the value is a category."""
         ...
 
 
@@ -111,7 +111,7 @@ def _fill(declaration: Declaration, column: Column) -> Iterator[Mistake]:
     where = (column.name, column.aggregate, column.signal)
     path = ("imputation", *declaration.imputation.place_of(*where))
     fill = declaration.imputation.fill_of(*where)
-    categorical = bool(column.categories)
+    categorical = bool(column.labels)
     found: tuple[str, str] | None = None
     if (fill.value is not None) != (fill.method == "constant"):
         found = "a value belongs to the method constant, and only to it", "give both or neither"
@@ -144,12 +144,12 @@ def _fill(declaration: Declaration, column: Column) -> Iterator[Mistake]:
 
 
 def _constant(fill: Fill, column: Column) -> tuple[str, str] | None:
-    if column.categories:
-        if fill.value in column.categories:
+    if column.labels:
+        if fill.value in column.labels:
             return None
         return (
             f"'{column.name}' has no such category",
-            nearest(str(fill.value), column.categories),
+            nearest(str(fill.value), column.labels),
         )
     if isinstance(fill.value, float | int) and math.isfinite(fill.value):
         return None
@@ -226,7 +226,7 @@ def _interpolated(
         for column in columns
         if column.aggregate != "count" and fills[column.name].method == "none"
     ]
-    kept = [column.name for column in columns if column.categories]
+    kept = [column.name for column in columns if column.labels]
     told = [name for name, fill in fills.items() if fill.indicator]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

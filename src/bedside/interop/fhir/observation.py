@@ -94,7 +94,7 @@ class ObservationReader:
         signal = self.signals[code]
         if value.bound:
             self.bounds[signal.label] = None
-        delay = parse_duration(signal.visible_after)
+        delay = parse_duration(signal.delay)
         event = Event(
             subject_id=self.subject_id,
             time=None if signal.role == "static" else origin.time,

@@ -107,7 +107,7 @@ class TensorReader:
         if parameters.known_at is None:
             if signal is None or parameters.times is None:
                 return times
-            delay = parse_duration(signal.visible_after)
+            delay = parse_duration(signal.delay)
             return [time + delay for time in times]
         if len(parameters.known_at) != len(times):
             raise invalid(

@@ -38,14 +38,14 @@ def read(more):
         ("imputation:\n  default: {method: median}", "'sex.last' is a category"),
         ("imputation:\n  signals: {hart_rate: {method: mean}}", "write 'heart_rate'"),
         ("imputation:\n  features: {heart_rate.lst: {method: mean}}", "write 'heart_rate.last'"),
-        ("imputation:\n  aggregates: {aeg: {method: mean}}", "write 'age'"),
+        ("imputation:\n  aggregates: {hours_sinse: {method: mean}}", "write 'hours_since'"),
         ("imputation:\n  signals: {sex: {method: constant, value: femal}}", "write 'female'"),
         ("imputation:\n  signals: {lactate: {method: constant}}", "give both or neither"),
         ("imputation:\n  signals: {lactate: {method: mean, value: 1}}", "give both or neither"),
         ("imputation:\n  features: {ph.last: {method: constant, value: .inf}}", "a finite number"),
         ("imputation:\n  features: {ph.last: {method: constant, value: x}}", "a finite number"),
         ("imputation:\n  features: {ph.last: {method: normal}}", "add normal: to the signal"),
-        ("imputation:\n  aggregates: {age: {method: normal}}", "no value is normal for"),
+        ("imputation:\n  aggregates: {hours_since: {method: normal}}", "no value is normal for"),
         ("imputation:\n  signals: {ph: {indicator: true}}", "give a method, or remove it"),
         ("imputation:\n  signals: {ph: {method: most_frequent}}", "'ph.last' is a number"),
         ("imputation:\n  signals: {ph: {metod: mean}}", "write 'method'"),
@@ -91,7 +91,7 @@ def test_the_closest_name_decides_what_a_feature_takes():
     told = read(
         WHOLE
         + """
-  aggregates: {age: {method: constant, value: 72, indicator: true}}
+  aggregates: {hours_since: {method: constant, value: 72, indicator: true}}
   features: {ph.last: {method: constant, value: 7.4}}
 augmentation:
   - jitter: {sd: 0.05, copies: 2}
@@ -100,7 +100,7 @@ augmentation:
     )
 
     assert told.imputation.fill_of("ph.last", "last", "ph").value == 7.4
-    assert told.imputation.fill_of("ph.age", "age", "ph").value == 72
+    assert told.imputation.fill_of("ph.hours_since", "hours_since", "ph").value == 72
     assert told.imputation.fill_of("sex.last", "last", "sex").method == "most_frequent"
     assert told.imputation.fill_of("map.last", "last", "map").method == "median"
     assert declaration_from_json(declaration_to_json(told)) == told
