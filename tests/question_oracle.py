@@ -1,0 +1,373 @@
+"""A slow, obvious evaluator of a question, one subject at a time: what the engine must equal.
+
+Written from `docs/reference/question.md` alone. It knows nothing of the engine.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bedside.core.clock import parse_duration, parse_instant
+from bedside.core.records.event import TAKEN_BACK, Event
+from bedside.core.records.question import (
+    ANY_EVENT,
+    RECORD_END,
+    RECORD_START,
+    Predicate,
+    Question,
+    TimeAtRisk,
+    Window,
+)
+
+__all__ = ["Row", "answers"]
+
+NEVER = datetime.max.replace(tzinfo=None)
+ARROW = re.compile(r"(.+?)\s*(->|<-)\s*(\S+)")
+SHIFT = re.compile(r"(.+?)\s*([+-])\s*(.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the cohort; `event` and `hours_at_risk` are None without a time at risk."""
+
+    subject_id: int
+    encounter_id: int | None
+    trigger_time: datetime
+    prediction_time: datetime
+    label: int | None
+    event: int | None = None
+    hours_at_risk: float | None = None
+
+
+def answers(
+    question: Question, events: Iterable[Event], *, data_end: datetime | None = None
+) -> list[Row]:
+    """Every row of the question, by subject and prediction time."""
+    told = list(events)
+    if not told:
+        return []
+    if data_end is None and question.data_end is not None:
+        data_end = parse_instant(question.data_end)
+    end = data_end or max(event.known_at for event in told)
+    rows = []
+    for subject in sorted({event.subject_id for event in told}):
+        own = [event for event in told if event.subject_id == subject]
+        rows += _Subject(question, own, end).rows()
+    return rows
+
+
+class _Subject:
+    """The history of one subject, asked one question."""
+
+    def __init__(self, question: Question, events: Sequence[Event], data_end: datetime) -> None:
+        self.question = question
+        self.all = list(events)
+        self.final = self.seen_at(None)  # what stands when everything is known
+        self.moments = self._moments(self.final)
+        self.data_end = data_end
+        self.predicates = {**question.predicates, **question.patient_demographics}
+
+    # What is known -----------------------------------------------------------------------------
+
+    def seen_at(self, moment: datetime | None) -> list[Event]:
+        """The events that stand at the moment, as they were known; at the very end if None."""
+        seen = [e for e in self.all if moment is None or e.known_at <= moment]
+        corrected = {e.replaces for e in seen if e.replaces is not None}
+        return [e for e in seen if e.source_row not in corrected and not _takes_back(e)]
+
+    @staticmethod
+    def _moments(events: Iterable[Event]) -> list[datetime]:
+        return sorted({e.time for e in events if e.time is not None})
+
+    # Predicates --------------------------------------------------------------------------------
+
+    def count(self, name: str, moment: datetime, events: Sequence[Event]) -> int:
+        """How often the predicate holds at the moment."""
+        if name == ANY_EVENT:
+            return int(any(e.time == moment for e in events))
+        if name in (RECORD_START, RECORD_END):
+            edge = self.moments[0] if name == RECORD_START else self.moments[-1]
+            return int(moment == edge and any(e.time == moment for e in events))
+        predicate = self.predicates[name]
+        if predicate.expr is not None:
+            kind, _, inner = predicate.expr.strip().partition("(")
+            parts = [part.strip() for part in inner.rstrip().removesuffix(")").split(",")]
+            counts = [self.count(part, moment, events) for part in parts]
+            return sum(counts) if kind.strip() == "or" else min(counts)
+        if self._static(name):
+            return sum(e.time is None and _matches(predicate, e) for e in events)
+        return sum(e.time == moment and _matches(predicate, e) for e in events)
+
+    def _static(self, name: str) -> bool:
+        return self.predicates[name].static or name in self.question.patient_demographics
+
+    def moments_of(self, name: str, events: Sequence[Event] | None = None) -> list[datetime]:
+        """The moments at which the predicate holds."""
+        there = self.final if events is None else events
+        return [m for m in self._moments(there) if self.count(name, m, there) > 0]
+
+    # Rows --------------------------------------------------------------------------------------
+
+    def rows(self) -> list[Row]:
+        for name in self.question.patient_demographics:
+            if not any(e.time is None and _matches(self.predicates[name], e) for e in self.final):
+                return []
+        triggers = self.moments_of(self.question.trigger)
+        found = []
+        for trigger in triggers:
+            after = [other for other in triggers if other > trigger]
+            for anchor in self.anchors(trigger, after[0] if after else None):
+                row = self.row(trigger, anchor)
+                if row is not None:
+                    found.append(row)
+        return self.kept(sorted(found, key=lambda row: (row.prediction_time, row.trigger_time)))
+
+    def anchors(self, trigger: datetime, next_trigger: datetime | None) -> list[datetime]:
+        """When the subject is asked about after this trigger."""
+        times = self.question.prediction_times
+        if times.every is None and times.each is None:
+            return [trigger]
+
+        def goes_on(moment: datetime) -> bool:
+            if times.until is not None:
+                ends = [m for m in self.moments_of(times.until) if m > trigger]
+                if ends and moment >= ends[0]:
+                    return False
+            if times.at_most is not None and moment > trigger + parse_duration(times.at_most):
+                return False
+            if next_trigger is not None and moment >= next_trigger:
+                return False
+            return moment <= self.moments[-1]
+
+        if times.each is not None:
+            return [m for m in self.moments_of(times.each) if m >= trigger and goes_on(m)]
+        found, anchor = [], trigger
+        while goes_on(anchor):
+            found.append(anchor)
+            anchor += parse_duration(times.every or "")
+        return found
+
+    def row(self, trigger: datetime, anchor: datetime) -> Row | None:
+        """The row of one anchor, or None where a bound leaves it out."""
+        windows = self.question.windows
+        edges: dict[str, tuple[datetime, bool]] = {}
+        for name in windows:
+            for side in ("start", "end"):
+                edge = self.edge(f"{name}.{side}", anchor)
+                if edge is None:
+                    return None
+                edges[f"{name}.{side}"] = edge
+        prediction = self.prediction(trigger, anchor, edges)
+        seen = self.seen_at(prediction)
+        for name, window in windows.items():
+            start, end = edges[f"{name}.start"][0], edges[f"{name}.end"][0]
+            events = seen if end <= prediction else self.final
+            for predicate, bounds in window.has.items():
+                low, high = _bounds(bounds)
+                if not low <= self.within(predicate, window, start, end, events) <= high:
+                    return None
+        if self.washed_out(prediction, seen):
+            return None
+        told = {
+            "subject_id": self.all[0].subject_id,
+            "encounter_id": self.stay(trigger),
+            "trigger_time": trigger,
+            "prediction_time": prediction,
+        }
+        if self.question.time_at_risk is not None:
+            risk = self.at_risk(self.question.time_at_risk, prediction)
+            if risk is None:
+                return None
+            label, event, hours = risk
+            return Row(**told, label=label, event=event, hours_at_risk=hours)
+        return Row(**told, label=self.label(edges))
+
+    def within(
+        self,
+        predicate: str,
+        window: Window,
+        start: datetime,
+        end: datetime,
+        events: Sequence[Event],
+    ) -> int:
+        """How often the predicate holds in the window."""
+        return sum(
+            self.count(predicate, moment, events)
+            for moment in self._moments(events)
+            if (moment > start or (moment == start and window.start_inclusive))
+            and (moment < end or (moment == end and window.end_inclusive))
+        )
+
+    # Edges -------------------------------------------------------------------------------------
+
+    def edge(self, name: str, anchor: datetime) -> tuple[datetime, bool] | None:
+        """When an edge such as `input.end` lies, and whether an event or the record made it."""
+        if name == "trigger":
+            return anchor, False
+        window_name, _, side = name.rpartition(".")
+        window = self.question.windows[window_name]
+        text = window.start if side == "start" else window.end
+        if text is None:
+            return (self.moments[0] if side == "start" else self.moments[-1]), True
+        arrow, shift = ARROW.fullmatch(text.strip()), SHIFT.fullmatch(text.strip())
+        near = (arrow or shift).group(1) if arrow or shift else text.strip()
+        if near in ("start", "end"):
+            near = f"{window_name}.{near}"
+        base = self.edge(near, anchor)
+        if base is None:
+            return None
+        if arrow:
+            moments = self.moments_of(arrow.group(3))
+            if arrow.group(2) == "->":
+                later = [m for m in moments if m > base[0]]
+                return (later[0], True) if later else None
+            earlier = [m for m in moments if m < base[0]]
+            return (earlier[-1], True) if earlier else None
+        if shift:
+            step = _duration(shift.group(3))
+            return base[0] + (step if shift.group(2) == "+" else -step), False
+        return base
+
+    # When and what -----------------------------------------------------------------------------
+
+    def prediction(
+        self, trigger: datetime, anchor: datetime, edges: dict[str, tuple[datetime, bool]]
+    ) -> datetime:
+        """The moment of `index_timestamp` or the anchor's, when the trigger could be seen."""
+        moment = anchor
+        for name, window in self.question.windows.items():
+            if window.index_timestamp is not None:
+                moment = edges[f"{name}.{window.index_timestamp}"][0]
+        if self.question.prediction_times.seen == "time":
+            return moment
+        return max(moment, self.first_seen(trigger))
+
+    def first_seen(self, trigger: datetime) -> datetime:
+        """When it could first be seen that the trigger holds at this moment."""
+        there = [e for e in self.final if e.time is None or e.time == trigger]
+        for moment in sorted(e.known_at for e in there):
+            if self.count(
+                self.question.trigger, trigger, [e for e in there if e.known_at <= moment]
+            ):
+                return moment
+        raise AssertionError("a trigger that no event made")
+
+    def stay(self, trigger: datetime) -> int | None:
+        """The encounter of the trigger's events."""
+        alone = [
+            event.encounter_id
+            for event in self.final
+            if event.time == trigger
+            and event.encounter_id is not None
+            and self.speaks_of(self.question.trigger, event)
+        ]
+        return min(alone) if alone else None
+
+    def speaks_of(self, name: str, event: Event) -> bool:
+        """Whether the event is one of those that the predicate is about."""
+        if name in (ANY_EVENT, RECORD_START, RECORD_END):
+            return True
+        predicate = self.predicates[name]
+        if predicate.expr is None:
+            return not self._static(name) and _matches(predicate, event)
+        inner = predicate.expr.partition("(")[2].rstrip().removesuffix(")")
+        return any(self.speaks_of(part.strip(), event) for part in inner.split(","))
+
+    def label(self, edges: dict[str, tuple[datetime, bool]]) -> int | None:
+        """1, 0, or None where the data end too early to know."""
+        for name, window in self.question.windows.items():
+            if window.label is not None:
+                start, (end, happened) = edges[f"{name}.start"][0], edges[f"{name}.end"]
+                if self.within(window.label, window, start, end, self.final):
+                    return 1
+                settled = end + _duration(self.question.settles_after) <= self.data_end
+                return 0 if happened or settled else None
+        raise AssertionError("a question without a label")
+
+    def at_risk(
+        self, risk: TimeAtRisk, prediction: datetime
+    ) -> tuple[int | None, int, float] | None:
+        """Label, event and hours at risk; None where the outcome came before the span."""
+        never = NEVER.replace(tzinfo=prediction.tzinfo)
+
+        def first(names: Iterable[str]) -> datetime:
+            after = [m for name in names for m in self.moments_of(name) if m > prediction]
+            return min(after, default=never)
+
+        outcome, competing = first([risk.outcome]), first(risk.competing)
+        censored = first(risk.censored_by)
+        begin = prediction + _duration(risk.start)
+        end = prediction + _duration(risk.end)
+
+        def hours(moment: datetime) -> float:
+            return (moment - prediction) / timedelta(hours=1)
+
+        if outcome <= begin:
+            return None
+        if outcome <= end and outcome <= competing and outcome <= censored:
+            return 1, 1, hours(outcome)
+        if competing <= end and competing <= censored:
+            return 0, 2, hours(competing)
+        watched = end + _duration(self.question.settles_after) <= min(censored, self.data_end)
+        return (0 if watched else None), 0, hours(min(censored, end))
+
+    def washed_out(self, prediction: datetime, seen: Sequence[Event]) -> bool:
+        """Whether the subject had what the washout forbids, as it was known."""
+        for rule in self.question.washout:
+            for moment in self.moments_of(rule.predicate, seen):
+                since = None if rule.span is None else prediction - _duration(rule.span)
+                if moment <= prediction and (since is None or moment >= since):
+                    return True
+        return False
+
+    def kept(self, rows: list[Row]) -> list[Row]:
+        """All rows, or the first or last of each subject or stay."""
+        times = self.question.prediction_times
+        if times.keep == "all":
+            return rows
+        ordered = rows if times.keep == "first" else rows[::-1]
+        chosen: dict[int | None, Row] = {}
+        for row in ordered:
+            chosen.setdefault(row.encounter_id if times.per == "stay" else None, row)
+        return [row for row in rows if any(row is one for one in chosen.values())]
+
+
+def _takes_back(event: Event) -> bool:
+    silent = event.value is None and event.text is None and event.end is None
+    return event.code == TAKEN_BACK or (event.replaces is not None and silent)
+
+
+def _matches(predicate: Predicate, event: Event) -> bool:
+    """Whether the event is of a plain predicate, whenever it was."""
+    code = predicate.code
+    if isinstance(code, str):
+        fits = event.code == code
+    elif code is not None and code.regex is not None:
+        fits = re.match(code.regex, event.code) is not None
+    else:
+        fits = code is not None and event.code in code.any
+    low, high, value = predicate.value_min, predicate.value_max, event.value
+    if low is not None:
+        fits &= value is not None and (
+            value > low or (bool(predicate.value_min_inclusive) and value == low)
+        )
+    if high is not None:
+        fits &= value is not None and (
+            value < high or (bool(predicate.value_max_inclusive) and value == high)
+        )
+    columns = {"text": event.text, "text_value": event.text, "unit": event.unit}
+    return fits and all(columns[name] == said for name, said in predicate.other_cols.items())
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    low, high = (part.strip() for part in text.strip().strip("()").split(","))
+    return (
+        0 if low in ("None", "") else int(low),
+        float("inf") if high in ("None", "") else int(high),
+    )
+
+
+def _duration(text: str) -> timedelta:
+    """A duration in the words of Bedside."""
+    return parse_duration(text)
