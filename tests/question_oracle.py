@@ -6,7 +6,7 @@ Written from `docs/reference/question.md` alone. It knows nothing of the engine.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.records.event import TAKEN_BACK, Event
@@ -22,7 +22,7 @@ from bedside.core.records.question import (
 
 __all__ = ["Row", "answers"]
 
-NEVER = datetime.max.replace(tzinfo=None)
+NEVER = datetime.max.replace(tzinfo=UTC)
 ARROW = re.compile(r"(.+?)\s*(->|<-)\s*(\S+)")
 SHIFT = re.compile(r"(.+?)\s*([+-])\s*(.+)")
 
@@ -211,19 +211,20 @@ class _Subject:
         if text is None:
             return (self.moments[0] if side == "start" else self.moments[-1]), True
         arrow, shift = ARROW.fullmatch(text.strip()), SHIFT.fullmatch(text.strip())
-        near = (arrow or shift).group(1) if arrow or shift else text.strip()
-        if near in ("start", "end"):
-            near = f"{window_name}.{near}"
-        base = self.edge(near, anchor)
+        found = arrow or shift
+        origin = found.group(1) if found else text.strip()
+        if origin in ("start", "end"):
+            origin = f"{window_name}.{origin}"
+        base = self.edge(origin, anchor)
         if base is None:
             return None
         if arrow:
             moments = self.moments_of(arrow.group(3))
             if arrow.group(2) == "->":
-                later = [m for m in moments if m > base[0]]
-                return (later[0], True) if later else None
-            earlier = [m for m in moments if m < base[0]]
-            return (earlier[-1], True) if earlier else None
+                near = [m for m in moments if m > base[0]][:1]
+            else:
+                near = [m for m in moments if m < base[0]][-1:]
+            return (near[0], True) if near else None
         if shift:
             step = _duration(shift.group(3))
             return base[0] + (step if shift.group(2) == "+" else -step), False
@@ -289,11 +290,10 @@ class _Subject:
         self, risk: TimeAtRisk, prediction: datetime
     ) -> tuple[int | None, int, float] | None:
         """Label, event and hours at risk; None where the outcome came before the span."""
-        never = NEVER.replace(tzinfo=prediction.tzinfo)
 
         def first(names: Iterable[str]) -> datetime:
             after = [m for name in names for m in self.moments_of(name) if m > prediction]
-            return min(after, default=never)
+            return min(after, default=NEVER)
 
         outcome, competing = first([risk.outcome]), first(risk.competing)
         censored = first(risk.censored_by)
