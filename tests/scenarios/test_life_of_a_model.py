@@ -91,7 +91,7 @@ def test_a_build_killed_in_any_step_goes_on_to_the_same_bundle(ward, tmp_path, s
 def test_an_unchanged_build_runs_no_step_again(ward):
     done = bedside_run(ward[0], "build", "diagnosis")
 
-    assert done.stderr.count("unchanged") == 7
+    assert done.stderr.count("unchanged") == 8
     assert "▶ fit" not in done.stderr
 
 

@@ -49,18 +49,19 @@ def collect_(
     """Read what is new in a source, say what became of every record, judge and prepare it."""
     with guarded(as_json):
         from bedside.cli.collect_words import collected_json, collected_words  # noqa: PLC0415
-        from bedside.lifecycle.collect import collect, load_source  # noqa: PLC0415
-        from bedside.lifecycle.quality import judged_source, prepared_source  # noqa: PLC0415
+        from bedside.lifecycle.collect import load_source  # noqa: PLC0415
         from bedside.usecases import source_of  # noqa: PLC0415
-        from bedside.wiring.sources import incoming_of  # noqa: PLC0415
+        from bedside.wiring.sources import collect_source  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "data collection", as_json)
-        declared = load_source(source_of(source))
-        with incoming_of(platform, declared, data) as incoming:
-            done = collect(platform, declared, incoming)
-        judged = judged_source(platform, declared)
-        show(collected_json(done, judged), as_json, lambda: collected_words(done, judged))
-        prepared_source(platform, declared, judged)
+        collect_source(
+            platform,
+            load_source(source_of(source)),
+            data,
+            lambda done, judged: show(
+                collected_json(done, judged), as_json, lambda: collected_words(done, judged)
+            ),
+        )
 
 
 @data_app.command("quality")

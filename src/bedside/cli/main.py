@@ -50,9 +50,11 @@ def build(
         from bedside.cli.words import built_json, built_words  # noqa: PLC0415
         from bedside.lifecycle.build import build as verb  # noqa: PLC0415
         from bedside.usecases import folder_of  # noqa: PLC0415
+        from bedside.wiring.sources import collect_for  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "model development", as_json)
-        built = verb(platform, folder_of(folder), data)
+        place = folder_of(folder)
+        built = verb(platform, place, collect_for(platform, place, data))
         show(built_json(built), as_json, lambda: built_words(built))
 
 
@@ -136,7 +138,7 @@ def release(
 @app.command()
 def monitor(
     version: Version,
-    data: Annotated[Path, typer.Option("--data", help="Folder or file of new data.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of new data.")] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

@@ -11,7 +11,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.training import Augmentation, Jitter, TimeWarp
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.series import Change, spreads
-from bedside.features.definition import FeatureSet, expand, feature_set_to_json
+from bedside.features.definition import FeatureSet, feature_set_to_json
 from bedside.features.inputs import plausible_ranges
 from bedside.lifecycle.frames import frame_bytes
 from bedside.lifecycle.platform import Platform
@@ -35,6 +35,7 @@ def number_of_copies(declaration: Declaration) -> int:
 def copies_of(
     platform: Platform,
     declaration: Declaration,
+    feature_set: FeatureSet,
     snapshot: Snapshot,
     train: pl.DataFrame,
     advance: Callable[[int], None],
@@ -45,12 +46,12 @@ def copies_of(
 
     Args:
         platform: Whose engine and store are used.
-        declaration: The entries, the signals and the features.
+        declaration: The entries and the signals.
+        feature_set: k features.
         snapshot: Of prepared events, with its merges folded.
         train: The asked rows of the training subjects, in the order of the shards.
         advance: Is told of the subjects as they are done.
     """
-    feature_set = expand(declaration)
     asked = platform.objects.put(frame_bytes(train))
     told = feature_set_to_json(feature_set)
     for series in series_of(declaration.augmentation):
@@ -98,5 +99,5 @@ def _jittered_codes(declaration: Declaration, feature_set: FeatureSet, jitter: J
     return [
         signal.code
         for name, signal in declaration.signals.items()
-        if signal.role == "input" and signal.categories is None and name in (jitter.signals or read)
+        if signal.role == "input" and not signal.is_categorical and name in (jitter.signals or read)
     ]

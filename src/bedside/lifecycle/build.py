@@ -2,39 +2,28 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from bedside.cohorts.leakage import (
-    audit_declaration,
-    audit_features,
-    audit_splits,
-    audit_visibility,
-)
-from bedside.cohorts.question import ask, asked_codes
-from bedside.cohorts.splits import assign
-from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.event import EVENT_COLUMNS
-from bedside.data.collect.reading import Received
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.fit import Fitted, Matrix, fit_baseline
 from bedside.develop.train.learning import learn
 from bedside.develop.train.onnx_trees import onnx_of
-from bedside.features.batch import features_at
-from bedside.features.definition import expand, feature_set_to_json
+from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
+from bedside.lifecycle.asking import Asking, steps_of
+from bedside.lifecycle.audit import accepted_or_refused, audited
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
-from bedside.lifecycle.cohort import group_codes, received_file
 from bedside.lifecycle.evidence import judge_model
-from bedside.lifecycle.frames import array_bytes, array_of, frame_bytes, frame_of
-from bedside.lifecycle.intake import Intake
+from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.package import (
     Built,
     Packed,
@@ -46,10 +35,9 @@ from bedside.lifecycle.package import (
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
+from bedside.lifecycle.vocabulary import feature_set_of
 
 __all__ = ["build", "rebuilt"]
-
-REPLAYED = 50  # subjects whose record is cut at each prediction time, to see if a feature moves
 
 
 def build(platform: Platform, folder: Path, data: Path | None) -> Built:
@@ -57,6 +45,7 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
 
     Raises:
         Refused: the leakage audit found something that is not acknowledged.
+        NotFound: the declared source was not collected here.
         Invalid: the declaration or the data are wrong.
         Unavailable: the disk is full, or another build holds the workspace.
     """
@@ -67,21 +56,27 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
             "build.start",
             {"model": declaration.name, "declaration": digest_bytes(source)},
         )
-        received = received_file(declaration, data)
-        made = _Build(platform, declaration, source, received, platform.folder / "steps")
-        return register(platform, made.run(), run_id=made.intake.run_id)
+        intake = intake_of(platform, declaration, data)
+        made = _Build(platform, declaration, source, intake, platform.folder / "steps")
+        return register(platform, made.run(), run_id=intake.run_id)
 
 
-def rebuilt(platform: Platform, source: bytes, received: Received, scratch: Path) -> Packed:
-    """Build again from the text of a declaration and a raw file, without any earlier step.
+def rebuilt(
+    platform: Platform,
+    source: bytes,
+    intake_from: Callable[[Declaration], Intake],
+    scratch: Path,
+) -> Packed:
+    """Build again from the text of a declaration, without any earlier step.
 
     Args:
         platform: The workspace.
         source: `bedside.yaml`.
-        received: The raw file.
+        intake_from: Where the data are taken from this time.
         scratch: Where the index of the steps may lie meanwhile.
     """
-    return _Build(platform, declaration_of(source), source, received, scratch).run()
+    declaration = declaration_of(source)
+    return _Build(platform, declaration, source, intake_from(declaration), scratch).run()
 
 
 @dataclass
@@ -89,101 +84,74 @@ class _Build:
     platform: Platform
     declaration: Declaration
     source: bytes
-    received: Received
+    intake: Intake
     index: Path
     steps: StepRunner = field(init=False)
-    intake: Intake = field(init=False)
+    asking: Asking = field(init=False)
+    told: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        place = self.platform
-        self.intake = Intake(platform=place, declaration=self.declaration, received=self.received)
-        self.steps = StepRunner(
-            folder=self.index,
-            objects=place.objects,
-            write=place.write,
-            progress=place.progress,
-            code=place.code,
+        self.told = json.loads(declaration_to_json(self.declaration))
+        self.steps = steps_of(self.platform, self.index)
+        self.asking = Asking(
+            platform=self.platform,
+            declaration=self.declaration,
+            intake=self.intake,
+            steps=self.steps,
         )
 
     def run(self) -> Packed:
-        told = json.loads(declaration_to_json(self.declaration))
-        collected = self.steps.run(
-            "collect",
-            {
-                "raw": self.received.file.digest,
-                "name": self.received.file.name,
-                "data": told["data"],
-                "signals": told["signals"],
-                "erased": sorted(self.platform.store.catalogue.suppressed()),
-            },
-            lambda _: self.intake.collect(),
-        )
-        prepared = self.steps.run(
-            "prepare",
-            {"events": collected.outputs["snapshot"], "signals": told["signals"]},
-            lambda _: self.intake.prepare(self._snapshot("collected", collected)),
-        )
-        asked = self.steps.run(
-            "question",
-            {
-                "events": prepared.outputs["snapshot"],
-                "question": told["question"],
-                "split": told["evaluation"]["split"],
-            },
-            lambda _: self._question(prepared),
-        )
-        matrix = self._features(prepared, asked, told)
-        audited = self._audit(prepared, asked, matrix, told)
-        made = self._augment(prepared, asked, told)
-        fitted = self.steps.run(
-            "fit",
-            {
-                "matrix": matrix.outputs["matrix"],
-                "asked": asked.outputs["asked"],
-                "features": told["features"],
-                "signals": told["signals"],
-                "imputation": told["imputation"],
-                "augmentation": told["augmentation"],
-                "copies": None if made is None else dict(made.outputs),
-                "learner": told["learner"],
-            },
-            lambda _: self._fit(matrix, asked, made),
-        )
+        collected = self.asking.collect()
+        prepared = self.asking.prepare(collected)
+        asked = self.asking.ask(prepared)
+        snapshot = self.asking.prepared(prepared)
+        vocabulary = self._vocabulary(prepared, asked, snapshot)
+        features = self.steps.read(vocabulary, "features")
+        matrix = self._features(prepared, asked, vocabulary, snapshot)
+        audited = self._audit(prepared, asked, vocabulary, matrix, snapshot)
+        made = self._augment(prepared, asked, vocabulary, snapshot)
+        fitted = self._fitted(asked, vocabulary, matrix, made)
         judged = self.steps.run(
             "evaluate",
             {
                 "fit": dict(fitted.outputs),
-                "asked": asked.outputs["asked"],
-                "audit": audited.outputs["findings"],
-                "declaration": told,
+                "asked": dict(asked.outputs),
+                "audit": dict(audited.outputs),
+                "features": vocabulary.outputs["features"],
+                "declaration": self.told,
             },
-            lambda _: self._evaluate(collected, prepared, asked, matrix, audited, fitted),
+            lambda _: self._evaluate(collected, prepared, asked, matrix, audited, fitted, features),
         )
-        return self._packed(prepared, fitted, judged)
+        return self._packed(prepared, fitted, judged, features)
 
-    def _snapshot(self, part: str, done: Done) -> Snapshot:
-        digest = self.steps.read(done, "snapshot").decode()
-        return self.platform.store.open(f"{self.declaration.name}/{part}@{digest}")
-
-    def _question(self, prepared: Done) -> dict[str, bytes]:
-        question = self.declaration.question
-        shards = self._snapshot("prepared", prepared).shards(
-            ["subject_id", "time", "code"], pl.col("code").is_in(asked_codes(question))
+    def _vocabulary(self, prepared: Done, asked: Done, snapshot: Snapshot) -> Done:
+        """The features, once the training subjects decided what there is to choose from."""
+        return self.steps.run(
+            "vocabulary",
+            {
+                "events": prepared.outputs["snapshot"],
+                "asked": asked.outputs["asked"],
+                "features": self.told["features"],
+                "signals": self.told["signals"],
+                "question": self.told["question"],
+            },
+            lambda _: {
+                "features": feature_set_of(
+                    self.declaration, snapshot, frame_of(self.steps.read(asked, "asked"))
+                )
+            },
         )
-        asked = assign(ask(question, shards), self.declaration.evaluation.split)
-        return {"asked": frame_bytes(asked)}
 
-    def _features(self, prepared: Done, asked: Done, told: dict[str, Any]) -> Done:
-        feature_set = expand(self.declaration)
+    def _feature_set(self, vocabulary: Done) -> FeatureSet:
+        return feature_set_from_json(self.steps.read(vocabulary, "features"))
+
+    def _features(self, prepared: Done, asked: Done, vocabulary: Done, snapshot: Snapshot) -> Done:
         rows = frame_of(self.steps.read(asked, "asked"))
 
         def make(advance: Callable[[int], None]) -> dict[str, bytes]:
+            told = self.steps.read(vocabulary, "features")
             matrix = features_of_snapshot(
-                self.platform,
-                self._snapshot("prepared", prepared),
-                asked.outputs["asked"],
-                feature_set_to_json(feature_set),
-                advance,
+                self.platform, snapshot, asked.outputs["asked"], told, advance
             )
             return {"matrix": array_bytes(matrix)}
 
@@ -192,103 +160,88 @@ class _Build:
             {
                 "events": prepared.outputs["snapshot"],
                 "asked": asked.outputs["asked"],
-                "features": told["features"],
-                "signals": told["signals"],
+                "features": vocabulary.outputs["features"],
             },
             make,
             total=rows["subject_id"].n_unique(),
         )
 
-    def _audit(self, prepared: Done, asked: Done, matrix: Done, told: dict[str, Any]) -> Done:
+    def _audit(
+        self, prepared: Done, asked: Done, vocabulary: Done, matrix: Done, snapshot: Snapshot
+    ) -> Done:
+        def make(_: Callable[[int], None]) -> dict[str, bytes]:
+            return audited(
+                self.platform,
+                self.declaration,
+                self._feature_set(vocabulary),
+                snapshot,
+                frame_of(self.steps.read(asked, "cohort")),
+                array_of(self.steps.read(matrix, "matrix")),
+            )
+
         done = self.steps.run(
             "leakage audit",
             {
                 "matrix": matrix.outputs["matrix"],
-                "asked": asked.outputs["asked"],
+                "asked": dict(asked.outputs),
                 "events": prepared.outputs["snapshot"],
-                "declaration": told,
+                "features": vocabulary.outputs["features"],
+                "declaration": self.told,
             },
-            lambda _: {"findings": canonical_json(self._findings(prepared, asked, matrix))},
+            make,
         )
-        accepted = {one.finding for one in self.declaration.acknowledged}
-        open_ = [
-            f for f in json.loads(self.steps.read(done, "findings")) if f["name"] not in accepted
-        ]
-        if open_:
-            self.platform.ledger.append(
-                self.platform.actor,
-                "build.refused",
-                {"model": self.declaration.name, "findings": [f["name"] for f in open_][:20]},
-            )
-            raise Refused(
-                "The leakage audit found: "
-                + " ".join(f["text"] for f in open_[:5])
-                + (f" And {len(open_) - 5} more." if len(open_) > 5 else ""),
-                fix="remove the feature, or acknowledge the finding by name "
-                f"({open_[0]['name']}) with a reason under 'acknowledged'.",
-                code="leakage",
-            )
+        accepted_or_refused(self.platform, self.declaration, self.steps.read(done, "findings"))
         return done
 
-    def _findings(self, prepared: Done, asked: Done, matrix: Done) -> list[dict[str, str]]:
-        feature_set = expand(self.declaration)
-        rows = frame_of(self.steps.read(asked, "asked"))
-        values = array_of(self.steps.read(matrix, "matrix"))
-        train = (rows["side"] == "train").to_numpy()
-        replayed = pl.col("subject_id").is_in(
-            rows["subject_id"].unique(maintain_order=True)[:REPLAYED].implode()
-        )
-        few = rows.filter(replayed)
-        snapshot = self._snapshot("prepared", prepared)
-        first = pl.concat(list(snapshot.shards(EVENT_COLUMNS, replayed)))
-        found = [
-            *audit_declaration(self.declaration),
-            *audit_splits(rows),
-            *audit_visibility(
-                first,
-                few,
-                values[: few.height],
-                feature_set.names,
-                lambda seen, one: features_at(feature_set, seen, one),
-            ),
-            *audit_features(values[train], rows["label"].to_numpy()[train], feature_set.names),
-        ]
-        return [asdict(finding) for finding in found]
-
-    def _augment(self, prepared: Done, asked: Done, told: dict[str, Any]) -> Done | None:
+    def _augment(
+        self, prepared: Done, asked: Done, vocabulary: Done, snapshot: Snapshot
+    ) -> Done | None:
         """Features of changed copies of the training subjects, where some are declared."""
         copies = number_of_copies(self.declaration)
         if not copies:
             return None
         train = frame_of(self.steps.read(asked, "asked")).filter(pl.col("side") == "train")
+        feature_set = self._feature_set(vocabulary)
 
         def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            snapshot = self._snapshot("prepared", prepared)
-            return {
-                f"copies-{number}": array_bytes(matrix)
-                for number, matrix in enumerate(
-                    copies_of(self.platform, self.declaration, snapshot, train, advance)
-                )
-            }
+            made = copies_of(self.platform, self.declaration, feature_set, snapshot, train, advance)
+            return {f"copies-{number}": array_bytes(matrix) for number, matrix in enumerate(made)}
 
         return self.steps.run(
             "augment",
             {
                 "events": prepared.outputs["snapshot"],
                 "asked": asked.outputs["asked"],
-                "features": told["features"],
-                "signals": told["signals"],
-                "augmentation": [one for one in told["augmentation"] if not one["resample"]],
+                "features": vocabulary.outputs["features"],
+                "signals": self.told["signals"],
+                "augmentation": [one for one in self.told["augmentation"] if not one["resample"]],
             },
             make,
             total=train["subject_id"].n_unique() * copies,
         )
 
-    def _fit(self, matrix: Done, asked: Done, made: Done | None) -> dict[str, bytes]:
+    def _fitted(self, asked: Done, vocabulary: Done, matrix: Done, made: Done | None) -> Done:
+        return self.steps.run(
+            "fit",
+            {
+                "matrix": matrix.outputs["matrix"],
+                "asked": asked.outputs["asked"],
+                "features": vocabulary.outputs["features"],
+                "signals": self.told["signals"],
+                "imputation": self.told["imputation"],
+                "augmentation": self.told["augmentation"],
+                "copies": None if made is None else dict(made.outputs),
+                "learner": self.told["learner"],
+            },
+            lambda _: self._fit(asked, self._feature_set(vocabulary), matrix, made),
+        )
+
+    def _fit(
+        self, asked: Done, feature_set: FeatureSet, matrix: Done, made: Done | None
+    ) -> dict[str, bytes]:
         rows = frame_of(self.steps.read(asked, "asked"))
         values = array_of(self.steps.read(matrix, "matrix"))
-        feature_set, label = expand(self.declaration), rows["label"].to_numpy()
-        names = feature_set.names
+        label, names = rows["label"].to_numpy(), feature_set.names
 
         def side(name: str) -> Matrix:
             inside = (rows["side"] == name).to_numpy()
@@ -318,6 +271,7 @@ class _Build:
         matrix: Done,
         audited: Done,
         fitted: Done,
+        features: bytes,
     ) -> dict[str, bytes]:
         read = self.steps.read
         slope, intercept = json.loads(read(fitted, "calibration"))
@@ -325,7 +279,8 @@ class _Build:
         model = Fitted(trees=trees.decode(), slope=slope, intercept=intercept)
         evidence, reference, example = judge_model(
             self.declaration,
-            events=self._group_events(prepared),
+            feature_set=feature_set_from_json(features),
+            events=self.asking.group_events(self.asking.prepared(prepared)),
             asked=frame_of(read(asked, "asked")),
             matrix=array_of(read(matrix, "matrix")),
             baseline=array_of(read(fitted, "baseline")),
@@ -342,6 +297,7 @@ class _Build:
             **json.loads(read(collected, "report")),
             **json.loads(read(prepared, "quality")),
         }
+        evidence["flow"] = json.loads(read(asked, "flow"))
         evidence["training"] = json.loads(read(fitted, "training"))
         return {
             "evidence": canonical_json(evidence),
@@ -349,18 +305,14 @@ class _Build:
             "example": canonical_json(example),
         }
 
-    def _group_events(self, prepared: Done) -> pl.DataFrame:
-        """The events that say to which subgroup a subject belongs."""
-        told = pl.col("code").is_in(group_codes(self.declaration))
-        return pl.concat(list(self._snapshot("prepared", prepared).shards(EVENT_COLUMNS, told)))
-
-    def _packed(self, prepared: Done, fitted: Done, judged: Done) -> Packed:
+    def _packed(self, prepared: Done, fitted: Done, judged: Done, features: bytes) -> Packed:
         return packed(
             self.platform,
             self.declaration,
             self.source,
             snapshot=self.steps.read(prepared, "snapshot").decode(),
             made={
+                parts.FEATURES: features,
                 parts.MODEL: self.steps.read(fitted, "onnx"),
                 parts.TREES: self.steps.read(fitted, "trees"),
                 parts.EVIDENCE: self.steps.read(judged, "evidence"),

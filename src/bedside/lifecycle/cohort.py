@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +22,11 @@ __all__ = [
     "counts_of",
     "group_codes",
     "groups_of",
+    "levels_of",
     "received_file",
     "rows_by_shard",
     "subject_indices",
+    "texts_of",
 ]
 
 AT_ONCE = 1000  # subjects whose features are computed at once
@@ -103,17 +104,35 @@ def groups_of(
     declaration: Declaration, events: pl.DataFrame, asked: pl.DataFrame
 ) -> dict[str, npt.NDArray[np.str_]]:
     """For each declared subgroup, the level of each asked row; "unknown" where not recorded."""
-    made: dict[str, Any] = {}
+    levels = levels_of(declaration, events)
+    joined = asked.select("subject_id").join(
+        levels, on="subject_id", how="left", maintain_order="left"
+    )
+    return {
+        name: joined[name].fill_null("unknown").to_numpy().astype(str)
+        for name in declaration.evaluation.subgroups
+    }
+
+
+def levels_of(declaration: Declaration, events: pl.DataFrame) -> pl.DataFrame:
+    """The level of each subject in each declared subgroup: a row a subject, null where unknown."""
+    levels = events.select("subject_id").unique().sort("subject_id")
     for name, group in declaration.evaluation.subgroups.items():
         signal = declaration.signals[group.signal]
-        told = events.filter(pl.col("code") == signal.code).unique("subject_id", keep="first")
-        level = pl.col("text") if signal.categories is not None else _band(group.edges)
-        levels = told.select("subject_id", level.alias("level"))
-        joined = asked.select("subject_id").join(
-            levels, on="subject_id", how="left", maintain_order="left"
+        told = events.filter(pl.col("code") == signal.code).unique(
+            "subject_id", keep="first", maintain_order=True
         )
-        made[name] = joined["level"].fill_null("unknown").to_numpy().astype(str)
-    return made
+        level = pl.col("text").cast(pl.String) if signal.is_categorical else _band(group.edges)
+        own = told.select("subject_id", level.alias(name))
+        levels = levels.join(own, on="subject_id", how="left", maintain_order="left")
+    return levels
+
+
+def texts_of(declaration: Declaration, name: str, snapshot: Snapshot) -> pl.DataFrame:
+    """What a signal says of each subject and when: subject_id, time, text."""
+    code = declaration.signals[name].code
+    told = snapshot.shards(["subject_id", "time", "text"], pl.col("code") == code)
+    return pl.concat([part.with_columns(pl.col("text").cast(pl.String)) for part in told])
 
 
 def _band(edges: tuple[float, ...]) -> pl.Expr:

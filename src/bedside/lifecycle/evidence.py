@@ -12,7 +12,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.train.fit import Fitted
-from bedside.features.definition import FeatureSet, expand
+from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
 from bedside.metrics.threshold import threshold_for_sensitivity
@@ -30,6 +30,7 @@ MOST_IMPORTANT = 15
 def judge_model(
     declaration: Declaration,
     *,
+    feature_set: FeatureSet,
     events: pl.DataFrame,
     asked: pl.DataFrame,
     matrix: Floats,
@@ -43,7 +44,7 @@ def judge_model(
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
     """
-    feature_set, options = expand(declaration), declaration.evaluation
+    options = declaration.evaluation
     side = asked["side"].to_numpy()
     tuning, held = (
         asked.filter(pl.col("side") == "tuning"),

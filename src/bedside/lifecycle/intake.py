@@ -1,14 +1,17 @@
 """From a file as it was received to snapshots of events: collected, then prepared."""
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 import polars as pl
 
 from bedside.core.clock import iso
-from bedside.core.errors import Invalid
+from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import canonical_json, subject_pseudonym
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.lineage import Edge, Node
@@ -18,10 +21,20 @@ from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare, quality_report
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
+from bedside.interop.declaration import declaration_to_json
+from bedside.lifecycle.cohort import received_file
 from bedside.lifecycle.data import record_snapshot
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Intake", "pseudonym_of", "tags_of", "without_erased"]
+__all__ = [
+    "FileIntake",
+    "Intake",
+    "SourceIntake",
+    "intake_of",
+    "pseudonym_of",
+    "tags_of",
+    "without_erased",
+]
 
 
 def pseudonym_of(subject: str, *, salt: str, is_pseudonym: bool) -> int:
@@ -63,14 +76,50 @@ def without_erased(
     return file.without(mask), int(mask.sum())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(Protocol):
     """The steps of a build that make its data sets; each keeps its result in the event store."""
+
+    @property
+    def run_id(self) -> str:
+        """Of this run, in the lineage."""
+        ...
+
+    def inputs(self) -> dict[str, Any]:
+        """What the collected events depend on, beside the program."""
+        ...
+
+    def collect(self) -> dict[str, bytes]:
+        """`snapshot`, the digest of the collected events, and `report`, what became of the rows."""
+        ...
+
+    def collected(self, digest: str) -> Snapshot:
+        """The collected events again."""
+        ...
+
+    def prepare(self, collected: Snapshot) -> dict[str, bytes]:
+        """`snapshot`, the digest of `NAME/prepared`, and `quality`, what was set aside."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileIntake:
+    """One wide table as it was received."""
 
     platform: Platform
     declaration: Declaration
     received: Received
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def inputs(self) -> dict[str, Any]:
+        """The file, the declaration of its columns, and who was erased."""
+        told = json.loads(declaration_to_json(self.declaration))
+        return {
+            "raw": self.received.file.digest,
+            "name": self.received.file.name,
+            "data": told["data"],
+            "signals": told["signals"],
+            "erased": sorted(self.platform.store.catalogue.suppressed()),
+        }
 
     def collect(self) -> dict[str, bytes]:
         """Keep the file as it was received, and its events as the data set `NAME/collected`.
@@ -84,50 +133,173 @@ class Intake:
                 f"Rows of erased subjects that were not taken in again: {cut}."
             )
         raw = Node(kind="raw", id=self.platform.store.raw.put(file.content))
-        snapshot = self._save("collected", iter([events]), raw, [file.file])
-        return {"snapshot": snapshot.digest.encode(), "report": canonical_json(report)}
-
-    def prepare(self, collected: Snapshot) -> dict[str, bytes]:
-        """Fold merges, set implausible values aside, and keep the rest as `NAME/prepared`."""
-        height, aside = 0, Counter[str]()
-
-        def clean() -> Iterator[pl.DataFrame]:
-            nonlocal height
-            for shard in collected.shards():
-                events, counts = prepare(fold_merges(shard), self.declaration.signals)
-                height += shard.height
-                aside.update(counts)
-                yield events
-
-        source = Node(kind="snapshot", id=collected.digest)
-        snapshot = self._save("prepared", clean(), source, collected.manifest.sources)
-        quality = quality_report(height, aside)
-        return {"snapshot": snapshot.digest.encode(), "quality": canonical_json(quality)}
-
-    def _save(
-        self,
-        part: str,
-        batches: Iterator[pl.DataFrame],
-        source: Node,
-        files: Sequence[RawFile],
-    ) -> Snapshot:
-        """Keep events as the next state of one of this model's data sets, with its lineage."""
-        data, place = self.declaration.data, self.platform
-        job = "collect" if part == "collected" else "prepare"
-        now = iso(place.clock.now())
-
-        def edges(digest: str) -> list[Edge]:
-            output = Node(kind="snapshot", id=digest)
-            return [Edge(at=now, job=job, run=self.run_id, source=source, output=output)]
-
-        snapshot = place.store.save(
-            f"{self.declaration.name}/{part}",
-            batches,
+        data = self.declaration.data
+        kept = _Kept(
+            part="collected",
+            job="collect",
+            source=raw,
             zone=Zone.of(data.release_mode),
             release_mode=data.release_mode,
             salt=data.pseudonym_salt,
-            sources=files,
-            edges=edges,
+            files=[file.file],
         )
-        record_snapshot(place, snapshot)
-        return snapshot
+        snapshot = _save(self.platform, self.declaration, self.run_id, iter([events]), kept)
+        return {"snapshot": snapshot.digest.encode(), "report": canonical_json(report)}
+
+    def collected(self, digest: str) -> Snapshot:
+        """The collected events again."""
+        return self.platform.store.open(f"{self.declaration.name}/collected@{digest}")
+
+    def prepare(self, collected: Snapshot) -> dict[str, bytes]:
+        """Fold merges, set implausible values aside, and keep the rest as `NAME/prepared`."""
+        return _prepared(self.platform, self.declaration, self.run_id, collected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceIntake:
+    """A collected source: its prepared events, as they stand in the workspace or at a digest."""
+
+    platform: Platform
+    declaration: Declaration
+    digest: str | None = None
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def _name(self) -> str:
+        return f"{self.declaration.data.source}/prepared"
+
+    def _opened(self) -> Snapshot:
+        """The source's events.
+
+        Raises:
+            NotFound: the source was never collected here.
+            Invalid: the declaration speaks of another release mode or salt than the source.
+        """
+        try:
+            found = self.platform.store.open(
+                self._name if self.digest is None else f"{self._name}@{self.digest}"
+            )
+        except NotFound:
+            name = self.declaration.data.source
+            raise NotFound(
+                f"The source '{name}' was not collected into this workspace.",
+                fix=f"collect it first: bedside data collect {name} --data FOLDER, or give "
+                "bedside build the folder with --data.",
+                code="not_collected",
+            ) from None
+        data, manifest = self.declaration.data, found.manifest
+        for key, here, there in (
+            ("release_mode", data.release_mode, manifest.release_mode),
+            ("pseudonym_salt", data.pseudonym_salt, manifest.salt),
+        ):
+            if here != there:
+                raise Invalid(
+                    f"bedside.yaml says data.{key}: {here}, but the source was collected with "
+                    f"{there}.",
+                    fix=f"write {key}: {there}.",
+                    code="source_differs",
+                )
+        return found
+
+    def inputs(self) -> dict[str, Any]:
+        """The state of the source."""
+        return {"source": self._name, "snapshot": self._opened().digest}
+
+    def collect(self) -> dict[str, bytes]:
+        """Name the source's prepared events; nothing is copied."""
+        found = self._opened()
+        report = {
+            "rows_in": sum(file.rows for file in found.manifest.sources),
+            "events_out": found.manifest.rows,
+        }
+        return {"snapshot": found.digest.encode(), "report": canonical_json(report)}
+
+    def collected(self, digest: str) -> Snapshot:
+        """The source's events again."""
+        return self.platform.store.open(f"{self._name}@{digest}")
+
+    def prepare(self, collected: Snapshot) -> dict[str, bytes]:
+        """Set aside what this model takes for implausible; keep the rest as `NAME/prepared`."""
+        return _prepared(self.platform, self.declaration, self.run_id, collected)
+
+
+def intake_of(platform: Platform, declaration: Declaration, data: Path | None) -> Intake:
+    """Where a build gets its data.
+
+    Args:
+        platform: The workspace.
+        declaration: Names a source, or one wide table.
+        data: The folder (or the file) of the table; a source was collected before.
+    """
+    if declaration.data.source:
+        return SourceIntake(platform=platform, declaration=declaration)
+    received = received_file(declaration, data)
+    return FileIntake(platform=platform, declaration=declaration, received=received)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """How one of this model's data sets is kept."""
+
+    part: str
+    job: str
+    source: Node
+    zone: Zone
+    release_mode: str
+    salt: str
+    files: Sequence[RawFile]
+
+
+def _prepared(
+    platform: Platform, declaration: Declaration, run_id: str, collected: Snapshot
+) -> dict[str, bytes]:
+    height, aside = 0, Counter[str]()
+
+    def clean() -> Iterator[pl.DataFrame]:
+        nonlocal height
+        for shard in collected.shards():
+            events, counts = prepare(fold_merges(shard), declaration.signals)
+            height += shard.height
+            aside.update(counts)
+            yield events
+
+    manifest = collected.manifest
+    kept = _Kept(
+        part="prepared",
+        job="prepare",
+        source=Node(kind="snapshot", id=collected.digest),
+        zone=manifest.zone,
+        release_mode=manifest.release_mode,
+        salt=manifest.salt,
+        files=manifest.sources,
+    )
+    snapshot = _save(platform, declaration, run_id, clean(), kept)
+    quality = quality_report(height, aside)
+    return {"snapshot": snapshot.digest.encode(), "quality": canonical_json(quality)}
+
+
+def _save(
+    platform: Platform,
+    declaration: Declaration,
+    run_id: str,
+    batches: Iterator[pl.DataFrame],
+    kept: _Kept,
+) -> Snapshot:
+    """Keep events as the next state of one of this model's data sets, with its lineage."""
+    now = iso(platform.clock.now())
+
+    def edges(digest: str) -> list[Edge]:
+        output = Node(kind="snapshot", id=digest)
+        return [Edge(at=now, job=kept.job, run=run_id, source=kept.source, output=output)]
+
+    snapshot = platform.store.save(
+        f"{declaration.name}/{kept.part}",
+        batches,
+        zone=kept.zone,
+        release_mode=kept.release_mode,
+        salt=kept.salt,
+        sources=kept.files,
+        edges=edges,
+    )
+    record_snapshot(platform, snapshot)
+    return snapshot

@@ -16,7 +16,7 @@ from bedside.core.records.version import GateResult, ModelVersion, Stage
 from bedside.deploy.package.sealing import seal
 from bedside.develop.evaluate.gates import judge
 from bedside.develop.evaluate.report import render_report
-from bedside.features.definition import expand, feature_set_to_json
+from bedside.features.definition import expand
 from bedside.governance.documents.model_card import model_card
 from bedside.interop.declaration import declaration_to_json, read_declaration
 from bedside.lifecycle.evidence import PARITY
@@ -92,7 +92,7 @@ def packed(
         declaration: The model.
         source: The text of the declaration, as it was written.
         snapshot: The digest of the prepared data.
-        made: The model, trees, evidence, reference and example, by their names in a bundle.
+        made: The features, model, trees, evidence, reference and example, by their names.
     """
     evidence = json.loads(made[parts.EVIDENCE])
     gates = judge(declaration.gates, evidence)
@@ -100,7 +100,6 @@ def packed(
         **made,
         parts.DECLARATION: declaration_to_json(declaration),
         parts.DECLARATION_SOURCE: source,
-        parts.FEATURES: feature_set_to_json(expand(declaration)),
         parts.REPORT: render_report(declaration, evidence, gates).encode(),
         parts.CARD: model_card(declaration, evidence).encode(),
     }

@@ -1,16 +1,20 @@
 """Building a registered version again, and comparing bytes."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bedside.core.errors import NotFound
 from bedside.core.records.bundle import DECLARATION_SOURCE, MANIFEST
+from bedside.core.records.declaration import Declaration
+from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.data.collect.reading import kept_file
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
+from bedside.lifecycle.intake import FileIntake, Intake, SourceIntake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -28,7 +32,7 @@ class Reproduction:
 
 
 def reproduce(platform: Platform, version_id: str) -> Reproduction:
-    """Build a version again from its raw file, without using any earlier step, and compare.
+    """Build a version again from the data it was made of, without any earlier step, and compare.
 
     Raises:
         NotFound: there is no such version, or its snapshot is not in this workspace.
@@ -48,13 +52,11 @@ def reproduce(platform: Platform, version_id: str) -> Reproduction:
             "here. Install what the bundle names to rebuild it to the byte.",
         )
     else:
-        with platform.lock():
-            snapshot = platform.store.opened(entry)
-            (file,) = snapshot.manifest.sources
-            found = kept_file(platform.store.raw.get(file.digest), file)
-            with TemporaryDirectory(dir=platform.folder, prefix="reproduce-") as scratch:
-                made = rebuilt(platform, bundle.files[DECLARATION_SOURCE], found, Path(scratch))
-                digest = seal(made.files, made.facts, Path(scratch) / "bundles")
+        scratch = TemporaryDirectory(dir=platform.folder, prefix="reproduce-")
+        with platform.lock(), scratch as folder:
+            source = bundle.files[DECLARATION_SOURCE]
+            made = rebuilt(platform, source, _same_data(platform, entry), Path(folder))
+            digest = seal(made.files, made.facts, Path(folder) / "bundles")
         differing = tuple(
             sorted(
                 name
@@ -77,6 +79,24 @@ def reproduce(platform: Platform, version_id: str) -> Reproduction:
         {"version": version.id, "exact": done.exact, "differing": list(done.differing)},
     )
     return done
+
+
+def _same_data(platform: Platform, entry: SnapshotEntry) -> Callable[[Declaration], Intake]:
+    """The intake of the very data from which a prepared snapshot was made.
+
+    A table is read again from its raw bytes; of a collected source, the state that was used.
+    """
+
+    def intake(declaration: Declaration) -> Intake:
+        if declaration.data.source:
+            made_of = platform.store.catalogue.made_of(Node(kind="snapshot", id=entry.snapshot))
+            digest = next(edge.source.id for edge in reversed(made_of) if edge.job == "prepare")
+            return SourceIntake(platform=platform, declaration=declaration, digest=digest)
+        (file,) = platform.store.opened(entry).manifest.sources
+        received = kept_file(platform.store.raw.get(file.digest), file)
+        return FileIntake(platform=platform, declaration=declaration, received=received)
+
+    return intake
 
 
 def _entry(platform: Platform, digest: str) -> SnapshotEntry:

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from bedside.cohorts.question import ask
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
+from bedside.core.records.declaration import Declaration
 from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare
+from bedside.data.store.merging import fold_merges
 from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle.cohort import build_features, groups_of, received_file, subject_indices
+from bedside.lifecycle.intake import SourceIntake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.monitor.compare import compare
@@ -21,23 +25,18 @@ from bedside.monitor.report import render_report
 __all__ = ["watch"]
 
 
-def watch(platform: Platform, version_id: str, data: Path) -> tuple[dict[str, Any], Path]:
+def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[str, Any], Path]:
     """The monitoring report of a version on new data, and the page that shows it.
 
-    Where the outcome's column is absent, labels have not come: performance is then reported as
-    not known yet.
+    A model of a collected source is compared on what stands there now. Where the outcome's column
+    is absent in a table, labels have not come: performance is then reported as not known yet.
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     declaration = bundle.declaration
     feature_set = feature_set_from_json(bundle.files[FEATURES])
-    received = received_file(declaration, data)
-    raw = received.table
-    outcomes = [s.column for s in declaration.signals.values() if s.role == "outcome"]
-    labelled = all(column in raw.columns for column in outcomes)
     with platform.progress.step("compare"):
-        events, _ = collect_table(raw, declaration, received.offsets)
-        clean, _ = prepare(events, declaration.signals)
+        clean, labelled = _seen(platform, declaration, data)
         asked = ask(declaration.question, clean)
         matrix = build_features(feature_set, clean, asked, lambda _: None)
         risk = platform.predictor_of(bundle.files[MODEL]).predict(matrix)
@@ -65,3 +64,19 @@ def watch(platform: Platform, version_id: str, data: Path) -> tuple[dict[str, An
     page = platform.folder / "reports" / f"{version.name}-{digest_of(report)[:12]}.html"
     platform.write(page, render_report(report, title=declaration.title).encode())
     return report, page
+
+
+def _seen(
+    platform: Platform, declaration: Declaration, data: Path | None
+) -> tuple[pl.DataFrame, bool]:
+    """The clean events to look at, and whether they may tell outcomes."""
+    if declaration.data.source:
+        intake = SourceIntake(platform=platform, declaration=declaration)
+        digest = intake.collect()["snapshot"].decode()
+        shards = (fold_merges(shard) for shard in intake.collected(digest).shards())
+        return pl.concat([prepare(shard, declaration.signals)[0] for shard in shards]), True
+    received = received_file(declaration, data)
+    events, _ = collect_table(received.table, declaration, received.offsets)
+    outcomes = [s.column for s in declaration.signals.values() if s.role == "outcome"]
+    clean, _ = prepare(events, declaration.signals)
+    return clean, all(column in received.table.columns for column in outcomes)

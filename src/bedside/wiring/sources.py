@@ -19,10 +19,58 @@ from bedside.data.collect.facts import Part
 from bedside.data.collect.formats.registry import reader_of
 from bedside.data.collect.incoming import Incoming
 from bedside.data.collect.parts import SourceFiles
+from bedside.lifecycle.collect import Collected, collect, load_source
+from bedside.lifecycle.package import load_declaration
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.quality import Judged, judged_source, prepared_source
+from bedside.usecases import source_of
 from bedside.wiring.settings import Settings, settings_of
 
-__all__ = ["incoming_of", "listen"]
+__all__ = ["collect_for", "collect_source", "incoming_of", "listen"]
+
+
+def collect_source(
+    platform: Platform,
+    source: Collection,
+    data: Path | None,
+    tell: Callable[[Collected, Judged], None],
+) -> None:
+    """Read what is new in a source, judge it, and keep what is fit for learning.
+
+    Args:
+        platform: The workspace.
+        source: Its declaration.
+        data: The folder with the data, for a source that declares no other place.
+        tell: Is told what came of it before its gates are asked, so that a refusal has its reasons.
+
+    Raises:
+        Refused: the data do not keep a gate (code `quality_gate`).
+    """
+    with incoming_of(platform, source, data) as incoming:
+        done = collect(platform, source, incoming)
+    judged = judged_source(platform, source)
+    tell(done, judged)
+    prepared_source(platform, source, judged)
+
+
+def collect_for(platform: Platform, folder: Path, data: Path | None) -> Path | None:
+    """Collect the source of a model, where it has one and its data are given.
+
+    Returns:
+        The data that are left for the build itself: those of a model of one wide table.
+    """
+    declared = load_declaration(folder)[0].data.source
+    if not declared or data is None:
+        return data
+
+    def tell(done: Collected, _: Judged) -> None:
+        entry = done.snapshot.entry
+        platform.progress.note(
+            f"{declared}: {entry.rows:,} events of {entry.subjects:,} subjects are collected."
+        )
+
+    collect_source(platform, load_source(source_of(declared, beside=folder)), data, tell)
+    return None
 
 
 @contextmanager

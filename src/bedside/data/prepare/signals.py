@@ -16,6 +16,9 @@ def prepare(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Set implausible values aside, by the same ranges as at the bedside.
 
+    A correction whose value is implausible still takes back what it corrects: its row stays,
+    without the value.
+
     Returns:
         The clean events, and how many values were set aside, by signal.
     """
@@ -37,7 +40,10 @@ def prepare(
     )
     aside = marked.filter(~pl.col("kept"))["code"].cast(pl.String).value_counts().iter_rows()
     counts = {ranges[code].signal: int(count) for code, count in aside}
-    return marked.filter(pl.col("kept")).drop("low", "high", "kept"), counts
+    correction = pl.col("replaces").is_not_null()
+    value = pl.when(pl.col("kept")).then(pl.col("value")).alias("value")
+    clean = marked.filter(pl.col("kept") | correction).with_columns(value)
+    return clean.drop("low", "high", "kept"), counts
 
 
 def quality_report(events: int, aside: Mapping[str, int]) -> dict[str, object]:

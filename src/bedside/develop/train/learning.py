@@ -22,11 +22,11 @@ from bedside.develop.train.resampling import (
 )
 from bedside.features.definition import FeatureSet
 
-__all__ = ["Learnt", "learn"]
+__all__ = ["Trained", "learn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class Trained:
     """A fitted model for features with gaps, and what its evidence says of its training rows."""
 
     fitted: Fitted
@@ -39,7 +39,7 @@ def learn(
     real: Matrix,
     tuning: Matrix,
     copies: Sequence[Matrix],
-) -> Learnt:
+) -> Trained:
     """Fit the declared learner.
 
     Fills are of the real training rows. Calibration sees the real tuning rows, and nothing else
@@ -62,7 +62,7 @@ def learn(
     fitted = fit(train, shown, declaration.learner)
     if fills.any:
         fitted = _folded(fitted, fills, tuning, shown)
-    return Learnt(
+    return Trained(
         fitted=fitted,
         told={
             "imputation": fills.as_json(),

@@ -57,11 +57,33 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
 
 
 def _source(declaration: Declaration) -> Iterator[Mistake]:
+    data = declaration.data
+    if bool(data.source) == bool(data.file):
+        yield Mistake(
+            ("data",),
+            "not exactly one place where the data lie",
+            "give source: the name of a source.yaml, or file: and subject: of one wide table",
+        )
+    if data.source and not NAME.fullmatch(data.source):
+        yield Mistake(
+            ("data", "source"),
+            "this is not the name of a source",
+            "write the name in its source.yaml, e.g. mimic_iv_demo_meds",
+        )
+    for key in ("subject", "bundled", "row_event") if data.source else ():
+        if getattr(data, key):
+            yield Mistake(
+                ("data", key), "this belongs to one wide table, not to a source", "remove it"
+            )
+    if data.file and not data.subject:
+        yield Mistake(
+            ("data",), "the table's column with the subject is not named", "add subject: COLUMN"
+        )
     try:
-        parse_instant(declaration.data.clock.origin)
+        parse_instant(data.clock.origin)
     except Invalid as error:
         yield Mistake(("data", "clock", "origin"), error.problem, error.fix.rstrip("."))
-    if "/" in declaration.data.file or "\\" in declaration.data.file:
+    if "/" in data.file or "\\" in data.file:
         yield Mistake(
             ("data", "file"),
             "a file name holds a folder",

@@ -1,0 +1,151 @@
+"""From a declaration to the rows that are asked about: collect, prepare, ask, and the flow."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bedside.cohorts.question import ask, asked_codes
+from bedside.cohorts.splits import assign
+from bedside.core.clock import parse_instant
+from bedside.core.errors import Invalid
+from bedside.core.ids import canonical_json
+from bedside.core.records.declaration import Declaration
+from bedside.core.records.event import EVENT_COLUMNS
+from bedside.data.store.snapshot import Snapshot
+from bedside.interop.declaration import declaration_to_json
+from bedside.lifecycle.cohort import group_codes, texts_of
+from bedside.lifecycle.frames import frame_bytes, frame_of
+from bedside.lifecycle.intake import Intake, intake_of
+from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.steps import Done, StepRunner
+
+__all__ = ["Asking", "flow_of", "steps_of"]
+
+
+def steps_of(platform: Platform, index: Path) -> StepRunner:
+    """The steps of a verb, with their index in this folder."""
+    return StepRunner(
+        folder=index,
+        objects=platform.objects,
+        write=platform.write,
+        progress=platform.progress,
+        code=platform.code,
+    )
+
+
+def flow_of(
+    platform: Platform, declaration: Declaration, data: Path | None
+) -> tuple[pl.DataFrame, tuple[Any, ...]]:
+    """Answer a model's question alone: every row with its side and label, and the flow.
+
+    Raises:
+        NotFound, Invalid, Refused, Unavailable: as a build would.
+    """
+    with platform.lock():
+        intake = intake_of(platform, declaration, data)
+        asking = Asking(
+            platform=platform,
+            declaration=declaration,
+            intake=intake,
+            steps=steps_of(platform, platform.folder / "steps"),
+        )
+        asked = asking.ask(asking.prepare(asking.collect()))
+        return frame_of(asking.steps.read(asked, "cohort")), asking.flow(asked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """The first steps of a build."""
+
+    platform: Platform
+    declaration: Declaration
+    intake: Intake
+    steps: StepRunner
+    told: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", json.loads(declaration_to_json(self.declaration)))
+
+    def collect(self) -> Done:
+        """The collected events, and what became of the rows."""
+        return self.steps.run("collect", self.intake.inputs(), lambda _: self.intake.collect())
+
+    def prepare(self, collected: Done) -> Done:
+        """The clean events, and what was set aside."""
+
+        def make(_: Callable[[int], None]) -> dict[str, bytes]:
+            digest = self.steps.read(collected, "snapshot").decode()
+            return self.intake.prepare(self.intake.collected(digest))
+
+        inputs = {"events": collected.outputs["snapshot"], "signals": self.told["signals"]}
+        return self.steps.run("prepare", inputs, make)
+
+    def prepared(self, done: Done) -> Snapshot:
+        """The clean events themselves."""
+        digest = self.steps.read(done, "snapshot").decode()
+        return self.platform.store.open(f"{self.declaration.name}/prepared@{digest}")
+
+    def ask(self, prepared: Done) -> Done:
+        """Every row with its side (`cohort`), those with a side (`asked`), and the `flow`."""
+        evaluation = self.told["evaluation"]
+        return self.steps.run(
+            "question",
+            {
+                "events": prepared.outputs["snapshot"],
+                "question": self.told["question"],
+                "split": evaluation["split"],
+                "subgroups": evaluation["subgroups"],
+                "signals": self.told["signals"],
+            },
+            lambda _: self._asked(self.prepared(prepared)),
+        )
+
+    def flow(self, asked: Done) -> tuple[Any, ...]:
+        """The flow again."""
+        return tuple(step for step in json.loads(self.steps.read(asked, "flow")))
+
+    def group_events(self, snapshot: Snapshot) -> pl.DataFrame:
+        """The events that say to which subgroup a subject belongs."""
+        told = pl.col("code").is_in(group_codes(self.declaration))
+        return pl.concat(list(snapshot.shards(EVENT_COLUMNS, told)))
+
+    def _asked(self, snapshot: Snapshot) -> dict[str, bytes]:
+        cohort = self._answered(snapshot)
+        split = self.declaration.evaluation.split
+        site, group = (
+            None if name is None else texts_of(self.declaration, name, snapshot)
+            for name in (split.site, split.group)
+        )
+        rows = assign(cohort if isinstance(cohort, pl.DataFrame) else cohort.rows, split)
+        if rows["side"].null_count() == rows.height:
+            raise Invalid(
+                "Nobody is left to learn from.",
+                fix="see where they are lost: bedside question flow.",
+                code="nobody_asked",
+            )
+        return {
+            "cohort": frame_bytes(rows),
+            "asked": frame_bytes(rows.filter(pl.col("side").is_not_null())),
+            "flow": canonical_json([asdict(step) for step in getattr(cohort, "flow", ())]),
+        }
+
+    def _answered(self, snapshot: Snapshot) -> Any:
+        question = self.declaration.question
+        shards = snapshot.shards(
+            ["subject_id", "time", "code"], pl.col("code").is_in(asked_codes(question))
+        )
+        return ask(question, shards)
+
+    def _data_end(self, snapshot: Snapshot) -> datetime | None:
+        """When the data end: as declared, or the last moment at which something became known."""
+        declared = self.declaration.question.data_end
+        if declared is not None:
+            return parse_instant(declared)
+        latest = [shard["known_at"].max() for shard in snapshot.shards(["known_at"])]
+        known = [moment for moment in latest if isinstance(moment, datetime)]
+        return max(known, default=None)
