@@ -11,10 +11,13 @@ SIDES = ("train", "tuning", "held_out")
 class Split:
     """Shares of whole subjects; the side of a subject never moves when others come.
 
+    With `held_out_sites` or `held_out_from`, exactly the subjects whom they name are held out,
+    and all others are for training and tuning, in the ratio of these two shares.
+
     Args:
         train: Share of the subjects to learn from.
         tuning: Share to tune and to calibrate on.
-        held_out: Share to be judged by.
+        held_out: Share to be judged by, where neither a site nor a time says who that is.
         salt: Another one draws other subjects.
         site: The signal that says at which site a subject is.
         held_out_sites: Everyone of these sites is held out.
@@ -31,3 +34,8 @@ class Split:
     held_out_sites: tuple[str, ...] = ()
     held_out_from: str | None = None
     group: str | None = None
+
+    @property
+    def names_the_held_out(self) -> bool:
+        """Whether a site or a time, not a share, says who is held out."""
+        return bool(self.held_out_sites) or self.held_out_from is not None
