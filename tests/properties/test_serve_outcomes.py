@@ -1,6 +1,7 @@
 """Never silent: every question ends in one outcome, and every outcome is in the ledger."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -120,4 +121,15 @@ def test_a_patient_sent_as_fhir_or_as_tensors_gets_the_same_answer_to_the_bit(hi
         for events in (fhir.events, inference.events)
     ]
 
-    assert outcomes[0] == outcomes[1]
+    assert without_rows(outcomes[0]) == without_rows(outcomes[1])
+
+
+def without_rows(outcome: Any) -> Any:
+    """The outcome, but for where its wire's raw records lie."""
+    if not isinstance(outcome, Score):
+        return outcome
+    reasons = [
+        replace(reason, sources=tuple(replace(one, row="") for one in reason.sources))
+        for reason in outcome.reasons
+    ]
+    return replace(outcome, reasons=tuple(reasons))

@@ -1,44 +1,72 @@
 """A feature and its value in clinical words: what a nurse reads as the reason for a score."""
 
 import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
+from bedside.core.clock import parse_duration
+from bedside.core.records.features import EVER
 from bedside.core.units import display
-from bedside.features.definition import Feature
+from bedside.features.definition import WINDOWLESS, Feature
+from bedside.features.plain_words import ago, lasting, number
 
-__all__ = ["describe", "title"]
+__all__ = ["definition", "describe", "title", "window"]
+
+_EVER_HOURS = parse_duration(EVER).total_seconds() / 3600
+_GIVEN = ("RXNORM", "ATC", "NDC", "CVX", "MEDICATION", "INFUSION", "DRUG")
+_HOURS = {"h": 1.0, "d": 24.0, "a": 24 * 365.25}
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_WORDS = {
+    "first": "first", "min": "lowest", "max": "highest", "mean": "average", "sum": "total",
+    "sd": "standard deviation",
+}  # fmt: skip
+_AGED = ("last", "first", "min", "max", "last_is")  # words that are of one measurement
 
 
-def describe(feature: Feature, value: float) -> str:  # noqa: PLR0911 - one return for each aggregate
-    """One feature's value in words and units.
+def describe(
+    feature: Feature,
+    value: float,
+    *,
+    measured: datetime | None = None,
+    as_of: datetime | None = None,
+) -> str:
+    """One feature's value in words and units, and how old the measurement behind it is.
 
+    Args:
+        feature: What the value is of.
+        value: NaN: there is none.
+        measured: When the newest event that the value rests on happened; None: not told.
+        as_of: The time of the question; None: the age is not told.
+
+    >>> from dataclasses import replace
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     >>> lactate = Feature(name="lactate.max.6h", signal="lactate", codes=("LOINC//2524-7",),
     ...                   label="lactate", aggregate="max", window_hours=6.0, unit="mmol/L")
-    >>> describe(lactate, 3.84)
-    'lactate 3.84 mmol/L, highest in 6 h'
+    >>> describe(lactate, 3.84, measured=now - timedelta(minutes=40), as_of=now)
+    'lactate 3.84 mmol/L, highest in 6 h, measured 40 min ago'
     >>> describe(lactate, float("nan"))
     'lactate not measured in 6 h'
+    >>> describe(replace(lactate, aggregate="slope", unit="mmol/L/h", window_hours=24.0), 0.4)
+    'lactate rising by 0.4 mmol/L per h in 24 h'
+    >>> describe(replace(lactate, aggregate="count", unit="1"), 3, measured=now, as_of=now)
+    'lactate measured 3 times in 6 h, last just now'
+    >>> describe(replace(lactate, aggregate="from_baseline", baseline_hours=720.0), 1.2)
+    'lactate 1.2 mmol/L above the average of the 30 days before'
+    >>> oxygen = replace(lactate, label="oxygen", aggregate="active", codes=("DRUG//O2",))
+    >>> describe(oxygen, 1.0), describe(oxygen, 0.0)
+    ('on oxygen now', 'not on oxygen now')
     """
-    label = feature.label
-    span = _span(feature.window_hours)
-    if feature.labels:
-        known = not math.isnan(value) and 0 <= int(value) < len(feature.labels)
-        return f"{label}: {feature.labels[int(value)] if known else 'unknown'}"
     if math.isnan(value):
-        return f"{label} not measured{span}" if feature.signal else f"no {label}"
-    number = _number(value)
-    unit = display(feature.unit)
-    measured = f"{number} {unit}".strip()
-    match feature.aggregate:
-        case "hours_since":
-            return f"{measured} since {'last ' if feature.signal else ''}{label}"
-        case "count":
-            return f"{label} measured {number} times{span}"
-        case "change":
-            return f"{label} changed by {'+' if value > 0 else ''}{measured}{span}"
-        case "min" | "max" | "mean" | "sum" as word:
-            return f"{label} {measured}, {_WORDS[word]}{span}"
-        case _:
-            return f"{label} {measured}"
+        return _absent(feature)
+    text = _present(feature, value)
+    if measured is None or as_of is None or (value == 0 and feature.aggregate == "count"):
+        return text
+    return text + _aged(feature, value, ago(as_of - measured))
 
 
 def title(feature: Feature) -> str:
@@ -48,35 +76,228 @@ def title(feature: Feature) -> str:
     ...               aggregate="mean", window_hours=6.0, unit="/min"))
     'heart rate, average in 6 h'
     """
-    span = _span(feature.window_hours)
-    match feature.aggregate:
-        case "hours_since":
-            return f"hours since {'last ' if feature.signal else ''}{feature.label}"
-        case "count":
-            return f"{feature.label}, times measured{span}"
-        case "change":
-            return f"{feature.label}, change{span}"
-        case "min" | "max" | "mean" | "sum" as word:
-            return f"{feature.label}, {_WORDS[word]}{span}"
-        case _:
-            return feature.label
+    label, span, verb = feature.label, _span(feature), _verb(feature)
+    if _is_age(feature):
+        return "age"
+    titles = {
+        "hours_since": f"time since {'last ' if feature.signal else ''}{label}",
+        "count": f"{label}, how often {verb}{span}",
+        "missing": f"{label}, whether {verb}{span}",
+        "change": f"{label}, change{span}",
+        "slope": f"{label}, change per hour{span}",
+        "from_baseline": f"{label}, against the average of {_baseline(feature)}",
+        "active": f"{label} now",
+        "hours_active": f"{label}, how long{span}",
+        "last_is": f"{label}: {feature.category}",
+        "hour_of_day": "hour of the day",
+        "day_of_week": "day of the week",
+        **{aggregate: f"{label}, {word}{span}" for aggregate, word in _WORDS.items()},
+    }
+    return titles.get(feature.aggregate, label)
 
 
-_WORDS = {"min": "lowest", "max": "highest", "mean": "average", "sum": "total"}
+def window(feature: Feature) -> str:
+    """How far back the feature looks, in words; empty when it looks at no event.
 
-
-def _span(hours: float | None) -> str:
-    if hours is None or hours > 24 * 60:
-        return ""
-    return f" in {hours:g} h" if hours <= 72 else f" in {hours / 24:g} days"
-
-
-def _number(value: float) -> str:
-    """Three significant digits, and no exponent for what clinicians read daily.
-
-    >>> _number(1326.4), _number(0.0123)
-    ('1,326', '0.0123')
+    >>> window(Feature(name="hr.mean.6h", signal="hr", codes=("LOINC//8867-4",),
+    ...                label="heart rate", aggregate="mean", window_hours=6.0, unit="/min"))
+    'the last 6 h'
     """
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    if not feature.codes:
+        return ""
+    if feature.window_hours is None:
+        return "the whole record"
+    if feature.aggregate in WINDOWLESS and feature.window_hours >= _EVER_HOURS:
+        return "the whole record"
+    return f"the last {lasting(feature.window_hours)}"
+
+
+def definition(feature: Feature) -> str:
+    """What the feature is, in one plain sentence.
+
+    >>> definition(Feature(name="hr.mean.6h", signal="hr", codes=("LOINC//8867-4",),
+    ...                    label="heart rate", aggregate="mean", window_hours=6.0, unit="/min"))
+    'The average heart rate of the last 6 h.'
+    """
+    label, past = feature.label, window(feature)
+    if feature.aggregate in ("hour_of_day", "day_of_week", "month"):
+        return f"The {title(feature)} at which the question is asked, in {feature.timezone}."
+    if _is_age(feature):
+        return "The age at the time of the question."
+    verb = _verb(feature)
+    sentence = {
+        "last": f"The latest {label} in {past}.",
+        "first": f"The first {label} in {past}.",
+        "min": f"The lowest {label} of {past}.",
+        "max": f"The highest {label} of {past}.",
+        "mean": f"The average {label} of {past}.",
+        "sum": f"The total {label} of {past}.",
+        "sd": f"How far the {label} strayed from its average in {past} (standard deviation).",
+        "slope": f"By how much the {label} rose or fell per hour in {past} (straight line).",
+        "change": f"The latest {label} in {past}, less the first one in it.",
+        "from_baseline": f"The latest {label} in {past}, less the average of {_baseline(feature)}.",
+        "hours_since": f"How long ago {label} was last {verb}, in {past}.",
+        "count": f"How often {label} was {verb} in {past}.",
+        "missing": f"Whether no {label} was {verb} in {past}.",
+        "active": f"Whether {label} is running at the time of the question.",
+        "hours_active": f"For how many hours of {past} {label} was running.",
+        "last_is": f"Whether the latest {label} in {past} is {feature.category}.",
+    }
+    return sentence[feature.aggregate]
+
+
+def _is_age(feature: Feature) -> bool:
+    """Whether the feature is the age of the patient, told by the date of birth."""
+    born = feature.label == "age" or any("BIRTH" in code.upper() for code in feature.codes)
+    return feature.aggregate == "hours_since" and feature.unit in ("a", "d") and born
+
+
+def _present(feature: Feature, value: float) -> str:
+    label, span = feature.label, _span(feature)
+    if feature.labels:
+        known = 0 <= int(value) < len(feature.labels)
+        told = feature.labels[int(value)] if known else "unknown"
+        return f"{label}: {told}{', first' + span if feature.aggregate == 'first' else ''}"
+    measured = f"{number(value)} {display(feature.unit)}".strip()
+    if (special := _SPECIAL.get(feature.aggregate)) is not None:
+        return special(feature, value)
+    if feature.aggregate in _WORDS:
+        return f"{label} {measured}, {_WORDS[feature.aggregate]}{span}"
+    return f"{label} {measured}"
+
+
+def _absent(feature: Feature) -> str:
+    label, span = feature.label, _span(feature)
+    if feature.labels:
+        return f"{label}: unknown"
+    if not feature.signal:
+        return "age not known" if _is_age(feature) else f"no {label} recorded"
+    verb = _verb(feature)
+    match feature.aggregate:
+        case "slope" | "sd":
+            return f"{label} {verb} less than twice{span}"
+        case "from_baseline":
+            return f"{label} not {verb}{span}, or not in {_baseline(feature)}"
+        case _:
+            return f"{label} not {verb}{span}"
+
+
+def _since(feature: Feature, value: float) -> str:
+    if _is_age(feature):
+        return f"{lasting(value * _HOURS[feature.unit or 'h'], whole=True)} old"
+    hours = value * _HOURS[feature.unit or "h"]
+    if feature.signal:
+        return f"last {feature.label} {ago(timedelta(hours=hours))}"
+    return f"{lasting(hours)} since {feature.label}"
+
+
+def _count(feature: Feature, value: float) -> str:
+    span, verb = _span(feature), _verb(feature)
+    if value == 0:
+        return f"{feature.label} not {verb}{span}"
+    times = "once" if value == 1 else "twice" if value == 2 else f"{number(value)} times"
+    return f"{feature.label} {verb} {times}{span}"
+
+
+def _missing(feature: Feature, value: float) -> str:
+    return f"{feature.label}{' not' if value else ''} {_verb(feature)}{_span(feature)}"
+
+
+def _change(feature: Feature, value: float) -> str:
+    if value == 0:
+        return f"{feature.label} unchanged{_span(feature)}"
+    by = f"{number(abs(value))} {display(feature.unit)}".strip()
+    return f"{feature.label} {'up' if value > 0 else 'down'} by {by}{_span(feature)}"
+
+
+def _slope(feature: Feature, value: float) -> str:
+    if value == 0:
+        return f"{feature.label} steady{_span(feature)}"
+    unit = (feature.unit or "").removesuffix("/h")
+    by = f"{number(abs(value))} {display(unit or None)}".strip()
+    return f"{feature.label} {'rising' if value > 0 else 'falling'} by {by} per h{_span(feature)}"
+
+
+def _from_baseline(feature: Feature, value: float) -> str:
+    if value == 0:
+        return f"{feature.label} at the average of {_baseline(feature)}"
+    by = f"{number(abs(value))} {display(feature.unit)}".strip()
+    side = "above" if value > 0 else "below"
+    return f"{feature.label} {by} {side} the average of {_baseline(feature)}"
+
+
+def _active(feature: Feature, value: float) -> str:
+    return f"{'' if value else 'not '}on {feature.label} now"
+
+
+def _hours_active(feature: Feature, value: float) -> str:
+    if value == 0:
+        return f"no {feature.label}{_span(feature)}"
+    if feature.window_hours is None:
+        return f"{feature.label} for {lasting(value)} in the whole record"
+    return f"{feature.label} for {lasting(value)} of the last {lasting(feature.window_hours)}"
+
+
+def _last_is(feature: Feature, value: float) -> str:
+    return f"{feature.label} is {'' if value else 'not '}{feature.category}"
+
+
+def _calendar(feature: Feature, value: float) -> str:
+    if feature.aggregate == "hour_of_day":
+        return f"asked at {int(value)} o'clock"
+    if feature.aggregate == "day_of_week":
+        return f"asked on a {_DAYS[int(value) % 7]}"
+    return f"asked in {_MONTHS[(int(value) - 1) % 12]}"
+
+
+_SPECIAL: dict[str, Callable[[Feature, float], str]] = {
+    "hours_since": _since,
+    "count": _count,
+    "missing": _missing,
+    "change": _change,
+    "slope": _slope,
+    "from_baseline": _from_baseline,
+    "active": _active,
+    "hours_active": _hours_active,
+    "last_is": _last_is,
+    "hour_of_day": _calendar,
+    "day_of_week": _calendar,
+    "month": _calendar,
+}
+
+
+def _aged(feature: Feature, value: float, age: str) -> str:
+    """How the age of the newest measurement is added to a text, where it is not said already."""
+    match feature.aggregate:
+        case "hours_since" | "hour_of_day" | "day_of_week" | "month" | "hours_active":
+            return ""
+        case "active":
+            return f", started {age}" if value else ""
+        case "count" | "missing":
+            return f", last {age}"
+        case aggregate if aggregate in _AGED:
+            return f", {_verb(feature)} {age}"
+        case _:
+            return f", last {_verb(feature)} {age}"
+
+
+def _verb(feature: Feature) -> str:
+    """What is done with such a thing: a drug is given, a lactate measured, a rhythm recorded."""
+    vocabularies = {code.partition("//")[0].upper() for code in feature.codes}
+    if vocabularies.intersection(_GIVEN):
+        return "given"
+    counts = feature.aggregate in ("count", "missing", "hours_since", "active", "hours_active")
+    is_number = feature.unit is not None or counts or not feature.signal
+    clinical = vocabularies.isdisjoint(("ICD10CM", "ICD9CM", "SNOMED", "CPT4", "ENCOUNTER"))
+    return "measured" if is_number and clinical and not feature.categories else "recorded"
+
+
+def _baseline(feature: Feature) -> str:
+    return f"the {lasting(feature.baseline_hours or 0.0)} before"
+
+
+def _span(feature: Feature) -> str:
+    hours = feature.window_hours
+    if hours is None or (feature.aggregate in WINDOWLESS and hours >= _EVER_HOURS):
+        return "" if feature.aggregate in (*WINDOWLESS, "missing") else " in the whole record"
+    return f" in {lasting(hours)}"

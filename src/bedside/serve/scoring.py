@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bedside.core.errors import Refused
 from bedside.core.ports import Explainer, Predictor
-from bedside.core.records.answer import Failure, Score
+from bedside.core.records.answer import Failure, Reason, Score
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
 from bedside.core.records.event import Event
 from bedside.features.definition import feature_set_from_json
@@ -106,7 +106,10 @@ class Scorer:
         """
         row = _guarded("features_failed", lambda: features_of(self._features, events, as_of))
         risk = self._risk(row)
-        reasons = top_reasons(self._features, row, self._contributions(row))
+        moved = self._contributions(row)
+        reasons: tuple[Reason, ...] = _guarded(
+            "features_failed", lambda: top_reasons(self._features, row, moved, events, as_of)
+        )
         threshold = self._bundle.threshold
         score = Score(
             risk=risk,

@@ -47,8 +47,41 @@ def test_inference_gives_a_score_with_risk_alert_and_reasons():
     assert 0.3 <= outputs(body)["risk"] <= 1
     assert body["model_version"] == VERSION
     assert body["parameters"]["threshold"] == 0.3
-    assert body["parameters"]["reasons"][0]["text"] == "lactate 4.2 mmol/L"
+    reason = body["parameters"]["reasons"][0]
+    assert reason["text"] == "lactate 4.2 mmol/L, measured just now"
+    assert reason["measured_at"] == "2026-03-01T12:00:00.000000Z"
     assert served.ledger.kept[0][0].details["prediction_id"] == body["parameters"]["prediction_id"]
+
+
+@pytest.mark.parametrize(("path", "body"), [(INFER, an_inference()), (HOOK, a_hook_call())])
+def test_a_reason_goes_out_without_the_digests_of_its_raw_records(path, body):
+    served = a_served_model()
+
+    response = a_client(served).post(path, json=body)
+
+    ((_, sealed),) = served.ledger.kept
+    sources = [one for reason in json.loads(sealed)["reasons"] for one in reason["sources"]]
+    assert {one["code"] for one in sources} >= {"LOINC//2524-7", "LOINC//8867-4"}
+    rows = {one["row"] for one in sources if one["row"]}
+    assert len(rows) >= (2 if path == HOOK else 0)
+    assert not any(row in response.text for row in rows)
+
+
+def test_a_reason_says_from_which_events_it_comes_and_when_they_happened():
+    lactate = a_tensor("lactate", 3.1, 4.2, times=["2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"])
+    asked = an_inference(lactate, a_tensor("heart_rate", 118.0), a_tensor("age", 71.0))
+
+    body = a_client(a_served_model()).post(INFER, json=asked).json()
+
+    told = {reason["feature"]: reason for reason in body["parameters"]["reasons"]}
+    assert told["lactate.max.6h"] == {
+        "feature": "lactate.max.6h",
+        "text": "lactate 4.2 mmol/L, highest in 6 h, measured 3 h ago",
+        "contribution": told["lactate.max.6h"]["contribution"],
+        "measured_at": "2026-03-01T09:00:00.000000Z",
+        "sources": [{"code": "LOINC//2524-7", "time": "2026-03-01T09:00:00.000000Z"}],
+        "source_count": 1,
+    }
 
 
 def test_inference_gives_an_abstention_with_its_reason_and_no_risk():
@@ -69,7 +102,7 @@ def test_a_card_for_a_high_risk_warns_and_says_why_in_words_and_units():
     assert response.status_code == 200
     assert card["indicator"] == "warning"
     assert card["summary"].startswith("Sepsis in intensive care: risk ")
-    assert "lactate 4.2 mmol/L (raises the risk)" in card["detail"]
+    assert "lactate 4.2 mmol/L, measured 1 h ago (raises the risk)" in card["detail"]
     assert "Not for: Children." in card["detail"]
 
 

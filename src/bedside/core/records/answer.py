@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Abstention", "AbstentionReason", "Answer", "Failure", "Reason", "Score"]
+__all__ = ["Abstention", "AbstentionReason", "Answer", "Failure", "Reason", "ReasonSource", "Score"]
 
 
 class AbstentionReason(StrEnum):
@@ -16,15 +16,33 @@ class AbstentionReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonSource:
+    """An event behind a reason.
+
+    `time` is ISO 8601 (None: a static fact). `row` is the `source_row` in hexadecimal digits, which
+    leads to the raw record; it stays sealed in the ledger and goes on no wire.
+    """
+
+    code: str
+    time: str | None
+    row: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One feature's part in a score. `text` says it in clinical words and units.
 
-    `contribution` is in log-odds: positive raises the risk.
+    `contribution` is in log-odds: positive raises the risk. `measured_at` (ISO 8601) is when the
+    newest event behind the value happened; None: a static fact, or nothing was measured. `sources`
+    are the newest of the events behind it, `source_count` is how many there are in all.
     """
 
     feature: str
     text: str
     contribution: float
+    measured_at: str | None = None
+    sources: tuple[ReasonSource, ...] = ()
+    source_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Source: Open Inference Protocol v2, "Inference Response JSON Object" and "... Er
 from typing import Any
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
-from bedside.core.records.answer import Abstention, Answer, Failure, Score
+from bedside.core.records.answer import Abstention, Answer, Failure, Reason, Score
 
 __all__ = ["error_body", "failure_body", "response_of", "status_of", "withheld_response"]
 
@@ -58,10 +58,7 @@ def response_of(
         _tensor("risk", "FP64", outcome.risk),
         _tensor("alert", "BOOL", outcome.alert),
     ]
-    reasons = [
-        {"feature": each.feature, "text": each.text, "contribution": each.contribution}
-        for each in outcome.reasons
-    ]
+    reasons = [_told(each) for each in outcome.reasons]
     return _body(
         answer,
         request_id,
@@ -72,6 +69,18 @@ def response_of(
             "notes": list(outcome.notes),
         },
     )
+
+
+def _told(reason: Reason) -> dict[str, Any]:
+    """A reason without the digests that lead to its raw records: those stay in the ledger."""
+    return {
+        "feature": reason.feature,
+        "text": reason.text,
+        "contribution": reason.contribution,
+        "measured_at": reason.measured_at,
+        "sources": [{"code": each.code, "time": each.time} for each in reason.sources],
+        "source_count": reason.source_count,
+    }
 
 
 def withheld_response(answer: Answer, *, request_id: str | None = None) -> dict[str, Any]:

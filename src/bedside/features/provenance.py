@@ -1,0 +1,163 @@
+"""Which events a feature's value rests on, so that each number leads back to its raw record."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bedside.core.records.event import Event
+from bedside.core.records.features import CALENDAR
+from bedside.features.definition import OF_SPANS, Feature
+from bedside.features.kernel import ALWAYS, HOUR, NEVER
+from bedside.features.single import microseconds
+
+__all__ = ["Record", "sources_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """A visible event that has a number, with the times by which it is ordered (microseconds)."""
+
+    time: int
+    known_at: int
+    value: float
+    event: Event
+
+
+class Record:
+    """One patient's clean events as the hospital knew them at one moment.
+
+    Args:
+        events: Any order; events of other codes do no harm.
+        as_of: Time-zone aware.
+    """
+
+    def __init__(self, events: Sequence[Event], as_of: datetime) -> None:
+        self.moment = microseconds(as_of)
+        corrected = {e.replaces for e in events if e.replaces and e.known_at <= as_of}
+        self._by_code: dict[str, list[Event]] = {}
+        for event in events:
+            known = event.known_at <= as_of and (event.time is None or event.time <= as_of)
+            if known and not (event.source_row and event.source_row in corrected):
+                self._by_code.setdefault(event.code, []).append(event)
+
+    def sources(self, feature: Feature) -> tuple[Event, ...]:
+        """As `sources_of`."""
+        if feature.aggregate in CALENDAR:
+            return ()
+        facts = self._facts(feature)
+        opened = self._opened(feature.window_hours)
+        if feature.aggregate in OF_SPANS:
+            return _newest_first(self._spans(feature, facts, opened))
+        inside = [fact for fact in facts if fact.time > opened or feature.window_hours is None]
+        if feature.aggregate == "from_baseline":
+            return _newest_first(self._with_baseline(feature, facts, inside, opened))
+        return _newest_first(_PICKED.get(feature.aggregate, list)(inside))
+
+    def _facts(self, feature: Feature) -> list[_Fact]:
+        """The events of the feature's codes, in the order of the kernel."""
+        labels = feature.categories or None
+        facts = [
+            _Fact(
+                ALWAYS if event.time is None else microseconds(event.time),
+                microseconds(event.known_at),
+                value,
+                event,
+            )
+            for code in feature.codes
+            for event in self._by_code.get(code, ())
+            if (value := _number(event, labels)) is not None
+        ]
+        return sorted(facts, key=lambda fact: (fact.time, fact.known_at, fact.value))
+
+    def _opened(self, hours: float | None) -> int:
+        return ALWAYS if hours is None else self.moment - round(hours * HOUR)
+
+    def _with_baseline(
+        self, feature: Feature, facts: list[_Fact], inside: list[_Fact], opened: int
+    ) -> list[_Fact]:
+        """The last of the window, and everything in the span before it; both, or nothing."""
+        begun = opened - round((feature.baseline_hours or 0.0) * HOUR)
+        before = [fact for fact in facts if begun < fact.time <= opened]
+        return [*before, inside[-1]] if before and inside else []
+
+    def _spans(self, feature: Feature, facts: list[_Fact], opened: int) -> list[_Fact]:
+        """The spans that hold the moment (active), or that reach into the window."""
+        if feature.aggregate == "hours_active":
+            return [fact for fact in facts if _end(fact) > opened]
+        running = [fact for fact in facts if fact.time > opened and _end(fact) > self.moment]
+        return running[-1:]
+
+
+def sources_of(feature: Feature, events: Sequence[Event], as_of: datetime) -> tuple[Event, ...]:
+    """The events that a feature's value at `as_of` rests on, newest first.
+
+    The one event for `last`, `last_is`, `first`, `min`, `max`, `hours_since`, `active` and
+    `missing` (of equal ones the newest: by time, then known_at, then value); the first and the
+    last for `change`; the last and the whole baseline for `from_baseline`; every event that was
+    computed with for `count`, `sum`, `mean`, `sd`, `slope` and `hours_active`. The feature of
+    these events alone has the same value. A value that rests on the absence of events, and a part
+    of the calendar, have none.
+
+    Args:
+        feature: What was computed.
+        events: One patient's clean events, in any order.
+        as_of: Time-zone aware; only what could be seen then counts.
+    """
+    return Record(events, as_of).sources(feature)
+
+
+def _number(event: Event, labels: tuple[str, ...] | None) -> float | None:
+    """The number of an event: its category's index, its value, or 1 for a bare mark."""
+    if labels is not None:
+        return float(labels.index(event.text)) if event.text in labels else None
+    if event.value is not None:
+        return event.value
+    return None if event.replaces or event.text else 1.0
+
+
+def _end(fact: _Fact) -> int:
+    return NEVER if fact.event.end is None else microseconds(fact.event.end)
+
+
+def _extreme(best: Callable[[Iterable[float]], float]) -> Callable[[list[_Fact]], list[_Fact]]:
+    def picked(facts: list[_Fact]) -> list[_Fact]:
+        if not facts:
+            return []
+        most = best(fact.value for fact in facts)
+        return [fact for fact in facts if fact.value == most][-1:]
+
+    return picked
+
+
+def _ends(facts: list[_Fact]) -> list[_Fact]:
+    return facts if len(facts) < 2 else [facts[0], facts[-1]]
+
+
+def _several(facts: list[_Fact]) -> list[_Fact]:
+    return facts if len(facts) > 1 else []
+
+
+def _over_time(facts: list[_Fact]) -> list[_Fact]:
+    return facts if len({fact.time for fact in facts}) > 1 else []
+
+
+def _last(facts: list[_Fact]) -> list[_Fact]:
+    return facts[-1:]
+
+
+_PICKED: dict[str, Callable[[list[_Fact]], list[_Fact]]] = {
+    "last": _last,
+    "last_is": _last,
+    "hours_since": _last,
+    "missing": _last,
+    "first": lambda facts: facts[:1],
+    "min": _extreme(min),
+    "max": _extreme(max),
+    "change": _ends,
+    "sd": _several,
+    "slope": _over_time,
+}
+
+
+def _newest_first(facts: list[_Fact]) -> tuple[Event, ...]:
+    return tuple(fact.event for fact in reversed(facts))
