@@ -101,7 +101,12 @@ def test_new_subjects_move_no_old_one(told, where, together, split):
     joining = pl.DataFrame([(1000 + GROUND, None, "x")], schema=TOLD, orient="row")
 
     before = assign(asked, split, site=site, group=group)
-    after = assign(pl.concat([more, asked]), split, site=pl.concat([their_site, site]), group=group)
+    after = assign(
+        pl.concat([more, asked]),
+        split,
+        site=pl.concat([their_site, site]),
+        group=pl.concat([joining, group]),
+    )
 
     assert after["side"].tail(asked.height).equals(before["side"])
 

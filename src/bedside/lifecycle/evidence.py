@@ -9,14 +9,13 @@ import polars as pl
 from bedside.core.errors import Refused
 from bedside.core.ports import Explainer, Predictor
 from bedside.core.records.declaration import Declaration
+from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.train.fit import Fitted
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
-from bedside.metrics.threshold import threshold_for_sensitivity
-from bedside.metrics.utility import best_threshold
 from bedside.monitor.reference import make_reference
 
 __all__ = ["PARITY", "judge_model"]
@@ -97,11 +96,7 @@ def _same_as_trained(risk: Floats, judged: Floats, fitted: Fitted, explainer: Ex
 
 def _threshold(declaration: Declaration, tuning: pl.DataFrame, risk: Floats) -> float:
     chosen, label = declaration.evaluation.threshold, tuning["label"].to_numpy()
-    if chosen.value is not None:
-        return chosen.value
-    if chosen.sensitivity is not None:
-        return threshold_for_sensitivity(label, risk, sensitivity=chosen.sensitivity)
-    return best_threshold(label, risk, subject_indices(tuning))
+    return choose_threshold(chosen, label, risk, subject_indices(tuning))
 
 
 def _importance(

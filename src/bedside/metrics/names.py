@@ -18,6 +18,7 @@ _ALWAYS = (
     "specificity",
     "ppv",
     "npv",
+    "min_sensitivity_ppv",
     "alert_rate",
 )
 _REPEATED = ("subjects_alerted_share", "subject_sensitivity")
@@ -116,6 +117,14 @@ METRICS: dict[str, Metric] = {
         style="share",
         better="high",
         meaning="the share of silent answers that are right",
+    ),
+    "min_sensitivity_ppv": Metric(
+        title="Smaller of sensitivity and PPV",
+        style="share",
+        better="high",
+        meaning="the smaller of two shares: of the cases with the outcome that are alerted, and "
+        "of the alerts that are right; alerts drawn by chance reach, on average, no more than "
+        "the share of cases that have the outcome",
     ),
     "alert_rate": Metric(
         title="Alert rate",

@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bedside.core.errors import Invalid
-from bedside.metrics.arrays import as_labels, as_probabilities, as_weights, ratio
+from bedside.metrics.arrays import Floats, as_labels, as_probabilities, as_weights, ratio
 from bedside.metrics.discrimination import Ranking
 
-__all__ = ["Alerts", "net_benefit", "threshold_for_sensitivity"]
+__all__ = [
+    "Alerts",
+    "min_sensitivity_ppv",
+    "net_benefit",
+    "threshold_for_min_sensitivity_ppv",
+    "threshold_for_sensitivity",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,15 @@ class Alerts:
         return float(ratio(self.spared, self.spared + self.missed))
 
     @property
+    def min_sensitivity_ppv(self) -> float:
+        """The smaller of sensitivity and positive predictive value.
+
+        It is 0 where nothing alerts: nobody is found then. NaN where no row is positive.
+        """
+        positive = self.true + self.missed
+        return float(ratio(self.true, max(positive, self.true + self.false) if positive else 0))
+
+    @property
     def alert_rate(self) -> float:
         """Share of rows that alert."""
         return float(ratio(self.true + self.false, self.every))
@@ -117,6 +132,48 @@ def net_benefit(
     return Alerts.at(label, risk, threshold=threshold, weights=weights).net_benefit(threshold)
 
 
+def min_sensitivity_ppv(
+    label: ArrayLike, risk: ArrayLike, *, threshold: float, weights: ArrayLike | None = None
+) -> float:
+    """The smaller of sensitivity and positive predictive value, alerting from `threshold` up.
+
+    This is score 1 of the PhysioNet/Computing in Cardiology Challenge 2012. Alerts drawn by chance
+    score, on average, no more than the share of positive rows.
+
+    Args:
+        label: Shape (n,), 0 or 1.
+        risk: Shape (n,), in [0, 1].
+        threshold: Risks of at least this alert.
+        weights: Shape (n,), at least 0; None counts every row once.
+
+    Returns:
+        In [0, 1]; 0 where nothing alerts, NaN where no row is positive.
+
+    Raises:
+        Invalid: lengths differ, n = 0, or a value is out of range.
+
+    Source: Silva et al., Comput Cardiol 2012;39:245-248. In the Challenge, SAPS-I scored 0.3125 and
+        the best final entry 0.5353.
+
+    >>> min_sensitivity_ppv([1, 1, 0, 1], [0.9, 0.8, 0.7, 0.2], threshold=0.5)
+    0.6666666666666666
+    """
+    return Alerts.at(label, risk, threshold=threshold, weights=weights).min_sensitivity_ppv
+
+
+def threshold_for_min_sensitivity_ppv(label: ArrayLike, risk: ArrayLike) -> float:
+    """The risk at which alerting makes `min_sensitivity_ppv` greatest; the highest on a tie.
+
+    Raises:
+        Invalid: no row is positive, lengths differ, n = 0, or a value is out of range.
+
+    >>> threshold_for_min_sensitivity_ppv([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.2])
+    0.7
+    """
+    falling, true, false = _at_every_threshold(label, risk)
+    return float(falling[np.argmax(true / np.maximum(true[-1], true + false))])
+
+
 def threshold_for_sensitivity(label: ArrayLike, risk: ArrayLike, *, sensitivity: float) -> float:
     """The highest risk at which alerting still reaches the wanted sensitivity.
 
@@ -131,6 +188,13 @@ def threshold_for_sensitivity(label: ArrayLike, risk: ArrayLike, *, sensitivity:
             f"A sensitivity of {sensitivity:g} cannot be reached.",
             fix="ask for a share above 0 and at most 1.",
         )
+    falling, true, _ = _at_every_threshold(label, risk)
+    first = int(np.searchsorted(true, sensitivity * true[-1] * (1 - 1e-12), side="left"))
+    return float(falling[first])
+
+
+def _at_every_threshold(label: ArrayLike, risk: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Every distinct risk from the highest down, and the true and false alerts from it up."""
     labels = as_labels(label)
     risks = as_probabilities(risk, labels.size)
     if not labels.any():
@@ -138,9 +202,8 @@ def threshold_for_sensitivity(label: ArrayLike, risk: ArrayLike, *, sensitivity:
             "No row is positive, so no threshold has a sensitivity.",
             fix="choose the threshold on data in which the outcome occurs.",
         )
-    true, _ = Ranking.of(labels, risks).alerts(np.ones(labels.size))
-    first = int(np.searchsorted(true, sensitivity * true[-1] * (1 - 1e-12), side="left"))
-    return float(-np.unique(-risks)[first])
+    true, false = Ranking.of(labels, risks).alerts(np.ones(labels.size))
+    return -np.unique(-risks), true, false
 
 
 def _odds(threshold: float) -> float:

@@ -23,6 +23,9 @@ ORACLES = {
     "log_loss": log_loss,
     "sensitivity": lambda y, p: recall_score(y, p >= 0.5),
     "ppv": lambda y, p: precision_score(y, p >= 0.5),
+    "min_sensitivity_ppv": lambda y, p: min(
+        recall_score(y, p >= 0.5), precision_score(y, p >= 0.5)
+    ),
 }
 
 

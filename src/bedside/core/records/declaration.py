@@ -139,7 +139,7 @@ class Threshold:
 
     value: float | None = None
     sensitivity: float | None = None
-    maximise: Literal["normalised_utility"] | None = None
+    maximise: Literal["normalised_utility", "min_sensitivity_ppv"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,9 +36,16 @@ class Rows:
 
 
 def statistics(
-    rows: Rows, threshold: float, *, utility: bool, repeated: bool
+    rows: Rows, threshold: float | Floats, *, utility: bool, repeated: bool
 ) -> dict[str, Statistic]:
-    """By metric name, a function from subject weights, shape (subjects,), to the metric."""
+    """By metric name, a function from subject weights, shape (subjects,), to the metric.
+
+    Args:
+        rows: What to judge.
+        threshold: Risks of at least this alert; one for all rows, or shape (n,).
+        utility: Whether the Challenge's utility is computed.
+        repeated: Whether subjects are asked about repeatedly, so that figures by subject differ.
+    """
     made = {**_ranking(rows), **_calibration(rows), **_at_threshold(rows, threshold, repeated)}
     if utility:
         made["normalised_utility"] = _utility(rows, threshold)
@@ -60,6 +67,16 @@ def _ratio(above: Floats, below: Floats) -> Statistic:
         return float(above @ weights) / total if total else float("nan")
 
     return ratio
+
+
+def _smaller(true: Floats, positive: Floats, alerted: Floats) -> Statistic:
+    """`bedside.metrics.threshold.min_sensitivity_ppv` of weighted subjects."""
+
+    def smaller(weights: Floats) -> float:
+        sick = float(positive @ weights)
+        return float(true @ weights) / max(sick, float(alerted @ weights)) if sick else float("nan")
+
+    return smaller
 
 
 def _ranking(rows: Rows) -> dict[str, Statistic]:
@@ -111,7 +128,7 @@ def _calibration(rows: Rows) -> dict[str, Statistic]:
     }
 
 
-def _at_threshold(rows: Rows, threshold: float, repeated: bool) -> dict[str, Statistic]:
+def _at_threshold(rows: Rows, threshold: float | Floats, repeated: bool) -> dict[str, Statistic]:
     alert = rows.risk >= threshold
     sick = rows.label == 1
     count = {
@@ -125,13 +142,16 @@ def _at_threshold(rows: Rows, threshold: float, repeated: bool) -> dict[str, Sta
     }
     every = _summed(rows, np.ones(len(rows.risk)))
     alerts = count["tp"] + count["fp"]
-    odds = threshold / (1 - threshold) if threshold < 1 else 0.0
+    bar = np.broadcast_to(threshold, rows.risk.shape)
+    odds = np.divide(bar, 1 - bar, out=np.zeros(bar.shape), where=bar < 1)
+    price = _summed(rows, odds * (alert & ~sick))
     made = {
-        "net_benefit": _ratio(count["tp"] - odds * count["fp"], every),
+        "net_benefit": _ratio(count["tp"] - price, every),
         "sensitivity": _ratio(count["tp"], count["tp"] + count["fn"]),
         "specificity": _ratio(count["tn"], count["tn"] + count["fp"]),
         "ppv": _ratio(count["tp"], alerts),
         "npv": _ratio(count["tn"], count["tn"] + count["fn"]),
+        "min_sensitivity_ppv": _smaller(count["tp"], count["tp"] + count["fn"], alerts),
         "alert_rate": _ratio(alerts, every),
     }
     subjects = np.ones(rows.subjects)
@@ -151,7 +171,7 @@ def _at_threshold(rows: Rows, threshold: float, repeated: bool) -> dict[str, Sta
     }
 
 
-def _utility(rows: Rows, threshold: float) -> Statistic:
+def _utility(rows: Rows, threshold: float | Floats) -> Statistic:
     worth = hourly_utility(rows.label, rows.subject)
     chosen = np.where(rows.risk >= threshold, worth.alert, worth.silence)
     idle = _summed(rows, worth.silence)

@@ -9,6 +9,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
 from bedside.interop.declaration.nearest import nearest
+from bedside.interop.declaration.split_rules import split_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["mistakes"]
@@ -181,12 +182,13 @@ def _evaluation(declaration: Declaration) -> Iterator[Mistake]:
             "not exactly one way to choose the threshold",
             "give one of value, sensitivity, maximise",
         )
-    if threshold.maximise and evaluation.utility is None:
+    if threshold.maximise == "normalised_utility" and evaluation.utility is None:
         yield Mistake(
             ("evaluation", "threshold", "maximise"),
             "no utility is declared",
             "add utility: physionet_2019",
         )
+    yield from split_mistakes(declaration)
     for name, group in evaluation.subgroups.items():
         yield from _names_signal(
             declaration, group.signal, ("evaluation", "subgroups", name, "signal")
