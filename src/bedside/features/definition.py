@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bedside.core.clock import parse_duration
@@ -15,6 +15,7 @@ __all__ = ["Feature", "FeatureSet", "expand", "feature_set_from_json", "feature_
 
 WINDOWLESS = ("last", "hours_since", "active")
 OF_CATEGORIES = ("last", "first", "count", "hours_since", "missing")
+OF_ORDERED = ("min", "max", "change")
 OF_SPANS = ("active", "hours_active")
 UNITS = {
     "count": "1",
@@ -34,8 +35,10 @@ class Feature:
     time (None: the whole record); it is one of `core.records.features.Aggregate`, or `last_is`
     (whether the last category is `category`), or a part of the calendar in `timezone`, which reads
     no event. `from_baseline` compares with the `baseline_hours` before the window. `unit` is the
-    UCUM unit of the result. `categories` are the labels whose index is the value of an event, for
-    a categorical signal.
+    UCUM unit of the result, `event_unit` that of the events' values. `categories` are the labels
+    whose index is the value of an event, for a categorical signal; their order means something
+    where they are `ordered`, and the last stands for every other text where it `has_other`. Each
+    event of a `mark` counts as 1.
     """
 
     name: str
@@ -49,11 +52,16 @@ class Feature:
     category: str | None = None
     baseline_hours: float | None = None
     timezone: str = "UTC"
+    event_unit: str | None = None
+    ordered: bool = False
+    has_other: bool = False
+    mark: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels whose index is this feature's own value; none for any other number."""
-        return self.categories if self.aggregate in ("last", "first") else ()
+        own = ("last", "first", "min", "max") if self.ordered else ("last", "first")
+        return self.categories if self.aggregate in own else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,8 @@ def _of_rule(
         yield _since(rule)
     yield from _calendar(rule)
     for chosen in learnt.codes.get(number, ()):
-        yield from _of_signal(chosen.code, _signal_of(chosen), rule, ())
+        for feature in _of_signal(chosen.code, _signal_of(chosen), rule, ()):
+            yield replace(feature, mark=chosen.mark)
     for name in rule.signals:
         signal = signals.get(name)
         if signal is None or signal.role in ("outcome", "attribute"):
@@ -123,8 +132,10 @@ def _of_rule(
                 f"The feature rule names '{name}', which is {what}.",
                 fix="name signals whose role is input or static.",
             )
-        labels = tuple(dict.fromkeys((signal.categories or {}).values()))
-        yield from _of_signal(name, signal, rule, learnt.categories.get(name, labels))
+        declared = tuple(dict.fromkeys((signal.categories or {}).values()))
+        labels = learnt.categories.get(name, declared)
+        for feature in _of_signal(name, signal, rule, labels):
+            yield replace(feature, has_other=name in learnt.categories)
 
 
 def _signal_of(chosen: ChosenCode) -> Signal:
@@ -171,19 +182,31 @@ def _calendar(rule: FeatureRule) -> Iterator[Feature]:
 def _of_signal(
     name: str, signal: Signal, rule: FeatureRule, labels: tuple[str, ...]
 ) -> Iterator[Feature]:
+    _check_order(name, signal, rule)
+    ordered = OF_ORDERED if rule.encode == "ordinal" else ()
     for aggregate in rule.aggregates:
         if signal.role == "static" and aggregate not in ("last", "missing"):
             raise Invalid(
                 f"'{name}' is a static fact, so '{aggregate}' of it says nothing.",
                 fix="give static signals a rule of their own with aggregates: [last].",
             )
-        if signal.is_categorical and aggregate not in (*OF_CATEGORIES, *OF_SPANS):
+        possible = (*OF_CATEGORIES, *ordered)
+        if signal.is_categorical and aggregate not in (*possible, *OF_SPANS):
             raise Invalid(
                 f"'{name}' is a category, so there is no '{aggregate}' of it.",
-                fix=f"use one of: {', '.join(OF_CATEGORIES)}.",
+                fix=f"use one of: {', '.join(possible)}"
+                + ("." if ordered else "; or for bands in an order, encode: ordinal."),
             )
         for hours in _windows(name, signal, aggregate, rule):
             yield from _encoded(_feature(name, signal, aggregate, hours, rule, labels), rule)
+
+
+def _check_order(name: str, signal: Signal, rule: FeatureRule) -> None:
+    if rule.encode == "ordinal" and signal.is_categorical and signal.categories is None:
+        raise Invalid(
+            f"'{name}' has no declared categories, so they have no order.",
+            fix="list its categories in their order, or remove encode: ordinal.",
+        )
 
 
 def _windows(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> list[float | None]:
@@ -224,13 +247,15 @@ def _feature(
         window_hours=hours,
         unit=unit,
         categories=labels,
+        event_unit=signal.unit,
+        ordered=rule.encode == "ordinal",
         baseline_hours=_hours(rule.baseline or "0 h") if aggregate == "from_baseline" else None,
     )
 
 
 def _encoded(feature: Feature, rule: FeatureRule) -> Iterator[Feature]:
     """A categorical value as it is, or one yes-or-no feature for each label."""
-    if rule.encode == "index" or feature.aggregate != "last" or not feature.categories:
+    if rule.encode != "one_hot" or feature.aggregate != "last" or not feature.categories:
         yield feature
         return
     told = {**asdict(feature), "aggregate": "last_is", "unit": "1"}

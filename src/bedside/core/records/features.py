@@ -62,7 +62,8 @@ class FeatureRule:
     latest event in `unit` (h, d or a: with a date of birth, the age); or `calendar` parts of the
     prediction time in `timezone` (IANA).
 
-    `encode` is how a categorical `last` becomes numbers: one `index`, or `one_hot`.
+    `encode` is how a category becomes numbers: its `index`; `ordinal`, an index whose order means
+    something (that of the signal's `categories`); or for `last`, `one_hot`.
     """
 
     signals: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ class FeatureRule:
     lookback: str = EVER
     baseline: str | None = None
     vocabulary: Vocabulary | None = None
-    encode: Literal["index", "one_hot"] = "index"
+    encode: Literal["index", "one_hot", "ordinal"] = "index"
     since: str | None = None
     unit: Literal["h", "d", "a"] = "h"
     label: str | None = None
@@ -81,10 +82,15 @@ class FeatureRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenCode:
-    """A code that a vocabulary chose, with its unit in the training data."""
+    """A code that a vocabulary chose, with the unit of its numbers in the training data.
+
+    A `mark` says that something happened: its events mostly carry no number there, and each counts
+    as 1, whatever else it says.
+    """
 
     code: str
     unit: str | None = None
+    mark: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,12 @@ class Learnt:
 
     Args:
         codes: The codes of each rule with a vocabulary, by the rule's number from 0.
-        categories: The labels of each signal whose categories are to be learnt.
+        categories: The labels of each signal whose categories are to be learnt; the last stands
+            for every other text.
+        mixed_units: The codes that enough subjects have, and that were not chosen because their
+            numbers come in several units.
     """
 
     codes: dict[int, tuple[ChosenCode, ...]] = field(default_factory=dict)
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    mixed_units: tuple[str, ...] = ()
