@@ -33,7 +33,9 @@ class TableColumn:
     """A column with values: its code, and what kind of fact its values are (for `known_at`).
 
     `categories` translates what is written into what is meant; a value that is not in it counts as
-    not understood. Without a `unit` a value is text. `role` static gives a fact without a time.
+    not understood. Without a `unit` a value is text. `role` static gives a fact without a time,
+    `mark` one without a value: that something is written says it happened, and what is written may
+    be a number that names someone.
     """
 
     code: str
@@ -41,7 +43,7 @@ class TableColumn:
     unit: str | None = None
     categories: dict[str, str] | None = None
     missing: tuple[str, ...] = ()
-    role: Literal["event", "static"] = "event"
+    role: Literal["event", "static", "mark"] = "event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

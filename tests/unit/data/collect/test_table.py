@@ -6,6 +6,7 @@ import math
 import struct
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -119,6 +120,17 @@ def test_a_long_row_gives_the_fact_that_its_code_names():
     ]
     units = set(batch.facts.select("value", "unit").iter_rows())
     assert units == {(71.0, "/min"), (1.2, "Hz"), (None, None)}
+
+
+def test_a_mark_says_that_something_happened_and_never_repeats_what_is_written():
+    admission = TableColumn(code="ENCOUNTER//icu_admission", kind="encounter", role="mark")
+    table = replace(LONG, codes={"RecordID": admission})
+
+    _, batch = read("id,when,what,value,unit\na,2026-01-31T08:00:00Z,RecordID,132539,\n", table)
+
+    (row,) = batch.facts.iter_rows(named=True)
+    assert (row["code"], row["value"], row["text"]) == ("ENCOUNTER//icu_admission", None, None)
+    assert row["time"] == datetime(2026, 1, 31, 8, tzinfo=UTC)
 
 
 def test_codes_that_are_not_named_are_counted_and_told_only_where_many_patients_have_them():

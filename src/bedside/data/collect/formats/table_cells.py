@@ -103,15 +103,15 @@ def facts_of_cells(
             right_on=["_name", "_written"],
             how="left",
         )
-        .select(*_facts(said), "_part", "_name")
+        .select(*_facts(said), "_part", "_name", "_mode")
         .collect()
     )
-    unread = made["value"].is_null() & made["text"].is_null()
+    unread = made["value"].is_null() & made["text"].is_null() & (made["_mode"] != "mark")
     for name, count in made.filter(unread)["_name"].value_counts().iter_rows():
         is_number = columns[name].categories is None
         why = "not a finite number" if is_number else "not among its categories"
         dropped[f"{name}: {why}"] += int(count)
-    return made.filter(~unread).drop("_name")
+    return made.filter(~unread).drop("_name", "_mode")
 
 
 def frequent_names(names: pl.DataFrame) -> dict[str, int]:
@@ -143,13 +143,22 @@ def _meanings_of(columns: Mapping[str, TableColumn]) -> pl.LazyFrame:
             "_kind": one.kind,
             "_declared_unit": one.unit,
             "_static": one.role == "static",
-            "_mode": "category" if one.categories is not None else "number" if one.unit else "text",
+            "_mode": _mode_of(one),
         }
         for name, one in columns.items()
     ]
     text = ("_name", "_code", "_kind", "_declared_unit", "_mode")
     schema = {**dict.fromkeys(text, pl.String), "_static": pl.Boolean}
     return pl.LazyFrame(rows, schema=schema)
+
+
+def _mode_of(column: TableColumn) -> str:
+    """How the values of a column are read."""
+    if column.role == "mark":
+        return "mark"
+    if column.categories is not None:
+        return "category"
+    return "number" if column.unit else "text"
 
 
 def _categories_of(columns: Mapping[str, TableColumn]) -> pl.LazyFrame:
