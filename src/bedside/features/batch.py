@@ -5,6 +5,7 @@ import polars as pl
 
 from bedside.features.definition import FeatureSet
 from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, compute
+from bedside.features.table import encodings
 
 __all__ = ["features_at", "shard_columns"]
 
@@ -73,19 +74,23 @@ def _superseded(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _number(feature_set: FeatureSet) -> pl.Expr:
-    """The number of an event: its category's index, its value, or 1 for a bare mark."""
-    mark = pl.when(pl.col("replaces").is_null() & pl.col("text").is_null()).then(1.0)
-    number = pl.coalesce(pl.col("value"), mark)
-    for code, labels in feature_set.categories().items():
-        by_label = (
-            pl.col("text")
-            .cast(pl.String)
-            .replace_strict(
-                list(labels),
-                [float(i) for i in range(len(labels))],
-                default=None,
+    """The number of an event, as `table.number_of` says."""
+    text = pl.col("text").cast(pl.String)
+    stands = pl.col("replaces").is_null() | pl.col("end").is_not_null()
+    number = pl.coalesce(pl.col("value"), pl.when(text.is_null() & stands).then(1.0))
+    found = encodings(feature_set)
+    for code, encoding in found.items():
+        if not encoding.mark:
+            by_text = text.replace_strict(
+                list(encoding.index),
+                list(encoding.index.values()),
+                default=encoding.otherwise,
                 return_dtype=pl.Float64,
             )
-        )
-        number = pl.when(pl.col("code") == code).then(by_label).otherwise(number)
+            number = pl.when(pl.col("code") == code).then(by_text).otherwise(number)
+            number = pl.when((pl.col("code") != code) | text.is_not_null()).then(number)
+    marks = [code for code, encoding in found.items() if encoding.mark]
+    if marks:
+        says = stands | pl.col("value").is_not_null() | text.is_not_null()
+        number = pl.when(~pl.col("code").is_in(marks)).then(number).when(says).then(1.0)
     return number

@@ -8,6 +8,7 @@ import numpy as np
 from bedside.core.records.event import Event
 from bedside.features.definition import FeatureSet
 from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, compute
+from bedside.features.table import encodings, number_of
 
 __all__ = ["columns_of", "features_of", "microseconds"]
 
@@ -36,7 +37,7 @@ def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetim
 def columns_of(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns:
     """One patient's clean events as columns; events of other codes are left out."""
     codes = {code: index for index, code in enumerate(feature_set.codes)}
-    categories = feature_set.categories()
+    encoded = encodings(feature_set)
     superseded: dict[bytes, int] = {}
     for event in events:
         if event.replaces:
@@ -51,7 +52,7 @@ def columns_of(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns
             value,
         )
         for event in events
-        if event.code in codes and (value := _value(event, categories.get(event.code))) is not None
+        if event.code in codes and (value := number_of(event, encoded.get(event.code))) is not None
     ]
     whole = np.array([row[:4] for row in rows], dtype=np.int64).reshape(len(rows), 4)
     return EventColumns(
@@ -62,12 +63,3 @@ def columns_of(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns
         superseded_at=whole[:, 3],
         value=np.array([row[4] for row in rows], dtype=np.float64),
     )
-
-
-def _value(event: Event, categories: tuple[str, ...] | None) -> float | None:
-    """The number of an event: its category's index, its value, or 1 for a bare mark."""
-    if categories is not None:
-        return float(categories.index(event.text)) if event.text in categories else None
-    if event.value is not None:
-        return event.value
-    return None if event.replaces or event.text else 1.0
