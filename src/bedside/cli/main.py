@@ -7,6 +7,7 @@ import typer
 
 from bedside.cli.backup import backup, restore
 from bedside.cli.data import data_app
+from bedside.cli.features import features_app
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(features_app, name="features")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 
