@@ -48,7 +48,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
         )
     yield from _source(declaration)
     for name, signal in declaration.signals.items():
-        yield from _signal(name, signal)
+        yield from _signal(declaration, name, signal)
     yield from _question(declaration)
     yield from _learner(declaration)
     yield from _evaluation(declaration)
@@ -92,13 +92,12 @@ def _source(declaration: Declaration) -> Iterator[Mistake]:
         )
 
 
-def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
+def _signal(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mistake]:
     path = ("signals", name)
-    if not CODE.fullmatch(signal.code):
-        yield Mistake((*path, "code"), f"'{signal.code}' is not a code", "write SYSTEM//code")
+    yield from _codes(declaration, name, signal)
     for key in ("visible_after", "happens_after", "stale_after"):
         text = getattr(signal, key)
-        if text is None:
+        if not text:
             continue
         try:
             if parse_duration(text).total_seconds() < 0:
@@ -109,9 +108,23 @@ def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
                 )
         except Invalid as error:
             yield Mistake((*path, key), error.problem, error.fix.rstrip("."))
-    numeric = signal.categories is None and signal.role in ("input", "static")
+    for key, what in (("column", "column"), ("visible_after", "delay until it can be seen")):
+        if declaration.data.file and not getattr(signal, key):
+            yield Mistake(path, f"a signal of a table without a {what}", f"add {key}:")
+    if signal.categories is not None and signal.learn_categories:
+        yield Mistake(
+            (*path, "learn_categories"),
+            "the categories are both declared and to be learnt",
+            "keep one of categories and learn_categories",
+        )
+    numeric = not signal.is_categorical and signal.role in ("input", "static")
     if numeric and signal.unit is None:
-        yield Mistake(path, "a number without a unit", "add unit: (UCUM), e.g. '1' for a count")
+        yield Mistake(
+            path,
+            "a number without a unit, or a text without categories",
+            "add unit: (UCUM), e.g. '1' for a count; or for a text categories:, or "
+            "learn_categories: true",
+        )
     if numeric and signal.unit is not None:
         try:
             conversion(name, source=signal.source_unit or signal.unit, target=signal.unit)
@@ -119,6 +132,25 @@ def _signal(name: str, signal: Signal) -> Iterator[Mistake]:
             yield Mistake((*path, "unit"), error.problem, error.fix.rstrip("."))
     if signal.plausible is not None and signal.plausible[0] >= signal.plausible[1]:
         yield Mistake((*path, "plausible"), "the range is empty", "write [lowest, highest]")
+
+
+def _codes(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mistake]:
+    path = ("signals", name)
+    for key, code in (("code", signal.code), *(("also", code) for code in signal.also)):
+        if not CODE.fullmatch(code):
+            yield Mistake((*path, key), f"'{code}' is not a code", "write SYSTEM//code")
+    if len(set(signal.codes)) < len(signal.codes):
+        yield Mistake((*path, "also"), "one code is named twice", "name each once")
+    for other, earlier in declaration.signals.items():
+        if other == name:
+            return
+        read = signal.role in ("input", "static") and earlier.role in ("input", "static")
+        if read and not set(signal.codes).isdisjoint(earlier.codes):
+            yield Mistake(
+                (*path, "code"),
+                f"'{other}' has this code too, so one of the two would never be read",
+                "give each code to one signal",
+            )
 
 
 def _question(declaration: Declaration) -> Iterator[Mistake]:
