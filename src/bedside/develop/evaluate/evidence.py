@@ -12,7 +12,7 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.develop.evaluate.statistics import Rows, statistics
 from bedside.metrics.bootstrap import estimate_of, replicate_counts
 
-__all__ = ["HeldOut", "evaluate"]
+__all__ = ["HeldOut", "estimates", "evaluate", "rounded"]
 
 Floats = npt.NDArray[np.float64]
 SLOW = {"calibration_slope", "calibration_intercept"}  # each resample is a fit
@@ -46,9 +46,9 @@ def evaluate(
     """
     rows = held_out.rows
     baseline = Rows(risk=held_out.baseline, label=rows.label, subject=rows.subject, days=rows.days)
-    metrics = _estimates(rows, threshold, options, seed)
-    compared = _estimates(baseline, threshold, options, seed, only=("auroc", "auprc", "brier"))
-    evidence: dict[str, Any] = _rounded(
+    metrics = estimates(rows, threshold, options, seed)
+    compared = estimates(baseline, threshold, options, seed, only=("auroc", "auprc", "brier"))
+    evidence: dict[str, Any] = rounded(
         {
             "metrics": metrics,
             "baseline": compared,
@@ -66,13 +66,22 @@ def evaluate(
     return evidence
 
 
-def _estimates(
+def estimates(
     rows: Rows,
-    threshold: float,
+    threshold: float | Floats,
     options: Evaluation,
     seed: int,
     only: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
+    """Every metric, or `only` these, with its interval by subject, as `Estimate.as_json`.
+
+    Args:
+        rows: What to judge.
+        threshold: Risks of at least this alert; one for all rows, or shape (n,).
+        options: What is measured, and with how many resamples.
+        seed: Of the resampling.
+        only: Metrics by name.
+    """
     counts = replicate_counts(rows.subjects, options.bootstrap, seed)
     made = statistics(
         rows,
@@ -108,7 +117,7 @@ def _subgroup(
         )
         return dict.fromkeys(SUBGROUP_METRICS, hidden.as_json())
     part = Rows(risk=rows.risk[mask], label=rows.label[mask], subject=index, days=rows.days[mask])
-    return _estimates(part, threshold, options, seed, only=SUBGROUP_METRICS)
+    return estimates(part, threshold, options, seed, only=SUBGROUP_METRICS)
 
 
 def _curves(rows: Rows) -> dict[str, Any]:
@@ -161,12 +170,12 @@ def _calibration_curve(rows: Rows) -> dict[str, Any]:
     }
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Floats to ten significant digits, NumPy numbers to Python's."""
     if isinstance(value, dict):
-        return {str(key): _rounded(part) for key, part in value.items()}
+        return {str(key): rounded(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_rounded(part) for part in value]
+        return [rounded(part) for part in value]
     if isinstance(value, float | np.floating):
         return float(f"{float(value):.10g}")
     return value

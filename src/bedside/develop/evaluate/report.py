@@ -9,8 +9,10 @@ from markupsafe import Markup
 from bedside.charts.lines import Line, line_chart
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.split import Split
 from bedside.core.records.training import augmentation_text, imputation_text, step_text
 from bedside.core.records.version import GateResult
+from bedside.develop.evaluate.cross_validation import spread_text
 from bedside.metrics.names import METRICS
 
 __all__ = ["render_report"]
@@ -34,6 +36,9 @@ def render_report(
         gates=gates,
         metrics=METRICS,
         figure=figure_text,
+        spread=spread_text,
+        crossed=evidence.get("cross_validation"),
+        apart=_apart(declaration.evaluation.split),
         counts=evidence["counts"],
         quality=evidence["quality"],
         names=list(first),
@@ -48,6 +53,16 @@ def render_report(
         question=declaration.question.ask,
         charts=_charts(evidence),
     )
+
+
+def _apart(split: Split) -> str:
+    """What the held-out subjects have apart from the others, beside being other people."""
+    said = []
+    if split.held_out_sites:
+        said.append(f"were at {' or '.join(split.held_out_sites)}")
+    if split.held_out_from is not None:
+        said.append(f"were asked about from {split.held_out_from} on")
+    return ", or ".join(said)
 
 
 def _charts(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
