@@ -6,20 +6,25 @@ from datetime import datetime
 
 from bedside.core.records.event import Event
 from bedside.core.records.features import CALENDAR
-from bedside.features.definition import OF_SPANS, Feature
+from bedside.features.definition import OF_SPANS, Feature, FeatureSet
 from bedside.features.kernel import ALWAYS, HOUR, NEVER
 from bedside.features.single import microseconds
+from bedside.features.table import encodings, number_of
 
 __all__ = ["Record", "sources_of"]
 
 
+OF_EVENTS = ("count", "missing", "hours_since", *OF_SPANS)
+"""What looks at the events themselves, also at those without a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """A visible event that has a number, with the times by which it is ordered (microseconds)."""
+    """A visible event with the times by which it is ordered (microseconds), and its number."""
 
     time: int
     known_at: int
-    value: float
+    value: float | None
     event: Event
 
 
@@ -48,6 +53,8 @@ class Record:
         opened = self._opened(feature.window_hours)
         if feature.aggregate in OF_SPANS:
             return _newest_first(self._spans(feature, facts, opened))
+        if feature.aggregate not in OF_EVENTS:
+            facts = [fact for fact in facts if fact.value is not None]
         inside = [fact for fact in facts if fact.time > opened or feature.window_hours is None]
         if feature.aggregate == "from_baseline":
             return _newest_first(self._with_baseline(feature, facts, inside, opened))
@@ -55,19 +62,19 @@ class Record:
 
     def _facts(self, feature: Feature) -> list[_Fact]:
         """The events of the feature's codes, in the order of the kernel."""
-        labels = feature.categories or None
+        encoding = encodings(FeatureSet(features=(feature,)))
         facts = [
             _Fact(
                 ALWAYS if event.time is None else microseconds(event.time),
                 microseconds(event.known_at),
-                value,
+                number_of(event, encoding.get(code)),
                 event,
             )
             for code in feature.codes
             for event in self._by_code.get(code, ())
-            if (value := _number(event, labels)) is not None
+            if not _takes_back(event)
         ]
-        return sorted(facts, key=lambda fact: (fact.time, fact.known_at, fact.value))
+        return sorted(facts, key=_order)
 
     def _opened(self, hours: float | None) -> int:
         return ALWAYS if hours is None else self.moment - round(hours * HOUR)
@@ -81,11 +88,11 @@ class Record:
         return [*before, inside[-1]] if before and inside else []
 
     def _spans(self, feature: Feature, facts: list[_Fact], opened: int) -> list[_Fact]:
-        """The spans that hold the moment (active), or that reach into the window."""
+        """The newest interval that holds the moment, or all that reach into the window."""
+        begun = [fact for fact in facts if fact.time != ALWAYS and _end(fact) > fact.time]
         if feature.aggregate == "hours_active":
-            return [fact for fact in facts if _end(fact) > opened]
-        running = [fact for fact in facts if fact.time > opened and _end(fact) > self.moment]
-        return running[-1:]
+            return [fact for fact in begun if _end(fact) > opened]
+        return [fact for fact in begun if fact.time > opened and _end(fact) > self.moment][-1:]
 
 
 def sources_of(feature: Feature, events: Sequence[Event], as_of: datetime) -> tuple[Event, ...]:
@@ -106,13 +113,14 @@ def sources_of(feature: Feature, events: Sequence[Event], as_of: datetime) -> tu
     return Record(events, as_of).sources(feature)
 
 
-def _number(event: Event, labels: tuple[str, ...] | None) -> float | None:
-    """The number of an event: its category's index, its value, or 1 for a bare mark."""
-    if labels is not None:
-        return float(labels.index(event.text)) if event.text in labels else None
-    if event.value is not None:
-        return event.value
-    return None if event.replaces or event.text else 1.0
+def _takes_back(event: Event) -> bool:
+    """It says nothing itself: it only takes another back."""
+    says = event.value is not None or event.text is not None or event.end is not None
+    return event.replaces is not None and not says
+
+
+def _order(fact: _Fact) -> tuple[int, int, bool, float]:
+    return fact.time, fact.known_at, fact.value is None, fact.value or 0.0
 
 
 def _end(fact: _Fact) -> int:
@@ -123,7 +131,7 @@ def _extreme(best: Callable[[Iterable[float]], float]) -> Callable[[list[_Fact]]
     def picked(facts: list[_Fact]) -> list[_Fact]:
         if not facts:
             return []
-        most = best(fact.value for fact in facts)
+        most = best(fact.value for fact in facts if fact.value is not None)
         return [fact for fact in facts if fact.value == most][-1:]
 
     return picked
@@ -138,7 +146,12 @@ def _several(facts: list[_Fact]) -> list[_Fact]:
 
 
 def _over_time(facts: list[_Fact]) -> list[_Fact]:
-    return facts if len({fact.time for fact in facts}) > 1 else []
+    timed = [fact for fact in facts if fact.time != ALWAYS]
+    return timed if len({fact.time for fact in timed}) > 1 else []
+
+
+def _last_timed(facts: list[_Fact]) -> list[_Fact]:
+    return [fact for fact in facts if fact.time != ALWAYS][-1:]
 
 
 def _last(facts: list[_Fact]) -> list[_Fact]:
@@ -148,7 +161,7 @@ def _last(facts: list[_Fact]) -> list[_Fact]:
 _PICKED: dict[str, Callable[[list[_Fact]], list[_Fact]]] = {
     "last": _last,
     "last_is": _last,
-    "hours_since": _last,
+    "hours_since": _last_timed,
     "missing": _last,
     "first": lambda facts: facts[:1],
     "min": _extreme(min),

@@ -33,6 +33,7 @@ def describe(
     *,
     measured: datetime | None = None,
     as_of: datetime | None = None,
+    events: int | None = None,
 ) -> str:
     """One feature's value in words and units, and how old the measurement behind it is.
 
@@ -41,12 +42,14 @@ def describe(
         value: NaN: there is none.
         measured: When the newest event that the value rests on happened; None: not told.
         as_of: The time of the question; None: the age is not told.
+        events: On how many events the value rests; None: not told. With one, nothing has changed.
 
     >>> from dataclasses import replace
     >>> from datetime import UTC
     >>> now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     >>> lactate = Feature(name="lactate.max.6h", signal="lactate", codes=("LOINC//2524-7",),
-    ...                   label="lactate", aggregate="max", window_hours=6.0, unit="mmol/L")
+    ...                   label="lactate", aggregate="max", window_hours=6.0, unit="mmol/L",
+    ...                   event_unit="mmol/L")
     >>> describe(lactate, 3.84, measured=now - timedelta(minutes=40), as_of=now)
     'lactate 3.84 mmol/L, highest in 6 h, measured 40 min ago'
     >>> describe(lactate, float("nan"))
@@ -63,7 +66,10 @@ def describe(
     """
     if math.isnan(value):
         return _absent(feature)
-    text = _present(feature, value)
+    if feature.aggregate == "change" and events == 1:
+        text = f"{_label(feature)} {_verb(feature)} only once{_span(feature)}"
+    else:
+        text = _present(feature, value)
     if measured is None or as_of is None or (value == 0 and feature.aggregate == "count"):
         return text
     return text + _aged(feature, value, ago(as_of - measured))
@@ -76,7 +82,7 @@ def title(feature: Feature) -> str:
     ...               aggregate="mean", window_hours=6.0, unit="/min"))
     'heart rate, average in 6 h'
     """
-    label, span, verb = feature.label, _span(feature), _verb(feature)
+    label, span, verb = _label(feature), _span(feature), _verb(feature)
     if _is_age(feature):
         return "age"
     titles = {
@@ -91,6 +97,7 @@ def title(feature: Feature) -> str:
         "last_is": f"{label}: {feature.category}",
         "hour_of_day": "hour of the day",
         "day_of_week": "day of the week",
+        "month": "month",
         **{aggregate: f"{label}, {word}{span}" for aggregate, word in _WORDS.items()},
     }
     return titles.get(feature.aggregate, label)
@@ -119,7 +126,7 @@ def definition(feature: Feature) -> str:
     ...                    label="heart rate", aggregate="mean", window_hours=6.0, unit="/min"))
     'The average heart rate of the last 6 h.'
     """
-    label, past = feature.label, window(feature)
+    label, past = _label(feature), window(feature)
     if feature.aggregate in ("hour_of_day", "day_of_week", "month"):
         return f"The {title(feature)} at which the question is asked, in {feature.timezone}."
     if _is_age(feature):
@@ -148,16 +155,17 @@ def definition(feature: Feature) -> str:
 
 def _is_age(feature: Feature) -> bool:
     """Whether the feature is the age of the patient, told by the date of birth."""
-    born = feature.label == "age" or any("BIRTH" in code.upper() for code in feature.codes)
+    born = _label(feature) == "age" or any("BIRTH" in code.upper() for code in feature.codes)
     return feature.aggregate == "hours_since" and feature.unit in ("a", "d") and born
 
 
 def _present(feature: Feature, value: float) -> str:
-    label, span = feature.label, _span(feature)
+    label, span = _label(feature), _span(feature)
     if feature.labels:
         known = 0 <= int(value) < len(feature.labels)
         told = feature.labels[int(value)] if known else "unknown"
-        return f"{label}: {told}{', first' + span if feature.aggregate == 'first' else ''}"
+        word = _WORDS.get(feature.aggregate)
+        return f"{label}: {told}{f', {word}{span}' if word else ''}"
     measured = f"{number(value)} {display(feature.unit)}".strip()
     if (special := _SPECIAL.get(feature.aggregate)) is not None:
         return special(feature, value)
@@ -167,7 +175,7 @@ def _present(feature: Feature, value: float) -> str:
 
 
 def _absent(feature: Feature) -> str:
-    label, span = feature.label, _span(feature)
+    label, span = _label(feature), _span(feature)
     if feature.labels:
         return f"{label}: unknown"
     if not feature.signal:
@@ -187,59 +195,60 @@ def _since(feature: Feature, value: float) -> str:
         return f"{lasting(value * _HOURS[feature.unit or 'h'], whole=True)} old"
     hours = value * _HOURS[feature.unit or "h"]
     if feature.signal:
-        return f"last {feature.label} {ago(timedelta(hours=hours))}"
-    return f"{lasting(hours)} since {feature.label}"
+        return f"last {_label(feature)} {ago(timedelta(hours=hours))}"
+    return f"{lasting(hours)} since {_label(feature)}"
 
 
 def _count(feature: Feature, value: float) -> str:
     span, verb = _span(feature), _verb(feature)
     if value == 0:
-        return f"{feature.label} not {verb}{span}"
+        return f"{_label(feature)} not {verb}{span}"
     times = "once" if value == 1 else "twice" if value == 2 else f"{number(value)} times"
-    return f"{feature.label} {verb} {times}{span}"
+    return f"{_label(feature)} {verb} {times}{span}"
 
 
 def _missing(feature: Feature, value: float) -> str:
-    return f"{feature.label}{' not' if value else ''} {_verb(feature)}{_span(feature)}"
+    return f"{_label(feature)}{' not' if value else ''} {_verb(feature)}{_span(feature)}"
 
 
 def _change(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"{feature.label} unchanged{_span(feature)}"
-    by = f"{number(abs(value))} {display(feature.unit)}".strip()
-    return f"{feature.label} {'up' if value > 0 else 'down'} by {by}{_span(feature)}"
+        return f"{_label(feature)} unchanged{_span(feature)}"
+    steps = "step" if abs(value) == 1 else "steps"
+    by = f"{number(abs(value))} {steps if feature.categories else display(feature.unit)}".strip()
+    return f"{_label(feature)} {'up' if value > 0 else 'down'} by {by}{_span(feature)}"
 
 
 def _slope(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"{feature.label} steady{_span(feature)}"
+        return f"{_label(feature)} steady{_span(feature)}"
     unit = (feature.unit or "").removesuffix("/h")
     by = f"{number(abs(value))} {display(unit or None)}".strip()
-    return f"{feature.label} {'rising' if value > 0 else 'falling'} by {by} per h{_span(feature)}"
+    return f"{_label(feature)} {'rising' if value > 0 else 'falling'} by {by} per h{_span(feature)}"
 
 
 def _from_baseline(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"{feature.label} at the average of {_baseline(feature)}"
+        return f"{_label(feature)} at the average of {_baseline(feature)}"
     by = f"{number(abs(value))} {display(feature.unit)}".strip()
     side = "above" if value > 0 else "below"
-    return f"{feature.label} {by} {side} the average of {_baseline(feature)}"
+    return f"{_label(feature)} {by} {side} the average of {_baseline(feature)}"
 
 
 def _active(feature: Feature, value: float) -> str:
-    return f"{'' if value else 'not '}on {feature.label} now"
+    return f"{'' if value else 'not '}on {_label(feature)} now"
 
 
 def _hours_active(feature: Feature, value: float) -> str:
     if value == 0:
-        return f"no {feature.label}{_span(feature)}"
+        return f"no {_label(feature)}{_span(feature)}"
     if feature.window_hours is None:
-        return f"{feature.label} for {lasting(value)} in the whole record"
-    return f"{feature.label} for {lasting(value)} of the last {lasting(feature.window_hours)}"
+        return f"{_label(feature)} for {lasting(value)} in the whole record"
+    return f"{_label(feature)} for {lasting(value)} of the last {lasting(feature.window_hours)}"
 
 
 def _last_is(feature: Feature, value: float) -> str:
-    return f"{feature.label} is {'' if value else 'not '}{feature.category}"
+    return f"{_label(feature)} is {'' if value else 'not '}{feature.category}"
 
 
 def _calendar(feature: Feature, value: float) -> str:
@@ -281,15 +290,19 @@ def _aged(feature: Feature, value: float, age: str) -> str:
             return f", last {_verb(feature)} {age}"
 
 
+def _label(feature: Feature) -> str:
+    """The label; a code that stands for itself without the bars between its parts."""
+    return feature.label.replace("//", " ")
+
+
 def _verb(feature: Feature) -> str:
     """What is done with such a thing: a drug is given, a lactate measured, a rhythm recorded."""
     vocabularies = {code.partition("//")[0].upper() for code in feature.codes}
     if vocabularies.intersection(_GIVEN):
         return "given"
-    counts = feature.aggregate in ("count", "missing", "hours_since", "active", "hours_active")
-    is_number = feature.unit is not None or counts or not feature.signal
-    clinical = vocabularies.isdisjoint(("ICD10CM", "ICD9CM", "SNOMED", "CPT4", "ENCOUNTER"))
-    return "measured" if is_number and clinical and not feature.categories else "recorded"
+    of_events = feature.aggregate in ("count", "missing", "hours_since", "active", "hours_active")
+    unit = feature.event_unit or (None if of_events else feature.unit)
+    return "measured" if unit is not None and not feature.mark else "recorded"
 
 
 def _baseline(feature: Feature) -> str:

@@ -267,7 +267,7 @@ def _explained(
     return ExplainedFeature(
         feature=_listed(feature),
         value=None if math.isnan(value) else value,
-        text=describe(feature, value, measured=measured, as_of=moment),
+        text=describe(feature, value, measured=measured, as_of=moment, events=len(sources)),
         is_known=bool(sources) or feature.aggregate in CALENDAR,
         measured_at=None if measured is None else iso(measured),
         sources=tuple(_record(event, feature, *places[event]) for event in sources),

@@ -61,7 +61,7 @@ def _reason(
     measured = sources[0].time if sources else None
     return Reason(
         feature=feature.name,
-        text=describe(feature, value, measured=measured, as_of=as_of),
+        text=describe(feature, value, measured=measured, as_of=as_of, events=len(sources)),
         contribution=contribution,
         measured_at=_told(measured),
         sources=tuple(
