@@ -9,8 +9,17 @@ from bedside.core.errors import Invalid
 
 __all__ = ["Clock", "FixedClock", "SystemClock", "iso", "parse_duration", "parse_instant"]
 
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(s|min|h|d)\s*")
+_UNITS = (
+    ("weeks", r"w|wks?|weeks?"),
+    ("days", r"d|days?"),
+    ("hours", r"h|hrs?|hours?"),
+    ("minutes", r"m|mins?|minutes?"),
+    ("seconds", r"s|secs?|seconds?"),
+)
+_DURATION = re.compile(
+    r"\s*(?P<sign>-)?\s*(?=\d)"
+    + "".join(rf"(?:(?P<{n}>\d+(?:\.\d+)?)\s*(?:{words})(?![a-z])[\s,]*)?" for n, words in _UNITS)
+)
 
 
 class Clock(Protocol):
@@ -71,17 +80,26 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration such as `90 min`, `6h` or `2 d`.
+    """Read a duration such as `90 min`, `6h`, `30 days` or `1d 12h`.
+
+    The units are weeks, days, hours, minutes and seconds (w, d, h, min or m, s), the longer first.
 
     Raises:
-        Invalid: it is not a number followed by s, min, h or d.
+        Invalid: it is not one or more numbers, each followed by a unit.
 
     >>> parse_duration("90 min")
     datetime.timedelta(seconds=5400)
+    >>> parse_duration("1 day 12 hours")
+    datetime.timedelta(days=1, seconds=43200)
     """
     found = _DURATION.fullmatch(text)
     if found is None:
         raise Invalid(
-            f"'{text}' is not a duration.", fix="write a number and s, min, h or d, e.g. '90 min'."
+            f"'{text}' is not a duration.",
+            fix="write a number and s, min, h, d or w, e.g. '90 min' or '1d 12h'.",
         )
-    return timedelta(seconds=float(found.group(1)) * _SECONDS[found.group(2)])
+    try:
+        length = timedelta(**{name: float(found[name] or 0) for name, _ in _UNITS})
+    except OverflowError:
+        raise Invalid("A duration is longer than time.", fix="write a shorter one.") from None
+    return -length if found["sign"] else length

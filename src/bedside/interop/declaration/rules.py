@@ -9,6 +9,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
 from bedside.interop.declaration.nearest import nearest
+from bedside.interop.declaration.question_rules import question_mistakes
 from bedside.interop.declaration.split_rules import split_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
@@ -16,7 +17,6 @@ __all__ = ["mistakes"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]*//\S+")
-EDGE = re.compile(r"(?:trigger|start|end)(?:\s*[+-]\s*\d+(?:\.\d+)?\s*(?:s|min|h|d))?")
 PARAMETERS = frozenset(
     {
         "learning_rate",
@@ -49,7 +49,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     yield from _source(declaration)
     for name, signal in declaration.signals.items():
         yield from _signal(declaration, name, signal)
-    yield from _question(declaration)
+    yield from question_mistakes(declaration.question)
     yield from _learner(declaration)
     yield from _evaluation(declaration)
     yield from _gates(declaration, metrics)
@@ -151,40 +151,6 @@ def _codes(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mist
                 f"'{other}' has this code too, so one of the two would never be read",
                 "give each code to one signal",
             )
-
-
-def _question(declaration: Declaration) -> Iterator[Mistake]:
-    question = declaration.question
-    if question.trigger not in question.predicates:
-        yield Mistake(
-            ("question", "trigger"),
-            f"'{question.trigger}' is not a predicate",
-            nearest(question.trigger, question.predicates),
-        )
-    labelled = [name for name, window in question.windows.items() if window.label]
-    if len(labelled) != 1:
-        yield Mistake(
-            ("question", "windows"),
-            f"{len(labelled)} windows carry a label",
-            "give exactly one window a label",
-        )
-    for name, window in question.windows.items():
-        path = ("question", "windows", name)
-        for key in ("start", "end"):
-            edge = getattr(window, key)
-            if edge is not None and not EDGE.fullmatch(edge):
-                yield Mistake(
-                    (*path, key),
-                    f"'{edge}' is not a window edge",
-                    "write trigger, or trigger + 6h, start + 6h, or null",
-                )
-        for predicate in (*window.has, *([window.label] if window.label else [])):
-            if predicate not in question.predicates:
-                yield Mistake(
-                    path,
-                    f"'{predicate}' is not a predicate",
-                    nearest(predicate, question.predicates),
-                )
 
 
 def _learner(declaration: Declaration) -> Iterator[Mistake]:

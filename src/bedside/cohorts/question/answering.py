@@ -1,0 +1,191 @@
+"""The rows of one shard, and the step at which each of the others was left out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from bedside.cohorts.question.edges import edge_times
+from bedside.cohorts.question.flow import FlowCounter
+from bedside.cohorts.question.predicates import Shard
+from bedside.cohorts.question.prediction_times import (
+    Anchors,
+    anchors_of,
+    kept_rows,
+    microseconds,
+    still_standing,
+)
+from bedside.cohorts.question.reading import predicates_of
+from bedside.cohorts.question.time_at_risk import FollowUp, follow_up
+from bedside.cohorts.question.timeline import ALWAYS, Bools, Ints
+from bedside.cohorts.question.windows import bounds_met, labelled, washed_out
+from bedside.core.records.question import Question
+from bedside.core.records.question_grammar import edges_in_order, index_edge, labelled_window
+
+__all__ = ["Answered", "Answerer"]
+
+_TAKEN_BACK = "trigger taken back"
+_TWICE = "asked twice at once"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The rows of a shard before it is known when all the data end; shape (rows,).
+
+    Args:
+        subjects: The identifiers of the shard's subjects, ascending.
+        subject: Index into `subjects`.
+        encounter: Of the trigger's events.
+        has_encounter: Whether they have one.
+        trigger: Microseconds since 1970 UTC.
+        prediction: Microseconds since 1970 UTC.
+        positive: Whether the labelled window holds its predicate.
+        known_from: The end of the data from which on its absence is known.
+        follow_up: Instead of the last two, for a time at risk.
+    """
+
+    subjects: Ints
+    subject: Ints
+    encounter: Ints
+    has_encounter: Bools
+    trigger: Ints
+    prediction: Ints
+    positive: Bools
+    known_from: Ints
+    follow_up: FollowUp | None
+
+
+class Answerer:
+    """Answers one question, shard after shard, and counts each step."""
+
+    def __init__(self, question: Question, counter: FlowCounter) -> None:
+        self.question = question
+        self.counter = counter
+        self.predicates = predicates_of(question)
+        self.settles = microseconds(question.settles_after)
+        self.optional = frozenset({_TAKEN_BACK, _TWICE})
+
+    def answer(self, events: pl.DataFrame) -> Answered:
+        """The rows of one shard."""
+        question, counter = self.question, self.counter
+        shard = Shard(events, self.predicates)
+        counter.shard(shard.subjects)
+        asked = self._asked(shard)
+        triggers, anchors = anchors_of(question, shard, asked)
+        counter.step("trigger", f"Has {question.trigger}.", triggers.subject)
+        counter.step("prediction times", self._times_told(), anchors.subject)
+        rows = _Rows(question, shard, anchors)
+        self._narrow(rows)
+        order = np.flatnonzero(rows.left)
+        order = order[
+            np.lexsort((anchors.time[order], rows.prediction[order], rows.subject[order]))
+        ]
+        order = order[_last_of_each(rows.subject[order], rows.prediction[order])]
+        counter.step(_TWICE, "One row for each prediction time.", rows.subject[order])
+        encounter, has = shard.encounters(
+            question.trigger, rows.subject[order], anchors.trigger[order]
+        )
+        kept = kept_rows(question, rows.subject[order], encounter, has)
+        order, encounter, has = order[kept], encounter[kept], has[kept]
+        times = question.prediction_times
+        if times.keep != "all":
+            told = f"The {times.keep} of each {times.per}."
+            counter.step("first or last", told, rows.subject[order])
+        return rows.answered(order, encounter, has, self.settles)
+
+    def _asked(self, shard: Shard) -> Bools:
+        asked = np.ones(len(shard.subjects), np.bool_)
+        self.counter.step("subjects", "All subjects that were read.", np.flatnonzero(asked), rows=0)
+        for name, predicate in self.predicates.items():
+            if predicate.static:
+                asked &= shard.holds(name)
+                told = f"Has {name}, for all their time."
+                self.counter.step(f"static.{name}", told, np.flatnonzero(asked), rows=0)
+        return asked
+
+    def _times_told(self) -> str:
+        times = self.question.prediction_times
+        if times.every is not None:
+            return f"Asked every {times.every} from each {self.question.trigger}."
+        if times.each is not None:
+            return f"Asked at each {times.each} after a {self.question.trigger}."
+        return f"Asked at each {self.question.trigger}."
+
+    def _narrow(self, rows: "_Rows") -> None:
+        """Leave out, step by step, who must not be asked about."""
+        question, counter = self.question, self.counter
+
+        def leave(name: str, text: str, mask: Bools) -> None:
+            rows.left &= mask
+            counter.step(name, text, rows.subject[rows.left])
+
+        stands = still_standing(question, rows.shard, rows.anchors, rows.prediction)
+        leave(_TAKEN_BACK, "Not taken back by the prediction time.", stands)
+        edges = edges_in_order(question.windows)
+        for name in dict.fromkeys(edge.partition(".")[0] for edge in edges):
+            window = question.windows[name]
+            ends = (rows.edges[f"{name}.start"], rows.edges[f"{name}.end"])
+            if any(edges[f"{name}.{side}"].event for side in ("start", "end")):
+                found = ends[0].found & ends[1].found
+                leave(f"{name}: no such event", f"The events that bound {name} are there.", found)
+            for predicate, bound, met in bounds_met(
+                rows.shard, window, ends, rows.subject, rows.prediction
+            ):
+                told = f"{predicate} in {name} as often as {bound}."
+                told = f"{window.because} ({told})" if window.because else told
+                leave(f"{name}: {predicate}", told, met)
+        for washout in question.washout:
+            told = f"No {washout.predicate} in the {washout.span or 'time'} before."
+            told = f"{washout.because} ({told})" if washout.because else told
+            out = washed_out(rows.shard, washout, rows.subject, rows.prediction)
+            leave(f"washout: {washout.predicate}", told, ~out)
+        if rows.follow_up is not None:
+            told = f"No {question.time_at_risk.outcome} before the time at risk."  # type: ignore[union-attr]
+            leave("outcome before the time at risk", told, ~rows.follow_up.too_early())
+
+
+class _Rows:
+    """The rows of a shard, one to each anchor, and which of them are left."""
+
+    def __init__(self, question: Question, shard: Shard, anchors: Anchors) -> None:
+        self.question, self.shard, self.anchors = question, shard, anchors
+        self.subject = anchors.subject
+        self.edges = edge_times(question, shard, anchors)
+        index = self.edges[index_edge(question)]
+        waits = question.prediction_times.seen == "known_at"
+        self.prediction: Ints = np.maximum(index.time, index.seen) if waits else index.time
+        self.left: Bools = np.ones(len(anchors), np.bool_)
+        risk = question.time_at_risk
+        self.follow_up = (
+            None if risk is None else follow_up(shard, risk, self.subject, self.prediction)
+        )
+
+    def answered(self, order: Ints, encounter: Ints, has: Bools, settles: int) -> Answered:
+        """These of the rows, with what came true."""
+        subject = self.subject[order]
+        positive = np.zeros(len(order), np.bool_)
+        known_from = np.full(len(order), ALWAYS)
+        window = labelled_window(self.question)
+        if window is not None:
+            name, told = window
+            ends = (self.edges[f"{name}.start"], self.edges[f"{name}.end"])
+            every, from_ = labelled(self.shard, told, ends, self.subject, settles)
+            positive, known_from = every[order], from_[order]
+        return Answered(
+            subjects=self.shard.subjects,
+            subject=subject,
+            encounter=encounter,
+            has_encounter=has,
+            trigger=self.anchors.trigger[order],
+            prediction=self.prediction[order],
+            positive=positive,
+            known_from=known_from,
+            follow_up=None if self.follow_up is None else self.follow_up.taken(order),
+        )
+
+
+def _last_of_each(subject: Ints, prediction: Ints) -> Bools:
+    """Of rows in order of subject and prediction time, the last of each pair."""
+    last = np.ones(len(subject), np.bool_)
+    last[:-1] = (subject[1:] != subject[:-1]) | (prediction[1:] != prediction[:-1])
+    return last

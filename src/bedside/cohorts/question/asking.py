@@ -1,0 +1,141 @@
+"""Answers a question shard by shard: the rows of a cohort, and the flow that led to them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bedside.cohorts.question.answering import Answered, Answerer
+from bedside.cohorts.question.flow import FlowCounter
+from bedside.cohorts.question.reading import columns_of
+from bedside.cohorts.question.timeline import ALWAYS, Ints
+from bedside.core.clock import parse_instant
+from bedside.core.errors import Invalid
+from bedside.core.records.flow import FlowStep
+from bedside.core.records.question import Question
+
+__all__ = ["Cohort", "ask"]
+
+_ROWS: dict[str, Any] = {
+    "subject_id": pl.Int64,
+    "encounter_id": pl.Int64,
+    "trigger_time": pl.Datetime("us", "UTC"),
+    "prediction_time": pl.Datetime("us", "UTC"),
+    "label": pl.Int64,
+}
+_NEEDED = ("subject_id", "time", "known_at", "code")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Who is asked about, when, and what came true.
+
+    Args:
+        rows: subject_id, encounter_id, trigger_time, prediction_time, label (1, 0, or null where
+            it is not known), and with a time at risk event (1 outcome, 2 competing, 0 neither)
+            and hours_at_risk. One row for each subject and prediction time, in the order of the
+            shards, and in each by subject and prediction time.
+        flow: How many were left after each step; the last one counts the known labels.
+    """
+
+    rows: pl.DataFrame
+    flow: tuple[FlowStep, ...]
+
+
+def ask(
+    question: Question,
+    shards: pl.DataFrame | Iterable[pl.DataFrame],
+    *,
+    data_end: datetime | None = None,
+    groups: pl.DataFrame | None = None,
+) -> Cohort:
+    """Answer a question over the event table.
+
+    Args:
+        question: What is asked.
+        shards: Tables with at least `columns_of(question)`, and at least the rows that
+            `where_of(question)` keeps; all rows of a subject lie in one of them. One is held in
+            memory at a time.
+        data_end: When the data end. The question's own `data_end` goes before it; without either
+            it is the latest `known_at` among the rows given.
+        groups: subject_id, and a column of levels for each subgroup, for the flow.
+
+    Raises:
+        Invalid: a column is absent, the question is wrong, or no subject has the trigger.
+    """
+    tables = [shards] if isinstance(shards, pl.DataFrame) else shards
+    counter = FlowCounter(groups)
+    answerer = Answerer(question, counter)
+    parts: list[Answered] = []
+    latest = ALWAYS
+    for events in tables:
+        _check(question, events)
+        if events.height:
+            latest = max(latest, _micros(events["known_at"].max()))  # type: ignore[arg-type]
+        parts.append(answerer.answer(events))
+    if not counter.rows("trigger"):
+        raise Invalid(
+            f"No subject has an event of the trigger '{question.trigger}'.",
+            fix="check the code of its predicate against the collected events.",
+        )
+    if question.data_end is not None:
+        latest = _micros(parse_instant(question.data_end))
+    elif data_end is not None:
+        latest = _micros(data_end)
+    rows = [_told(part, latest, counter, answerer.settles) for part in parts]
+    schema = dict(_ROWS)
+    if question.time_at_risk is not None:
+        schema |= {"event": pl.Int64, "hours_at_risk": pl.Float64}
+    whole = pl.concat([pl.DataFrame(schema=schema), *rows])
+    return Cohort(rows=whole, flow=counter.steps(optional=answerer.optional))
+
+
+def _check(question: Question, events: pl.DataFrame) -> None:
+    absent = [
+        name
+        for name in columns_of(question)
+        if name not in events.columns
+        and (name in _NEEDED or name in columns_of(question, few=True))
+    ]
+    if absent:
+        raise Invalid(
+            f"The events have no column {', '.join(absent)}.",
+            fix="read the columns that columns_of(question) names.",
+            code="missing_column",
+        )
+
+
+def _micros(moment: datetime) -> int:
+    length = moment - _EPOCH
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
+
+
+def _told(part: Answered, data_end: int, counter: FlowCounter, settles: int) -> pl.DataFrame:
+    """The rows of a shard, now that it is known when all the data end."""
+    more: dict[str, pl.Series] = {}
+    if part.follow_up is None:
+        positive, known = part.positive, part.positive | (part.known_from <= data_end)
+    else:
+        positive, known, event, hours = part.follow_up.judged(data_end, settles)
+        more = {"event": pl.Series(event), "hours_at_risk": pl.Series(hours)}
+    counter.shard(part.subjects)
+    counter.step("label known", "The label is known.", part.subject[known])
+    label = pl.Series(positive.astype(np.int64)).set(pl.Series(~known), None)
+    encounter = pl.Series(part.encounter).set(pl.Series(~part.has_encounter), None)
+    columns = {
+        "subject_id": pl.Series(part.subjects[part.subject]),
+        "encounter_id": encounter,
+        "trigger_time": _times(part.trigger),
+        "prediction_time": _times(part.prediction),
+        "label": label,
+        **more,
+    }
+    return pl.DataFrame(columns)
+
+
+def _times(micros: Ints) -> pl.Series:
+    return pl.Series(micros, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))

@@ -1,0 +1,151 @@
+"""The moments at which a subject is asked about, and which of them are kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bedside.cohorts.question.predicates import Shard
+from bedside.cohorts.question.timeline import NEVER, Bools, Ints
+from bedside.core.clock import parse_duration
+from bedside.core.records.question import ANY_EVENT, Question
+
+__all__ = ["Anchors", "anchors_of", "kept_rows", "microseconds", "still_standing"]
+
+
+def microseconds(duration: str) -> int:
+    """A duration as a whole number.
+
+    >>> microseconds("1 s")
+    1000000
+    """
+    length = parse_duration(duration)
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchors:
+    """The moments from which the windows of each row are measured; shape (rows,) each.
+
+    Args:
+        subject: Index of the subject, ascending.
+        trigger: The trigger's moment, microseconds since 1970 UTC.
+        time: The anchor: the trigger's moment, or a later one that it leads to.
+        seen: When the trigger, and the event that made the anchor, could both be seen.
+    """
+
+    subject: Ints
+    trigger: Ints
+    time: Ints
+    seen: Ints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+def anchors_of(question: Question, shard: Shard, asked: Bools) -> tuple[Anchors, Anchors]:
+    """The triggers of the subjects that are asked about, and the anchors they lead to.
+
+    Args:
+        question: What is asked.
+        shard: The rows.
+        asked: Shape (subjects,). Who is asked about.
+    """
+    found = shard.appearances(question.trigger)
+    inside = asked[found.subject]
+    triggers = Anchors(
+        subject=found.subject[inside],
+        trigger=found.time[inside],
+        time=found.time[inside],
+        seen=found.seen[inside],
+    )
+    times = question.prediction_times
+    if times.every is None and times.each is None:
+        return triggers, triggers
+    last = _last_moments(question, shard, triggers)
+    if times.every is not None:
+        return triggers, _repeated(triggers, last, microseconds(times.every))
+    return triggers, _at_each(triggers, last, shard, str(times.each))
+
+
+def _last_moments(question: Question, shard: Shard, triggers: Anchors) -> Ints:
+    """The last moment at which each trigger may still be asked about; shape (triggers,)."""
+    times, subject, time = question.prediction_times, triggers.subject, triggers.trigger
+    last = np.full(len(triggers), NEVER)
+    last[:-1] = np.where(subject[1:] == subject[:-1], time[1:] - 1, NEVER)
+    if times.until is not None:
+        until, _ = shard.moments(times.until).next(subject, time, inclusive=False)
+        last = np.minimum(last, until - 1)
+    if times.at_most is not None:
+        last = np.minimum(last, time + microseconds(times.at_most))
+    if times.every is not None:
+        every = shard.moments(ANY_EVENT)
+        ends = every.place(subject, np.full_like(time, NEVER), "right") - 1
+        final = every.time[ends] if len(every) else time
+        last = np.minimum(last, final)
+    latest: Ints = np.maximum(last, time)
+    return latest
+
+
+def _repeated(triggers: Anchors, last: Ints, step: int) -> Anchors:
+    steps = (last - triggers.trigger) // step + 1
+    of = np.repeat(np.arange(len(triggers)), steps)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(steps) - steps, steps)
+    return Anchors(
+        subject=triggers.subject[of],
+        trigger=triggers.trigger[of],
+        time=triggers.trigger[of] + number * step,
+        seen=triggers.seen[of],
+    )
+
+
+def _at_each(triggers: Anchors, last: Ints, shard: Shard, name: str) -> Anchors:
+    found = shard.appearances(name)
+    low, high = found.between(triggers.subject, triggers.trigger, last, closed=(True, True))
+    size = high - low
+    of = np.repeat(np.arange(len(triggers)), size)
+    at = np.arange(len(of)) - np.repeat(np.cumsum(size) - size, size) + low[of]
+    return Anchors(
+        subject=triggers.subject[of],
+        trigger=triggers.trigger[of],
+        time=found.time[at],
+        seen=np.maximum(triggers.seen[of], found.seen[at]),
+    )
+
+
+def still_standing(question: Question, shard: Shard, anchors: Anchors, at: Ints) -> Bools:
+    """Rows whose trigger, and event of `each`, were not taken back by `at`; shape (rows,)."""
+    subject, at = anchors.subject, np.maximum(at, anchors.seen)
+    trigger = shard.history(question.trigger)
+    both = (True, True)
+    stands = trigger.known(subject, anchors.trigger, anchors.trigger, closed=both, at=at) > 0
+    if question.prediction_times.each is not None:
+        each = shard.history(question.prediction_times.each)
+        stands &= each.known(subject, anchors.time, anchors.time, closed=both, at=at) > 0
+    return stands
+
+
+def kept_rows(question: Question, subject: Ints, encounter: Ints, known: Bools) -> Bools:
+    """Of rows in order of subject and prediction time, the first or last of each `per`.
+
+    Args:
+        question: What is asked.
+        subject: Shape (rows,).
+        encounter: Shape (rows,).
+        known: Shape (rows,). Whether the row has an encounter.
+    """
+    times = question.prediction_times
+    kept = np.ones(len(subject), np.bool_)
+    if times.keep == "all" or len(subject) == 0:
+        return kept
+    keys: list[Ints | Bools] = [np.arange(len(subject)), subject]
+    if times.per == "stay":
+        keys[1:1] = [np.where(known, encounter, 0), known]
+    order = np.lexsort(keys)
+    new = np.zeros(len(order), np.bool_)
+    for key in keys[1:]:
+        new[1:] |= key[order][1:] != key[order][:-1]
+    new[0] = True
+    chosen = new if times.keep == "first" else np.append(new[1:], True)
+    kept[:] = False
+    kept[order[chosen]] = True
+    return kept

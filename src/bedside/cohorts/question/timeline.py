@@ -1,0 +1,156 @@
+"""Moments of many subjects in one sorted array: the next, the previous, and how many between."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ALWAYS", "NEVER", "Bools", "History", "Ints", "Moments", "Timeline"]
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+ALWAYS: int = np.iinfo(np.int64).min
+"""Before every moment; as an edge of a window: there is none."""
+NEVER: int = np.iinfo(np.int64).max
+"""After every moment."""
+_AT_ONCE = 1 << 22  # entries that are looked at one by one in a step: 32 MiB an array
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Entries of subjects in order of subject and time, and where in it a moment would stand.
+
+    Args:
+        subject: Shape (n,). Index of the subject, ascending.
+        time: Shape (n,). Microseconds since 1970 UTC, ascending within a subject.
+        weight: Shape (n,). What each entry adds to a count.
+    """
+
+    subject: Ints
+    time: Ints
+    weight: Ints
+    _times: Ints = field(init=False)
+    _key: Ints = field(init=False)
+    _sum: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._times = np.unique(self.time)
+        self._key = self._ranked(self.subject, np.searchsorted(self._times, self.time))
+        self._sum = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.weight)])
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def _ranked(self, subject: Ints, rank: Ints) -> Ints:
+        return subject * (len(self._times) + 1) + rank
+
+    def place(self, subject: Ints, time: Ints, side: Literal["left", "right"]) -> Ints:
+        """The first entry of the subject that is not before the time (left), or after it (right).
+
+        Where it has none, the place behind its last entry. Shape (m,).
+        """
+        rank = np.searchsorted(self._times, time, side)
+        return np.searchsorted(self._key, self._ranked(subject, rank), "left")
+
+    def between(
+        self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool]
+    ) -> tuple[Ints, Ints]:
+        """The entries from place `low` to before place `high` lie in the span; `low` <= `high`.
+
+        Args:
+            subject: Shape (m,).
+            start: Shape (m,).
+            end: Shape (m,).
+            closed: Whether entries at the very start, and at the very end, lie in it.
+        """
+        low = self.place(subject, start, "left" if closed[0] else "right")
+        high = self.place(subject, end, "right" if closed[1] else "left")
+        return low, np.maximum(low, high)
+
+    def count(self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool]) -> Ints:
+        """The weight of what lies in each span; shape (m,)."""
+        low, high = self.between(subject, start, end, closed=closed)
+        return self._sum[high] - self._sum[low]
+
+
+@dataclass(slots=True)
+class Moments(Timeline):
+    """The moments at which something was so, one entry each, and how often (`weight`).
+
+    Args:
+        seen: Shape (n,). When it could first be seen.
+    """
+
+    seen: Ints
+
+    def next(self, subject: Ints, time: Ints, *, inclusive: bool) -> tuple[Ints, Ints]:
+        """The time and `seen` of the next moment; NEVER where there is none."""
+        at = self.place(subject, time, "left" if inclusive else "right")
+        return self._there(subject, at, NEVER)
+
+    def previous(self, subject: Ints, time: Ints, *, inclusive: bool) -> tuple[Ints, Ints]:
+        """The time and `seen` of the previous moment; ALWAYS where there is none."""
+        at = self.place(subject, time, "right" if inclusive else "left") - 1
+        return self._there(subject, at, ALWAYS)
+
+    def _there(self, subject: Ints, at: Ints, otherwise: int) -> tuple[Ints, Ints]:
+        if len(self) == 0:
+            nothing = np.full(len(subject), otherwise)
+            return nothing, nothing
+        inside = np.clip(at, 0, len(self) - 1)
+        found = (at == inside) & (self.subject[inside] == subject)
+        return (
+            np.where(found, self.time[inside], otherwise),
+            np.where(found, self.seen[inside], otherwise),
+        )
+
+
+@dataclass(slots=True)
+class History(Timeline):
+    """What came to be known of each moment: from `at` on, its count is `weight` higher or lower.
+
+    Args:
+        at: Shape (n,).
+    """
+
+    at: Ints
+    _late: bool = field(init=False)
+    _latest: Ints = field(init=False)
+    _ats: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        super(History, self).__post_init__()
+        self._late = bool((self.at > self.time).any())
+        if self._late:
+            self._ats = np.unique(self.at)
+            rank = np.searchsorted(self._ats, self.at)
+            self._latest = np.maximum.accumulate(self.subject * (len(self._ats) + 1) + rank)
+
+    def known(
+        self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool], at: Ints
+    ) -> Ints:
+        """The weight of what lies in each span, as it was known at a moment not before its end.
+
+        Args:
+            subject: Shape (m,).
+            start: Shape (m,).
+            end: Shape (m,).
+            closed: Whether entries at the very start, and at the very end, lie in it.
+            at: Shape (m,), not earlier than `end`.
+        """
+        low, high = self.between(subject, start, end, closed=closed)
+        if not self._late:
+            return self._sum[high] - self._sum[low]
+        rank = np.searchsorted(self._ats, at, "right")
+        sure = np.searchsorted(self._latest, subject * (len(self._ats) + 1) + rank, "left")
+        sure = np.clip(sure, low, high)  # up to here, all was known
+        counted = self._sum[sure] - self._sum[low]
+        row = np.flatnonzero(sure < high)
+        size = (high - sure)[row]
+        parts = np.searchsorted(np.cumsum(size), np.arange(0, size.sum(), _AT_ONCE), "right")
+        for one, step in zip(np.split(row, parts[1:]), np.split(size, parts[1:]), strict=True):
+            entry = np.repeat(sure[one] - np.cumsum(step) + step, step) + np.arange(step.sum())
+            told = self.weight[entry] * (self.at[entry] <= np.repeat(at[one], step))
+            np.add.at(counted, np.repeat(one, step), told)
+        return counted

@@ -1,0 +1,68 @@
+"""What the windows of each row hold: bounds, the washout, the label."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bedside.cohorts.question.edges import EdgeTimes
+from bedside.cohorts.question.predicates import Shard
+from bedside.cohorts.question.prediction_times import microseconds
+from bedside.cohorts.question.timeline import ALWAYS, Bools, Ints
+from bedside.core.records.question import Washout, Window
+from bedside.core.records.question_grammar import parse_bounds
+
+__all__ = ["bounds_met", "labelled", "washed_out"]
+
+
+def bounds_met(
+    shard: Shard,
+    window: Window,
+    edges: tuple[EdgeTimes, EdgeTimes],
+    subject: Ints,
+    prediction: Ints,
+) -> Iterator[tuple[str, str, Bools]]:
+    """Each bound of a window: its predicate, the bound, and which rows keep it; shape (rows,).
+
+    In a window that ends by the prediction time, events count as they were known then.
+    """
+    start, end = edges
+    closed = (window.start_inclusive, window.end_inclusive)
+    for name, text in window.has.items():
+        low, high = parse_bounds(text)
+        count = shard.moments(name).count(subject, start.time, end.time, closed=closed)
+        past = np.flatnonzero(end.found & start.found & (end.time <= prediction))
+        count[past] = shard.history(name).known(
+            subject[past], start.time[past], end.time[past], closed=closed, at=prediction[past]
+        )
+        met = np.ones(len(count), np.bool_)
+        if low is not None:
+            met &= count >= low
+        if high is not None:
+            met &= count <= high
+        yield name, text, met
+
+
+def labelled(
+    shard: Shard, window: Window, edges: tuple[EdgeTimes, EdgeTimes], subject: Ints, settles: int
+) -> tuple[Bools, Ints]:
+    """Whether the label's predicate is in the window, and from when on its absence is known."""
+    start, end = edges
+    count = shard.moments(str(window.label)).count(
+        subject,
+        start.time,
+        end.time,
+        closed=(window.start_inclusive, window.end_inclusive),
+    )
+    known = np.full(len(subject), ALWAYS) if end.happened else end.time + settles
+    return count > 0, known
+
+
+def washed_out(shard: Shard, washout: Washout, subject: Ints, prediction: Ints) -> Bools:
+    """Rows with the predicate in the span up to the prediction time, as it was known then."""
+    start = np.full_like(prediction, ALWAYS)
+    if washout.span is not None:
+        start = prediction - microseconds(washout.span)
+    counted = shard.history(washout.predicate).known(
+        subject, start, prediction, closed=(True, True), at=prediction
+    )
+    return counted > 0
