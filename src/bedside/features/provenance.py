@@ -7,13 +7,14 @@ from datetime import datetime
 from bedside.core.records.event import Event
 from bedside.core.records.features import CALENDAR
 from bedside.features.definition import OF_SPANS, Feature, FeatureSet
-from bedside.features.kernel import ALWAYS, HOUR, NEVER
+from bedside.features.kernel import ALWAYS, NEVER
 from bedside.features.single import microseconds
 from bedside.features.table import encodings, number_of
 
 __all__ = ["Record", "sources_of"]
 
 
+HOUR = 3_600_000_000  # microseconds
 OF_EVENTS = ("count", "missing", "hours_since", *OF_SPANS)
 """What looks at the events themselves, also at those without a number."""
 
