@@ -6,13 +6,63 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bedside.core.clock import parse_duration
-from bedside.core.errors import Invalid
+from bedside.core.errors import Invalid, WrongUnit
 from bedside.core.records.answer import Abstention, AbstentionReason
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.event import Event
+from bedside.core.records.features import FeatureRule
 from bedside.core.units import conversion, display
+from bedside.features.definition import FeatureSet
 
-__all__ = ["Plausible", "check_inputs", "clean_events", "plausible_ranges", "visible_at"]
+__all__ = [
+    "Plausible",
+    "as_served",
+    "check_inputs",
+    "clean_events",
+    "needs_no_unit",
+    "plausible_ranges",
+    "visible_at",
+]
+
+
+def needs_no_unit(unit: str) -> bool:
+    """Whether a unit only says that there is none, in UCUM.
+
+    >>> needs_no_unit("{score}"), needs_no_unit("mg/dL")
+    (True, False)
+    """
+    return unit in ("1", "[pH]") or unit.startswith("{")
+
+
+def as_served(declaration: Declaration, feature_set: FeatureSet) -> Declaration:
+    """The declaration of a built model, with what was learnt in the place of what was left open.
+
+    Every chosen code is a signal of its own, by the name of its code, and every signal whose
+    categories were learnt has them, so that whoever reads a patient's data for the model sees all
+    that its features read. A chosen mark is an event to count the time since.
+
+    Args:
+        declaration: As it was written.
+        feature_set: Of the bundle.
+    """
+    signals, marks = dict(declaration.signals), dict[str, FeatureRule]()
+    chosen: dict[str, Signal] = {}
+    for feature in feature_set.features:
+        name = feature.signal
+        if feature.has_other and name in signals:
+            labels = {label: label for label in feature.categories}
+            signals[name] = replace(signals[name], categories=labels)
+        elif feature.mark:
+            marks[name] = FeatureRule(since=name, label=feature.label)
+            chosen[name] = Signal(label=feature.label, code=name, role="attribute")
+        elif name and name not in signals:
+            chosen[name] = Signal(label=feature.label, code=name, unit=feature.event_unit)
+    valued = tuple(name for name in chosen if name not in marks)
+    rules = [replace(rule, vocabulary=None) for rule in declaration.features]
+    added = [FeatureRule(signals=valued)] if valued else []
+    return replace(
+        declaration, signals=signals | chosen, features=(*rules, *added, *marks.values())
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +78,15 @@ class Plausible:
 def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
     """By code, for every numeric signal: its unit and plausible range (unbounded if undeclared)."""
     return {
-        signal.code: Plausible(
+        code: Plausible(
             signal=name,
             unit=signal.unit,
             low=signal.plausible[0] if signal.plausible else -math.inf,
             high=signal.plausible[1] if signal.plausible else math.inf,
         )
         for name, signal in signals.items()
-        if signal.categories is None and signal.role in ("input", "static")
+        if not signal.is_categorical and signal.role in ("input", "static")
+        for code in signal.codes
     }
 
 
@@ -73,8 +124,12 @@ def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
             f"'{rule.signal}' holds a value that is not a finite number.",
             fix="leave the value out when it was not measured.",
         )
-    if unit is None or rule.unit is None or unit == rule.unit:
+    if unit is None or unit == rule.unit:
         return value
+    if rule.unit is None:
+        if needs_no_unit(unit):
+            return value
+        raise WrongUnit(rule.signal, got=unit, expected="no unit")
     factor, offset = conversion(rule.signal, source=unit, target=rule.unit)
     return value * factor + offset
 
@@ -98,14 +153,18 @@ def check_inputs(
     In this order: a required signal out of range, missing or stale; then not eligible.
     """
     latest: dict[str, Event] = {}
+    owners: dict[str, list[str]] = {}
+    for name, signal in declaration.signals.items():
+        for code in signal.codes:
+            owners.setdefault(code, []).append(name)
     for event in sorted(
         visible_at(events, as_of),
         key=lambda e: (e.time is not None, e.time or e.known_at, e.known_at),
     ):
-        latest[event.code] = event
+        latest |= dict.fromkeys(owners.get(event.code, ()), event)
     for name, signal in declaration.signals.items():
         if signal.required:
-            found = _required(name, signal, latest.get(signal.code), name in rejected, as_of)
+            found = _required(name, signal, latest.get(name), name in rejected, as_of)
             if found is not None:
                 return found
     return _not_eligible(declaration, latest)
@@ -140,7 +199,7 @@ def _required(
 def _not_eligible(declaration: Declaration, latest: Mapping[str, Event]) -> Abstention | None:
     for rule in declaration.eligibility:
         signal = declaration.signals[rule.signal]
-        event = latest.get(signal.code)
+        event = latest.get(rule.signal)
         value = event.value if event is not None else None
         if value is None:
             return Abstention(

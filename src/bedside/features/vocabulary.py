@@ -14,6 +14,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.features import ChosenCode, Learnt, Vocabulary
 from bedside.core.records.question import CodePattern, Question
+from bedside.features.inputs import needs_no_unit
 
 __all__ = [
     "OTHER",
@@ -43,7 +44,6 @@ _COLUMNS = (
     "source_row",
     "replaces",
 )
-_NEEDS_NO_UNIT = ("1", "[pH]")
 
 
 def is_open(declaration: Declaration) -> bool:
@@ -224,13 +224,9 @@ class _Counted:
             if code in found:
                 found[code].add(unit)
         for units in found.values():
-            if all(unit is None or _needs_no_unit(unit) for unit in units):
+            if all(unit is None or needs_no_unit(unit) for unit in units):
                 units.discard(None)
         return found
-
-
-def _needs_no_unit(unit: str) -> bool:
-    return unit in _NEEDS_NO_UNIT or unit.startswith("{")
 
 
 def _ranked(counts: dict[str, int]) -> list[str]:

@@ -12,11 +12,14 @@ from bedside.core.errors import Refused, Unavailable
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.ports import Explainer, Ledger, Predictor
 from bedside.core.records.answer import Abstention, Answer, Failure, Score
-from bedside.core.records.bundle import Bundle
+from bedside.core.records.bundle import FEATURES, Bundle
+from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.core.records.ledger import Actor
 from bedside.core.records.version import Stage
-from bedside.features.inputs import check_inputs, clean_events
+from bedside.features.definition import feature_set_from_json
+from bedside.features.inputs import as_served, check_inputs, clean_events
+from bedside.interop.fhir.reading import unread
 from bedside.serve.scoring import Broken, Scorer
 
 __all__ = ["Answerer"]
@@ -40,8 +43,9 @@ class Answerer:
         new_id: Makes a prediction id: a UUID that was never used before.
 
     Raises:
-        Refused: the stage does not answer, or the model does not reproduce the worked example
-            in the bundle (`example_differs`).
+        Refused: the stage does not answer, the model does not reproduce the worked example in the
+            bundle (`example_differs`), or it declares a channel that cannot carry what it reads
+            (`channel_cannot_carry`).
     """
 
     def __init__(
@@ -63,7 +67,9 @@ class Answerer:
                 fix="release it to silent or live first.",
                 code="not_released",
             )
-        self.declaration = bundle.declaration
+        features = feature_set_from_json(bundle.files[FEATURES])
+        self.declaration = as_served(bundle.declaration, features)
+        _check_channels(self.declaration)
         self.version_id = version_id
         self.stage = Stage(stage)
         self.clock = clock
@@ -176,6 +182,19 @@ class Answerer:
                 answer.outcome.code,
                 kind["cause"],
             )
+
+
+def _check_channels(declaration: Declaration) -> None:
+    """Refuse a model that would be asked over a wire on which a part of its input never comes."""
+    missing = unread(declaration) if declaration.channels.cds_hooks is not None else []
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise Refused(
+            f"'{declaration.name}' declares CDS Hooks, but no FHIR resource that is read there "
+            f"tells: {', '.join(missing[:5])}{more}. Every score would be made without it.",
+            fix="remove channels.cds_hooks, or leave this out of the features, and build again.",
+            code="channel_cannot_carry",
+        )
 
 
 def _kind(outcome: Score | Abstention | Failure, cause: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bedside.core.records.declaration import CdsHooks, Declaration
 from bedside.interop.asked import asked_marks, asked_signals
-from bedside.interop.fhir.codes import AGE, SEX, token_of
+from bedside.interop.fhir.codes import AGE, BIRTH, SEX, token_of
 
 __all__ = ["prefetch_templates", "service_of"]
 
@@ -28,17 +28,18 @@ def prefetch_templates(declaration: Declaration) -> dict[str, str]:
 
     Every observation goes into one search, so that one answer holds them all.
     """
-    codes = [signal.code for signal in asked_signals(declaration).values()]
-    tokens = [token_of(code) for code in codes if code not in (AGE, SEX)]
+    codes = [code for signal in asked_signals(declaration).values() for code in signal.codes]
+    marks = asked_marks(declaration)
+    tokens = [token_of(code) for code in codes if code not in (AGE, *SEX)]
     templates: dict[str, str] = {}
-    if AGE in codes or SEX in codes:
+    if BIRTH in marks or not {AGE, *SEX}.isdisjoint(codes):
         templates["patient"] = "Patient/{{context.patientId}}"
     if tokens:
         templates["observations"] = (
             "Observation?patient={{context.patientId}}"
             f"&code={','.join(dict.fromkeys(tokens))}&_sort=-date"
         )
-    if declaration.data.start_event in asked_marks(declaration):
+    if declaration.data.start_event in marks:
         templates["encounters"] = (
             "Encounter?patient={{context.patientId}}&status=in-progress&_sort=-date"
         )

@@ -2,10 +2,30 @@
 
 from bedside.interop.fhir.resources import CodeableConcept
 
-__all__ = ["AGE", "OWN_SYSTEM", "SEX", "SYSTEMS", "code_of", "codes_of", "token_of"]
+__all__ = [
+    "AGE",
+    "BIRTH",
+    "NOT_OBSERVED",
+    "OWN_SYSTEM",
+    "SEX",
+    "SYSTEMS",
+    "code_of",
+    "codes_of",
+    "token_of",
+]
 
 AGE = "AGE//years"
-SEX = "SEX//administrative"
+BIRTH = "MEDS//BIRTH"
+SEX = ("SEX//administrative", "BEDSIDE//sex")
+"""What a Patient tells: age, birth, and administrative sex under the codes of a table and of a
+collected source."""
+
+NOT_OBSERVED = (
+    *("ICD10", "ICD10CM", "ICD9CM", "ICD10PCS", "ICD9PROC", "CPT4", "HCPCS"),
+    *("RXNORM", "ATC", "NDC", "CVX", "DRUG", "CDCREC"),
+)
+"""Systems of diagnoses, procedures, drugs and the like: no Observation is filed under them."""
+
 OWN_SYSTEM = "https://bedside.health/codes/"
 _OWN_URN = "urn:bedside:"
 _OID = "urn:oid:2.16.840.1.113883."

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bedside.core.records.declaration import Signal
 from bedside.core.units import KNOWN_UNITS
-from bedside.interop.asked import category_labels, find_label
+from bedside.interop.asked import category_labels, find_label, is_chosen
+from bedside.interop.fhir.codes import codes_of
 from bedside.interop.fhir.resources import CodeableConcept, Measured, Quantity, given
 from bedside.interop.strict_json import invalid
 
@@ -13,6 +14,7 @@ __all__ = ["Value", "value_of"]
 
 _UCUM = "http://unitsofmeasure.org"
 _BARE = (None, "1", "{ratio}", "[pH]")
+_NUMBERS = ("valueQuantity", "valueInteger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Value:
 
 def value_of(measured: Measured, signal: Signal, where: str) -> Value | None:
     """What was measured; None where the resource says that there is no value.
+
+    Words in the place of the number of a chosen code are no value either: training had none.
 
     Raises:
         Invalid: there is no value and no reason for that, there is more than one, or it is of a
@@ -45,8 +49,10 @@ def value_of(measured: Measured, signal: Signal, where: str) -> Value | None:
         )
     if len(present) > 1:
         raise invalid(f"{where}.value[x]", "is given more than once.", fix="give one value.")
-    if signal.categories:
+    if signal.is_categorical:
         return _category(measured, signal, f"{where}.{present[0]}")
+    if is_chosen(signal) and present[0] not in _NUMBERS:
+        return None
     return _number(measured, signal, f"{where}.{present[0]}")
 
 
@@ -73,14 +79,15 @@ def _present(measured: Measured) -> list[str]:
 
 def _category(measured: Measured, signal: Signal, where: str) -> Value:
     concept = measured.value_codeable_concept or CodeableConcept()
-    number = measured.value_integer
+    number, truth = measured.value_integer, measured.value_boolean
     label = find_label(
         signal,
+        *codes_of(concept),
         concept.text,
         measured.value_string,
         *(name for coding in concept.coding for name in (coding.display, coding.code)),
         None if number is None else f"{number:g}",
-        None if measured.value_boolean is None else str(measured.value_boolean),
+        None if truth is None else str(truth).lower(),
     )
     if label is None:
         raise invalid(
@@ -113,7 +120,7 @@ def _number(measured: Measured, signal: Signal, where: str) -> Value:
 def _unit(quantity: Quantity, signal: Signal, where: str) -> str | None:
     ucum = quantity.system in (None, _UCUM)
     for unit in (quantity.code if ucum else None, quantity.unit):
-        if unit in KNOWN_UNITS:
+        if unit is not None and unit in (*KNOWN_UNITS, signal.unit):
             return unit
     if quantity.code is None and quantity.unit is None and signal.unit in _BARE:
         return None

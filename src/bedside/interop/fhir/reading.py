@@ -9,14 +9,15 @@ import msgspec
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
-from bedside.interop.asked import asked_marks, asked_signals
+from bedside.interop.asked import asked_marks, asked_signals, is_chosen
+from bedside.interop.fhir.codes import BIRTH, NOT_OBSERVED
 from bedside.interop.fhir.encounter import read_encounter
 from bedside.interop.fhir.observation import ObservationReader
 from bedside.interop.fhir.patient import read_patient
 from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["Reading", "read_resources"]
+__all__ = ["Reading", "read_resources", "unread"]
 
 _ANY = msgspec.json.Decoder(AnyResource)
 _BUNDLE = msgspec.json.Decoder(Bundle)
@@ -61,6 +62,32 @@ def read_resources(
     return reader.reading()
 
 
+def unread(declaration: Declaration) -> list[str]:
+    """What a model asks for and no resource that is read can tell.
+
+    Read are Observations (of a signal, or of a chosen code that carries numbers), the birth and sex
+    of the Patient, and the Encounter that is the declared start event. No resource tells yet how
+    long something lasted.
+    """
+    signals = asked_signals(declaration)
+    observed = {code for signal in signals.values() for code in signal.codes}
+    told = {BIRTH, declaration.data.start_event, *observed}
+    marks = [code for code in asked_marks(declaration) if code not in told]
+    chosen = [
+        code
+        for code, signal in signals.items()
+        if is_chosen(signal) and code.split("//")[0] in NOT_OBSERVED
+    ]
+    spans = [
+        f"how long {signals[name].label} lasted"
+        for rule in declaration.features
+        if not {"active", "hours_active"}.isdisjoint(rule.aggregates)
+        for name in rule.signals
+        if name in signals
+    ]
+    return list(dict.fromkeys((*marks, *chosen, *spans)))
+
+
 class _PatientReader:
     """Reads resources one after another, all about one patient."""
 
@@ -68,9 +95,12 @@ class _PatientReader:
         start = declaration.data.start_event
         self.as_of = as_of
         self.patient_id = patient_id
-        self.start_event = start if start in asked_marks(declaration) else None
+        self.marks = asked_marks(declaration)
+        self.start_event = start if start in self.marks else None
         self.subject_id = subject_pseudonym(patient_id, salt=declaration.data.pseudonym_salt)
-        self.signals = {s.code: s for s in asked_signals(declaration).values()}
+        self.signals = {
+            code: signal for signal in asked_signals(declaration).values() for code in signal.codes
+        }
         self.observations = ObservationReader(signals=self.signals, subject_id=self.subject_id)
         self.events: list[Event] = []
         self.absent: list[str] = []
@@ -114,7 +144,12 @@ class _PatientReader:
             self._about(self.observations.read(raw, where).subject, where)
         elif kind == "Patient":
             patient, events = read_patient(
-                raw, where, signals=self.signals, as_of=self.as_of, subject_id=self.subject_id
+                raw,
+                where,
+                signals=self.signals,
+                marks=self.marks,
+                as_of=self.as_of,
+                subject_id=self.subject_id,
             )
             self._is_patient(patient.id, f"{where}.id")
             self.events.extend(events)

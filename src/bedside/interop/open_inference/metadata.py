@@ -34,8 +34,10 @@ class Input:
     def as_json(self) -> dict[str, Any]:
         """The tensor's metadata."""
         parameters: dict[str, Any] = {"label": self.label, "code": self.code}
-        if self.signal is not None and self.signal.categories:
+        if self.signal is not None and self.signal.is_categorical:
             parameters["categories"] = list(category_labels(self.signal))
+            if self.signal.learn_categories:
+                parameters["otherwise"] = parameters["categories"][-1]
         elif self.signal is not None and self.signal.unit is not None:
             parameters["unit"] = self.signal.unit
         return {
@@ -47,19 +49,24 @@ class Input:
 
 
 def inputs_of(declaration: Declaration) -> dict[str, Input]:
-    """By name: the inputs of a model. An event that is only a mark is named by its code's tail."""
+    """By name: the inputs of a model.
+
+    An event that is only a mark is named by its code's tail, or by its whole code if that was
+    chosen in training or if something else has that name.
+    """
     inputs = {
         name: Input(
             name=name,
             code=signal.code,
             label=signal.label,
-            datatype="BYTES" if signal.categories else "FP64",
+            datatype="BYTES" if signal.is_categorical else "FP64",
             signal=signal,
         )
         for name, signal in asked_signals(declaration).items()
     }
     for code, label in asked_marks(declaration).items():
-        name = code.split("//")[-1].lower()
+        tail = code.split("//")[-1].lower()
+        name = code if tail in inputs or code in declaration.signals else tail
         inputs.setdefault(name, Input(name=name, code=code, label=label, datatype="BOOL"))
     return inputs
 

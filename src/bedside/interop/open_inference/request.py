@@ -52,8 +52,8 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
     """Read the body of `POST /v2/models/NAME/infer`.
 
     Each input is one signal with its values in `data` and, in `parameters`, their `times`, when
-    they were `known_at`, and their `unit`. Without times a single value holds at `as_of`; with
-    times but without `known_at` the declared delay of the signal applies.
+    they were `known_at`, their `unit` and, for what lasts, its `ends`. Without times a single value
+    holds at `as_of`; with times but without `known_at` the declared delay of the signal applies.
 
     Args:
         content: JSON.

@@ -1,7 +1,8 @@
 """One input tensor of an inference request: a signal's values with their times, into events."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -19,9 +20,13 @@ __all__ = ["Tensor", "TensorParameters", "TensorReader"]
 
 
 class TensorParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When each value was measured and could be seen (ISO 8601, zoned), and their UCUM unit."""
+    """When each value was measured, could be seen and ended, and their UCUM unit.
+
+    Times are ISO 8601 with a zone; an end that has not come is null.
+    """
 
     times: tuple[str, ...] | None = None
+    ends: tuple[str | None, ...] | None = None
     known_at: tuple[str, ...] | None = None
     unit: str | None = None
 
@@ -62,11 +67,12 @@ class TensorReader:
         parameters = self.tensor.parameters or TensorParameters()
         times = self._times(parameters)
         known_at = self._known_at(parameters, times)
+        ends = self._ends(parameters, times)
         unit = self._unit(parameters)
         return [
-            self._event(index, value, time, known, unit)
-            for index, (value, time, known) in enumerate(
-                zip(self.tensor.data, times, known_at, strict=True)
+            replace(self._event(index, value, time, known, unit), end=end)
+            for index, (value, time, known, end) in enumerate(
+                zip(self.tensor.data, times, known_at, ends, strict=True)
             )
         ]
 
@@ -120,10 +126,31 @@ class TensorReader:
             for index, text in enumerate(parameters.known_at)
         ]
 
+    def _ends(
+        self, parameters: TensorParameters, times: list[datetime]
+    ) -> Sequence[datetime | None]:
+        if parameters.ends is None:
+            return [None] * len(times)
+        if parameters.times is None or len(parameters.ends) != len(times):
+            raise invalid(
+                self._where,
+                f"has {len(parameters.ends)} ends, but not as many times.",
+                fix="give a time and an end (or null) for each value.",
+            )
+        ends: list[datetime | None] = []
+        for index, (text, time) in enumerate(zip(parameters.ends, times, strict=True)):
+            where = f"{self._where} parameters.ends[{index}]"
+            end = None if text is None else read_instant(text, where)
+            if end is not None and end < time:
+                raise invalid(where, "is before its time.", fix="correct the two.")
+            ends.append(end)
+        return ends
+
     def _unit(self, parameters: TensorParameters) -> str | None:
         if parameters.unit is None or self.asked.datatype != "FP64":
             return self.asked.signal.unit if self.asked.signal is not None else None
-        if parameters.unit not in KNOWN_UNITS:
+        own = self.asked.signal.unit if self.asked.signal is not None else None
+        if parameters.unit not in (*KNOWN_UNITS, own):
             raise invalid(
                 f"{self._where} parameters.unit",
                 "is not a UCUM unit that Bedside knows.",
@@ -156,7 +183,7 @@ class TensorReader:
             if value is not True:
                 raise invalid(where, "must be true.", fix="send true for each event's time.")
             return None, None
-        if not signal.categories:
+        if not signal.is_categorical:
             if isinstance(value, str | bool) or not math.isfinite(number := float(value)):  # type: ignore[arg-type]
                 raise invalid(where, "is not a finite number.", fix="send a JSON number.")
             return number, None
