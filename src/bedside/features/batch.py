@@ -1,16 +1,36 @@
 """The runner for a shard: an event table and many prediction times at once."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from bedside.core.errors import Invalid
 from bedside.features.definition import FeatureSet
-from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, compute
-from bedside.features.table import encodings
+from bedside.features.kernel import (
+    ALWAYS,
+    NEVER,
+    EventColumns,
+    Floats,
+    SparseFeatures,
+    compute,
+    compute_sparse,
+)
+from bedside.features.plan import Plan, columns_of, plan_of
 
-__all__ = ["features_at", "shard_columns"]
+__all__ = ["Events", "features_at", "shard_columns", "sparse_features_at"]
+
+Ints = npt.NDArray[np.int64]
+Events = pl.DataFrame | Callable[[Sequence[str]], pl.DataFrame]
+"""A shard of the event table, or what reads the named columns of it, the rows always in the same
+order. Then only the columns that are needed are read: see `columns_of`. A column that a table does
+not have is empty."""
+SAYING = ("value", "text", "end")
 
 
-def features_at(feature_set: FeatureSet, events: pl.DataFrame, asked: pl.DataFrame) -> Floats:
+def features_at(feature_set: FeatureSet, events: Events, asked: pl.DataFrame) -> Floats:
     """Feature matrix, shape (len(asked), k), in the row order of `asked`.
 
     Args:
@@ -18,16 +38,34 @@ def features_at(feature_set: FeatureSet, events: pl.DataFrame, asked: pl.DataFra
         events: A shard of the event table, clean; it holds every event of its subjects.
         asked: Columns subject_id and prediction_time, sorted by both.
     """
-    if asked.is_empty():
-        return np.empty((0, len(feature_set.features)))
-    subjects = asked["subject_id"].unique().sort()
-    index = pl.DataFrame(
-        {"subject_id": subjects, "subject": np.arange(len(subjects), dtype=np.int64)}
-    )
-    columns = shard_columns(feature_set, events, index)
-    place = asked.select("subject_id").join(index, on="subject_id", maintain_order="left")
-    moment = asked["prediction_time"].cast(pl.Int64).to_numpy()
-    return compute(feature_set, columns, place["subject"].to_numpy(), moment)
+    index, subject, moment = _asked(asked)
+    return compute(feature_set, _shard(feature_set, events, index), subject, moment)
+
+
+def sparse_features_at(
+    feature_set: FeatureSet, events: Events, asked: pl.DataFrame
+) -> SparseFeatures:
+    """The same matrix without what is implied, as `SparseFeatures` says.
+
+    Raises:
+        Invalid: `asked` is not sorted.
+    """
+    index, subject, moment = _asked(asked)
+    later = (subject[1:] == subject[:-1]) & (moment[1:] < moment[:-1])
+    if later.any() or (subject[1:] < subject[:-1]).any():
+        raise Invalid(
+            "The asked rows are not by subject and prediction time.",
+            fix="sort them by subject_id and prediction_time.",
+        )
+    return compute_sparse(feature_set, _shard(feature_set, events, index), subject, moment)
+
+
+def _asked(asked: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
+    """The subjects that are asked about, and of each row the subject's index and the moment."""
+    subject_id = asked["subject_id"].to_numpy()
+    index, subject = np.unique(subject_id, return_inverse=True)
+    moment = asked["prediction_time"].cast(pl.Datetime("us", "UTC")).to_physical().to_numpy()
+    return index.astype(np.int64), subject.astype(np.int64), moment
 
 
 def shard_columns(
@@ -38,59 +76,109 @@ def shard_columns(
     Args:
         feature_set: Its codes and categories decide which events count.
         events: The event table.
-        index: Columns subject_id and subject (its index from 0).
+        index: Columns subject_id and subject (its index from 0, ascending with subject_id).
     """
-    codes = pl.DataFrame(
-        {
-            "code": list(feature_set.codes),
-            "code_index": np.arange(len(feature_set.codes), dtype=np.int64),
-        }
-    )
-    rows = (
-        events.with_columns(pl.col("code").cast(pl.String))
-        .join(index, on="subject_id", how="inner")
-        .join(codes, on="code", how="inner")
-        .join(_superseded(events), on="source_row", how="left")
-        .with_columns(_number(feature_set).alias("number"))
-        .filter(pl.col("number").is_not_null())
-    )
+    columns = _shard(feature_set, events, index["subject_id"].to_numpy())
+    return columns.taken(columns.code >= 0)
+
+
+def _shard(feature_set: FeatureSet, events: Events, index: Ints) -> EventColumns:
+    """The columns of a shard; the code of an event that does not count is under 0.
+
+    Args:
+        feature_set: What is asked.
+        events: The shard.
+        index: The asked subjects, ascending.
+    """
+    plan = plan_of(feature_set)
+    table = _read(events, columns_of(feature_set))
+    subject_id = table["subject_id"].to_numpy()
+    subject = np.searchsorted(index, subject_id)
+    code = _codes(plan, table["code"])
+    if len(index):
+        code = np.where(index[np.minimum(subject, len(index) - 1)] == subject_id, code, -1)
+    time = _stamps(table["time"], ALWAYS)
+    known_at = _stamps(table["known_at"], ALWAYS)
+    superseded = np.full(table.height, NEVER)
+    if table["replaces"].null_count() < table.height:
+        more = _read(events, ["source_row", *SAYING])
+        silent = table["replaces"].is_not_null()
+        for name in SAYING:
+            silent &= more[name].is_null()
+        code = np.where(silent.to_numpy(), -1, code)
+        superseded = _superseded(table, more["source_row"])
     return EventColumns(
-        subject=rows["subject"].to_numpy(),
-        code=rows["code_index"].to_numpy(),
-        time=rows["time"].cast(pl.Int64).fill_null(ALWAYS).to_numpy(),
-        known_at=rows["known_at"].cast(pl.Int64).to_numpy(),
-        superseded_at=rows["superseded_at"].fill_null(NEVER).to_numpy(),
-        value=rows["number"].to_numpy(),
+        subject=subject,
+        code=code,
+        time=time,
+        known_at=known_at,
+        superseded_at=superseded,
+        value=_values(plan, table),
+        end=_stamps(table["end"], NEVER) if plan.reads_ends else None,
+        label=_labels(plan, table["text"], code) if plan.labels else None,
     )
 
 
-def _superseded(events: pl.DataFrame) -> pl.DataFrame:
-    """When each corrected row's first correction could be seen."""
-    return (
-        events.filter(pl.col("replaces").is_not_null())
-        .group_by(pl.col("replaces").alias("source_row"))
-        .agg(pl.col("known_at").cast(pl.Int64).min().alias("superseded_at"))
+def _read(events: Events, columns: Sequence[str]) -> pl.DataFrame:
+    if not isinstance(events, pl.DataFrame):
+        return events(columns)
+    empty = [pl.lit(None).alias(name) for name in columns if name not in events.columns]
+    return events.with_columns(empty).select(columns)
+
+
+def _codes(plan: Plan, code: pl.Series) -> Ints:
+    """The place of each code in the plan, through the dictionary of the column."""
+    if not isinstance(code.dtype, pl.Categorical):
+        code = code.cast(pl.Categorical)
+    wanted = pl.Series(list(plan.codes), dtype=pl.String).cast(code.dtype).to_physical().to_numpy()
+    physical = code.to_physical().to_numpy()
+    size = max(int(wanted.max(initial=0)), int(physical.max(initial=0))) + 1
+    place = np.full(size, -1, dtype=np.int64)
+    place[wanted] = np.arange(len(wanted))
+    found: Ints = place[physical]
+    return found
+
+
+def _stamps(times: pl.Series, empty: int) -> Ints:
+    stamps: Ints = times.cast(pl.Datetime("us", "UTC")).to_physical().fill_null(empty).to_numpy()
+    return stamps
+
+
+def _values(plan: Plan, table: pl.DataFrame) -> Floats:
+    """The value; 1 where there is none and no text; NaN where only a text stands."""
+    if not plan.reads_values:
+        return np.full(table.height, np.nan)
+    value = table["value"]
+    if value.null_count() == 0:
+        return value.to_numpy()
+    number = value.to_numpy()
+    bare = (value.is_null() & table["text"].is_null()).to_numpy()
+    filled: Floats = np.where(bare, 1.0, number)
+    return filled
+
+
+def _labels(plan: Plan, text: pl.Series, code: Ints) -> Ints:
+    """The place of each text among the labels, of events whose code is asked for."""
+    label = np.full(len(text), -1, dtype=np.int64)
+    rows = np.flatnonzero((code >= 0) & text.is_not_null().to_numpy())
+    told = text.gather(rows).cast(pl.String)
+    label[rows] = told.replace_strict(
+        list(plan.labels), list(plan.labels.values()), default=len(plan.labels),
+        return_dtype=pl.Int64,
+    ).to_numpy()  # fmt: skip
+    return label
+
+
+def _superseded(table: pl.DataFrame, source_row: pl.Series) -> Any:
+    """When the first correction of each row, about the same subject, could be seen."""
+    rows = table.select("subject_id", "replaces", pl.col("known_at").to_physical())
+    first = (
+        rows.filter(pl.col("replaces").is_not_null())
+        .group_by("subject_id", pl.col("replaces").alias("source_row"))
+        .agg(pl.col("known_at").min().alias("superseded_at"))
     )
-
-
-def _number(feature_set: FeatureSet) -> pl.Expr:
-    """The number of an event, as `table.number_of` says."""
-    text = pl.col("text").cast(pl.String)
-    stands = pl.col("replaces").is_null() | pl.col("end").is_not_null()
-    number = pl.coalesce(pl.col("value"), pl.when(text.is_null() & stands).then(1.0))
-    found = encodings(feature_set)
-    for code, encoding in found.items():
-        if not encoding.mark:
-            by_text = text.replace_strict(
-                list(encoding.index),
-                list(encoding.index.values()),
-                default=encoding.otherwise,
-                return_dtype=pl.Float64,
-            )
-            number = pl.when(pl.col("code") == code).then(by_text).otherwise(number)
-            number = pl.when((pl.col("code") != code) | text.is_not_null()).then(number)
-    marks = [code for code, encoding in found.items() if encoding.mark]
-    if marks:
-        says = stands | pl.col("value").is_not_null() | text.is_not_null()
-        number = pl.when(~pl.col("code").is_in(marks)).then(number).when(says).then(1.0)
-    return number
+    own = table.select("subject_id").with_columns(source_row.alias("source_row")).with_row_index()
+    found = own.join(first, on=["subject_id", "source_row"], how="inner")
+    superseded = np.full(table.height, NEVER)
+    superseded[found["index"].to_numpy()] = found["superseded_at"].to_numpy()
+    return superseded

@@ -1,27 +1,44 @@
-"""The one computation behind every runner: aggregates over what was visible before each moment.
+"""The one computation behind every runner: columns of events in, figures out.
 
-Columns in, a matrix out. Events of one code and subject lie side by side in time order, so each
-feature is a reduction over a contiguous segment. A segment holds the same values in the same
-order whether it comes from a shard of a thousand patients or from one request, so the result is
-equal to the bit.
+An event counts at a prediction time T when `time <= T`, `known_at <= T` and it is not superseded
+at T: `superseded_at` is the earliest known_at of a row about the same subject that names its
+`source_row` in `replaces`. A row that replaces another and says nothing itself (no value, text or
+end) is no event. A window of w hours holds the events with `T - w < time <= T`; an event without a
+time is in the window of all, and in no other.
+
+- `count`; `missing`: 1 if the window is empty, else 0;
+- `first`, `last`, `min`, `max`, `sum`, `mean`; `change`: last less first;
+- `last_is`: whether the last category is `category`, 1 or 0;
+- `sd`: of the sample (ddof 1), from two events on;
+- `slope`: least squares, per hour, from two different times on;
+- `from_baseline`: the last value of the window less the mean over `T - w - b < time <= T - w`;
+- `hours_since`: the hours since the latest event; in days (24 h) or years (365.25 d) by its unit;
+- `active`: 1 if an interval [time, end) that began in the window holds T, else 0; an interval
+  without an end is still open;
+- `hours_active`: the length of the union of all intervals inside (T - w, T];
+- `hour_of_day`, `day_of_week` (Monday is 0), `month`: of T in the feature's time zone.
+
+What has no answer is NaN, never 0; `count`, `missing`, `active` and `hours_active` always have
+one. The codes of a feature are one series. Events of the same time are in the order of known_at
+and value, so the order of arrival never matters. Each sum runs from the oldest to the newest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bedside.features.definition import Feature, FeatureSet
+from bedside.features.calendar_parts import calendar_parts
+from bedside.features.definition import FeatureSet
+from bedside.features.figures import ALWAYS, NEVER
+from bedside.features.plan import Plan, plan_of
 
-__all__ = ["ALWAYS", "NEVER", "EventColumns", "compute"]
-
-ALWAYS = np.iinfo(np.int64).min
-NEVER = np.iinfo(np.int64).max
-HOUR = 3_600_000_000  # microseconds
+__all__ = ["ALWAYS", "NEVER", "EventColumns", "SparseFeatures", "compute", "compute_sparse", "run"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +47,15 @@ class EventColumns:
 
     Args:
         subject: Index of the subject, from 0.
-        code: Index into `FeatureSet.codes`.
+        code: Index into `FeatureSet.codes`; under 0 for an event of another code.
         time: When it happened; `ALWAYS` for a static fact.
         known_at: When it could first be seen.
         superseded_at: When a correction of it could first be seen; `NEVER` if none.
-        value: Finite, in the declared unit; the category index for a categorical signal.
+        value: Finite, in the declared unit, or 1 for an event without value and text; NaN where
+            only a text stands.
+        end: Of an interval; `NEVER` where it is still open. None: nobody asks.
+        label: Place of the text in `Plan.labels`, their number for another text, -1 for none.
+            None: nobody asks.
     """
 
     subject: Ints
@@ -43,158 +64,155 @@ class EventColumns:
     known_at: Ints
     superseded_at: Ints
     value: Floats
+    end: Ints | None = None
+    label: Ints | None = None
+
+    def taken(self, rows: Any) -> "EventColumns":
+        """The same columns, of these rows in this order."""
+        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return EventColumns(**{n: None if c is None else c[rows] for n, c in given.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseFeatures:
+    """A feature matrix without what is implied.
+
+    Where nothing stands, `count`, `active` and `hours_active` are 0, `missing` is 1, and every
+    other feature is NaN: `implied` says it by column. A value that equals what is implied is left
+    out as well. The entries lie row by row; within a row in no stated, but always the same, order.
+
+    Args:
+        starts: Shape (rows + 1,). Row i has the entries starts[i] to starts[i + 1].
+        column: Shape (n,), int32. Index of the feature.
+        value: Shape (n,).
+        implied: Shape (k,).
+    """
+
+    starts: Ints
+    column: npt.NDArray[np.int32]
+    value: Floats
+    implied: Floats
+
+    @property
+    def row(self) -> npt.NDArray[np.int32]:
+        """Shape (n,): the row of each entry."""
+        return np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
+
+    def dense(self) -> Floats:
+        """The whole matrix, shape (rows, k)."""
+        matrix = np.tile(self.implied, (len(self.starts) - 1, 1))
+        matrix[self.row, self.column] = self.value
+        return matrix
 
 
 def compute(
     feature_set: FeatureSet, events: EventColumns, subject: Ints, prediction_time: Ints
 ) -> Floats:
-    """Feature matrix at each (subject, prediction time).
-
-    An event counts when `time <= T`, `known_at <= T` and it is not superseded at T. A window of
-    w hours holds the events with `T - w < time <= T`.
+    """Feature matrix, shape (m, k), at each (subject, prediction time).
 
     Args:
         feature_set: k features.
-        events: Any order.
+        events: Any order; soonest done when by subject and time.
         subject: Shape (m,), indices as in `events.subject`, ascending.
-        prediction_time: Shape (m,), microseconds.
-
-    Returns:
-        Shape (m, k). NaN where a segment is empty, except `count`, which is then 0.
+        prediction_time: Shape (m,), microseconds; soonest done when ascending within a subject.
     """
-    table = _Sorted(events, n_codes=len(feature_set.codes), n_subjects=int(subject.max()) + 1)
-    codes = {code: index for index, code in enumerate(feature_set.codes)}
-    matrix = np.empty((len(subject), len(feature_set.features)))
-    by_window: dict[float | None, list[int]] = {}
-    for column, feature in enumerate(feature_set.features):
-        by_window.setdefault(feature.window_hours, []).append(column)
-    for hours, columns in by_window.items():
-        used = list(dict.fromkeys(codes[feature_set.features[c].codes[0]] for c in columns))
-        segments = table.segments(np.array(used), subject, prediction_time, hours)
-        place = {code: row for row, code in enumerate(used)}
-        reduced: dict[str, Floats] = {}
-        for column in columns:
-            feature = feature_set.features[column]
-            if feature.aggregate not in reduced:
-                reduced[feature.aggregate] = _reduce(feature, segments, prediction_time)
-            matrix[:, column] = reduced[feature.aggregate][place[codes[feature.codes[0]]]]
+    plan = plan_of(feature_set)
+    order = _order(subject, prediction_time, prediction_time)
+    ordered = prediction_time if order is None else prediction_time[order]
+    dense = np.tile(plan.implied, (len(subject), 1))
+    given, ranges = _by_subject(events, subject)
+    run(plan, given, ranges, ordered, dense)
+    if order is None:
+        return dense
+    matrix = np.empty_like(dense)
+    matrix[order] = dense
     return matrix
 
 
-@dataclass(frozen=True, slots=True)
-class _Segments:
-    """Half-open ranges into `value` and `time`; all of shape (n_codes_used, m)."""
-
-    start: Ints
-    stop: Ints
-    value: Floats
-    time: Ints
-
-
-class _Sorted:
-    """Events in the order (code, subject, time, known_at, value), with rank keys to search."""
-
-    def __init__(self, events: EventColumns, *, n_codes: int, n_subjects: int) -> None:
-        self.n_subjects = n_subjects
-        group = events.code * n_subjects + events.subject
-        order = np.lexsort((events.value, events.known_at, events.time, group))
-        self.group = group[order]
-        self.time = events.time[order]
-        self.known_at = events.known_at[order]
-        self.superseded_at = events.superseded_at[order]
-        self.value = events.value[order]
-        self.times = np.unique(self.time)
-        self.knowns = np.unique(self.known_at)
-        self.time_key = self.group * (len(self.times) + 1) + np.searchsorted(self.times, self.time)
-        known_rank = np.searchsorted(self.knowns, self.known_at)
-        known_key = self.group * (len(self.knowns) + 1) + known_rank
-        self.group_start = np.searchsorted(self.group, np.arange(n_codes * n_subjects + 1))
-        late = np.zeros(len(order), dtype=bool)
-        late[1:] = (known_key[1:] < known_key[:-1]) & (self.group[1:] == self.group[:-1])
-        late |= self.superseded_at != NEVER
-        self.irregular = np.zeros(n_codes * n_subjects, dtype=bool)
-        self.irregular[self.group[late]] = True
-        self.known_key = np.maximum.accumulate(known_key) if len(order) else known_key
-
-    def segments(self, codes: Ints, subject: Ints, moment: Ints, hours: float | None) -> _Segments:
-        group = codes[:, None] * self.n_subjects + subject[None, :]
-        stop = self._until(group, self.times, self.time_key, moment)
-        if hours is None:
-            start = self.group_start[group]
-        else:
-            opened = moment - round(hours * HOUR)
-            start = self._until(group, self.times, self.time_key, opened)
-        seen = self._until(group, self.knowns, self.known_key, moment)
-        irregular = self.irregular[group]
-        start = np.minimum(start, stop)
-        regular_stop = np.maximum(np.minimum(stop, seen), start)
-        value = np.append(self.value, 0.0)  # so that a segment may end at the very end
-        if not irregular.any():
-            return _Segments(start, regular_stop, value, np.append(self.time, 0))
-        return self._with_irregular(start, stop, regular_stop, irregular, moment)
-
-    def _until(self, group: Ints, stamps: Ints, key: Ints, moment: Ints) -> Ints:
-        """How far the sorted events reach that are stamped at or before each moment."""
-        rank = np.searchsorted(stamps, moment, side="right")
-        return np.searchsorted(key, group * (len(stamps) + 1) + rank[None, :], side="left")
-
-    def _with_irregular(
-        self, start: Ints, stop: Ints, regular_stop: Ints, irregular: Any, moment: Ints
-    ) -> _Segments:
-        """Copy the visible events of late-arriving or corrected groups behind the others."""
-        rows, columns = np.nonzero(irregular)
-        first, lengths = start[rows, columns], (stop - start)[rows, columns]
-        owner = np.repeat(np.arange(len(rows)), lengths)
-        offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        event = first[owner] + offset
-        now = moment[columns][owner]
-        visible = (self.known_at[event] <= now) & (now < self.superseded_at[event])
-        event, owner = event[visible], owner[visible]
-        counts = np.bincount(owner, minlength=len(rows))
-        begin = len(self.value) + np.cumsum(counts) - counts
-        start, regular_stop = start.copy(), regular_stop.copy()
-        start[rows, columns], regular_stop[rows, columns] = begin, begin + counts
-        value = np.concatenate([self.value, self.value[event], [0.0]])
-        time = np.concatenate([self.time, self.time[event], [0]])
-        return _Segments(start, regular_stop, value, time)
+def compute_sparse(
+    feature_set: FeatureSet, events: EventColumns, subject: Ints, prediction_time: Ints
+) -> SparseFeatures:
+    """What is not implied of the matrix of `compute`; both must be ascending."""
+    plan = plan_of(feature_set)
+    given, ranges = _by_subject(events, subject)
+    starts, column, value = run(plan, given, ranges, prediction_time, None)
+    return SparseFeatures(starts=starts, column=column, value=value, implied=plan.implied)
 
 
-def _reduce(feature: Feature, segments: _Segments, moment: Ints) -> Floats:
-    """One aggregate of every segment; shape (n_codes_used, m)."""
-    count = segments.stop - segments.start
-    if feature.aggregate == "count":
-        return count.astype(np.float64)
-    out = np.full(count.shape, np.nan)
-    filled = count > 0
-    start, stop = segments.start[filled], segments.stop[filled]
-    now = np.broadcast_to(moment, count.shape)[filled]
-    out[filled] = _of_filled(feature.aggregate, segments, start, stop, now)
-    return out
+def run(
+    plan: Plan, events: EventColumns, ranges: Ints, moments: Ints, dense: Floats | None
+) -> tuple[Ints, npt.NDArray[np.int32], Floats]:
+    """Fill `dense`, or return what is not implied: starts, columns and values.
+
+    Args:
+        plan: Of the features.
+        events: By subject and time.
+        ranges: Shape (subjects, 4): the first event, one past the last, and the same of the rows.
+        moments: Shape (m,). Prediction times, ascending within a subject.
+        dense: Shape (m, k), holding what is implied; None to return the figures.
+    """
+    from bedside.features.walk import walk  # noqa: PLC0415 - Numba is not loaded to read a record
+
+    most = int((ranges[:, 1] - ranges[:, 0]).max(initial=0)) * plan.most_series
+    columns = tuple(
+        _given(column)
+        for column in (
+            events.code,
+            events.time,
+            events.known_at,
+            events.superseded_at,
+            events.end,
+            events.label,
+        )
+    )
+    done: tuple[Ints, npt.NDArray[np.int32], Floats] = walk(
+        (*columns, _fixed(events.value, np.float64)),
+        _fixed(ranges, np.int64),
+        _fixed(moments, np.int64),
+        plan.mapping,
+        plan.arrays,
+        (most, plan.width),
+        calendar_parts(plan.calendar, moments),
+        plan.fixed_columns,
+        np.empty((0, 0)) if dense is None else dense,
+    )
+    return done
 
 
-def _of_filled(aggregate: str, segments: _Segments, start: Ints, stop: Ints, now: Ints) -> Any:  # noqa: PLR0911 - one return for each aggregate
-    value = segments.value
-    match aggregate:
-        case "last":
-            return value[stop - 1]
-        case "hours_since":
-            return (now - segments.time[stop - 1]) / HOUR
-        case "change":
-            return value[stop - 1] - value[start]
-        case "min":
-            return _reduceat(np.minimum, value, start, stop)
-        case "max":
-            return _reduceat(np.maximum, value, start, stop)
-        case "sum":
-            return _reduceat(np.add, value, start, stop)
-        case "mean":
-            return _reduceat(np.add, value, start, stop) / (stop - start)
-        case _:
-            raise AssertionError(f"unknown aggregate {aggregate}")  # the reader refuses it first
+def _given(column: Ints | None) -> Any:
+    return _fixed(NONE if column is None else column, np.int64)
 
 
-def _reduceat(operation: np.ufunc, value: Floats, start: Ints, stop: Ints) -> Any:
-    """`operation.reduce(value[a:b])` for each pair; no segment is empty."""
-    if len(start) == 0:
-        return np.empty(0)
-    return operation.reduceat(value, np.column_stack([start, stop]).ravel())[::2]
+def _fixed(array: Any, dtype: Any) -> Any:
+    """A contiguous view that cannot be written to, so that one compiled version serves all."""
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _by_subject(events: EventColumns, subject: Ints) -> tuple[EventColumns, Ints]:
+    """The events by subject and time, and the ranges of each asked subject."""
+    order = _order(events.subject, events.time, events.known_at)
+    ordered = events if order is None else events.taken(order)
+    first = np.flatnonzero(np.diff(subject, prepend=-1)) if len(subject) else NONE
+    asked = subject[first]
+    ranges = np.column_stack(
+        [
+            np.searchsorted(ordered.subject, asked, side="left"),
+            np.searchsorted(ordered.subject, asked, side="right"),
+            first,
+            np.append(first[1:], len(subject)) if len(first) else NONE,
+        ]
+    )
+    return ordered, ranges
+
+
+def _order(subject: Ints, time: Ints, known_at: Ints) -> Ints | None:
+    """The order by all three, or None if they are in it as far as it matters."""
+    if len(subject) < 2:
+        return None
+    same = subject[1:] == subject[:-1]
+    if (subject[1:] >= subject[:-1]).all() and (~same | (time[1:] >= time[:-1])).all():
+        return None
+    order: Ints = np.lexsort((known_at, time, subject))
+    return order

@@ -194,14 +194,15 @@ def _rows_warped(
         & (now < columns.superseded_at[event])
     )
     event, row = event[seen], row[seen]
-    time, known_at = warped(columns.time[event], columns.known_at[event], row, moment, bends)
-    moved = EventColumns(
+    own = columns.taken(event)
+    time, known_at = warped(own.time, own.known_at, row, moment, bends)
+    moved = replace(
+        own,
         subject=row,
-        code=columns.code[event],
         time=time,
         known_at=known_at,
         superseded_at=np.full(len(event), NEVER),
-        value=columns.value[event],
+        end=None if own.end is None else _moved_ends(own.end, own.time, time),
     )
     return compute(feature_set, moved, np.arange(len(begin), dtype=np.int64), moment)
 
@@ -218,14 +219,13 @@ def _ordered(columns: EventColumns) -> EventColumns:
             columns.subject,
         )
     )
-    return EventColumns(
-        subject=columns.subject[order],
-        code=columns.code[order],
-        time=columns.time[order],
-        known_at=columns.known_at[order],
-        superseded_at=columns.superseded_at[order],
-        value=columns.value[order],
-    )
+    return columns.taken(order)
+
+
+def _moved_ends(end: Ints, time: Ints, moved: Ints) -> Ints:
+    """Each interval keeps its length; an open one stays open."""
+    ends: Ints = end + np.where(end == NEVER, 0, moved - time)
+    return ends
 
 
 def _seed_of(change: Change) -> Any:

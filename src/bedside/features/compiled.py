@@ -1,0 +1,59 @@
+"""How a function becomes machine code, and where that is kept."""
+
+import hashlib
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any, TypeVar
+
+import numba
+
+__all__ = ["compiled", "entry"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """The function as machine code, made at its first call; it runs without the interpreter's lock.
+
+    The code is kept beside the source, or in the user's cache folder, or where `NUMBA_CACHE_DIR`
+    says; where none of them can be written, each process compiles anew. No sum is reordered.
+    """
+    made: Any
+    try:
+        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # nowhere to keep it
+        made = numba.njit(nogil=True, error_model="numpy")(function)
+    return made  # type: ignore[no-any-return]
+
+
+def entry(*modules: ModuleType) -> Callable[[F], F]:
+    """A compiled function that Python calls; it is compiled anew when the modules have changed.
+
+    Numba looks only at the file of the function itself, but keeps the code of those that it calls
+    inside it. It does look at what a function encloses, so the digest of the others is enclosed.
+    """
+    digest = hashlib.sha256(repr([_told(module) for module in modules]).encode()).hexdigest()
+
+    def decorate(function: F) -> F:
+        code = function.__code__.replace(co_freevars=("digest",))
+        whole = FunctionType(
+            code, function.__globals__, function.__name__, None, (CellType(digest),)
+        )
+        whole.__doc__, whole.__qualname__ = function.__doc__, function.__qualname__
+        whole.__module__ = function.__module__
+        return compiled(whole)  # type: ignore[return-value]
+
+    return decorate
+
+
+def _told(module: ModuleType) -> list[tuple[str, Any]]:
+    """The constants and the compiled functions of a module."""
+    return [
+        (name, _code(thing.py_func.__code__) if hasattr(thing, "py_func") else thing)
+        for name, thing in sorted(vars(module).items())
+        if hasattr(thing, "py_func") or isinstance(thing, int | float)
+    ]
+
+
+def _code(code: CodeType) -> tuple[Any, ...]:
+    return code.co_code.hex(), repr(code.co_consts), code.co_names

@@ -1,0 +1,346 @@
+"""One walk over each subject's events and prediction times, oldest first; compiled.
+
+A subject's events are laid side by side by series, in the order of time, known_at and value, and
+each figure is folded from them in that order, whatever brought them: a shard, a request, a stream.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bedside.features import figures
+from bedside.features.compiled import compiled, entry
+from bedside.features.figures import (
+    AGGREGATE,
+    ALWAYS,
+    BASE,
+    BASELINE,
+    BY_MARK,
+    BY_VALUE,
+    COLUMN,
+    COVERS,
+    DONE,
+    END,
+    EVENT_TIME,
+    EVENTS,
+    FROM,
+    KNOWN,
+    LAST,
+    MEANS,
+    N_REALS,
+    N_WHOLES,
+    NEEDS,
+    NEVER,
+    RUNNING,
+    RUNS,
+    SPANS,
+    SUM,
+    SUPERSEDED,
+    TIME,
+    UNTIL,
+    WINDOW,
+    clear,
+    covers,
+    figure_of,
+    fold,
+    runs,
+)  # fmt: skip
+
+__all__ = ["visible", "walk"]
+
+
+@compiled
+def _moment_of_series(
+    series: int, moment: int, time: Any, end: Any, value: Any, low: int, high: int, hints: Any,
+    goes_on: bool, plan: Any, reals: Any, wholes: Any, kept: Any, work: Any, found: int,
+) -> int:  # fmt: skip
+    """Put every figure of one series at one moment behind the `found` ones; their number now.
+
+    Args:
+        series: Which one.
+        moment: The prediction time.
+        time: With `end` and `value`: what is visible lies from low to high.
+        end: Of the intervals.
+        value: NaN without a number.
+        low: See `time`.
+        high: See `time`.
+        hints: Where each group's window began last time.
+        goes_on: The next moment of this subject is later and sees more of the same events.
+        plan: Of the features (series, groups, features, figures).
+        reals: What is folded in already of this series.
+        wholes: The same, whole numbers.
+        kept: Intervals that still run, of events that were folded in: series, time, end.
+        work: An accumulator, one for baselines, and where the figures are put.
+        found: Figures so far.
+    """
+    rows, groups, features, settings = plan
+    now, counts, before, counts_before, columns, results = work
+    for group in range(rows[series, 0], rows[series, 1]):
+        window, needs, opened, at = groups[group, WINDOW], groups[group, NEEDS], ALWAYS, low
+        if window == NEVER:
+            now[:], counts[:] = reals, wholes
+            fold(needs, time, value, low + wholes[DONE], high, now, counts)
+            if goes_on:
+                reals[:], wholes[:] = now, counts
+                wholes[DONE] = high - low
+        else:
+            opened = moment - window
+            at = hints[group] if goes_on else low
+            while at < high and time[at] <= opened:
+                at += 1
+            hints[group] = at
+            clear(now, counts)
+            fold(needs, time, value, at, high, now, counts)
+            if counts[EVENTS] == 0 and wholes[EVENT_TIME] > opened:  # only what is last is asked
+                counts[EVENTS], counts[EVENT_TIME], now[LAST] = 1, wholes[EVENT_TIME], reals[LAST]
+        if groups[group, BASE] > 0:
+            since = opened - groups[group, BASE]
+            now[BASELINE] = _mean_since(since, time, value, low, at, before, counts_before)
+        if needs & RUNS:
+            now[RUNNING] = runs(series, time, end, at, high, opened, moment, kept)
+        if needs & SPANS:
+            now[COVERS] = covers(time, end, low, high, opened, moment, wholes)
+        for place in range(groups[group, FROM], groups[group, UNTIL]):
+            aggregate = features[place, AGGREGATE]
+            figure = figure_of(aggregate, settings[place, 0], moment, now, counts)
+            if not np.isnan(figure) and figure != settings[place, 1]:
+                columns[found], results[found] = features[place, COLUMN], figure
+                found += 1
+    return found
+
+
+@compiled
+def _mean_since(
+    since: int, time: Any, value: Any, low: int, high: int, reals: Any, wholes: Any
+) -> Any:
+    """The mean of the values after a time, up to but without `high`; NaN without any."""
+    first = high
+    while first > low and time[first - 1] > since:
+        first -= 1
+    if first == high:
+        return np.nan
+    clear(reals, wholes)
+    fold(MEANS, time, value, first, high, reals, wholes)
+    return reals[SUM] / (high - first)
+
+
+@compiled
+def visible(
+    times: Any, value: Any, low: int, stop: int, moment: int, seen: Any, numbers: Any
+) -> int:
+    """Copy what could be seen at the moment to `seen` (TIME and, in row 1, end) and `numbers`."""
+    count = 0
+    for at in range(low, stop):
+        if times[TIME, at] > moment:
+            break
+        if times[KNOWN, at] <= moment < times[SUPERSEDED, at]:
+            seen[0, count], seen[1, count] = times[TIME, at], times[END, at]
+            numbers[count] = value[at]
+            count += 1
+    return count
+
+
+@compiled
+def _sort(times: Any, value: Any, low: int, stop: int) -> bool:
+    """Sort by time, known_at and value; whether what is known grows with the time alone."""
+    plain = True
+    for at in range(low, stop):
+        to = at
+        while to > low and _before(times, value, to, to - 1):
+            for row in range(4):
+                times[row, to], times[row, to - 1] = times[row, to - 1], times[row, to]
+            value[to], value[to - 1] = value[to - 1], value[to]
+            to -= 1
+    for at in range(low, stop):
+        if times[SUPERSEDED, at] != NEVER:
+            plain = False
+        if at > low and times[KNOWN, at] < times[KNOWN, at - 1]:
+            plain = False
+    return plain
+
+
+@compiled
+def _before(times: Any, value: Any, one: int, other: int) -> Any:
+    if times[TIME, one] != times[TIME, other]:
+        return times[TIME, one] < times[TIME, other]
+    if times[KNOWN, one] != times[KNOWN, other]:
+        return times[KNOWN, one] < times[KNOWN, other]
+    return value[one] < value[other]
+
+
+@compiled
+def number_in(row: int, number_of_label: Any, label: int, value: float) -> Any:
+    """What an event's number is in a series; NaN if it is none of its events."""
+    if row == BY_VALUE:
+        return value + 0.0  # there is one zero
+    if row == BY_MARK:
+        return 1.0
+    return number_of_label[row, label] if label >= 0 else np.nan
+
+
+@compiled
+def _gather(
+    events: Any, low: int, high: int, latest: int, mapping: Any, times: Any, value: Any,
+    bounds: Any, present: Any,
+) -> int:  # fmt: skip
+    """Lay one subject's events side by side by series; the number of series that have any.
+
+    `bounds` has, by series: start, stop, and whether it is plain (see `_sort`).
+    """
+    code, time, known, superseded, end, label, number = events
+    code_start, code_series, label_row, number_of_label = mapping
+    count = 0
+    for at in range(low, high):
+        if code[at] >= 0 and time[at] <= latest and known[at] <= latest:
+            for place in range(code_start[code[at]], code_start[code[at] + 1]):
+                series = code_series[place]
+                if bounds[1, series] == 0:
+                    present[count] = series
+                    count += 1
+                bounds[1, series] += 1
+    present[:count].sort()
+    start = 0
+    for place in range(count):
+        series = present[place]
+        size = bounds[1, series]
+        bounds[0, series] = bounds[1, series] = start
+        start += size
+    for at in range(low, high):
+        if code[at] >= 0 and time[at] <= latest and known[at] <= latest:
+            told = label[at] if len(label) else -1
+            for place in range(code_start[code[at]], code_start[code[at] + 1]):
+                series = code_series[place]
+                one = number_in(label_row[series], number_of_label, told, number[at])
+                if not np.isnan(one):
+                    to = bounds[1, series]
+                    bounds[1, series] += 1
+                    times[TIME, to], times[KNOWN, to] = time[at], known[at]
+                    times[SUPERSEDED, to] = superseded[at]
+                    times[END, to] = end[at] if len(end) else NEVER
+                    value[to] = one
+    for place in range(count):
+        series = present[place]
+        bounds[2, series] = _sort(times, value, bounds[0, series], bounds[1, series])
+    return count
+
+
+@entry(figures)
+def walk(
+    events: Any, ranges: Any, moments: Any, mapping: Any, plan: Any, room: Any, fixed: Any,
+    fixed_columns: Any, dense: Any,
+) -> Any:  # fmt: skip
+    """The figures of every asked row.
+
+    Args:
+        events: Columns: code, time, known_at, superseded_at, end, label, value. The columns
+            end and label may be empty: then nobody asks.
+        ranges: Shape (subjects, 4): first event, one past the last, and the same of the rows.
+        moments: Prediction times, ascending within a subject.
+        mapping: From codes to series, and from labels to numbers.
+        plan: Series, groups, features and their figures (see `bedside.features.plan`).
+        room: The most events of a subject, and the columns of the matrix.
+        fixed: Shape (rows, c): figures that need no event.
+        fixed_columns: Their columns.
+        dense: Where the figures are put; with no row in it, they are returned.
+
+    Returns:
+        Where each row starts, the columns, and the values; empty when `dense` is filled.
+    """
+    capacity, width = room
+    n_series, n_rows = len(plan[0]), len(moments)
+    times, value = np.empty((4, capacity), np.int64), np.empty(capacity)
+    seen, numbers = np.empty((2, capacity), np.int64), np.empty(capacity)
+    bounds = np.zeros((4, n_series), np.int64)
+    present = np.empty(n_series, np.int64)
+    hints = np.empty(len(plan[1]), np.int64)
+    reals = np.empty((n_series, N_REALS))
+    wholes = np.empty((n_series, N_WHOLES), np.int64)
+    kept = np.empty((0, 3), np.int64)
+    work = (
+        np.empty(N_REALS), np.empty(N_WHOLES, np.int64), np.empty(N_REALS),
+        np.empty(N_WHOLES, np.int64), np.empty(width, np.int32), np.empty(width),
+    )  # fmt: skip
+    starts = np.zeros(n_rows + 1, np.int64)
+    size = 0 if len(dense) else max(width, 16 * n_rows)
+    columns, results = np.empty(size, np.int32), np.empty(size)
+    filled = 0
+    for subject in range(len(ranges)):
+        low, high, first, last = ranges[subject]
+        if first == last:
+            continue
+        count = _gather(
+            events, low, high, moments[last - 1], mapping, times, value, bounds, present
+        )
+        _begin(count, present, bounds, plan, hints, reals, wholes)
+        for row in range(first, last):
+            found = _row(
+                moments[row], count, present, bounds, times, value, seen, numbers, hints, plan,
+                reals, wholes, kept, work,
+            )  # fmt: skip
+            for place in range(len(fixed_columns)):
+                work[4][found], work[5][found] = fixed_columns[place], fixed[row, place]
+                found += 1
+            if len(dense):
+                for place in range(found):
+                    dense[row, work[4][place]] = work[5][place]
+                continue
+            if filled + found > size:
+                size = 2 * size + width
+                columns, results = _grown(columns, size), _grown(results, size)
+            columns[filled : filled + found] = work[4][:found]
+            results[filled : filled + found] = work[5][:found]
+            filled += found
+            starts[row + 1] = filled
+        for place in range(count):
+            bounds[:, present[place]] = 0
+    return starts, columns[:filled], results[:filled]
+
+
+@compiled
+def _grown(array: Any, size: int) -> Any:
+    more = np.empty(size, array.dtype)
+    more[: len(array)] = array
+    return more
+
+
+@compiled
+def _begin(
+    count: int, present: Any, bounds: Any, plan: Any, hints: Any, reals: Any, wholes: Any
+) -> None:
+    """Nothing of this subject has been seen yet."""
+    for place in range(count):
+        series = present[place]
+        bounds[3, series] = bounds[0, series]
+        for group in range(plan[0][series, 0], plan[0][series, 1]):
+            hints[group] = bounds[0, series]
+        clear(reals[series], wholes[series])
+
+
+@compiled
+def _row(
+    moment: int, count: int, present: Any, bounds: Any, times: Any, value: Any, seen: Any,
+    numbers: Any, hints: Any, plan: Any, reals: Any, wholes: Any, kept: Any, work: Any,
+) -> int:  # fmt: skip
+    """All figures of one subject at one moment; how many there are."""
+    found = 0
+    for place in range(count):
+        series = present[place]
+        low, stop = bounds[0, series], bounds[1, series]
+        if bounds[2, series]:
+            high = bounds[3, series]
+            while high < stop and times[TIME, high] <= moment and times[KNOWN, high] <= moment:
+                high += 1
+            bounds[3, series] = high
+            if high > low:
+                found = _moment_of_series(
+                    series, moment, times[TIME], times[END], value, low, high, hints, True, plan,
+                    reals[series], wholes[series], kept, work, found,
+                )  # fmt: skip
+        else:
+            high = visible(times, value, low, stop, moment, seen, numbers)
+            if high > 0:
+                found = _moment_of_series(
+                    series, moment, seen[0], seen[1], numbers, 0, high, hints, False, plan,
+                    reals[series], wholes[series], kept, work, found,
+                )  # fmt: skip
+    return found
