@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.cohorts.folds import folds, sides_of_fold
@@ -55,6 +55,7 @@ def a_cohort(told, where, together, first=0):
 
 
 @given(rows, sites, groups, splits, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
 def test_no_subject_or_group_is_on_two_sides_in_whatever_order_rows_stand(
     told, where, together, split, random
 ):
@@ -75,6 +76,7 @@ def test_no_subject_or_group_is_on_two_sides_in_whatever_order_rows_stand(
 
 
 @given(rows, sites, groups, splits)
+@settings(max_examples=60, deadline=None)
 def test_a_held_out_row_is_one_that_the_site_or_the_time_names(told, where, together, split):
     asked, site, group = a_cohort(told, where, together)
 
@@ -95,6 +97,7 @@ def test_a_held_out_row_is_one_that_the_site_or_the_time_names(told, where, toge
 
 
 @given(rows, sites, groups, splits)
+@settings(max_examples=60, deadline=None)
 def test_new_subjects_move_no_old_one(told, where, together, split):
     asked, site, group = a_cohort(told, where, together)
     more, their_site, _ = a_cohort([], [], {}, first=GROUND)
@@ -112,6 +115,7 @@ def test_new_subjects_move_no_old_one(told, where, together, split):
 
 
 @given(rows, groups, st.integers(2, 8), st.text(max_size=8), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
 def test_a_fold_holds_whole_subjects_and_groups_and_never_moves(told, together, k, salt, random):
     asked, _, group = a_cohort(told, [], together)
     more, _, _ = a_cohort([], [], {}, first=GROUND)

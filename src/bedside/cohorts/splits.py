@@ -70,7 +70,7 @@ def assign(
     names = names.with_columns(shares(names["name"], salt=split.salt).alias("share"))
     rows = asked.select("subject_id", "label").with_columns(*_held_out(asked, split, site))
     rows = rows.join(names, on="subject_id", how="left", maintain_order="left").with_columns(
-        pl.col("away").any().over("subject_id") | pl.col("judged").any().over("name")
+        pl.col("away") | pl.col("judged").any().over("name")
     )
     side = (
         pl.when(pl.col("label").is_null())
@@ -99,10 +99,10 @@ def _drawn(split: Split) -> pl.Expr:
 def _held_out(
     asked: pl.DataFrame, split: Split, site: pl.DataFrame | None
 ) -> tuple[pl.Series, pl.Series]:
-    """For each row, whether it is `judged`, and whether it keeps its subject `away` from training.
+    """For each row, whether a site or a time has it `judged`, or keeps its subject `away`.
 
-    A judged row keeps away; so does a row of a subject who was ever at a held-out site, or of
-    whom no site is recorded.
+    Away from every other side is a subject who was ever at a held-out site, or of whom no site is
+    recorded; whoever has a judged row is so too, in `assign`.
     """
     judged = pl.Series("judged", [False]).new_from_index(0, asked.height)
     away = judged.alias("away")
@@ -112,7 +112,7 @@ def _held_out(
     if split.held_out_sites and site is not None:
         there = _there(asked, split, site)
         judged, away = judged | there["there"].fill_null(False), there["ever"].fill_null(True)
-    return judged.alias("judged"), (away | judged).alias("away")
+    return judged.alias("judged"), away.alias("away")
 
 
 def _there(asked: pl.DataFrame, split: Split, site: pl.DataFrame) -> pl.DataFrame:

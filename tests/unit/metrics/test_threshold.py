@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
 
@@ -23,6 +23,7 @@ def slowly(label, alert):
 
 
 @given(cases, st.integers(0, 11))
+@settings(deadline=None)
 def test_the_score_is_the_smaller_of_sensitivity_and_positive_predictivity(rows, tenth):
     label, risk = [y for y, _ in rows], [r / 10 for _, r in rows]
     assume(any(label))
@@ -37,6 +38,7 @@ def test_the_score_is_the_smaller_of_sensitivity_and_positive_predictivity(rows,
 
 
 @given(cases, st.integers(1, 5), st.integers(0, 11))
+@settings(deadline=None)
 def test_a_weight_counts_a_row_that_often(rows, weight, tenth):
     label, risk = [y for y, _ in rows], [r / 10 for _, r in rows]
     weights = [weight if at % 2 else 1 for at in range(len(rows))]
@@ -51,6 +53,7 @@ def test_a_weight_counts_a_row_that_often(rows, weight, tenth):
 
 
 @given(cases)
+@settings(deadline=None)
 def test_no_threshold_beats_the_chosen_one_and_a_tie_alerts_least(rows):
     label, risk = [y for y, _ in rows], [r / 10 for _, r in rows]
     assume(any(label))
