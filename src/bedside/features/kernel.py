@@ -69,8 +69,11 @@ class EventColumns:
 
     def taken(self, rows: Any) -> "EventColumns":
         """The same columns, of these rows in this order."""
-        given: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        return EventColumns(**{n: None if c is None else c[rows] for n, c in given.items()})
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        some: dict[str, Any] = {
+            name: column if column is None else column[rows] for name, column in given
+        }
+        return EventColumns(**some)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
