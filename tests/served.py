@@ -26,7 +26,7 @@ from bedside.core.records.declaration import (
     Threshold,
 )
 from bedside.core.records.event import Event
-from bedside.core.records.features import FeatureRule
+from bedside.core.records.features import FeatureRule, Learnt
 from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
 from bedside.core.records.question import Question
 from bedside.core.records.version import Stage
@@ -266,10 +266,11 @@ def a_served_model(
     stage: Stage = Stage.LIVE,
     example_risk: float | None = None,
     declaration: Declaration | None = None,
+    learnt: Learnt | None = None,
     now: datetime = NOW,
 ) -> Served:
     declaration = declaration or a_declaration()
-    features = expand(declaration)
+    features = expand(declaration, learnt)
     model, ledger = LogisticModel(features.names), MemoryLedger()
     row = np.full((1, len(features.features)), np.nan)
     row[0, 0] = 4.0
