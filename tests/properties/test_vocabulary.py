@@ -109,10 +109,11 @@ def slowly(rows, pairs):
             units = {row["unit"] for row in valued}
             if units == {None, "1"}:
                 units = {"1"}
+            told = {"code": code, "static": all(row["time"] is None for row in own)}
             if len(valued) < len(own) / 2:
-                found.append((-subjects, code, ChosenCode(code=code, mark=True)))
+                found.append((-subjects, code, ChosenCode(**told, mark=True)))
             elif len(units) == 1:
-                found.append((-subjects, code, ChosenCode(code=code, unit=units.pop())))
+                found.append((-subjects, code, ChosenCode(**told, unit=units.pop())))
         ranked = [one for _, _, one in sorted(found, key=lambda each: each[:2])]
         chosen[number] = tuple(ranked[: rule.vocabulary.top])
     words = defaultdict(set)

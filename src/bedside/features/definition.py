@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bedside.core.clock import parse_duration
@@ -15,6 +16,7 @@ __all__ = ["Feature", "FeatureSet", "expand", "feature_set_from_json", "feature_
 
 WINDOWLESS = ("last", "hours_since", "active")
 OF_CATEGORIES = ("last", "first", "count", "hours_since", "missing")
+OF_STATIC = ("last", "missing")
 OF_ORDERED = ("min", "max", "change")
 OF_SPANS = ("active", "hours_active")
 UNITS = {
@@ -122,7 +124,9 @@ def _of_rule(
         yield _since(rule)
     yield from _calendar(rule)
     for chosen in learnt.codes.get(number, ()):
-        for feature in _of_signal(chosen.code, _signal_of(chosen), rule, ()):
+        said = tuple(one for one in rule.aggregates if not chosen.static or one in OF_STATIC)
+        own = replace(rule, aggregates=said)
+        for feature in _of_signal(chosen.code, _signal_of(chosen), own, ()):
             yield replace(feature, mark=chosen.mark)
     for name in rule.signals:
         signal = signals.get(name)
@@ -140,7 +144,8 @@ def _of_rule(
 
 def _signal_of(chosen: ChosenCode) -> Signal:
     """A chosen code stands for itself: its own code is its label."""
-    return Signal(label=chosen.code, code=chosen.code, unit=chosen.unit)
+    role: Literal["static", "input"] = "static" if chosen.static else "input"
+    return Signal(label=chosen.code, code=chosen.code, unit=chosen.unit, role=role)
 
 
 def _since(rule: FeatureRule) -> Feature:
@@ -185,7 +190,7 @@ def _of_signal(
     _check_order(name, signal, rule)
     ordered = OF_ORDERED if rule.encode == "ordinal" else ()
     for aggregate in rule.aggregates:
-        if signal.role == "static" and aggregate not in ("last", "missing"):
+        if signal.role == "static" and aggregate not in OF_STATIC:
             raise Invalid(
                 f"'{name}' is a static fact, so '{aggregate}' of it says nothing.",
                 fix="give static signals a rule of their own with aggregates: [last].",

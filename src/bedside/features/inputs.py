@@ -55,8 +55,10 @@ def as_served(declaration: Declaration, feature_set: FeatureSet) -> Declaration:
         elif feature.mark:
             marks[name] = FeatureRule(since=name, label=feature.label)
             chosen[name] = Signal(label=feature.label, code=name, role="attribute")
-        elif name and name not in signals:
+        elif name and name not in signals and name not in chosen:
             chosen[name] = Signal(label=feature.label, code=name, unit=feature.event_unit)
+        if name in chosen and feature.aggregate == "last" and feature.window_hours is None:
+            chosen[name] = replace(chosen[name], role="attribute" if feature.mark else "static")
     valued = tuple(name for name in chosen if name not in marks)
     rules = [replace(rule, vocabulary=None) for rule in declaration.features]
     added = [FeatureRule(signals=valued)] if valued else []

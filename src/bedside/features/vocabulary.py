@@ -166,15 +166,19 @@ class _Counted:
 
     subjects: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    dated: Counter[str] = field(default_factory=Counter)
     numbers: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     texts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, seen: pl.DataFrame, names: dict[str, tuple[str, ...]]) -> None:
         """Count the visible events of one shard."""
-        by_code = seen.group_by("code").agg(pl.col("subject_id").n_unique(), pl.len())
-        for code, subjects, events in by_code.iter_rows():
+        by_code = seen.group_by("code").agg(
+            pl.col("subject_id").n_unique(), pl.len(), pl.col("time").count().alias("dated")
+        )
+        for code, subjects, events, dated in by_code.iter_rows():
             self.subjects[code] += subjects
             self.events[code] += events
+            self.dated[code] += dated
         valued = seen.filter(pl.col("value").is_not_null()).group_by("code", "unit").len()
         for code, unit, events in valued.iter_rows():
             self.numbers[code, unit] += events
@@ -206,7 +210,12 @@ class _Counted:
         units = self._units(enough)
         mixed = {code for code, found in units.items() if len(found) > 1}
         chosen = [
-            ChosenCode(code=code, unit=None if mark else next(iter(units[code]), None), mark=mark)
+            ChosenCode(
+                code=code,
+                unit=None if mark else next(iter(units[code]), None),
+                mark=mark,
+                static=not self.dated[code],
+            )
             for code in _ranked(enough)
             if (mark := self._is_mark(code, units)) or code not in mixed
         ]

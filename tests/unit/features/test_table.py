@@ -29,6 +29,7 @@ LEARNT = Learnt(
         2: (
             ChosenCode(code="LAB//k", unit="mmol/L"),
             ChosenCode(code="DRUG//x", mark=True),
+            ChosenCode(code="SEX//f", mark=True, static=True),
         )
     },
     categories={"ward": ("icu", "surgery", "other")},
@@ -118,6 +119,14 @@ def test_each_event_of_a_mark_counts_as_one_whatever_it_says_unless_it_takes_ano
     found = values(the_features("last"), events)
 
     assert (found["DRUG//x.last"], found["DRUG//x.count.24h"]) == (1.0, 2.0)
+
+
+def test_a_chosen_static_fact_is_there_or_not_and_is_never_counted():
+    found = values(the_features("last"), [an_event("SEX//f", time=None, known_at=hours_ago(1))])
+
+    assert found["SEX//f.last"] == 1.0
+    assert "SEX//f.count.24h" not in found
+    assert np.isnan(values(the_features("last"), [])["SEX//f.last"])
 
 
 def test_a_number_without_a_value_but_with_a_text_is_missing():

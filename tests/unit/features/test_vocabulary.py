@@ -195,6 +195,21 @@ def test_a_drug_whose_events_seldom_carry_a_number_is_a_mark():
     assert learnt.codes[0] == (ChosenCode(code="LAB//dose", mark=True),)
 
 
+def test_a_code_whose_events_have_no_time_is_a_static_fact():
+    rows = [
+        a_row(1, "LAB//blood_group", time=None),
+        a_row(1, "LAB//mostly", time=None),
+        a_row(1, "LAB//mostly"),
+    ]
+
+    learnt = choose(a_model(), [shard(*rows)], asked((1, 6)))
+
+    assert learnt.codes[0] == (
+        ChosenCode(code="LAB//blood_group", mark=True, static=True),
+        ChosenCode(code="LAB//mostly", mark=True),
+    )
+
+
 def learning(**changes):
     signal = Signal(label="ward", code="WARD//name", also=("WARD//old",), learn_categories=True)
     model = a_model(signals={"ward": replace(signal, **changes)})

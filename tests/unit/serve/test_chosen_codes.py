@@ -283,6 +283,22 @@ def test_the_sex_of_a_collected_source_comes_from_the_patient(texts, index):
     assert scored(served)["sex.last"] == index
 
 
+def test_a_chosen_static_fact_needs_no_time():
+    height = ChosenCode(code="LOINC//8302-2", unit="cm", static=True)
+    by_card, by_tensor = a_model((height,)), a_model((height,))
+    call = a_hook_call(
+        an_observation("8867-4", 118, "/min"), an_observation("8302-2", 170, "cm"),
+    )  # fmt: skip
+    tensors = (
+        a_tensor("heart_rate", 118.0), a_tensor("age", 71.0), a_tensor("LOINC//8302-2", 170.0),
+    )  # fmt: skip
+
+    a_client(by_card).post("/cds-services/sepsis-now", json=call)
+    a_client(by_tensor).post("/v2/models/sepsis/infer", json=an_inference(*tensors))
+
+    assert scored(by_card)["LOINC//8302-2.last"] == scored(by_tensor)["LOINC//8302-2.last"] == 170.0
+
+
 def test_two_events_with_one_tail_are_two_inputs():
     plain = a_declaration()
     rules = (*plain.features, FeatureRule(since="WARD//icu", label="ward change"))

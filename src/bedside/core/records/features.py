@@ -85,12 +85,13 @@ class ChosenCode:
     """A code that a vocabulary chose, with the unit of its numbers in the training data.
 
     A `mark` says that something happened: its events mostly carry no number there, and each counts
-    as 1, whatever else it says.
+    as 1, whatever else it says. A `static` fact had no time there.
     """
 
     code: str
     unit: str | None = None
     mark: bool = False
+    static: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

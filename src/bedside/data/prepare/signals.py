@@ -1,5 +1,6 @@
 """Clean events: every value in its declared unit, implausible values set aside and counted."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import polars as pl
@@ -39,7 +40,9 @@ def prepare(
         ).alias("kept")
     )
     aside = marked.filter(~pl.col("kept"))["code"].cast(pl.String).value_counts().iter_rows()
-    counts = {ranges[code].signal: int(count) for code, count in aside}
+    counts = Counter[str]()
+    for code, count in aside:
+        counts[ranges[code].signal] += count
     correction = pl.col("replaces").is_not_null()
     value = pl.when(pl.col("kept")).then(pl.col("value")).alias("value")
     clean = marked.filter(pl.col("kept") | correction).with_columns(value)
