@@ -43,10 +43,9 @@ def silent(tmp_path_factory):
 def asked(platform, version, subject):
     bundle = open_bundle(platform, platform.registry.get(version))
     declared = {s.code: name for name, s in bundle.declaration.signals.items()}
-    codes = [one.code for one in feature_set_from_json(bundle.files["features.json"]).features]
+    codes = feature_set_from_json(bundle.files["features.json"]).codes
     inputs = [
-        {"name": declared[code], "shape": [1], "datatype": "FP64", "data": [12.5]}
-        for code in dict.fromkeys(codes)
+        {"name": declared[code], "shape": [1], "datatype": "FP64", "data": [12.5]} for code in codes
     ]
     body = {"inputs": inputs, "parameters": {"subject": subject}}
 
@@ -80,6 +79,24 @@ def test_an_answer_leads_to_its_own_request_and_through_its_version_to_the_raw_f
     assert (record.offset, record.length) == (0, len(request))
     up = lineage(platform, str(model / "biopsies.csv")).made_from
     assert entry.details["prediction_id"] in str(up)
+
+
+def test_each_reason_of_an_answer_leads_to_the_bytes_of_its_own_input(silent):
+    platform, version, _ = silent
+    entry = asked(platform, version, case(503))
+
+    found = lineage(platform, entry.details["prediction_id"])
+
+    sealed = json.loads(platform.ledger.unseal(entry.sequence))
+    request = sealed["request"].encode()
+    assert 1 <= len(found.reasons) <= 5
+    for reason, kept in zip(found.reasons, sealed["reasons"], strict=True):
+        (record,) = reason.records
+        assert reason.feature == kept["feature"]
+        assert record.codes == (kept["sources"][0]["code"],)
+        content = json.loads(request[record.offset : record.offset + record.length])
+        assert content["name"] == reason.feature.removesuffix(".last")
+        assert "12.5" not in reason.title
 
 
 def test_every_answer_and_every_step_is_an_openlineage_event(silent):

@@ -9,7 +9,7 @@ from bedside.core.records.snapshot import SnapshotEntry
 from bedside.lifecycle.data import Checked, Difference
 from bedside.lifecycle.erase import Erasure
 from bedside.lifecycle.lineage import Branch, Lineage, as_json
-from bedside.lifecycle.question_record import RecordPlace
+from bedside.lifecycle.question_record import ReasonRecords, RecordPlace
 from bedside.lifecycle.reproduce import Reproduction
 
 __all__ = [
@@ -136,6 +136,7 @@ def lineage_json(found: Lineage) -> dict[str, Any]:
         "made_of": as_json(found.made_of),
         "made_from": as_json(found.made_from),
         "records": [asdict(one) for one in found.records],
+        "reasons": [asdict(one) for one in found.reasons],
     }
 
 
@@ -146,10 +147,20 @@ def lineage_words(found: Lineage) -> str:
     if found.records:
         lines.append("  its own input, in the request that is kept sealed in the ledger:")
         lines += ["  " + line for line in records_words(found.records).splitlines()]
+    if found.reasons:
+        lines.append("  what moved the score most, and the records that it rests on:")
+        lines += [_reason(one) for one in found.reasons]
     if found.of.kind != "prediction":
         lines.append("  and went into")
         lines += _tree(found.made_from, 2) or ["    nothing yet"]
     return "\n".join(lines)
+
+
+def _reason(one: ReasonRecords) -> str:
+    """A reason without its value, and where in the request its newest records lie."""
+    places = [f"{record.name} (byte {record.offset})" for record in one.records[:3]]
+    more = f" and {one.events - len(places)} more" if one.events > len(places) > 0 else ""
+    return f"    {one.title}: {', '.join(places) or 'no record'}{more}"
 
 
 def _tree(branch: Branch, depth: int) -> list[str]:

@@ -6,26 +6,23 @@ from datetime import datetime
 
 from bedside.core.records.event import Event
 from bedside.core.records.features import CALENDAR
-from bedside.features.definition import OF_SPANS, Feature, FeatureSet
+from bedside.features.definition import OF_SPANS, Feature
 from bedside.features.kernel import ALWAYS, NEVER
 from bedside.features.single import microseconds
-from bedside.features.table import encodings, number_of
 
 __all__ = ["Record", "sources_of"]
 
 
 HOUR = 3_600_000_000  # microseconds
-OF_EVENTS = ("count", "missing", "hours_since", *OF_SPANS)
-"""What looks at the events themselves, also at those without a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """A visible event with the times by which it is ordered (microseconds), and its number."""
+    """A visible event that has a number, with the times by which it is ordered (microseconds)."""
 
     time: int
     known_at: int
-    value: float | None
+    value: float
     event: Event
 
 
@@ -54,8 +51,6 @@ class Record:
         opened = self._opened(feature.window_hours)
         if feature.aggregate in OF_SPANS:
             return _newest_first(self._spans(feature, facts, opened))
-        if feature.aggregate not in OF_EVENTS:
-            facts = [fact for fact in facts if fact.value is not None]
         inside = [fact for fact in facts if fact.time > opened or feature.window_hours is None]
         if feature.aggregate == "from_baseline":
             return _newest_first(self._with_baseline(feature, facts, inside, opened))
@@ -63,19 +58,18 @@ class Record:
 
     def _facts(self, feature: Feature) -> list[_Fact]:
         """The events of the feature's codes, in the order of the kernel."""
-        encoding = encodings(FeatureSet(features=(feature,)))
         facts = [
             _Fact(
                 ALWAYS if event.time is None else microseconds(event.time),
                 microseconds(event.known_at),
-                number_of(event, encoding.get(code)),
+                value,
                 event,
             )
             for code in feature.codes
             for event in self._by_code.get(code, ())
-            if not _takes_back(event)
+            if (value := _number(feature, event)) is not None
         ]
-        return sorted(facts, key=_order)
+        return sorted(facts, key=lambda fact: (fact.time, fact.known_at, fact.value))
 
     def _opened(self, hours: float | None) -> int:
         return ALWAYS if hours is None else self.moment - round(hours * HOUR)
@@ -114,14 +108,24 @@ def sources_of(feature: Feature, events: Sequence[Event], as_of: datetime) -> tu
     return Record(events, as_of).sources(feature)
 
 
-def _takes_back(event: Event) -> bool:
-    """It says nothing itself: it only takes another back."""
-    says = event.value is not None or event.text is not None or event.end is not None
-    return event.replaces is not None and not says
+def _number(feature: Feature, event: Event) -> float | None:
+    """The event as a number: its value, the index of its category, 1 for a mark; None: neither.
 
-
-def _order(fact: _Fact) -> tuple[int, int, bool, float]:
-    return fact.time, fact.known_at, fact.value is None, fact.value or 0.0
+    What says nothing and corrects another event takes that one back, and is no number.
+    """
+    silent = event.value is None and event.text is None and event.end is None
+    if silent and event.replaces:
+        return None
+    if feature.mark:
+        return 1.0
+    if feature.categories:
+        if event.text in feature.categories:
+            return float(feature.categories.index(event.text))
+        other = feature.has_other and event.text is not None
+        return float(len(feature.categories) - 1) if other else None
+    if event.value is not None:
+        return event.value
+    return 1.0 if event.text is None else None
 
 
 def _end(fact: _Fact) -> int:
@@ -132,7 +136,7 @@ def _extreme(best: Callable[[Iterable[float]], float]) -> Callable[[list[_Fact]]
     def picked(facts: list[_Fact]) -> list[_Fact]:
         if not facts:
             return []
-        most = best(fact.value for fact in facts if fact.value is not None)
+        most = best(fact.value for fact in facts)
         return [fact for fact in facts if fact.value == most][-1:]
 
     return picked

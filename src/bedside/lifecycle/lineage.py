@@ -18,7 +18,12 @@ from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.training import augmentation_text
 from bedside.lifecycle.intake import pseudonym_of
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.question_record import RecordPlace, places_in_request
+from bedside.lifecycle.question_record import (
+    ReasonRecords,
+    RecordPlace,
+    places_in_request,
+    reasons_in_request,
+)
 from bedside.lifecycle.release import open_bundle
 
 __all__ = ["Branch", "Lineage", "lineage", "records_of"]
@@ -35,12 +40,16 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What a thing was made of, what was made from it, and, of an answer, its own input records."""
+    """What a thing was made of, what was made from it, and, of an answer, its own input records.
+
+    `reasons` names for each reason of an answer those that it rests on.
+    """
 
     of: Node
     made_of: Branch
     made_from: Branch
     records: tuple[RecordPlace, ...] = ()
+    reasons: tuple[ReasonRecords, ...] = ()
 
 
 def lineage(platform: Platform, reference: str) -> Lineage:
@@ -58,13 +67,16 @@ def lineage(platform: Platform, reference: str) -> Lineage:
     known = _Known(platform)
     node = known.find(reference)
     records: tuple[RecordPlace, ...] = ()
+    reasons: tuple[ReasonRecords, ...] = ()
     if node.kind == "prediction":
         records = places_in_request(platform, known.answers[node.id])
+        reasons = reasons_in_request(platform, known.answers[node.id])
     return Lineage(
         of=node,
         made_of=known.walk(node, known.below),
         made_from=known.walk(node, known.above),
         records=records,
+        reasons=reasons,
     )
 
 

@@ -1,21 +1,34 @@
 """Which bytes of a request an answer rests on: the request as it lies sealed in the ledger."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bedside.core.clock import parse_instant
 from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import digest_bytes
+from bedside.core.records.bundle import FEATURES
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import LedgerEntry
+from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.features.inputs import visible_at
+from bedside.features.wording import title
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.places import resource_places, source_row_of
 from bedside.interop.fhir.reading import read_resources
+from bedside.interop.open_inference.metadata import inputs_of
+from bedside.interop.open_inference.places import input_places
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
-__all__ = ["RecordPlace", "places_in_request"]
+__all__ = [
+    "ReasonRecords",
+    "RecordPlace",
+    "places_in_request",
+    "reasons_in_request",
+    "traced_reasons",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +43,25 @@ class RecordPlace:
     codes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonRecords:
+    """A reason of an answer, without its value, and the records in the request it rests on.
+
+    `events` counts the events behind it; of many, the records of the newest are named.
+    """
+
+    feature: str
+    title: str
+    events: int
+    records: tuple[RecordPlace, ...]
+
+
 def places_in_request(platform: Platform, answer: LedgerEntry) -> tuple[RecordPlace, ...]:
     """The records of the request that were known at the time of the question, and were used.
 
     Empty when the request was not kept, or its subject was erased.
     """
-    try:
-        sealed = json.loads(platform.ledger.unseal(answer.sequence))
-    except (NotFound, Refused):
-        return ()
+    sealed = _unsealed(platform, answer)
     if not sealed.get("request"):
         return ()
     body = sealed["request"].encode()
@@ -54,6 +77,93 @@ def places_in_request(platform: Platform, answer: LedgerEntry) -> tuple[RecordPl
     version = platform.registry.get(answer.details["version"])
     declaration = open_bundle(platform, version).declaration
     return _resources(declaration, body, digest, answer.details["as_of"])
+
+
+def reasons_in_request(platform: Platform, answer: LedgerEntry) -> tuple[ReasonRecords, ...]:
+    """For each reason of the answer, the records of the request that it rests on.
+
+    Empty when there is no score, the request was not kept, or its subject was erased.
+    """
+    sealed = _unsealed(platform, answer)
+    if not sealed.get("request") or not sealed.get("reasons"):
+        return ()
+    bundle = open_bundle(platform, platform.registry.get(answer.details["version"]))
+    features = feature_set_from_json(bundle.files[FEATURES])
+    return traced_reasons(bundle.declaration, features, answer.details["channel"], sealed)
+
+
+def traced_reasons(
+    declaration: Declaration, features: FeatureSet, channel: str, sealed: dict[str, Any]
+) -> tuple[ReasonRecords, ...]:
+    """For each reason of an answer, the records of its own request that it rests on.
+
+    Args:
+        declaration: Of the version that answered.
+        features: Of the version.
+        channel: The wire that asked.
+        sealed: What the ledger kept sealed: the reasons and the request.
+    """
+    titles = {one.name: title(one) for one in features.features}
+    body = sealed["request"].encode()
+    rows = _resource_rows if channel == "cds_hooks" else _input_rows
+    places = list(rows(declaration, body))
+    return tuple(
+        ReasonRecords(
+            feature=reason["feature"],
+            title=titles.get(reason["feature"], reason["feature"]),
+            events=reason.get("source_count", 0),
+            records=tuple(_of_reason(reason, places, digest_bytes(body))),
+        )
+        for reason in sealed["reasons"]
+    )
+
+
+def _unsealed(platform: Platform, answer: LedgerEntry) -> dict[str, Any]:
+    """What the ledger keeps sealed of an answer; empty when it can no longer be read."""
+    try:
+        found: dict[str, Any] = json.loads(platform.ledger.unseal(answer.sequence))
+    except (NotFound, Refused):
+        return {}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A record of a request, and how the source of a reason is known to be it."""
+
+    where: str
+    offset: int
+    length: int
+    digest: bytes | None = None
+    code: str | None = None
+
+    def gave(self, source: dict[str, Any]) -> bool:
+        if self.digest is None:
+            return bool(source["code"] == self.code)
+        return bool(source["row"] == source_row_of(self.digest, source["code"]).hex())
+
+
+def _resource_rows(declaration: Declaration, body: bytes) -> Iterator[_Row]:
+    channel = declaration.channels.cds_hooks
+    call = read_call(body, hook=channel.hook if channel is not None else "patient-view")
+    for place in resource_places(body, call.prefetch):
+        yield _Row(place.where, place.offset, place.length, digest=place.digest)
+
+
+def _input_rows(declaration: Declaration, body: bytes) -> Iterator[_Row]:
+    codes = {name: one.code for name, one in inputs_of(declaration).items()}
+    for place in input_places(body):
+        yield _Row(place.where, place.offset, place.length, code=codes.get(place.name))
+
+
+def _of_reason(reason: dict[str, Any], rows: list[_Row], file: str) -> Iterator[RecordPlace]:
+    for row in rows:
+        gave = sorted({one["code"] for one in reason.get("sources", ()) if row.gave(one)})
+        if gave:
+            yield RecordPlace(
+                file=file, name=row.where, unit="byte", offset=row.offset, length=row.length,
+                codes=tuple(gave),
+            )  # fmt: skip
 
 
 def _resources(
