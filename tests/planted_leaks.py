@@ -249,7 +249,9 @@ def _stay(
         while hour < hours:
             at = came + timedelta(minutes=round(60 * hour))
             seen = at + timedelta(minutes=round(float(generator.uniform(25, 150))))
-            add(code, at, seen, round(base * float(np.exp(0.2 * ill + 0.2 * generator.normal())), 2))
+            add(
+                code, at, seen, round(base * float(np.exp(0.2 * ill + 0.2 * generator.normal())), 2)
+            )
             hour += float(generator.choice([6, 8, 12])) + float(generator.uniform(-1, 1))
     for code in DIAGNOSES:
         if generator.random() < 0.4:

@@ -73,19 +73,37 @@ def strong_alone(matrix: Floats, label: npt.NDArray[np.int64], names: Sequence[s
 
 
 def _alone(values: Floats, label: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """The best Matthews correlation and average precision over thresholds, in both directions."""
-    best_mcc = best_precision = 0.0
-    for direction in (1.0, -1.0):
-        score = np.where(np.isnan(values), -np.inf, direction * values)
-        order = np.argsort(-score, kind="stable")
-        ranked, positive = score[order], label[order].astype(np.float64)
-        last = np.append(ranked[1:] != ranked[:-1], True)
-        tp = np.cumsum(positive)[last]
-        alerts = np.flatnonzero(last) + 1.0
-        n, p = float(len(label)), float(positive.sum())
-        spread = np.sqrt(alerts * (n - alerts) * p * (n - p))
-        mcc = np.divide(n * tp - alerts * p, spread, out=np.zeros_like(spread), where=spread > 0)
-        gain = np.diff(np.append(0.0, tp)) / p
-        best_mcc = max(best_mcc, float(mcc.max()))
-        best_precision = max(best_precision, float((gain * tp / alerts).sum()))
-    return best_mcc, best_precision
+    """The best Matthews correlation and average precision of an alert above or below a threshold.
+
+    Missing values are alerted first or last.
+    """
+    missing = np.isnan(values)
+    order = np.argsort(values[~missing], kind="stable")
+    ranked, positive = values[~missing][order], label[~missing][order]
+    last = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
+    count = np.diff(np.flatnonzero(last) + 1.0, prepend=0.0)
+    hits = np.diff(np.cumsum(positive)[last].astype(np.float64), prepend=0.0)
+    best = np.zeros(2)
+    for rising in (True, False):
+        groups = (count, hits) if rising else (count[::-1], hits[::-1])
+        for place in (0, len(count)) if missing.any() else (0,):
+            alerts, true = groups
+            if missing.any():
+                alerts = np.insert(alerts, place, missing.sum())
+                true = np.insert(true, place, label[missing].sum())
+            best = np.maximum(best, _figures(np.cumsum(alerts), np.cumsum(true)))
+    return float(best[0]), float(best[1])
+
+
+def _figures(alerts: Floats, true: Floats) -> tuple[float, float]:
+    """Matthews correlation and average precision of alerting ever more rows.
+
+    Args:
+        alerts: Shape (g,). The rows that are alerted at each threshold; the last is every row.
+        true: Those of them that are positive.
+    """
+    n, p = alerts[-1], true[-1]
+    spread = np.sqrt(alerts * (n - alerts) * p * (n - p))
+    mcc = np.divide(n * true - alerts * p, spread, out=np.zeros_like(spread), where=spread > 0)
+    gain = np.diff(true, prepend=0.0) / p
+    return float(mcc.max()), float((gain * true / alerts).sum())
