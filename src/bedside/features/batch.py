@@ -1,7 +1,7 @@
 """The runner for a shard: an event table and many prediction times at once."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,8 @@ def features_at(feature_set: FeatureSet, events: Events, asked: pl.DataFrame) ->
         events: A shard of the event table, clean; it holds every event of its subjects.
         asked: Columns subject_id and prediction_time, sorted by both.
     """
-    index, subject, moment = _asked(asked)
-    return compute(feature_set, _shard(feature_set, events, index), subject, moment)
+    subject, moment = _asked(asked)
+    return compute(feature_set, _shard(feature_set, events), subject, moment)
 
 
 def sparse_features_at(
@@ -50,22 +50,20 @@ def sparse_features_at(
     Raises:
         Invalid: `asked` is not sorted.
     """
-    index, subject, moment = _asked(asked)
+    subject, moment = _asked(asked)
     later = (subject[1:] == subject[:-1]) & (moment[1:] < moment[:-1])
     if later.any() or (subject[1:] < subject[:-1]).any():
         raise Invalid(
             "The asked rows are not by subject and prediction time.",
             fix="sort them by subject_id and prediction_time.",
         )
-    return compute_sparse(feature_set, _shard(feature_set, events, index), subject, moment)
+    return compute_sparse(feature_set, _shard(feature_set, events), subject, moment)
 
 
-def _asked(asked: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
-    """The subjects that are asked about, and of each row the subject's index and the moment."""
-    subject_id = asked["subject_id"].to_numpy()
-    index, subject = np.unique(subject_id, return_inverse=True)
-    moment = asked["prediction_time"].cast(pl.Datetime("us", "UTC")).to_physical().to_numpy()
-    return index.astype(np.int64), subject.astype(np.int64), moment
+def _asked(asked: pl.DataFrame) -> tuple[Ints, Ints]:
+    """Of each row the subject and the moment."""
+    subject: Ints = asked["subject_id"].cast(pl.Int64).to_numpy()
+    return subject, _stamps(asked["prediction_time"], ALWAYS)
 
 
 def shard_columns(
@@ -78,39 +76,33 @@ def shard_columns(
         events: The event table.
         index: Columns subject_id and subject (its index from 0, ascending with subject_id).
     """
-    columns = _shard(feature_set, events, index["subject_id"].to_numpy())
-    return columns.taken(columns.code >= 0)
+    columns = _shard(feature_set, events)
+    ids = index["subject_id"].to_numpy()
+    place = np.searchsorted(ids, columns.subject)
+    asked = np.append(ids, 0)[place] == columns.subject if len(ids) else np.zeros(0, dtype=bool)
+    rows = np.flatnonzero((columns.code >= 0) & asked & (place < len(ids)))
+    return replace(columns.taken(rows), subject=place[rows])
 
 
-def _shard(feature_set: FeatureSet, events: Events, index: Ints) -> EventColumns:
-    """The columns of a shard; the code of an event that does not count is under 0.
-
-    Args:
-        feature_set: What is asked.
-        events: The shard.
-        index: The asked subjects, ascending.
-    """
+def _shard(feature_set: FeatureSet, events: Events) -> EventColumns:
+    """The columns of a shard; the code of an event that does not count is under 0."""
     plan = plan_of(feature_set)
     table = _read(events, columns_of(feature_set))
-    subject_id = table["subject_id"].to_numpy()
-    subject = np.searchsorted(index, subject_id)
     code = _codes(plan, table["code"])
-    if len(index):
-        code = np.where(index[np.minimum(subject, len(index) - 1)] == subject_id, code, -1)
-    time = _stamps(table["time"], ALWAYS)
     known_at = _stamps(table["known_at"], ALWAYS)
     superseded = np.full(table.height, NEVER)
     if table["replaces"].null_count() < table.height:
         more = _read(events, ["source_row", *SAYING])
-        silent = table["replaces"].is_not_null()
+        correcting = np.flatnonzero(table["replaces"].is_not_null().to_numpy())
+        _supersede(superseded, table, correcting, more["source_row"], code)
+        silent = np.ones(len(correcting), dtype=bool)
         for name in SAYING:
-            silent &= more[name].is_null()
-        code = np.where(silent.to_numpy(), -1, code)
-        superseded = _superseded(table, more["source_row"])
+            silent &= more[name].gather(correcting).is_null().to_numpy()
+        code[correcting[silent]] = -1
     return EventColumns(
-        subject=subject,
+        subject=table["subject_id"].cast(pl.Int64).to_numpy(),
         code=code,
-        time=time,
+        time=_stamps(table["time"], ALWAYS),
         known_at=known_at,
         superseded_at=superseded,
         value=_values(plan, table),
@@ -169,16 +161,19 @@ def _labels(plan: Plan, text: pl.Series, code: Ints) -> Ints:
     return label
 
 
-def _superseded(table: pl.DataFrame, source_row: pl.Series) -> Any:
-    """When the first correction of each row, about the same subject, could be seen."""
-    rows = table.select("subject_id", "replaces", pl.col("known_at").to_physical())
+def _supersede(
+    superseded: Ints, table: pl.DataFrame, correcting: Ints, source_row: pl.Series, code: Ints
+) -> None:
+    """Note when the first correction of each row, about the same subject, could be seen."""
     first = (
-        rows.filter(pl.col("replaces").is_not_null())
+        table[correcting]
         .group_by("subject_id", pl.col("replaces").alias("source_row"))
-        .agg(pl.col("known_at").min().alias("superseded_at"))
+        .agg(pl.col("known_at").to_physical().min().alias("superseded_at"))
     )
-    own = table.select("subject_id").with_columns(source_row.alias("source_row")).with_row_index()
-    found = own.join(first, on=["subject_id", "source_row"], how="inner")
-    superseded = np.full(table.height, NEVER)
-    superseded[found["index"].to_numpy()] = found["superseded_at"].to_numpy()
-    return superseded
+    subject = table["subject_id"]
+    own = np.flatnonzero((code >= 0) & subject.is_in(first["subject_id"].implode()).to_numpy())
+    rows = pl.DataFrame(
+        {"row": own, "subject_id": subject.gather(own), "source_row": source_row.gather(own)}
+    )
+    found = rows.join(first, on=["subject_id", "source_row"], how="inner")
+    superseded[found["row"].to_numpy()] = found["superseded_at"].to_numpy()

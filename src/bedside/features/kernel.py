@@ -46,7 +46,7 @@ class EventColumns:
     """Events as columns of equal length n; times in microseconds since 1970 UTC.
 
     Args:
-        subject: Index of the subject, from 0.
+        subject: Which subject; any numbers.
         code: Index into `FeatureSet.codes`; under 0 for an event of another code.
         time: When it happened; `ALWAYS` for a static fact.
         known_at: When it could first be seen.
@@ -116,15 +116,15 @@ def compute(
     Args:
         feature_set: k features.
         events: Any order; soonest done when by subject and time.
-        subject: Shape (m,), indices as in `events.subject`, ascending.
+        subject: Shape (m,), as in `events.subject`; soonest done when ascending.
         prediction_time: Shape (m,), microseconds; soonest done when ascending within a subject.
     """
     plan = plan_of(feature_set)
     order = _order(subject, prediction_time, prediction_time)
-    ordered = prediction_time if order is None else prediction_time[order]
+    rows = slice(None) if order is None else order
     dense = np.tile(plan.implied, (len(subject), 1))
-    given, ranges = _by_subject(events, subject)
-    run(plan, given, ranges, ordered, dense)
+    given, ranges = _by_subject(events, subject[rows])
+    run(plan, given, ranges, prediction_time[rows], dense)
     if order is None:
         return dense
     matrix = np.empty_like(dense)
@@ -197,14 +197,14 @@ def _by_subject(events: EventColumns, subject: Ints) -> tuple[EventColumns, Ints
     """The events by subject and time, and the ranges of each asked subject."""
     order = _order(events.subject, events.time, events.known_at)
     ordered = events if order is None else events.taken(order)
-    first = np.flatnonzero(np.diff(subject, prepend=-1)) if len(subject) else NONE
+    first = np.flatnonzero(np.append(True, subject[1:] != subject[:-1])[: len(subject)])
     asked = subject[first]
     ranges = np.column_stack(
         [
             np.searchsorted(ordered.subject, asked, side="left"),
             np.searchsorted(ordered.subject, asked, side="right"),
             first,
-            np.append(first[1:], len(subject)) if len(first) else NONE,
+            np.append(first[1:], len(subject))[: len(first)],
         ]
     )
     return ordered, ranges
