@@ -59,10 +59,15 @@ def columns_of(declaration: Declaration) -> list[str]:
 def rows_of(declaration: Declaration) -> pl.Expr:
     """Which events `choose` looks at; it may be given others as well."""
     code = pl.col("code").cast(pl.String)
+    return _wanted(declaration, code) | pl.col("replaces").is_not_null()
+
+
+def _wanted(declaration: Declaration, code: pl.Expr) -> pl.Expr:
+    """Whether a code (a text) is one that may be chosen, or one of a category to be learnt."""
     wanted = code.is_in([code for codes in _learning(declaration).values() for code in codes])
     for prefix in _prefixes(declaration):
         wanted |= code.str.starts_with(prefix)
-    return wanted | pl.col("replaces").is_not_null()
+    return wanted
 
 
 def choose(
@@ -98,11 +103,14 @@ def choose(
     left_out, names = _left_out(declaration), _learning(declaration)
     asked = asked_train.select(
         "subject_id", pl.col("prediction_time").dt.cast_time_unit("us").alias("asked_at")
-    ).sort("asked_at")
-    wanted, counted = rows_of(declaration), _Counted()
+    )
+    counted = _Counted()
     if is_open(declaration) and asked.height:
         for shard in shards:
-            counted.add(_visible(shard.filter(wanted), asked), names)
+            codes = shard.select(pl.col("code").unique().cast(pl.String))
+            wanted = codes.filter(_wanted(declaration, pl.col("code")))["code"].implode()
+            rows = pl.col("code").is_in(wanted) | pl.col("replaces").is_not_null()
+            counted.add(_visible(shard.filter(rows), asked), names)
     learnt, mixed = {}, set()
     for number, rule in enumerate(declaration.features):
         if rule.vocabulary is not None:
@@ -130,34 +138,44 @@ def _learning(declaration: Declaration) -> dict[str, tuple[str, ...]]:
 
 
 def _visible(events: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    """The events that were known, and stood, at one of their subject's prediction times."""
-    corrected = (
-        events.filter(pl.col("replaces").is_not_null())
-        .group_by("subject_id", pl.col("replaces").alias("source_row"))
-        .agg(pl.col("known_at").min().alias("corrected_at"))
+    """The events that were known, and stood, at one of their subject's prediction times.
+
+    Args:
+        events: Of one shard.
+        asked: Columns subject_id and asked_at.
+    """
+    corrections = events.filter(pl.col("replaces").is_not_null())
+    corrected = corrections.group_by("subject_id", pl.col("replaces").alias("source_row")).agg(
+        pl.col("known_at").min().alias("corrected_at")
     )
     says = pl.any_horizontal(
         pl.col("value", "text", "end").is_not_null(), pl.col("replaces").is_null()
     )
-    return (
+    last = asked.group_by("subject_id").agg(pl.col("asked_at").max().alias("last_asked"))
+    known = (
         events.filter(says)
-        .join(corrected, on=["subject_id", "source_row"], how="left")
+        .join(last, on="subject_id")
         .with_columns(pl.max_horizontal("time", "known_at").alias("seen_at"))
+        .filter(pl.col("seen_at") <= pl.col("last_asked"))
+    )
+    if corrected.is_empty():
+        return known
+    known = known.join(corrected, on=["subject_id", "source_row"], how="left")
+    stood = pl.col("corrected_at").is_null() | (pl.col("last_asked") < pl.col("corrected_at"))
+    first_seen = (
+        known.filter(~stood)
         .sort("seen_at")
         .join_asof(
-            asked,
+            asked.sort("asked_at"),
             left_on="seen_at",
             right_on="asked_at",
             by="subject_id",
             strategy="forward",
             check_sortedness=False,
         )
-        .filter(
-            pl.col("asked_at").is_not_null()
-            & (pl.col("corrected_at").is_null() | (pl.col("asked_at") < pl.col("corrected_at")))
-        )
-        .with_columns(pl.col("code", "unit", "text").cast(pl.String))
+        .filter(pl.col("asked_at") < pl.col("corrected_at"))
     )
+    return pl.concat([known.filter(stood), first_seen.select(known.columns)])
 
 
 @dataclass(slots=True)
@@ -172,20 +190,17 @@ class _Counted:
 
     def add(self, seen: pl.DataFrame, names: dict[str, tuple[str, ...]]) -> None:
         """Count the visible events of one shard."""
-        by_code = seen.group_by("code").agg(
-            pl.col("subject_id").n_unique(), pl.len(), pl.col("time").count().alias("dated")
-        )
-        for code, subjects, events, dated in by_code.iter_rows():
-            self.subjects[code] += subjects
+        by_code = seen.group_by("code").agg(pl.len(), pl.col("time").count().alias("dated"))
+        for code, events, dated in _plain(by_code).iter_rows():
             self.events[code] += events
             self.dated[code] += dated
+        self.subjects.update(_subjects_by(seen, "code"))
         valued = seen.filter(pl.col("value").is_not_null()).group_by("code", "unit").len()
-        for code, unit, events in valued.iter_rows():
+        for code, unit, events in _plain(valued).iter_rows():
             self.numbers[code, unit] += events
         for name, codes in names.items():
             told = seen.filter(pl.col("code").is_in(codes) & pl.col("text").is_not_null())
-            counts = self.texts.setdefault(name, Counter())
-            counts.update(dict(told.group_by("text").agg(pl.col("subject_id").n_unique()).rows()))
+            self.texts.setdefault(name, Counter()).update(_subjects_by(told, "text"))
 
     def labels(self, name: str, fewest: int) -> tuple[str, ...]:
         """The learnt labels of a signal."""
@@ -236,6 +251,17 @@ class _Counted:
             if all(unit is None or needs_no_unit(unit) for unit in units):
                 units.discard(None)
         return found
+
+
+def _plain(counts: pl.DataFrame) -> pl.DataFrame:
+    """The counts with texts in the place of a dictionary's entries."""
+    return counts.with_columns(pl.col(pl.Categorical).cast(pl.String))
+
+
+def _subjects_by(seen: pl.DataFrame, column: str) -> dict[str, int]:
+    """How many subjects have each value of a column."""
+    pairs = seen.select(pl.col(column), "subject_id").unique()
+    return dict(pairs.group_by(pl.col(column).cast(pl.String)).len().iter_rows())
 
 
 def _ranked(counts: dict[str, int]) -> list[str]:
