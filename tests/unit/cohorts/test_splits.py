@@ -117,6 +117,17 @@ def test_everyone_of_a_held_out_site_is_held_out_and_their_rows_elsewhere_are_un
     assert set(sided.filter(pl.col("subject_id") >= 40)["side"]) == {"train", "tuning"}
 
 
+def test_beside_held_out_sites_the_others_train_or_tune_in_the_ratio_of_their_shares():
+    sided = assign(the_ward(), BY_SITE, site=a_visit_elsewhere())
+
+    others = sided.filter(pl.col("subject_id") >= 40)
+    share = others["subject_id"].map_elements(
+        lambda subject: stable_share(str(subject), salt="split-1"), return_dtype=pl.Float64
+    )
+    assert (others["side"] == "train").equals(share < 0.8)
+    assert ((share >= 0.64) & (share < 0.8)).any()
+
+
 def test_a_row_before_the_first_recorded_site_is_at_that_site():
     site = said([(s, day(5), "B" if s < 40 else "A") for s in range(200)])
 

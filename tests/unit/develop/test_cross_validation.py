@@ -120,6 +120,9 @@ def test_figures_are_those_of_the_out_of_fold_rows_and_of_each_fold():
     )
     caught = [recall_score(label[part], alert[part]) for part in parts]
     assert sensitivity["by_fold"]["mean"] == pytest.approx(np.mean(caught))
+    odds = judged.threshold / (1 - judged.threshold)
+    benefit = np.mean(alert * np.where(label == 1, 1, -odds))
+    assert found["metrics"]["net_benefit"]["pooled"]["estimate"] == pytest.approx(benefit)
     assert len({one["threshold"] for one in found["by_fold"]}) == 4
     assert sum(one["subjects"] for one in found["by_fold"]) == 300
     assert auroc["pooled"]["low"] < auroc["pooled"]["estimate"] < auroc["pooled"]["high"]
