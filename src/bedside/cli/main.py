@@ -18,6 +18,7 @@ from bedside.cli.frame import (
     show,
 )
 from bedside.cli.keys import keys_app
+from bedside.cli.question import question_app
 
 __all__ = ["app", "run"]
 
@@ -33,6 +34,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(features_app, name="features")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(question_app, name="question")
 
 Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
 Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]

@@ -9,6 +9,7 @@ __all__ = ["KNOWN_UNITS", "check_unit", "conversion", "convert", "display"]
 _FAMILIES: tuple[dict[str, tuple[float, float]], ...] = (
     {"1": (1, 0), "%": (0.01, 0), "{ratio}": (1, 0), "{fraction}": (1, 0)},
     {"{score}": (1, 0)},
+    {"{count}": (1, 0)},
     {"Cel": (1, 0), "[degF]": (5 / 9, -160 / 9), "K": (1, -273.15)},
     {
         "/min": (1, 0),
@@ -154,6 +155,7 @@ _DISPLAY = {
     "uL": "µL",
     "[oz_av]": "oz",
     "{score}": "",
+    "{count}": "",
     "{fraction}": "",
     "kg/m2": "kg/m²",
     "10*6/L": "×10⁶/L",

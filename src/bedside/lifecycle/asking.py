@@ -9,16 +9,17 @@ from typing import Any
 
 import polars as pl
 
-from bedside.cohorts.question import ask, asked_codes
+from bedside.cohorts.question import Cohort, ask, columns_of, where_of
 from bedside.cohorts.splits import assign
 from bedside.core.clock import parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import EVENT_COLUMNS
+from bedside.core.records.flow import FlowStep
 from bedside.data.store.snapshot import Snapshot
 from bedside.interop.declaration import declaration_to_json
-from bedside.lifecycle.cohort import group_codes, texts_of
+from bedside.lifecycle.cohort import group_codes, levels_of, texts_of
 from bedside.lifecycle.frames import frame_bytes, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.platform import Platform
@@ -40,7 +41,7 @@ def steps_of(platform: Platform, index: Path) -> StepRunner:
 
 def flow_of(
     platform: Platform, declaration: Declaration, data: Path | None
-) -> tuple[pl.DataFrame, tuple[Any, ...]]:
+) -> tuple[pl.DataFrame, tuple[FlowStep, ...]]:
     """Answer a model's question alone: every row with its side and label, and the flow.
 
     Raises:
@@ -105,9 +106,9 @@ class Asking:
             lambda _: self._asked(self.prepared(prepared)),
         )
 
-    def flow(self, asked: Done) -> tuple[Any, ...]:
+    def flow(self, asked: Done) -> tuple[FlowStep, ...]:
         """The flow again."""
-        return tuple(step for step in json.loads(self.steps.read(asked, "flow")))
+        return tuple(FlowStep(**step) for step in json.loads(self.steps.read(asked, "flow")))
 
     def group_events(self, snapshot: Snapshot) -> pl.DataFrame:
         """The events that say to which subgroup a subject belongs."""
@@ -121,7 +122,7 @@ class Asking:
             None if name is None else texts_of(self.declaration, name, snapshot)
             for name in (split.site, split.group)
         )
-        rows = assign(cohort if isinstance(cohort, pl.DataFrame) else cohort.rows, split)
+        rows = assign(cohort.rows, split, site=site, group=group)
         if rows["side"].null_count() == rows.height:
             raise Invalid(
                 "Nobody is left to learn from.",
@@ -131,15 +132,14 @@ class Asking:
         return {
             "cohort": frame_bytes(rows),
             "asked": frame_bytes(rows.filter(pl.col("side").is_not_null())),
-            "flow": canonical_json([asdict(step) for step in getattr(cohort, "flow", ())]),
+            "flow": canonical_json([asdict(step) for step in cohort.flow]),
         }
 
-    def _answered(self, snapshot: Snapshot) -> Any:
+    def _answered(self, snapshot: Snapshot) -> Cohort:
         question = self.declaration.question
-        shards = snapshot.shards(
-            ["subject_id", "time", "code"], pl.col("code").is_in(asked_codes(question))
-        )
-        return ask(question, shards)
+        groups = levels_of(self.declaration, self.group_events(snapshot))
+        shards = snapshot.shards(columns_of(question), where_of(question))
+        return ask(question, shards, data_end=self._data_end(snapshot), groups=groups)
 
     def _data_end(self, snapshot: Snapshot) -> datetime | None:
         """When the data end: as declared, or the last moment at which something became known."""

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.flow_words import told_flow
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.fit import Fitted, Matrix, fit_baseline
 from bedside.develop.train.learning import learn
@@ -21,6 +23,7 @@ from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.audit import accepted_or_refused, audited
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
+from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
@@ -81,6 +84,8 @@ def rebuilt(
 
 @dataclass
 class _Build:
+    """One build; `done` holds its finished steps by name."""
+
     platform: Platform
     declaration: Declaration
     source: bytes
@@ -89,6 +94,7 @@ class _Build:
     steps: StepRunner = field(init=False)
     asking: Asking = field(init=False)
     told: dict[str, Any] = field(init=False)
+    done: dict[str, Done] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.told = json.loads(declaration_to_json(self.declaration))
@@ -101,118 +107,132 @@ class _Build:
         )
 
     def run(self) -> Packed:
-        collected = self.asking.collect()
-        prepared = self.asking.prepare(collected)
-        asked = self.asking.ask(prepared)
-        snapshot = self.asking.prepared(prepared)
-        vocabulary = self._vocabulary(prepared, asked, snapshot)
-        features = self.steps.read(vocabulary, "features")
-        matrix = self._features(prepared, asked, vocabulary, snapshot)
-        audited = self._audit(prepared, asked, vocabulary, matrix, snapshot)
-        made = self._augment(prepared, asked, vocabulary, snapshot)
-        fitted = self._fitted(asked, vocabulary, matrix, made)
-        judged = self.steps.run(
+        self.audit()
+        accepted_or_refused(self.platform, self.declaration, self._read("audit", "findings"))
+        self._augment()
+        self._fit()
+        self._cross_validate()
+        self.done["evaluate"] = self.steps.run(
             "evaluate",
             {
-                "fit": dict(fitted.outputs),
-                "asked": dict(asked.outputs),
-                "audit": dict(audited.outputs),
-                "features": vocabulary.outputs["features"],
+                **{
+                    name: dict(self.done[name].outputs)
+                    for name in ("ask", "vocabulary", "audit", "fit", "folds")
+                    if name in self.done
+                },
                 "declaration": self.told,
             },
-            lambda _: self._evaluate(collected, prepared, asked, matrix, audited, fitted, features),
+            lambda _: self._evaluated(),
         )
-        return self._packed(prepared, fitted, judged, features)
+        return self._packed()
 
-    def _vocabulary(self, prepared: Done, asked: Done, snapshot: Snapshot) -> Done:
+    def audit(self) -> None:
+        """Everything up to the leakage audit."""
+        self.done["collect"] = self.asking.collect()
+        self.done["prepare"] = self.asking.prepare(self.done["collect"])
+        self.done["ask"] = self.asking.ask(self.done["prepare"])
+        self._vocabulary()
+        self._features()
+        self._audit()
+
+    def _read(self, step: str, part: str) -> bytes:
+        return self.steps.read(self.done[step], part)
+
+    def _output(self, step: str, part: str) -> str:
+        return self.done[step].outputs[part]
+
+    @property
+    def _snapshot(self) -> Snapshot:
+        return self.asking.prepared(self.done["prepare"])
+
+    @property
+    def _asked(self) -> pl.DataFrame:
+        return frame_of(self._read("ask", "asked"))
+
+    @property
+    def _matrix(self) -> npt.NDArray[np.float64]:
+        return array_of(self._read("features", "matrix"))
+
+    @property
+    def _feature_set(self) -> FeatureSet:
+        return feature_set_from_json(self._read("vocabulary", "features"))
+
+    def _vocabulary(self) -> None:
         """The features, once the training subjects decided what there is to choose from."""
-        return self.steps.run(
+        inputs = {
+            "events": self._output("prepare", "snapshot"),
+            "asked": self._output("ask", "asked"),
+            **{name: self.told[name] for name in ("features", "signals", "question")},
+        }
+        self.done["vocabulary"] = self.steps.run(
             "vocabulary",
-            {
-                "events": prepared.outputs["snapshot"],
-                "asked": asked.outputs["asked"],
-                "features": self.told["features"],
-                "signals": self.told["signals"],
-                "question": self.told["question"],
-            },
+            inputs,
             lambda _: {
                 "features": feature_set_of(
-                    self.declaration, snapshot, frame_of(self.steps.read(asked, "asked"))
+                    self.platform, self.declaration, self._snapshot, self._asked
                 )
             },
         )
 
-    def _feature_set(self, vocabulary: Done) -> FeatureSet:
-        return feature_set_from_json(self.steps.read(vocabulary, "features"))
-
-    def _features(self, prepared: Done, asked: Done, vocabulary: Done, snapshot: Snapshot) -> Done:
-        rows = frame_of(self.steps.read(asked, "asked"))
-
+    def _features(self) -> None:
         def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            told = self.steps.read(vocabulary, "features")
-            matrix = features_of_snapshot(
-                self.platform, snapshot, asked.outputs["asked"], told, advance
-            )
+            told, asked = self._read("vocabulary", "features"), self._output("ask", "asked")
+            matrix = features_of_snapshot(self.platform, self._snapshot, asked, told, advance)
             return {"matrix": array_bytes(matrix)}
 
-        return self.steps.run(
+        self.done["features"] = self.steps.run(
             "features",
             {
-                "events": prepared.outputs["snapshot"],
-                "asked": asked.outputs["asked"],
-                "features": vocabulary.outputs["features"],
+                "events": self._output("prepare", "snapshot"),
+                "asked": self._output("ask", "asked"),
+                "features": self._output("vocabulary", "features"),
             },
             make,
-            total=rows["subject_id"].n_unique(),
+            total=self._asked["subject_id"].n_unique(),
         )
 
-    def _audit(
-        self, prepared: Done, asked: Done, vocabulary: Done, matrix: Done, snapshot: Snapshot
-    ) -> Done:
+    def _audit(self) -> None:
         def make(_: Callable[[int], None]) -> dict[str, bytes]:
             return audited(
                 self.platform,
                 self.declaration,
-                self._feature_set(vocabulary),
-                snapshot,
-                frame_of(self.steps.read(asked, "cohort")),
-                array_of(self.steps.read(matrix, "matrix")),
+                self._feature_set,
+                self._snapshot,
+                frame_of(self._read("ask", "cohort")),
+                self._matrix,
             )
 
-        done = self.steps.run(
+        self.done["audit"] = self.steps.run(
             "leakage audit",
             {
-                "matrix": matrix.outputs["matrix"],
-                "asked": dict(asked.outputs),
-                "events": prepared.outputs["snapshot"],
-                "features": vocabulary.outputs["features"],
+                "matrix": self._output("features", "matrix"),
+                "asked": dict(self.done["ask"].outputs),
+                "events": self._output("prepare", "snapshot"),
+                "features": self._output("vocabulary", "features"),
                 "declaration": self.told,
             },
             make,
         )
-        accepted_or_refused(self.platform, self.declaration, self.steps.read(done, "findings"))
-        return done
 
-    def _augment(
-        self, prepared: Done, asked: Done, vocabulary: Done, snapshot: Snapshot
-    ) -> Done | None:
+    def _augment(self) -> None:
         """Features of changed copies of the training subjects, where some are declared."""
         copies = number_of_copies(self.declaration)
         if not copies:
-            return None
-        train = frame_of(self.steps.read(asked, "asked")).filter(pl.col("side") == "train")
-        feature_set = self._feature_set(vocabulary)
+            return
+        train = self._asked.filter(pl.col("side") == "train")
 
         def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            made = copies_of(self.platform, self.declaration, feature_set, snapshot, train, advance)
+            made = copies_of(
+                self.platform, self.declaration, self._feature_set, self._snapshot, train, advance
+            )
             return {f"copies-{number}": array_bytes(matrix) for number, matrix in enumerate(made)}
 
-        return self.steps.run(
+        self.done["augment"] = self.steps.run(
             "augment",
             {
-                "events": prepared.outputs["snapshot"],
-                "asked": asked.outputs["asked"],
-                "features": vocabulary.outputs["features"],
+                "events": self._output("prepare", "snapshot"),
+                "asked": self._output("ask", "asked"),
+                "features": self._output("vocabulary", "features"),
                 "signals": self.told["signals"],
                 "augmentation": [one for one in self.told["augmentation"] if not one["resample"]],
             },
@@ -220,27 +240,23 @@ class _Build:
             total=train["subject_id"].n_unique() * copies,
         )
 
-    def _fitted(self, asked: Done, vocabulary: Done, matrix: Done, made: Done | None) -> Done:
-        return self.steps.run(
-            "fit",
-            {
-                "matrix": matrix.outputs["matrix"],
-                "asked": asked.outputs["asked"],
-                "features": vocabulary.outputs["features"],
-                "signals": self.told["signals"],
-                "imputation": self.told["imputation"],
-                "augmentation": self.told["augmentation"],
-                "copies": None if made is None else dict(made.outputs),
-                "learner": self.told["learner"],
-            },
-            lambda _: self._fit(asked, self._feature_set(vocabulary), matrix, made),
-        )
+    def _learning_inputs(self) -> dict[str, Any]:
+        """What a fit depends on."""
+        names = ("signals", "imputation", "augmentation", "learner")
+        return {
+            "matrix": self._output("features", "matrix"),
+            "asked": self._output("ask", "asked"),
+            "features": self._output("vocabulary", "features"),
+            **{name: self.told[name] for name in names},
+        }
 
-    def _fit(
-        self, asked: Done, feature_set: FeatureSet, matrix: Done, made: Done | None
-    ) -> dict[str, bytes]:
-        rows = frame_of(self.steps.read(asked, "asked"))
-        values = array_of(self.steps.read(matrix, "matrix"))
+    def _fit(self) -> None:
+        made = self.done.get("augment")
+        inputs = {**self._learning_inputs(), "copies": None if made is None else dict(made.outputs)}
+        self.done["fit"] = self.steps.run("fit", inputs, lambda _: self._fitted())
+
+    def _fitted(self) -> dict[str, bytes]:
+        rows, values, feature_set = self._asked, self._matrix, self._feature_set
         label, names = rows["label"].to_numpy(), feature_set.names
 
         def side(name: str) -> Matrix:
@@ -248,11 +264,10 @@ class _Build:
             return Matrix(features=values[inside], label=label[inside], names=names)
 
         real, copies = side("train"), []
-        if made is not None:
-            for number in range(len(made.outputs)):
-                copy = array_of(self.steps.read(made, f"copies-{number}"))
-                again = np.tile(real.label, len(copy) // len(real.label))
-                copies.append(Matrix(features=copy, label=again, names=names))
+        for number in range(len(self.done["augment"].outputs) if "augment" in self.done else 0):
+            copy = array_of(self._read("augment", f"copies-{number}"))
+            again = np.tile(real.label, len(copy) // len(real.label))
+            copies.append(Matrix(features=copy, label=again, names=names))
         learnt = learn(self.declaration, feature_set, real, side("tuning"), copies)
         fitted, seed = learnt.fitted, self.declaration.learner.seed
         return {
@@ -263,60 +278,76 @@ class _Build:
             "training": canonical_json(learnt.told),
         }
 
-    def _evaluate(
-        self,
-        collected: Done,
-        prepared: Done,
-        asked: Done,
-        matrix: Done,
-        audited: Done,
-        fitted: Done,
-        features: bytes,
-    ) -> dict[str, bytes]:
-        read = self.steps.read
-        slope, intercept = json.loads(read(fitted, "calibration"))
-        trees = read(fitted, "trees")
-        model = Fitted(trees=trees.decode(), slope=slope, intercept=intercept)
+    def _cross_validate(self) -> None:
+        """Figures over all subjects by models that never saw them, where folds are declared."""
+        folds = self.declaration.evaluation.folds
+        if not folds:
+            return
+
+        def make(advance: Callable[[int], None]) -> dict[str, bytes]:
+            return {
+                "figures": canonical_json(
+                    cross_validated(
+                        self.platform,
+                        self.declaration,
+                        self._feature_set,
+                        self._snapshot,
+                        self._asked,
+                        self._matrix,
+                        advance,
+                    )
+                )
+            }
+
+        inputs = {**self._learning_inputs(), "evaluation": self.told["evaluation"]}
+        self.done["folds"] = self.steps.run("cross-validate", inputs, make, total=folds)
+
+    def _evaluated(self) -> dict[str, bytes]:
+        slope, intercept = json.loads(self._read("fit", "calibration"))
+        trees = self._read("fit", "trees")
         evidence, reference, example = judge_model(
             self.declaration,
-            feature_set=feature_set_from_json(features),
-            events=self.asking.group_events(self.asking.prepared(prepared)),
-            asked=frame_of(read(asked, "asked")),
-            matrix=array_of(read(matrix, "matrix")),
-            baseline=array_of(read(fitted, "baseline")),
-            fitted=model,
-            predictor=self.platform.predictor_of(read(fitted, "onnx")),
+            feature_set=self._feature_set,
+            events=self.asking.group_events(self._snapshot),
+            asked=self._asked,
+            matrix=self._matrix,
+            baseline=array_of(self._read("fit", "baseline")),
+            fitted=Fitted(trees=trees.decode(), slope=slope, intercept=intercept),
+            predictor=self.platform.predictor_of(self._read("fit", "onnx")),
             explainer=self.platform.explainer_of(trees),
         )
         because = {one.finding: one.because for one in self.declaration.acknowledged}
         evidence["leakage"] = [
             {**finding, "because": because.get(finding["name"], "")}
-            for finding in json.loads(read(audited, "findings"))
+            for finding in json.loads(self._read("audit", "findings"))
         ]
         evidence["quality"] = {
-            **json.loads(read(collected, "report")),
-            **json.loads(read(prepared, "quality")),
+            **json.loads(self._read("collect", "report")),
+            **json.loads(self._read("prepare", "quality")),
         }
-        evidence["flow"] = json.loads(read(asked, "flow"))
-        evidence["training"] = json.loads(read(fitted, "training"))
+        steps = told_flow(self.asking.flow(self.done["ask"]))
+        evidence["flow"] = [asdict(step) for step in steps]
+        evidence["training"] = json.loads(self._read("fit", "training"))
+        if "folds" in self.done:
+            evidence["cross_validation"] = json.loads(self._read("folds", "figures"))
         return {
             "evidence": canonical_json(evidence),
             "reference": canonical_json(reference),
             "example": canonical_json(example),
         }
 
-    def _packed(self, prepared: Done, fitted: Done, judged: Done, features: bytes) -> Packed:
+    def _packed(self) -> Packed:
         return packed(
             self.platform,
             self.declaration,
             self.source,
-            snapshot=self.steps.read(prepared, "snapshot").decode(),
+            snapshot=self._read("prepare", "snapshot").decode(),
             made={
-                parts.FEATURES: features,
-                parts.MODEL: self.steps.read(fitted, "onnx"),
-                parts.TREES: self.steps.read(fitted, "trees"),
-                parts.EVIDENCE: self.steps.read(judged, "evidence"),
-                parts.REFERENCE: self.steps.read(judged, "reference"),
-                parts.EXAMPLE: self.steps.read(judged, "example"),
+                parts.FEATURES: self._read("vocabulary", "features"),
+                parts.MODEL: self._read("fit", "onnx"),
+                parts.TREES: self._read("fit", "trees"),
+                parts.EVIDENCE: self._read("evaluate", "evidence"),
+                parts.REFERENCE: self._read("evaluate", "reference"),
+                parts.EXAMPLE: self._read("evaluate", "example"),
             },
         )

@@ -18,12 +18,13 @@ from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
 from bedside.monitor.reference import make_reference
 
-__all__ = ["PARITY", "judge_model"]
+__all__ = ["HOURS_A_ROW", "PARITY", "judge_model"]
 
 Floats = npt.NDArray[np.float64]
 PARITY = 1e-6  # the largest allowed difference between packaged and trained risks
 EXPLAINED = 2000  # rows over which importance is averaged
 MOST_IMPORTANT = 15
+HOURS_A_ROW = 1.0  # what a prediction stands for where alerts are counted by the day
 
 
 def judge_model(
@@ -56,7 +57,10 @@ def judge_model(
     threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
     subject, groups = subject_indices(held), groups_of(declaration, events, held)
     rows = Rows(
-        risk=risk, label=held["label"].to_numpy(), subject=subject, days=np.full(len(risk), 1 / 24)
+        risk=risk,
+        label=held["label"].to_numpy(),
+        subject=subject,
+        days=np.full(len(risk), HOURS_A_ROW / 24),
     )
     evidence = evaluate(
         HeldOut(rows=rows, baseline=baseline, groups=groups),

@@ -37,7 +37,7 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     feature_set = feature_set_from_json(bundle.files[FEATURES])
     with platform.progress.step("compare"):
         clean, labelled = _seen(platform, declaration, data)
-        asked = ask(declaration.question, clean)
+        asked = ask(declaration.question, clean).rows
         matrix = build_features(feature_set, clean, asked, lambda _: None)
         risk = platform.predictor_of(bundle.files[MODEL]).predict(matrix)
         report = compare(

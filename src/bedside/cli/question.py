@@ -1,0 +1,108 @@
+"""`bedside question`: who is asked about, when, and what must come true."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+__all__ = ["question_app"]
+
+question_app = typer.Typer(
+    help="The question of a model: read it, check it, see who is left out.", no_args_is_help=True
+)
+
+Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")]
+
+
+@question_app.command("show")
+def show_(
+    folder: Folder,
+    aces: Annotated[bool, typer.Option("--aces", help="Print it as an ACES task file.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the question in plain words, or as the task file that ACES reads."""
+    with guarded(as_json):
+        from bedside.cli.question_words import aces_words  # noqa: PLC0415
+        from bedside.cohorts.question_words import question_words  # noqa: PLC0415
+        from bedside.interop.aces import write_aces  # noqa: PLC0415
+        from bedside.lifecycle.package import load_declaration  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
+
+        question = load_declaration(folder_of(folder))[0].question
+        if aces:
+            content, losses = write_aces(question)
+            told = {"aces": content.decode(), "losses": list(losses)}
+            show(told, as_json, lambda: aces_words(content, losses))
+            return
+        lines = question_words(question)
+        show({"question": lines}, as_json, lambda: "\n".join(lines))
+
+
+@question_app.command("check")
+def check_(
+    folder: Folder,
+    data: Data = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the question, and count how often each of its predicates is met in the data."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.question_words import check_words  # noqa: PLC0415
+        from bedside.lifecycle.package import load_declaration  # noqa: PLC0415
+        from bedside.lifecycle.question import check_question  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
+        from bedside.wiring.sources import collect_for  # noqa: PLC0415
+
+        place = folder_of(folder)
+        declaration = load_declaration(place)[0]
+        platform = opened(workspace, actor, purpose or "model development", as_json)
+        counts = check_question(platform, declaration, collect_for(platform, place, data))
+        show({"predicates": [asdict(one) for one in counts]}, as_json, lambda: check_words(counts))
+        if any(one.events == 0 for one in counts):
+            raise typer.Exit(3)
+
+
+@question_app.command("flow")
+def flow_(
+    folder: Folder,
+    data: Data = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer the question, and say who was left out at each step, whole and by subgroup."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.question_words import flow_words  # noqa: PLC0415
+        from bedside.lifecycle.package import load_declaration  # noqa: PLC0415
+        from bedside.lifecycle.question import flow_question  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
+        from bedside.wiring.sources import collect_for  # noqa: PLC0415
+
+        place = folder_of(folder)
+        declaration = load_declaration(place)[0]
+        platform = opened(workspace, actor, purpose or "model development", as_json)
+        flowed = flow_question(platform, declaration, collect_for(platform, place, data))
+        told = {
+            "steps": [asdict(step) for step in flowed.steps],
+            "labels": flowed.labels,
+            "page": str(flowed.page),
+        }
+        show(told, as_json, lambda: flow_words(flowed))

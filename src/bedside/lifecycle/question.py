@@ -1,0 +1,125 @@
+"""A question by itself: in words, checked against the data, and answered with its flow."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from bedside.cohorts.question.rows import matching
+from bedside.cohorts.question_words import question_words
+from bedside.core.records.declaration import Declaration
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.flow_words import ToldStep, told_flow
+from bedside.core.records.question import Predicate
+from bedside.core.records.split import SIDES
+from bedside.develop.evaluate.cohort_page import render_cohort
+from bedside.lifecycle.asking import Asking, flow_of, steps_of
+from bedside.lifecycle.intake import intake_of
+from bedside.lifecycle.platform import Platform
+
+__all__ = ["Flowed", "PredicateCount", "check_question", "flow_question"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flowed:
+    """The flow of a question as it may be shown, its labels by side, and the page."""
+
+    steps: tuple[ToldStep, ...]
+    labels: dict[str, dict[str, str]]
+    page: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredicateCount:
+    """How often a plain predicate's codes are met; None where that is ten or fewer."""
+
+    name: str
+    codes: int
+    events: int | None
+    subjects: int | None
+
+
+def flow_question(platform: Platform, declaration: Declaration, data: Path | None) -> Flowed:
+    """Answer the question, tell who was left out at each step, and write the page.
+
+    Raises:
+        NotFound, Invalid, Refused, Unavailable: as a build would.
+    """
+    rows, flow = flow_of(platform, declaration, data)
+    steps = told_flow(flow)
+    labels = {side: _labels(rows.filter(pl.col("side") == side)) for side in SIDES}
+    labels["unknown or unused"] = _labels(rows.filter(pl.col("side").is_null()))
+    page = platform.folder / "reports" / declaration.name / "cohort.html"
+    words = question_words(declaration.question)
+    platform.write(page, render_cohort(declaration, steps, labels, words).encode())
+    platform.ledger.append(
+        platform.actor, "question.flow", {"model": declaration.name, "steps_count": len(steps)}
+    )
+    return Flowed(steps=steps, labels=labels, page=page)
+
+
+def _labels(rows: pl.DataFrame) -> dict[str, str]:
+    """Subjects, rows and positive rows, in words."""
+    counts = {
+        "subjects": rows["subject_id"].n_unique(),
+        "rows": rows.height,
+        "positive": int((rows["label"] == 1).sum()),
+    }
+    return {
+        name: f"{SUPPRESS_AT_OR_BELOW} or fewer"
+        if 0 < count <= SUPPRESS_AT_OR_BELOW
+        else f"{count:,}"
+        for name, count in counts.items()
+    }
+
+
+def check_question(
+    platform: Platform, declaration: Declaration, data: Path | None
+) -> tuple[PredicateCount, ...]:
+    """How often each plain predicate of the question is met in the prepared data.
+
+    A predicate that is never met is most often a code that is written in another way.
+
+    Raises:
+        NotFound, Invalid, Refused, Unavailable: as a build would.
+    """
+    with platform.lock():
+        asking = Asking(
+            platform=platform,
+            declaration=declaration,
+            intake=intake_of(platform, declaration, data),
+            steps=steps_of(platform, platform.folder / "steps"),
+        )
+        snapshot = asking.prepared(asking.prepare(asking.collect()))
+        events: Counter[str] = Counter()
+        subjects: Counter[str] = Counter()
+        for shard in snapshot.shards(["subject_id", "code"]):
+            counts = shard.group_by(pl.col("code").cast(pl.String)).agg(
+                pl.len(), pl.col("subject_id").n_unique().alias("of")
+            )
+            for code, count, of in counts.iter_rows():
+                events[code] += count
+                subjects[code] += of
+    return tuple(_counted(declaration, events, subjects))
+
+
+def _counted(
+    declaration: Declaration, events: Counter[str], subjects: Counter[str]
+) -> Iterator[PredicateCount]:
+    question = declaration.question
+    plain: dict[str, Predicate] = {**question.predicates, **question.patient_demographics}
+    met = pl.Series(list(events), dtype=pl.String)
+    for name, predicate in plain.items():
+        if predicate.code is None:
+            continue
+        codes = met.filter(matching(predicate.code, met)).to_list()
+        count = sum(events[code] for code in codes)
+        most = max((subjects[code] for code in codes), default=0)
+        yield PredicateCount(
+            name=name,
+            codes=len(codes),
+            events=None if 0 < count <= SUPPRESS_AT_OR_BELOW else count,
+            subjects=None if 0 < most <= SUPPRESS_AT_OR_BELOW else most,
+        )
