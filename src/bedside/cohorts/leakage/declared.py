@@ -57,6 +57,7 @@ def declared(
         detector="declaration",
         what="rules of features, none of which reads the outcome or what competes with it",
         number=len(declaration.features),
+        kinds=("label_among_features",),
     )
     return Result(findings=tuple(found.values()), checked=(looked,))
 

@@ -75,6 +75,7 @@ class Delays:
             what="laboratory codes, whose events could be seen only some time after they happened "
             "(or none of which has a delay, so that none is odd)",
             number=len(laboratory),
+            kinds=("no_delay",),
         )
         return Result(findings=tuple(findings), checked=(looked,))
 

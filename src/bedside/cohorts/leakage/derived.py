@@ -66,6 +66,7 @@ class DerivedFromLabel:
             detector="derived from the label",
             what="codes, none of which happens only where the outcome does",
             number=len(self._codes) if self._outcome_moments else 0,
+            kinds=("derived_from_label",),
         )
         if not self._counts or not self._outcome_moments:
             return Result(checked=(looked,))

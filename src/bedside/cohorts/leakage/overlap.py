@@ -25,7 +25,9 @@ _SPLIT_FIX = "keep them together: name what they share in evaluation.split."
 
 def audit_splits(asked: pl.DataFrame) -> list[Finding]:
     """Subjects on more than one side."""
-    return [finding for finding in overlap(asked).findings if finding.kind == "split"]
+    return [
+        finding for finding in overlap(asked).findings if finding.name == "subject_on_both_sides"
+    ]
 
 
 def overlap(asked: pl.DataFrame) -> Result:
@@ -40,6 +42,7 @@ def overlap(asked: pl.DataFrame) -> Result:
             detector="split",
             what="subjects, each on one side of the split",
             number=sided["subject_id"].n_unique(),
+            kinds=("subject_on_both_sides",),
         )
     ]
     if "encounter_id" in sided.columns:
@@ -51,6 +54,7 @@ def overlap(asked: pl.DataFrame) -> Result:
                 detector="split",
                 what="stays, each on one side of the split",
                 number=sided["encounter_id"].drop_nulls().n_unique(),
+                kinds=("stay_on_both_sides",),
             )
         )
     return Result(findings=tuple(found), checked=tuple(checked))
@@ -63,7 +67,7 @@ def _on_both(sided: pl.DataFrame, what: str) -> int:
 def _both(name: str, number: int, what: str) -> Finding:
     return Finding(
         name=name,
-        kind="split",
+        kind=name,
         text=f"{how_many(number, what)} are on more than one side of the split.",
         fix=_SPLIT_FIX,
         evidence={what: float(number)},
@@ -128,7 +132,7 @@ class SameRecords:
                 findings.append(
                     Finding(
                         name=f"group_on_both_sides:{self._group}",
-                        kind="split",
+                        kind="group_on_both_sides",
                         text=f"{how_many(number, 'groups')} of '{self._group}' are on more than "
                         "one side of the split.",
                         fix="let the split keep the group together, and give every subject one.",
@@ -140,6 +144,7 @@ class SameRecords:
                     detector="split",
                     what=f"groups of '{self._group}', each on one side of the split",
                     number=held["group"].n_unique(),
+                    kinds=("group_on_both_sides",),
                 )
             )
         records = pl.concat(self._records) if self._records else None
@@ -154,6 +159,7 @@ class SameRecords:
                 what="subjects with enough values to be known again, none of whom is on another "
                 "side under another number",
                 number=0 if records is None else records.height,
+                kinds=("duplicate_record",),
             )
         )
         return Result(findings=tuple(findings), checked=tuple(checked))

@@ -27,6 +27,7 @@ def selected(question: Question) -> Result:
         detector="selection",
         what="windows, whose bounds and edges depend on nothing after the prediction time",
         number=len(question.windows),
+        kinds=("selected_by_future", "window_depends_on_outcome"),
     )
     return Result(
         findings=tuple({finding.name: finding for finding in findings}.values()), checked=(looked,)
@@ -183,8 +184,8 @@ class ObservedLength:
         findings = [
             finding
             for what, words, values in (
-                ("hours_observed", "hours from the start of the record", self._hours),
-                ("events_observed", "number of events", self._events),
+                ("hours", "hours from the start of the record", self._hours),
+                ("events", "number of events", self._events),
             )
             if (finding := _tells(what, words, values, label, subject)) is not None
         ]
@@ -193,6 +194,7 @@ class ObservedLength:
             what="prediction times, whose length of record and number of events do not tell the "
             "label",
             number=int((~np.isnan(label)).sum()),
+            kinds=("observed_length",),
         )
         return Result(findings=tuple(findings), checked=(looked,))
 
@@ -210,8 +212,8 @@ def _tells(
     if not sure >= WARN_AT:  # also where it is not a number
         return None
     return Finding(
-        name=f"selected_by_future:{what}",
-        kind="selected_by_future",
+        name=f"observed_length:{what}",
+        kind="observed_length",
         text=f"The {words} before the prediction time alone tells the label (area under the curve "
         f"{area:.2f}, interval {low:.2f} to {high:.2f}): those with the outcome may have been "
         "asked about at another moment than those without.",

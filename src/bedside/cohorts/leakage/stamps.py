@@ -79,6 +79,7 @@ class DateOnly:
             what="codes, none of which stands at midnight so much more often than at any other "
             "time that a date must have become one",
             number=looked,
+            kinds=("date_only",),
         )
         return Result(
             findings=tuple(findings[code] for code in sorted(findings)), checked=(checked,)

@@ -106,6 +106,7 @@ class AfterDischarge:
             what="codes of stays that end, none of which was only filled in at the end and seen "
             "there",
             number=codes if self._stays else 0,
+            kinds=("after_discharge",),
         )
         return Result(findings=findings, checked=(looked,))
 

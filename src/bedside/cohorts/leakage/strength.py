@@ -1,6 +1,7 @@
 """Features so strong alone that they may be the label in other clothes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,10 @@ def audit_features(
 def strong_alone(matrix: Floats, label: npt.NDArray[np.int64], names: Sequence[str]) -> Result:
     """The same, with what was looked at."""
     looked = Checked(
-        detector="strength", what="features, none of which alone nearly is the label", number=0
+        detector="strength",
+        what="features, none of which alone nearly is the label",
+        number=0,
+        kinds=("strong_alone",),
     )
     if len(label) > ROWS:
         some = np.linspace(0, len(label) - 1, num=ROWS).astype(np.int64)
@@ -68,7 +72,7 @@ def strong_alone(matrix: Floats, label: npt.NDArray[np.int64], names: Sequence[s
                     },
                 )
             )
-    checked = Checked(detector=looked.detector, what=looked.what, number=len(names))
+    checked = replace(looked, number=len(names))
     return Result(findings=tuple(findings), checked=(checked,))
 
 

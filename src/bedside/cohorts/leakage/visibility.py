@@ -76,6 +76,7 @@ class Replay:
             what=f"prediction times of {how_many(len(self._subjects), 'subjects')} replayed: every "
             "feature stayed the same when all that was known later was removed",
             number=self._rows,
+            kinds=("sees_the_future",),
         )
         return Result(findings=tuple(findings), checked=(looked,))
 
@@ -136,7 +137,7 @@ def _findings(
     return [
         Finding(
             name=f"sees_the_future:{name}",
-            kind="visibility",
+            kind="sees_the_future",
             text=f"'{name}' changes when facts known after the prediction time are removed.",
             fix="compute it from what was known_at the prediction time; if it comes from this "
             "program, report it.",

@@ -36,11 +36,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What one detector looked at, and how many of them; 0 says that there was nothing to see."""
+    """What one detector looked at, as it is when nothing was found.
+
+    Args:
+        detector: Its name.
+        what: What it looked at, and what is true of it when it found nothing.
+        number: How many of them; 0 says that there was nothing to look at.
+        kinds: The kinds of finding that it can make.
+    """
 
     detector: str
     what: str
     number: int
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,9 +136,9 @@ def test_the_ill_asked_at_another_moment_than_the_well_are_told_by_the_length_of
         declaration=ward.declaration, events=ward.events, asked=asked, stays=ward.stays
     ).audited()
 
-    found = {f.name: f for f in report.findings if f.kind == "selected_by_future"}
-    assert "selected_by_future:hours_observed" in found
-    area = found["selected_by_future:hours_observed"].evidence["auroc"]
+    found = {f.name: f for f in report.findings if f.kind == "observed_length"}
+    assert "observed_length:hours" in found
+    area = found["observed_length:hours"].evidence["auroc"]
     assert (area > 0.8) if of == 1 else (area < 0.2)
 
 

@@ -84,7 +84,7 @@ def test_a_feature_that_counts_what_is_to_come_is_found_and_an_honest_one_is_not
     cheat = np.full((5, 1), 5.0)
 
     assert audit_visibility(rows, asked, honest, ["n"], count_seen) == []
-    assert audit_visibility(rows, asked, cheat, ["n"], count_seen)[0].kind == "visibility"
+    assert audit_visibility(rows, asked, cheat, ["n"], count_seen)[0].kind == "sees_the_future"
 
 
 def test_a_laboratory_code_without_delay_among_others_with_one_is_a_warning():
