@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question.edges import edge_times
+from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import (
@@ -17,7 +18,6 @@ from bedside.cohorts.question.prediction_times import (
 )
 from bedside.cohorts.question.reading import predicates_of
 from bedside.cohorts.question.time_at_risk import FollowUp, follow_up
-from bedside.cohorts.question.timeline import ALWAYS, Bools, Ints
 from bedside.cohorts.question.windows import bounds_met, labelled, washed_out
 from bedside.core.records.question import Question
 from bedside.core.records.question_grammar import edges_in_order, index_edge, labelled_window
@@ -25,7 +25,7 @@ from bedside.core.records.question_grammar import edges_in_order, index_edge, la
 __all__ = ["Answered", "Answerer"]
 
 _TAKEN_BACK = "trigger taken back"
-_TWICE = "asked twice at once"
+_AT_ONCE = "asked at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Answerer:
         self.counter = counter
         self.predicates = predicates_of(question)
         self.settles = microseconds(question.settles_after)
-        self.optional = frozenset({_TAKEN_BACK, _TWICE})
+        self.optional = frozenset({_TAKEN_BACK, _AT_ONCE})
 
     def answer(self, events: pl.DataFrame) -> Answered:
         """The rows of one shard."""
@@ -80,8 +80,6 @@ class Answerer:
         order = order[
             np.lexsort((anchors.time[order], rows.prediction[order], rows.subject[order]))
         ]
-        order = order[_last_of_each(rows.subject[order], rows.prediction[order])]
-        counter.step(_TWICE, "One row for each prediction time.", rows.subject[order])
         encounter, has = shard.encounters(
             question.trigger, rows.subject[order], anchors.trigger[order]
         )
@@ -96,11 +94,9 @@ class Answerer:
     def _asked(self, shard: Shard) -> Bools:
         asked = np.ones(len(shard.subjects), np.bool_)
         self.counter.step("subjects", "All subjects that were read.", np.flatnonzero(asked), rows=0)
-        for name, predicate in self.predicates.items():
-            if predicate.static:
-                asked &= shard.holds(name)
-                told = f"Has {name}, for all their time."
-                self.counter.step(f"static.{name}", told, np.flatnonzero(asked), rows=0)
+        for name in (one for one, told in self.predicates.items() if told.static):
+            asked &= shard.holds(name)
+            self.counter.step(f"is {name}", f"Is {name}.", np.flatnonzero(asked), rows=0)
         return asked
 
     def _times_told(self) -> str:
@@ -121,6 +117,7 @@ class Answerer:
 
         stands = still_standing(question, rows.shard, rows.anchors, rows.prediction)
         leave(_TAKEN_BACK, "Not taken back by the prediction time.", stands)
+        leave(_AT_ONCE, "Of several asked at once, the latest anchor.", ~rows.overtaken())
         edges = edges_in_order(question.windows)
         for name in dict.fromkeys(edge.partition(".")[0] for edge in edges):
             window = question.windows[name]
@@ -160,6 +157,19 @@ class _Rows:
             None if risk is None else follow_up(shard, risk, self.subject, self.prediction)
         )
 
+    def overtaken(self) -> Bools:
+        """Rows left whose windows are all there, and a later anchor's are asked at once."""
+        there = self.left.copy()
+        for edge in self.edges.values():
+            there &= edge.found
+        at = np.flatnonzero(there)
+        at = at[np.lexsort((self.anchors.time[at], self.prediction[at], self.subject[at]))]
+        subject, prediction = self.subject[at], self.prediction[at]
+        again = (subject[1:] == subject[:-1]) & (prediction[1:] == prediction[:-1])
+        overtaken = np.zeros(len(self.subject), np.bool_)
+        overtaken[at[:-1][again]] = True
+        return overtaken
+
     def answered(self, order: Ints, encounter: Ints, has: Bools, settles: int) -> Answered:
         """These of the rows, with what came true."""
         subject = self.subject[order]
@@ -182,10 +192,3 @@ class _Rows:
             known_from=known_from,
             follow_up=None if self.follow_up is None else self.follow_up.taken(order),
         )
-
-
-def _last_of_each(subject: Ints, prediction: Ints) -> Bools:
-    """Of rows in order of subject and prediction time, the last of each pair."""
-    last = np.ones(len(subject), np.bool_)
-    last[:-1] = (subject[1:] != subject[:-1]) | (prediction[1:] != prediction[:-1])
-    return last

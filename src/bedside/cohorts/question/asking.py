@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question.answering import Answered, Answerer
+from bedside.cohorts.question.entries import ALWAYS, Ints
 from bedside.cohorts.question.flow import FlowCounter
 from bedside.cohorts.question.reading import columns_of
-from bedside.cohorts.question.timeline import ALWAYS, Ints
 from bedside.core.clock import parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.flow import FlowStep
@@ -60,8 +60,8 @@ def ask(
         shards: Tables with at least `columns_of(question)`, and at least the rows that
             `where_of(question)` keeps; all rows of a subject lie in one of them. One is held in
             memory at a time.
-        data_end: When the data end. The question's own `data_end` goes before it; without either
-            it is the latest `known_at` among the rows given.
+        data_end: When the data end; without it, the question's own `data_end`; without either,
+            the latest `known_at` among the rows given.
         groups: subject_id, and a column of levels for each subgroup, for the flow.
 
     Raises:
@@ -82,10 +82,10 @@ def ask(
             f"No subject has an event of the trigger '{question.trigger}'.",
             fix="check the code of its predicate against the collected events.",
         )
-    if question.data_end is not None:
-        latest = _micros(parse_instant(question.data_end))
-    elif data_end is not None:
+    if data_end is not None:
         latest = _micros(data_end)
+    elif question.data_end is not None:
+        latest = _micros(parse_instant(question.data_end))
     rows = [_told(part, latest, counter, answerer.settles) for part in parts]
     schema = dict(_ROWS)
     if question.time_at_risk is not None:

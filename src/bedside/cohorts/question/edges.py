@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bedside.cohorts.question.entries import ALWAYS, NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import Anchors
-from bedside.cohorts.question.timeline import ALWAYS, NEVER, Bools, Ints
 from bedside.core.records.question import Question
 from bedside.core.records.question_grammar import TRIGGER, Edge, edges_in_order
 

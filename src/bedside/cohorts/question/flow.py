@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from bedside.cohorts.question.timeline import Ints
+from bedside.cohorts.question.entries import Ints
 from bedside.core.errors import Invalid
 from bedside.core.records.flow import FlowStep
 

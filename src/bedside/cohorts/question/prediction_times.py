@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
-from bedside.cohorts.question.timeline import NEVER, Bools, Ints
 from bedside.core.clock import parse_duration
 from bedside.core.records.question import ANY_EVENT, Question
 
@@ -78,9 +78,9 @@ def _last_moments(question: Question, shard: Shard, triggers: Anchors) -> Ints:
     if times.at_most is not None:
         last = np.minimum(last, time + microseconds(times.at_most))
     if times.every is not None:
-        every = shard.moments(ANY_EVENT)
-        ends = every.place(subject, np.full_like(time, NEVER), "right") - 1
-        final = every.time[ends] if len(every) else time
+        final, _ = shard.moments(ANY_EVENT).previous(
+            subject, np.full_like(time, NEVER), inclusive=True
+        )
         last = np.minimum(last, final)
     latest: Ints = np.maximum(last, time)
     return latest
@@ -115,12 +115,12 @@ def _at_each(triggers: Anchors, last: Ints, shard: Shard, name: str) -> Anchors:
 def still_standing(question: Question, shard: Shard, anchors: Anchors, at: Ints) -> Bools:
     """Rows whose trigger, and event of `each`, were not taken back by `at`; shape (rows,)."""
     subject, at = anchors.subject, np.maximum(at, anchors.seen)
-    trigger = shard.history(question.trigger)
-    both = (True, True)
-    stands = trigger.known(subject, anchors.trigger, anchors.trigger, closed=both, at=at) > 0
-    if question.prediction_times.each is not None:
-        each = shard.history(question.prediction_times.each)
-        stands &= each.known(subject, anchors.time, anchors.time, closed=both, at=at) > 0
+    made = [(question.trigger, anchors.trigger), (question.prediction_times.each, anchors.time)]
+    stands = np.ones(len(anchors), np.bool_)
+    for name, time in made:
+        if name is not None:
+            told = shard.history(name).known(subject, time, time, closed=(True, True), at=at)
+            stands &= told > 0
     return stands
 
 

@@ -2,12 +2,12 @@
 
 import polars as pl
 
-from bedside.cohorts.question.predicates import is_static
 from bedside.core.errors import Invalid
 from bedside.core.records.question import CodePattern, Predicate, Question
 from bedside.core.records.question_grammar import (
     EVERYWHERE,
     asked_predicates,
+    is_static,
     named_predicates,
     parse_expression,
 )
@@ -29,26 +29,9 @@ _ALWAYS_READ = (
 
 
 def predicates_of(question: Question) -> dict[str, Predicate]:
-    """Every predicate that is asked about, those that it is made of first; demographics static."""
+    """Every predicate that is asked about, those that it is made of first."""
     names = [*question.patient_demographics, *named_predicates(question)]
-    asked = asked_predicates(question, names)
-    return {
-        name: _static(one) if name in question.patient_demographics else one
-        for name, one in asked.items()
-    }
-
-
-def _static(predicate: Predicate) -> Predicate:
-    return Predicate(
-        code=predicate.code,
-        value_min=predicate.value_min,
-        value_max=predicate.value_max,
-        value_min_inclusive=predicate.value_min_inclusive,
-        value_max_inclusive=predicate.value_max_inclusive,
-        other_cols=predicate.other_cols,
-        static=True,
-        expr=predicate.expr,
-    )
+    return asked_predicates(question, names)
 
 
 def columns_of(question: Question, *, few: bool = False) -> list[str]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import microseconds
-from bedside.cohorts.question.timeline import NEVER, Bools, Ints
 from bedside.core.records.question import TimeAtRisk
 
 __all__ = ["FollowUp", "follow_up"]

@@ -4,16 +4,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["ALWAYS", "NEVER", "Bools", "History", "Ints", "Moments", "Timeline"]
+from bedside.cohorts.question.entries import ALWAYS, NEVER, Entries, Ints
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-ALWAYS: int = np.iinfo(np.int64).min
-"""Before every moment; as an edge of a window: there is none."""
-NEVER: int = np.iinfo(np.int64).max
-"""After every moment."""
+__all__ = ["History", "Moments", "Timeline"]
+
 _AT_ONCE = 1 << 22  # entries that are looked at one by one in a step: 32 MiB an array
 
 
@@ -84,6 +79,19 @@ class Moments(Timeline):
 
     seen: Ints
 
+    @staticmethod
+    def of(entries: Entries) -> "Moments":
+        """The moments of entries of which none takes another back."""
+        starts = entries.starts()
+        if len(starts) == 0:
+            return Moments(entries.subject, entries.time, entries.weight, entries.at)
+        return Moments(
+            entries.subject[starts],
+            entries.time[starts],
+            np.add.reduceat(entries.weight, starts),
+            np.minimum.reduceat(entries.at, starts),
+        )
+
     def next(self, subject: Ints, time: Ints, *, inclusive: bool) -> tuple[Ints, Ints]:
         """The time and `seen` of the next moment; NEVER where there is none."""
         at = self.place(subject, time, "left" if inclusive else "right")
@@ -108,16 +116,21 @@ class Moments(Timeline):
 
 @dataclass(slots=True)
 class History(Timeline):
-    """What came to be known of each moment: from `at` on, its count is `weight` higher or lower.
+    """What came to be known of each moment, in order of the moments.
 
     Args:
-        at: Shape (n,).
+        at: Shape (n,). Since when the entry counts.
     """
 
     at: Ints
     _late: bool = field(init=False)
     _latest: Ints = field(init=False)
     _ats: Ints = field(init=False)
+
+    @staticmethod
+    def of(entries: Entries) -> "History":
+        """The same, to be searched."""
+        return History(entries.subject, entries.time, entries.weight, entries.at)
 
     def __post_init__(self) -> None:
         super(History, self).__post_init__()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from bedside.cohorts.question.edges import EdgeTimes
+from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import microseconds
-from bedside.cohorts.question.timeline import ALWAYS, Bools, Ints
 from bedside.core.records.question import Washout, Window
 from bedside.core.records.question_grammar import parse_bounds
 

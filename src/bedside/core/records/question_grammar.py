@@ -1,8 +1,8 @@
 """The small texts of a question: edges of windows, bounds, and predicates made of others."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -26,6 +26,7 @@ __all__ = [
     "edges_in_order",
     "edges_of",
     "index_edge",
+    "is_static",
     "labelled_window",
     "named_predicates",
     "parse_bounds",
@@ -212,10 +213,13 @@ def named_predicates(question: Question) -> list[str]:
 def asked_predicates(question: Question, names: Iterable[str]) -> dict[str, Predicate]:
     """These predicates and all that they are made of, inputs first; not those everyone has.
 
+    Those of `patient_demographics` are static.
+
     Raises:
         Invalid: a name is not a predicate, or one is made of itself.
     """
-    known = {**question.predicates, **question.patient_demographics}
+    about = {name: replace(one, static=True) for name, one in question.patient_demographics.items()}
+    known = {**question.predicates, **about}
     done: dict[str, Predicate] = {}
 
     def add(name: str, path: tuple[str, ...]) -> None:
@@ -233,3 +237,13 @@ def asked_predicates(question: Question, names: Iterable[str]) -> dict[str, Pred
     for name in names:
         add(name, ())
     return done
+
+
+def is_static(name: str, predicates: Mapping[str, Predicate]) -> bool:
+    """Whether it holds for the whole subject or not at all, as do all that it is made of."""
+    if name not in predicates:
+        return False
+    predicate = predicates[name]
+    if predicate.expr is None:
+        return predicate.static
+    return all(is_static(part, predicates) for part in parse_expression(predicate.expr).of)
