@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench conformance docs lock clean
+.PHONY: help demo test check bench conformance conformance-aces docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
@@ -71,6 +71,16 @@ DATA ?= $(or $(BEDSIDE_TEST_DATA),../shared/data)
 conformance: $(STAMP) ## Run the suites that others wrote; DATA=DIR says where they lie.
 	@PYTHONPATH=tools $(BIN)/python -m conformance.report "$(DATA)"
 
+# es-aces needs an older Polars than Bedside does, so it lives apart.
+ACES := .venv-aces
+$(ACES)/.installed: tools/conformance/aces-requirements.txt tools/venv.sh
+	@sh tools/venv.sh $(ACES)
+	@$(ACES)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+conformance-aces: $(STAMP) $(ACES)/.installed
+	@PYTHONPATH=tools $(BIN)/python -m conformance.aces "$(DATA)" --python $(ACES)/bin/python
+
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/python tools/declaration_schema.py
@@ -79,5 +89,5 @@ lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a 
 	@sh tools/lock.sh constraints.txt
 
 clean: ## Remove the virtual environment, the caches and what was built here.
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@rm -rf $(VENV) $(ACES) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
