@@ -115,3 +115,16 @@ def test_the_page_about_collecting_does_what_it_says(tmp_path):
     assert all("Report for the data steward" in text for text in collected)
     assert (tmp_path / "for-research" / "metadata" / "dataset.json").is_file()
     assert (tmp_path / "w" / "reports" / "heart_disease" / "quality.html").is_file()
+
+
+def test_the_page_about_features_does_what_it_says(tmp_path):
+    said = said_by("features.md", tmp_path)
+
+    command = "bedside features explain diagnosis --subject 0017 --at 2000-01-02T00:00:00Z"
+    assert "worst_radius.last  " in said["bedside features list diagnosis"]
+    assert "Known, 30 of 30 features:" in said[command]
+    assert "radius of the nuclei, mean 16.1, measured 24 h ago  " in said[command]
+    in_depth = said[f"{command} --feature worst_radius.last"]
+    assert "The latest radius of the nuclei, worst three in the whole record." in in_depth
+    assert "breast_cancer.parquet row 17" in in_depth
+    assert said["bedside ledger show"].count("features.explain") == 2

@@ -72,7 +72,7 @@ def describe(
         text = _present(feature, value)
     if measured is None or as_of is None or (value == 0 and feature.aggregate == "count"):
         return text
-    return text + _aged(feature, value, ago(as_of - measured))
+    return text + _aged(feature, value, ago(as_of - measured), is_only=events == 1)
 
 
 def title(feature: Feature) -> str:
@@ -275,19 +275,22 @@ _SPECIAL: dict[str, Callable[[Feature, float], str]] = {
 }
 
 
-def _aged(feature: Feature, value: float, age: str) -> str:
+def _aged(feature: Feature, value: float, age: str, *, is_only: bool) -> str:
     """How the age of the newest measurement is added to a text, where it is not said already."""
+    last = "" if is_only else "last "
     match feature.aggregate:
         case "hours_since" | "hour_of_day" | "day_of_week" | "month" | "hours_active":
             return ""
         case "active":
             return f", started {age}" if value else ""
         case "count" | "missing":
-            return f", last {age}"
+            return f", {last}{age}"
+        case "change" if is_only:
+            return f", {age}"
         case aggregate if aggregate in _AGED:
             return f", {_verb(feature)} {age}"
         case _:
-            return f", last {_verb(feature)} {age}"
+            return f", {last}{_verb(feature)} {age}"
 
 
 def _label(feature: Feature) -> str:
@@ -302,7 +305,8 @@ def _verb(feature: Feature) -> str:
         return "given"
     of_events = feature.aggregate in ("count", "missing", "hours_since", "active", "hours_active")
     unit = feature.event_unit or (None if of_events else feature.unit)
-    return "measured" if unit is not None and not feature.mark else "recorded"
+    is_measured = unit is not None or vocabularies == {"LOINC"}
+    return "measured" if is_measured and not (feature.mark or feature.categories) else "recorded"
 
 
 def _baseline(feature: Feature) -> str:

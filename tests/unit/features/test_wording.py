@@ -138,7 +138,21 @@ def test_a_single_measurement_is_not_called_unchanged():
 
     text = describe(change, 0.0, measured=EARLIER, as_of=NOW, events=1)
 
-    assert text == "lactate measured only once in 24 h, last measured 40 min ago"
+    assert text == "lactate measured only once in 24 h, 40 min ago"
+
+
+def test_what_was_measured_once_was_not_last_measured():
+    mean, count = over(LACTATE, "mean"), over(LACTATE, "count")
+
+    texts = [
+        describe(feature, value, measured=EARLIER, as_of=NOW, events=1)
+        for feature, value in ((mean, 2.0), (count, 1.0))
+    ]
+
+    assert texts == [
+        "lactate 2 mmol/L, average in 24 h, measured 40 min ago",
+        "lactate measured once in 24 h, 40 min ago",
+    ]
 
 
 def test_a_child_is_as_old_as_parents_say():
