@@ -63,6 +63,37 @@ def build(
 
 
 @app.command()
+def leakage(
+    folder: Folder,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for whatever a model could learn from the future, before it learns; write the report."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.leakage_words import leakage_words  # noqa: PLC0415
+        from bedside.lifecycle.build import audit_model  # noqa: PLC0415
+        from bedside.lifecycle.leakage_gate import unacknowledged  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
+        from bedside.wiring.sources import collect_for  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "model development", as_json)
+        place = folder_of(folder)
+        declared, report, page = audit_model(platform, place, collect_for(platform, place, data))
+        show(
+            {**asdict(report), "page": str(page)},
+            as_json,
+            lambda: leakage_words(declared, report, page),
+        )
+        if unacknowledged(declared, report):
+            raise typer.Exit(4)
+
+
+@app.command()
 def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
     """List the versions of every model and where each is in its life."""
     with guarded(as_json):

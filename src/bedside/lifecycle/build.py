@@ -14,6 +14,7 @@ from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.flow_words import told_flow
+from bedside.core.records.leakage import LeakageReport
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.fit import Fitted, Matrix, fit_baseline
 from bedside.develop.train.learning import learn
@@ -21,12 +22,19 @@ from bedside.develop.train.onnx_trees import onnx_of
 from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
-from bedside.lifecycle.audit import accepted_or_refused, audited
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
+from bedside.lifecycle.leakage import (
+    audited,
+    findings_to_json,
+    report_from_json,
+    report_to_json,
+    write_leakage,
+)
+from bedside.lifecycle.leakage_gate import refuse_leaks
 from bedside.lifecycle.package import (
     Built,
     Packed,
@@ -40,7 +48,7 @@ from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.vocabulary import feature_set_of
 
-__all__ = ["build", "rebuilt"]
+__all__ = ["audit_model", "build", "rebuilt"]
 
 
 def build(platform: Platform, folder: Path, data: Path | None) -> Built:
@@ -62,6 +70,27 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
         intake = intake_of(platform, declaration, data)
         made = _Build(platform, declaration, source, intake, platform.folder / "steps")
         return register(platform, made.run(), run_id=intake.run_id)
+
+
+def audit_model(
+    platform: Platform, folder: Path, data: Path | None
+) -> tuple[Declaration, LeakageReport, Path]:
+    """Only what comes before learning, up to the leakage audit; nothing is refused.
+
+    Raises:
+        NotFound, Invalid, Unavailable: as `build`.
+    """
+    declaration, source = load_declaration(folder)
+    with platform.lock():
+        intake = intake_of(platform, declaration, data)
+        steps = _Build(platform, declaration, source, intake, platform.folder / "steps")
+        report, page = steps.audit()
+        platform.ledger.append(
+            platform.actor,
+            "leakage",
+            {"model": declaration.name, "findings_count": len(report.findings)},
+        )
+    return declaration, report, page
 
 
 def rebuilt(
@@ -107,8 +136,7 @@ class _Build:
         )
 
     def run(self) -> Packed:
-        self.audit()
-        accepted_or_refused(self.platform, self.declaration, self._read("audit", "findings"))
+        refuse_leaks(self.platform, self.declaration, self.audit()[0])
         self._augment()
         self._fit()
         self._cross_validate()
@@ -126,14 +154,16 @@ class _Build:
         )
         return self._packed()
 
-    def audit(self) -> None:
-        """Everything up to the leakage audit."""
+    def audit(self) -> tuple[LeakageReport, Path]:
+        """Everything up to the leakage audit, and its page."""
         self.done["collect"] = self.asking.collect()
         self.done["prepare"] = self.asking.prepare(self.done["collect"])
         self.done["ask"] = self.asking.ask(self.done["prepare"])
         self._vocabulary()
         self._features()
         self._audit()
+        report = report_from_json(self._read("audit", "report"))
+        return report, write_leakage(self.platform, self.declaration, report)
 
     def _read(self, step: str, part: str) -> bytes:
         return self.steps.read(self.done[step], part)
@@ -193,14 +223,15 @@ class _Build:
 
     def _audit(self) -> None:
         def make(_: Callable[[int], None]) -> dict[str, bytes]:
-            return audited(
+            report = audited(
                 self.platform,
                 self.declaration,
                 self._feature_set,
                 self._snapshot,
-                frame_of(self._read("ask", "cohort")),
+                self._asked,
                 self._matrix,
             )
+            return {"findings": findings_to_json(report), "report": report_to_json(report)}
 
         self.done["audit"] = self.steps.run(
             "leakage audit",
