@@ -117,7 +117,6 @@ class Answerer:
 
         stands = still_standing(question, rows.shard, rows.anchors, rows.prediction)
         leave(_TAKEN_BACK, "Not taken back by the prediction time.", stands)
-        leave(_AT_ONCE, "Of several asked at once, the latest anchor.", ~rows.overtaken())
         edges = edges_in_order(question.windows)
         for name in dict.fromkeys(edge.partition(".")[0] for edge in edges):
             window = question.windows[name]
@@ -139,6 +138,7 @@ class Answerer:
         if rows.follow_up is not None:
             told = f"No {question.time_at_risk.outcome} before the time at risk."  # type: ignore[union-attr]
             leave("outcome before the time at risk", told, ~rows.follow_up.too_early())
+        leave(_AT_ONCE, "Of several asked at once, the latest anchor.", ~rows.overtaken())
 
 
 class _Rows:
@@ -158,11 +158,8 @@ class _Rows:
         )
 
     def overtaken(self) -> Bools:
-        """Rows left whose windows are all there, and a later anchor's are asked at once."""
-        there = self.left.copy()
-        for edge in self.edges.values():
-            there &= edge.found
-        at = np.flatnonzero(there)
+        """Rows left of which a later anchor's is left too, at the same prediction time."""
+        at = np.flatnonzero(self.left)
         at = at[np.lexsort((self.anchors.time[at], self.prediction[at], self.subject[at]))]
         subject, prediction = self.subject[at], self.prediction[at]
         again = (subject[1:] == subject[:-1]) & (prediction[1:] == prediction[:-1])
