@@ -159,6 +159,7 @@ class LogisticModel:
         "systolic.last": (-0.03, 120.0),
         "temperature.last": (0.3, 37.0),
         "age.last": (0.01, 60.0),
+        "LOINC//2823-3.last": (0.8, 4.0),
     }
     BASE = -2.5
 

@@ -12,7 +12,7 @@ from bedside.core.records.bundle import FEATURES
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import LedgerEntry
 from bedside.features.definition import FeatureSet, feature_set_from_json
-from bedside.features.inputs import visible_at
+from bedside.features.inputs import as_served, visible_at
 from bedside.features.wording import title
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.places import resource_places, source_row_of
@@ -75,7 +75,9 @@ def places_in_request(platform: Platform, answer: LedgerEntry) -> tuple[RecordPl
             ),
         )  # fmt: skip
     version = platform.registry.get(answer.details["version"])
-    declaration = open_bundle(platform, version).declaration
+    bundle = open_bundle(platform, version)
+    features = feature_set_from_json(bundle.files[FEATURES])
+    declaration = as_served(bundle.declaration, features)
     return _resources(declaration, body, digest, answer.details["as_of"])
 
 
@@ -106,7 +108,7 @@ def traced_reasons(
     titles = {one.name: title(one) for one in features.features}
     body = sealed["request"].encode()
     rows = _resource_rows if channel == "cds_hooks" else _input_rows
-    places = list(rows(declaration, body))
+    places = list(rows(as_served(declaration, features), body))
     return tuple(
         ReasonRecords(
             feature=reason["feature"],

@@ -9,6 +9,8 @@ from bedside.core.errors import Refused, WrongUnit
 from bedside.core.records.answer import Score
 from bedside.core.records.declaration import Channels, Signal
 from bedside.core.records.features import ChosenCode, FeatureRule, Learnt, Vocabulary
+from bedside.features.definition import expand
+from bedside.lifecycle.question_record import traced_reasons
 from bedside.serve.app import create_app
 from served import (
     NOW,
@@ -133,6 +135,22 @@ def test_a_card_asks_for_chosen_codes_and_reads_them():
     assert response.status_code == 200, response.text
     assert scored(served)[f"{POTASSIUM}.last"] == 5.9
     assert scored(served)["smoking.last"] == 0.0
+
+
+def test_a_reason_by_a_chosen_code_leads_back_to_its_place_in_the_request():
+    served = a_model()
+    declaration = an_open_declaration()
+    features = expand(declaration, Learnt(codes={4: VALUED}, categories={"smoking": TEXTS}))
+    tensors = (a_tensor("heart_rate", 118.0), a_tensor("age", 71.0), a_tensor(POTASSIUM, 6.9))
+
+    a_client(served).post("/v2/models/sepsis/infer", json=an_inference(*tensors))
+
+    ((_, sealed),) = served.ledger.kept
+    reasons = traced_reasons(declaration, features, "open_inference", json.loads(sealed))
+    (reason,) = [one for one in reasons if one.feature == f"{POTASSIUM}.last"]
+    assert [(record.name, record.codes) for record in reason.records] == [
+        ("inputs[2]", (POTASSIUM,))
+    ]
 
 
 def test_words_in_the_place_of_a_chosen_codes_number_are_no_value_as_in_training():
