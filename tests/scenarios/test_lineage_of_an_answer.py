@@ -3,16 +3,19 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from bedside.core.errors import NotFound
+from bedside.core.ids import digest_bytes, subject_pseudonym
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.places import resource_places
 from bedside.lifecycle.erase import erase
+from bedside.lifecycle.explain_features import explain_features
 from bedside.lifecycle.lineage import lineage
 from bedside.lifecycle.openlineage import openlineage_events
 from bedside.lifecycle.release import approve, open_bundle, release
@@ -22,6 +25,7 @@ from bedside.wiring.server import app_of
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import a_planted_model, bedside_run, case
 
+LATER = datetime(2000, 1, 2, tzinfo=UTC)  # a day after every case of the file
 TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
 
 
@@ -99,6 +103,71 @@ def test_each_reason_of_an_answer_leads_to_the_bytes_of_its_own_input(silent):
         assert "12.5" not in reason.title
 
 
+def test_an_explained_feature_leads_to_its_own_cell_of_the_raw_file(silent):
+    platform, version, model = silent
+    declaration = open_bundle(platform, platform.registry.get(version)).declaration
+    raw = (model / "biopsies.csv").read_bytes()
+    head = raw.split(b"\n", 1)[0].decode().split(",")
+
+    told = explain_features(platform, version, model, case(500), LATER)
+
+    assert len(told.features) == 30
+    for one in told.features:
+        (record,) = one.sources
+        row = raw[record.offset :].split(b"\n", 1)[0].decode().split(",")
+        column = declaration.signals[one.feature.name.removesuffix(".last")].column
+        assert row[head.index("case")] == case(500)
+        assert float(row[head.index(column)]) == one.value
+        assert record.file == digest_bytes(raw)
+        assert one.text.endswith(", measured 24 h ago")
+
+
+def test_every_look_at_a_subject_is_in_the_ledger_and_names_nobody_in_the_open(silent):
+    platform, version, model = silent
+
+    explain_features(platform, version, model, case(500), LATER, only="mean_radius.last")
+
+    entry = list(platform.ledger.entries())[-1]
+    assert (entry.action, entry.actor, entry.purpose) == ("features.explain", "t", "test")
+    assert entry.details["model"] == version
+    subject = subject_pseudonym(case(500), salt=declared_salt(platform, version))
+    assert json.loads(platform.ledger.unseal(entry.sequence)) == {"subject": subject}
+    assert str(subject) not in json.dumps(entry.details)
+
+
+def test_a_look_at_somebody_unknown_is_in_the_ledger_too(silent):
+    platform, version, model = silent
+
+    with pytest.raises(NotFound):
+        explain_features(platform, version, model, "nobody was ever called so", LATER)
+
+    entry = list(platform.ledger.entries())[-1]
+    assert (entry.action, entry.details["found"]) == ("features.explain", False)
+    assert entry.sealed_digest is None
+
+
+def declared_salt(platform, version):
+    bundle = open_bundle(platform, platform.registry.get(version))
+    return bundle.declaration.data.pseudonym_salt
+
+
+@pytest.mark.parametrize(
+    ("subject", "moment", "only"),
+    [
+        ("nobody was ever called so", LATER, None),
+        (case(500), LATER - timedelta(days=10), None),
+        (case(500), LATER, "mean_radius.lost"),
+    ],
+)
+def test_what_is_not_there_is_not_explained(silent, subject, moment, only):
+    platform, version, model = silent
+
+    with pytest.raises(NotFound) as told:
+        explain_features(platform, version, model, subject, moment, only=only)
+
+    assert subject not in str(told.value)
+
+
 def test_every_answer_and_every_step_is_an_openlineage_event(silent):
     platform, version, _ = silent
     entry = asked(platform, version, case(501))
@@ -113,7 +182,7 @@ def test_every_answer_and_every_step_is_an_openlineage_event(silent):
 
 
 def test_the_request_of_an_erased_patient_cannot_be_read_again(silent):
-    platform, version, _ = silent
+    platform, version, model = silent
     entry = asked(platform, version, case(502))
 
     done = erase(platform, case(502))
@@ -121,6 +190,9 @@ def test_the_request_of_an_erased_patient_cannot_be_read_again(silent):
     assert done.predictions >= 1
     assert lineage(platform, entry.details["prediction_id"]).records == ()
     assert platform.ledger.verify() == []
+    with pytest.raises(NotFound):
+        explain_features(platform, version, model, case(502), LATER)
+    assert explain_features(platform, version, model, case(500), LATER).features
     with pytest.raises(NotFound):
         erase(replace(platform), "nobody was ever called so")
 

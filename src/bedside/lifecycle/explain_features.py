@@ -161,14 +161,13 @@ def explain_features(
     wanted = _chosen(told.features, only)
     snapshot = _opened(platform, told, data)
     subject_id = pseudonym_of(subject, salt=snapshot.manifest.salt, is_pseudonym=is_pseudonym)
-    platform.ledger.append(
-        platform.actor,
-        "features.explain",
-        {"model": told.id, "snapshot": snapshot.digest, "as_of": iso(moment), "feature": only},
-        sealed=canonical_json({"subject": subject_id}),
-        subject=subject_id,
-    )
     places = _places(snapshot, subject_id, moment)
+    _record_look(platform, told, snapshot, subject_id, moment, only=only, found=bool(places))
+    if not places:
+        raise NotFound(
+            "Nothing was known of this subject at that moment.",
+            fix="give the identifier as the source writes it, or --pseudonym, and check the time.",
+        )
     events = tuple(places)
     record, row = Record(events, moment), features_of(wanted, events, moment)
     return Explanation(
@@ -226,16 +225,37 @@ def _opened(platform: Platform, model: _Model, data: str | None) -> Snapshot:
         return platform.store.open(f"{model.name}/prepared")
 
 
+def _record_look(
+    platform: Platform,
+    model: _Model,
+    snapshot: Snapshot,
+    subject_id: int,
+    moment: datetime,
+    *,
+    only: str | None,
+    found: bool,
+) -> None:
+    """Let the ledger know who looked; at whom, sealed, if the subject is one of these data."""
+    platform.ledger.append(
+        platform.actor,
+        "features.explain",
+        {
+            "model": model.id,
+            "snapshot": snapshot.digest,
+            "as_of": iso(moment),
+            "feature": only,
+            "found": found,
+        },
+        sealed=canonical_json({"subject": subject_id}) if found else None,
+        subject=subject_id if found else None,
+    )
+
+
 def _places(
     snapshot: Snapshot, subject_id: int, moment: datetime
 ) -> dict[Event, tuple[RawFile, int]]:
     """The subject's events as they were known, each with its raw file and the offset there."""
     (rows,) = snapshot.as_of(moment, subject_id=subject_id)
-    if rows.is_empty():
-        raise NotFound(
-            "Nothing was known of this subject at that moment.",
-            fix="give the identifier as the source writes it, or --pseudonym, and check the time.",
-        )
     rows = rows.with_columns(pl.col("code", "unit").cast(pl.String))
     files = snapshot.manifest.sources
     events = (Event(**row) for row in rows.select(EVENT_COLUMNS).iter_rows(named=True))
