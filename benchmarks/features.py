@@ -145,10 +145,16 @@ def peak_mib() -> float:
 
 
 def measured(
-    kind: str, folder: Path, *, workers: int, shards: int, codes: str = "spread"
+    kind: str,
+    folder: Path,
+    *,
+    workers: int,
+    shards: int,
+    codes: str = "spread",
+    script: str = __file__,
 ) -> dict[str, float]:
     """Several fresh processes of one thread each, set off together; wall time and memory of all."""
-    command = [sys.executable, __file__, "--worker", kind, str(folder), codes]
+    command = [sys.executable, script, "--worker", kind, str(folder), codes]
     began = time.perf_counter()
     crew = [
         subprocess.Popen(

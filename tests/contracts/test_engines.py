@@ -8,25 +8,50 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
 from bedside.core.ports import Engine
+from bedside.data.store.snapshot import Snapshot
+from bedside.features.batch import features_at
+from bedside.features.definition import Feature, FeatureSet, feature_set_to_json
 from bedside.infra.engines.local import LocalEngine
 from bedside.infra.engines.ray import RayEngine
 from bedside.infra.engines.work import LARGEST
 from bedside.lifecycle.build import build
+from bedside.lifecycle.frames import frame_bytes
+from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.shards import features_of_snapshot
 from bedside.usecases import folder_of
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from ray_cluster import RayCluster, start_ray_cluster
+from stored import a_row, at, events_of, saved
 
 pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
 WHERE, DRILL = "bedside.infra.engines.probe:where", "bedside.infra.engines.probe:drill"
+OF_POTASSIUM = FeatureSet(
+    features=tuple(
+        Feature(
+            name=f"potassium.{aggregate}.{hours}",
+            signal="potassium",
+            codes=("LOINC//2823-3",),
+            label="Potassium",
+            aggregate=aggregate,
+            window_hours=hours,
+            unit="mmol/L",
+        )
+        for aggregate in ("count", "last", "mean", "sd", "slope", "hours_since")
+        for hours in (3.0, None)
+    )
+)
 
 
 @pytest.fixture(scope="session")
@@ -342,3 +367,43 @@ def test_a_build_is_the_same_to_the_byte_on_every_engine(
     there = a_build_in_many_shards(tmp_path / "there", opened(request))
 
     assert there == here
+
+
+def a_ward_with_corrections(platform: Platform) -> Snapshot:
+    """Forty patients in several shards; every third value comes late, and every fifth again."""
+    rows = []
+    for subject in range(1, 41):
+        for hour in range(12):
+            name = f"{subject}-{hour}"
+            measured = at(f"{hour:02}:00")
+            late = timedelta(hours=4 if hour % 3 == 0 else 0)
+            rows.append(a_row(subject, name, time=measured, known_at=measured + late, value=hour))
+            if hour % 5 == 0:
+                seen = measured + timedelta(hours=6)
+                again = {"time": measured, "known_at": seen, "value": subject / 7}
+                rows.append(a_row(subject, f"{name}-again", replaces=name, **again))
+    return saved(replace(platform.store, target=60), events_of(*rows))
+
+
+@every_engine
+def test_features_are_the_same_to_the_bit_on_every_engine(
+    opened: Opened, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    here = open_workspace(tmp_path, actor=actor_of("test", "test"), progress=LineProgress())
+    snapshot = a_ward_with_corrections(here)
+    asked = pl.concat(
+        shard.select("subject_id", pl.lit(at("11:30")).alias("prediction_time"))
+        .unique()
+        .sort("subject_id")
+        for shard in snapshot.shards()
+    )
+    there = replace(here, engine=opened(request))
+    given = (snapshot, here.objects.put(frame_bytes(asked)), feature_set_to_json(OF_POTASSIUM))
+
+    matrix = features_of_snapshot(there, *given, lambda _: None)
+
+    assert len(snapshot.manifest.shards) >= 4
+    at_once = features_at(OF_POTASSIUM, snapshot.events(), asked.sort("subject_id"))
+    at_once = at_once[asked["subject_id"].arg_sort().arg_sort().to_numpy()]
+    assert matrix.tobytes() == at_once.tobytes()
+    assert len(np.unique(matrix, axis=0)) > 1
