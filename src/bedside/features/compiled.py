@@ -6,6 +6,7 @@ from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 __all__ = ["compiled", "entry"]
 
@@ -13,24 +14,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """The function as machine code, made at its first call; it runs without the interpreter's lock.
+    """A part of compiled functions; no sum is reordered.
 
-    The code is kept beside the source, or in the user's cache folder, or where `NUMBA_CACHE_DIR`
-    says; where none of them can be written, each process compiles anew. No sum is reordered.
+    It is never kept by itself, since its code has that of other files inside.
     """
-    made: Any
-    try:
-        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # nowhere to keep it
-        made = numba.njit(nogil=True, error_model="numpy")(function)
+    made: Any = numba.njit(nogil=True, error_model="numpy")(function)
     return made  # type: ignore[no-any-return]
 
 
 def entry(*modules: ModuleType) -> Callable[[F], F]:
-    """A compiled function that Python calls; it is compiled anew when the modules have changed.
+    """A compiled function that Python calls; it runs without the interpreter's lock.
 
-    Numba looks only at the file of the function itself, but keeps the code of those that it calls
-    inside it. It does look at what a function encloses, so the digest of the others is enclosed.
+    It is compiled at its first call, and kept beside the source, or in the user's cache folder, or
+    where `NUMBA_CACHE_DIR` says; where none of them can be written, each process compiles anew.
+
+    Numba looks only at the function's own file to see whether what is kept is still good. It does
+    look at what a function encloses, so a digest of the other modules' code is enclosed.
+
+    Args:
+        modules: With compiled functions or constants that this one uses.
     """
     digest = hashlib.sha256(repr([_told(module) for module in modules]).encode()).hexdigest()
 
@@ -41,7 +43,12 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
         )
         whole.__doc__, whole.__qualname__ = function.__doc__, function.__qualname__
         whole.__module__ = function.__module__
-        return compiled(whole)  # type: ignore[return-value]
+        made: Any
+        try:
+            made = numba.njit(cache=True, nogil=True, error_model="numpy")(whole)
+        except RuntimeError:  # nowhere to keep it
+            made = numba.njit(nogil=True, error_model="numpy")(whole)
+        return made  # type: ignore[no-any-return]
 
     return decorate
 
@@ -49,9 +56,9 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
 def _told(module: ModuleType) -> list[tuple[str, Any]]:
     """The constants and the compiled functions of a module."""
     return [
-        (name, _code(thing.py_func.__code__) if hasattr(thing, "py_func") else thing)
+        (name, _code(thing.py_func.__code__) if hasattr(thing, "py_func") else repr(thing))
         for name, thing in sorted(vars(module).items())
-        if hasattr(thing, "py_func") or isinstance(thing, int | float)
+        if hasattr(thing, "py_func") or isinstance(thing, int | float | np.ndarray)
     ]
 
 

@@ -15,7 +15,7 @@ ALWAYS: int = np.iinfo(np.int64).min
 NEVER: int = np.iinfo(np.int64).max
 HOUR = 3_600_000_000  # microseconds
 
-TIME, KNOWN, SUPERSEDED, END = range(4)  # rows of `times`
+TIME, KNOWN, SUPERSEDED, END, EVENT = range(5)  # rows of `times`; EVENT is its place before
 
 # An accumulator's real numbers, and its whole numbers: how many events, when the last was, the
 # points of the line and where its x starts; of intervals what is covered, the one that still
@@ -39,14 +39,16 @@ NUMBER_OF = {name: number for number, name in enumerate(AGGREGATES)}
  SLOPE, FROM_BASELINE, ACTIVE, HOURS_ACTIVE) = range(16)  # fmt: skip
 
 
+NO_REALS, NO_WHOLES = np.zeros(N_REALS), np.zeros(N_WHOLES, dtype=np.int64)
+NO_REALS[LOW], NO_REALS[HIGH] = np.inf, -np.inf
+NO_WHOLES[[EVENT_TIME, SPAN_START, SPAN_END, LAST_END]] = ALWAYS
+
+
 @compiled
 def clear(reals: Any, wholes: Any) -> None:
     """Nothing has been folded in."""
-    reals[:] = 0.0
-    reals[LOW], reals[HIGH] = np.inf, -np.inf
-    wholes[:] = 0
-    wholes[EVENT_TIME] = ALWAYS
-    wholes[SPAN_START] = wholes[SPAN_END] = wholes[LAST_END] = ALWAYS
+    reals[:] = NO_REALS
+    wholes[:] = NO_WHOLES
 
 
 @compiled
@@ -160,7 +162,7 @@ def runs(
 ) -> float:
     """1 if an interval that began in (opened, moment] holds the moment, else 0."""
     for at in range(low, high):
-        if end[at] > moment:
+        if end[at] > moment and time[at] != ALWAYS:
             return 1.0
     for row in range(kept.shape[0]):
         if kept[row, 0] == series and kept[row, 1] > opened and kept[row, 2] > moment:

@@ -34,7 +34,16 @@ from bedside.features.definition import FeatureSet
 from bedside.features.figures import ALWAYS, NEVER
 from bedside.features.plan import Plan, plan_of
 
-__all__ = ["ALWAYS", "NEVER", "EventColumns", "SparseFeatures", "compute", "compute_sparse", "run"]
+__all__ = [
+    "ALWAYS",
+    "NEVER",
+    "EventColumns",
+    "SparseFeatures",
+    "compute",
+    "compute_sparse",
+    "fixed",
+    "run",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -169,9 +178,9 @@ def run(
         )
     )
     done: tuple[Ints, npt.NDArray[np.int32], Floats] = walk(
-        (*columns, _fixed(events.value, np.float64)),
-        _fixed(ranges, np.int64),
-        _fixed(moments, np.int64),
+        (*columns, fixed(events.value, np.float64)),
+        fixed(ranges, np.int64),
+        fixed(moments, np.int64),
         plan.mapping,
         plan.arrays,
         (most, plan.width),
@@ -183,10 +192,10 @@ def run(
 
 
 def _given(column: Ints | None) -> Any:
-    return _fixed(NONE if column is None else column, np.int64)
+    return fixed(NONE if column is None else column, np.int64)
 
 
-def _fixed(array: Any, dtype: Any) -> Any:
+def fixed(array: Any, dtype: Any) -> Any:
     """A contiguous view that cannot be written to, so that one compiled version serves all."""
     view = np.ascontiguousarray(array, dtype=dtype).view()
     view.flags.writeable = False

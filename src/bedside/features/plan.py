@@ -1,5 +1,6 @@
 """A feature set as the arrays that the compiled walk reads, made once for each."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +72,45 @@ class Plan:
         """Of one code."""
         return int(np.diff(self.mapping[0]).max(initial=0))
 
+    def series_of(self, code: int) -> list[int]:
+        """The series of which a code's events are."""
+        return self._series_by_code[code]
+
+    def number(self, series: int, label: int, value: float) -> float:
+        """What an event's number is in a series; NaN if it is none of its events.
+
+        Args:
+            series: Which one.
+            label: As in `EventColumns`.
+            value: As in `EventColumns`.
+        """
+        _, _, row_of, numbers = self.mapping
+        row = int(row_of[series])
+        if row == figures.BY_VALUE:
+            return value + 0.0  # there is one zero
+        if row == figures.BY_MARK:
+            return 1.0
+        return float(numbers[row, label]) if label >= 0 else math.nan
+
+    @cached_property
+    def own_mapping(self) -> tuple[Any, ...]:
+        """The mapping for events that are series and numbers already."""
+        count = len(self.series)
+        place = np.arange(count + 1, dtype=np.int64)
+        by_value = np.full(count, figures.BY_VALUE, dtype=np.int64)
+        return place, place[:count].copy(), by_value, np.empty((0, 1))
+
+    @cached_property
+    def folds(self) -> Ints:
+        """By series, what must be kept of events that are forgotten: the window of all asks it."""
+        series, groups = self.arrays[0], self.arrays[1]
+        folds = np.zeros(len(series), dtype=np.int64)
+        for number, (start, stop) in enumerate(series):
+            for window, _, needs, *_ in groups[start:stop]:
+                if window == figures.NEVER:
+                    folds[number] |= needs
+        return folds
+
     @cached_property
     def implied(self) -> npt.NDArray[np.float64]:
         """Shape (k,): what a feature is where there is no event."""
@@ -120,6 +160,7 @@ class Plan:
                 other = float(len(series.labels) - 1) if series.has_other else np.nan
                 index = {label: float(at) for at, label in enumerate(series.labels)}
                 rows.append([*(index.get(label, other) for label in self.labels), other])
+        self._series_by_code = by_code
         starts = np.cumsum([0, *map(len, by_code)], dtype=np.int64)
         flat = np.array([one for own in by_code for one in own], dtype=np.int64)
         numbers = np.array(rows, dtype=np.float64).reshape(len(rows), len(self.labels) + 1)

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from bedside.features import figures
+from bedside.features import gather as gathering
 from bedside.features.compiled import compiled, entry
 from bedside.features.figures import (
     AGGREGATE,
     ALWAYS,
     BASE,
     BASELINE,
-    BY_MARK,
-    BY_VALUE,
     COLUMN,
     COVERS,
     DONE,
     END,
+    EVENT,
     EVENT_TIME,
     EVENTS,
     FROM,
@@ -43,10 +43,12 @@ from bedside.features.figures import (
     covers,
     figure_of,
     fold,
+    fold_spans,
     runs,
 )  # fmt: skip
+from bedside.features.gather import gather, visible
 
-__all__ = ["visible", "walk"]
+__all__ = ["at_moment", "forget", "walk"]
 
 
 @compiled
@@ -124,107 +126,7 @@ def _mean_since(
     return reals[SUM] / (high - first)
 
 
-@compiled
-def visible(
-    times: Any, value: Any, low: int, stop: int, moment: int, seen: Any, numbers: Any
-) -> int:
-    """Copy what could be seen at the moment to `seen` (TIME and, in row 1, end) and `numbers`."""
-    count = 0
-    for at in range(low, stop):
-        if times[TIME, at] > moment:
-            break
-        if times[KNOWN, at] <= moment < times[SUPERSEDED, at]:
-            seen[0, count], seen[1, count] = times[TIME, at], times[END, at]
-            numbers[count] = value[at]
-            count += 1
-    return count
-
-
-@compiled
-def _sort(times: Any, value: Any, low: int, stop: int) -> bool:
-    """Sort by time, known_at and value; whether what is known grows with the time alone."""
-    plain = True
-    for at in range(low, stop):
-        to = at
-        while to > low and _before(times, value, to, to - 1):
-            for row in range(4):
-                times[row, to], times[row, to - 1] = times[row, to - 1], times[row, to]
-            value[to], value[to - 1] = value[to - 1], value[to]
-            to -= 1
-    for at in range(low, stop):
-        if times[SUPERSEDED, at] != NEVER:
-            plain = False
-        if at > low and times[KNOWN, at] < times[KNOWN, at - 1]:
-            plain = False
-    return plain
-
-
-@compiled
-def _before(times: Any, value: Any, one: int, other: int) -> Any:
-    if times[TIME, one] != times[TIME, other]:
-        return times[TIME, one] < times[TIME, other]
-    if times[KNOWN, one] != times[KNOWN, other]:
-        return times[KNOWN, one] < times[KNOWN, other]
-    return value[one] < value[other]
-
-
-@compiled
-def number_in(row: int, number_of_label: Any, label: int, value: float) -> Any:
-    """What an event's number is in a series; NaN if it is none of its events."""
-    if row == BY_VALUE:
-        return value + 0.0  # there is one zero
-    if row == BY_MARK:
-        return 1.0
-    return number_of_label[row, label] if label >= 0 else np.nan
-
-
-@compiled
-def _gather(
-    events: Any, low: int, high: int, latest: int, mapping: Any, times: Any, value: Any,
-    bounds: Any, present: Any,
-) -> int:  # fmt: skip
-    """Lay one subject's events side by side by series; the number of series that have any.
-
-    `bounds` has, by series: start, stop, and whether it is plain (see `_sort`).
-    """
-    code, time, known, superseded, end, label, number = events
-    code_start, code_series, label_row, number_of_label = mapping
-    count = 0
-    for at in range(low, high):
-        if code[at] >= 0 and time[at] <= latest and known[at] <= latest:
-            for place in range(code_start[code[at]], code_start[code[at] + 1]):
-                series = code_series[place]
-                if bounds[1, series] == 0:
-                    present[count] = series
-                    count += 1
-                bounds[1, series] += 1
-    present[:count].sort()
-    start = 0
-    for place in range(count):
-        series = present[place]
-        size = bounds[1, series]
-        bounds[0, series] = bounds[1, series] = start
-        start += size
-    for at in range(low, high):
-        if code[at] >= 0 and time[at] <= latest and known[at] <= latest:
-            told = label[at] if len(label) else -1
-            for place in range(code_start[code[at]], code_start[code[at] + 1]):
-                series = code_series[place]
-                one = number_in(label_row[series], number_of_label, told, number[at])
-                if not np.isnan(one):
-                    to = bounds[1, series]
-                    bounds[1, series] += 1
-                    times[TIME, to], times[KNOWN, to] = time[at], known[at]
-                    times[SUPERSEDED, to] = superseded[at]
-                    times[END, to] = end[at] if len(end) else NEVER
-                    value[to] = one
-    for place in range(count):
-        series = present[place]
-        bounds[2, series] = _sort(times, value, bounds[0, series], bounds[1, series])
-    return count
-
-
-@entry(figures)
+@entry(figures, gathering)
 def walk(
     events: Any, ranges: Any, moments: Any, mapping: Any, plan: Any, room: Any, fixed: Any,
     fixed_columns: Any, dense: Any,
@@ -248,7 +150,7 @@ def walk(
     """
     capacity, width = room
     n_series, n_rows = len(plan[0]), len(moments)
-    times, value = np.empty((4, capacity), np.int64), np.empty(capacity)
+    times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
     seen, numbers = np.empty((2, capacity), np.int64), np.empty(capacity)
     bounds = np.zeros((4, n_series), np.int64)
     present = np.empty(n_series, np.int64)
@@ -256,10 +158,7 @@ def walk(
     reals = np.empty((n_series, N_REALS))
     wholes = np.empty((n_series, N_WHOLES), np.int64)
     kept = np.empty((0, 3), np.int64)
-    work = (
-        np.empty(N_REALS), np.empty(N_WHOLES, np.int64), np.empty(N_REALS),
-        np.empty(N_WHOLES, np.int64), np.empty(width, np.int32), np.empty(width),
-    )  # fmt: skip
+    work = _room(width)
     starts = np.zeros(n_rows + 1, np.int64)
     size = 0 if len(dense) else max(width, 16 * n_rows)
     columns, results = np.empty(size, np.int32), np.empty(size)
@@ -268,9 +167,7 @@ def walk(
         low, high, first, last = ranges[subject]
         if first == last:
             continue
-        count = _gather(
-            events, low, high, moments[last - 1], mapping, times, value, bounds, present
-        )
+        count = gather(events, low, high, moments[last - 1], mapping, times, value, bounds, present)
         _begin(count, present, bounds, plan, hints, reals, wholes)
         for row in range(first, last):
             found = _row(
@@ -294,6 +191,15 @@ def walk(
         for place in range(count):
             bounds[:, present[place]] = 0
     return starts, columns[:filled], results[:filled]
+
+
+@compiled
+def _room(width: int) -> Any:
+    """Two accumulators, and where the figures of one row are put: columns and values."""
+    return (
+        np.empty(N_REALS), np.empty(N_WHOLES, np.int64), np.empty(N_REALS),
+        np.empty(N_WHOLES, np.int64), np.empty(width, np.int32), np.empty(width),
+    )  # fmt: skip
 
 
 @compiled
@@ -344,3 +250,77 @@ def _row(
                     reals[series], wholes[series], kept, work, found,
                 )  # fmt: skip
     return found
+
+
+@entry(figures, gathering)
+def at_moment(
+    events: Any, moment: int, mapping: Any, plan: Any, folded: Any, kept: Any, dense: Any
+) -> None:
+    """The figures of one subject from the events that are held and those folded in before.
+
+    Args:
+        events: As for `walk`, by time; the code is the series.
+        moment: The prediction time.
+        mapping: As for `walk`.
+        plan: As for `walk`.
+        folded: By series: real numbers, shape (n, N_REALS), and whole ones, (n, N_WHOLES).
+        kept: Intervals that still run, of events that were folded in: series, time, end.
+        dense: Shape (k,), holding what is implied; the figures are put into it.
+    """
+    n_series, capacity = len(plan[0]), len(events[0])
+    times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
+    seen, numbers = np.empty((2, capacity), np.int64), np.empty(capacity)
+    bounds = np.zeros((4, n_series), np.int64)
+    present = np.empty(n_series, np.int64)
+    hints = np.empty(len(plan[1]), np.int64)
+    work = _room(len(dense))
+    gather(events, 0, capacity, moment, mapping, times, value, bounds, present)
+    for series in range(n_series):
+        reals, wholes = folded[0][series], folded[1][series]
+        high = visible(times, value, bounds[0, series], bounds[1, series], moment, seen, numbers)
+        if high > 0 or wholes[EVENTS] > 0:
+            found = _moment_of_series(
+                series, moment, seen[0], seen[1], numbers, 0, high, hints, False, plan, reals,
+                wholes, kept, work, 0,
+            )  # fmt: skip
+            for place in range(found):
+                dense[work[4][place]] = work[5][place]
+
+
+@entry(figures, gathering)
+def forget(
+    events: Any, boundary: int, moment: int, mapping: Any, needs: Any, folded: Any, gone: Any
+) -> None:
+    """Fold in the events up to a boundary that nothing can change any more.
+
+    A series is folded in from its oldest event on, up to the first that is not yet known at the
+    moment, or is corrected later. What is corrected already is dropped.
+
+    Args:
+        events: As for `at_moment`.
+        boundary: The latest time of an event that is folded in.
+        moment: The latest prediction time so far; no earlier one is asked again.
+        mapping: As for `walk`.
+        needs: By series, what is to be kept.
+        folded: As for `at_moment`; it is changed.
+        gone: Shape (events,): 1 for what was folded in, 2 for what was dropped.
+    """
+    n_series, capacity = len(needs), len(events[0])
+    times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
+    bounds = np.zeros((4, n_series), np.int64)
+    present = np.empty(n_series, np.int64)
+    count = gather(events, 0, capacity, NEVER, mapping, times, value, bounds, present)
+    for place in range(count):
+        series = present[place]
+        reals, wholes = folded[0][series], folded[1][series]
+        for at in range(bounds[0, series], bounds[1, series]):
+            if times[TIME, at] > boundary or times[KNOWN, at] > moment:
+                break
+            if times[SUPERSEDED, at] <= moment:
+                gone[times[EVENT, at]] = 2
+                continue
+            if times[SUPERSEDED, at] != NEVER:
+                break
+            fold(needs[series], times[TIME], value, at, at + 1, reals, wholes)
+            fold_spans(times[TIME], times[END], at, at + 1, wholes)
+            gone[times[EVENT, at]] = 1
