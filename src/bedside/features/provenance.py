@@ -38,6 +38,7 @@ class Record:
         self.moment = microseconds(as_of)
         corrected = {e.replaces for e in events if e.replaces and e.known_at <= as_of}
         self._by_code: dict[str, list[Event]] = {}
+        self._series: dict[tuple[object, ...], list[_Fact]] = {}
         for event in events:
             known = event.known_at <= as_of and (event.time is None or event.time <= as_of)
             if known and not (event.source_row and event.source_row in corrected):
@@ -58,18 +59,21 @@ class Record:
 
     def _facts(self, feature: Feature) -> list[_Fact]:
         """The events of the feature's codes, in the order of the kernel."""
-        facts = [
-            _Fact(
-                ALWAYS if event.time is None else microseconds(event.time),
-                microseconds(event.known_at),
-                value,
-                event,
-            )
-            for code in feature.codes
-            for event in self._by_code.get(code, ())
-            if (value := _number(feature, event)) is not None
-        ]
-        return sorted(facts, key=lambda fact: (fact.time, fact.known_at, fact.value))
+        series = (feature.codes, feature.categories, feature.has_other, feature.mark)
+        if series not in self._series:
+            facts = [
+                _Fact(
+                    ALWAYS if event.time is None else microseconds(event.time),
+                    microseconds(event.known_at),
+                    value,
+                    event,
+                )
+                for code in feature.codes
+                for event in self._by_code.get(code, ())
+                if (value := _number(feature, event)) is not None
+            ]
+            self._series[series] = sorted(facts, key=lambda f: (f.time, f.known_at, f.value))
+        return self._series[series]
 
     def _opened(self, hours: float | None) -> int:
         return ALWAYS if hours is None else self.moment - round(hours * HOUR)
