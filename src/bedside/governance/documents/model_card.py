@@ -14,9 +14,7 @@ def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
     """The card; every figure comes from the evidence."""
     use = declaration.intended_use
     rows = [f"| {name} | {figure_text(figure)} |" for name, figure in evidence["metrics"].items()]
-    findings = [
-        f"- {finding['text']} Acknowledged: {finding['because']}" for finding in evidence["leakage"]
-    ] or ["- None."]
+    findings = [_finding(told) for told in evidence["leakage"]] or ["- None."]
     counts = [
         f"- {side}: {c['subjects']} subjects, {c['rows']} predictions, {c['positive']} positive"
         for side, c in evidence["counts"].items()
@@ -66,6 +64,13 @@ def model_card(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _finding(told: Mapping[str, Any]) -> str:
+    """What the audit found; a warning needs no acknowledgement."""
+    if told["because"]:
+        return f"- {told['text']} Acknowledged: {told['because']}"
+    return f"- Warning: {told['text']}"
 
 
 def _training(told: Mapping[str, Any]) -> list[str]:
