@@ -193,6 +193,10 @@ class _Build:
             "events": self._output("prepare", "snapshot"),
             "asked": self._output("ask", "asked"),
             **{name: self.told[name] for name in ("features", "signals", "question")},
+            "order of categories": {  # an index follows their order, which JSON does not keep
+                name: list((signal.categories or {}).values())
+                for name, signal in self.declaration.signals.items()
+            },
         }
         self.done["vocabulary"] = self.steps.run(
             "vocabulary",

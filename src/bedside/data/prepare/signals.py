@@ -7,7 +7,8 @@ import polars as pl
 
 from bedside.core.records.declaration import Signal
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
-from bedside.features.inputs import plausible_ranges
+from bedside.core.units import conversion
+from bedside.features.inputs import Plausible, plausible_ranges
 
 __all__ = ["prepare", "quality_report"]
 
@@ -15,15 +16,19 @@ __all__ = ["prepare", "quality_report"]
 def prepare(
     events: pl.DataFrame, signals: dict[str, Signal]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Set implausible values aside, by the same ranges as at the bedside.
+    """Convert each value to its declared unit and set implausible ones aside, as at the bedside.
 
     A correction whose value is implausible still takes back what it corrects: its row stays,
     without the value.
 
     Returns:
         The clean events, and how many values were set aside, by signal.
+
+    Raises:
+        WrongUnit: a value's unit cannot be converted to the declared one.
     """
     ranges = plausible_ranges(signals)
+    events = _in_declared_units(events, ranges)
     table = pl.DataFrame(
         {
             "code": list(ranges),
@@ -47,6 +52,39 @@ def prepare(
     value = pl.when(pl.col("kept")).then(pl.col("value")).alias("value")
     clean = marked.filter(pl.col("kept") | correction).with_columns(value)
     return clean.drop("low", "high", "kept"), counts
+
+
+def _in_declared_units(events: pl.DataFrame, ranges: Mapping[str, Plausible]) -> pl.DataFrame:
+    """The events with every value of a signal in the unit that it declares."""
+    units = [pl.col("code").cast(pl.String), pl.col("unit").cast(pl.String)]
+    met = events.filter(pl.col("value").is_not_null()).select(units).unique()
+    factors = []
+    for code, unit in met.iter_rows():
+        rule = ranges.get(code)
+        if rule is None or None in (unit, rule.unit) or unit == rule.unit:
+            continue
+        factor, offset = conversion(rule.signal, source=unit, target=str(rule.unit))
+        factors.append((code, unit, rule.unit, factor, offset))
+    if not factors:
+        return events
+    table = pl.DataFrame(
+        factors,
+        orient="row",
+        schema={
+            "code": events.schema["code"],
+            "unit": events.schema["unit"],
+            "_unit": events.schema["unit"],
+            "_factor": pl.Float64,
+            "_offset": pl.Float64,
+        },
+    )
+    joined = events.join(table, on=["code", "unit"], how="left", maintain_order="left")
+    converts = pl.col("_factor").is_not_null()
+    value = pl.when(converts).then(pl.col("value") * pl.col("_factor") + pl.col("_offset"))
+    return joined.with_columns(
+        value.otherwise(pl.col("value")).alias("value"),
+        pl.coalesce("_unit", "unit").alias("unit"),
+    ).drop("_unit", "_factor", "_offset")
 
 
 def quality_report(events: int, aside: Mapping[str, int]) -> dict[str, object]:

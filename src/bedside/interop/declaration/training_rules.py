@@ -268,4 +268,4 @@ def _jittered(
 
 
 def _is_numeric(signal: Signal) -> bool:
-    return signal.categories is None and signal.role in ("input", "static")
+    return not signal.is_categorical and signal.role in ("input", "static")
