@@ -3,13 +3,13 @@
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -20,10 +20,11 @@ from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.store.layout import buckets
 from bedside.data.store.snapshot import Snapshot
 from bedside.features.batch import sparse_features_at
-from bedside.features.definition import Feature, FeatureSet
-from bedside.infra.engines.local import thread_limits
+from bedside.features.definition import Feature, FeatureSet, feature_set_to_json
+from bedside.infra.engines.local import LocalEngine, thread_limits
 from bedside.lifecycle.cohort import rows_by_shard
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.shards import features_of_snapshot
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from synthetic_events import EVENTS_PER_PATIENT, Hospital, asked_codes, commonest_codes
@@ -72,6 +73,12 @@ def features_of(codes: tuple[str, ...]) -> FeatureSet:
     )
 
 
+def rows_of(feature_set: FeatureSet) -> pl.Expr:
+    """The rows that features need: those of their codes, and every correction."""
+    asked = pl.col("code").is_in(list(feature_set.codes))
+    return asked | pl.col("replaces").is_not_null()
+
+
 def workspace(folder: Path) -> Platform:
     """A real workspace: key file, database, encrypted blobs."""
     return open_workspace(folder, actor=actor_of(None, "benchmark"), progress=LineProgress())
@@ -110,6 +117,7 @@ def worker(kind: str, folder: Path, codes: str, numbers: list[int]) -> None:
     asked = pl.read_parquet(folder / "asked.parquet")
     rows = rows_by_shard(snapshot, asked)
     feature_set = features_of((asked_codes if codes == "spread" else commonest_codes)(200))
+    needed = rows_of(feature_set)
 
     def once(number: int, limit: int | None = None) -> int:
         if kind.startswith("plain"):
@@ -119,7 +127,8 @@ def worker(kind: str, folder: Path, codes: str, numbers: list[int]) -> None:
             return snapshot.shard(number, COLUMNS).height
         start, end = rows[number]
         mine = asked[start : end if limit is None else start + limit]
-        return len(sparse_features_at(feature_set, partial(snapshot.shard, number), mine).value)
+        events = snapshot.shard(number, COLUMNS, needed)
+        return len(sparse_features_at(feature_set, events, mine).value)
 
     once(numbers[0], 20)  # libraries are loaded, code is compiled
     print("ready", flush=True)
@@ -136,6 +145,12 @@ def worker(kind: str, folder: Path, codes: str, numbers: list[int]) -> None:
             }
         )
     )
+
+
+def computing_of_children() -> float:
+    """Seconds of computing of every process that was started here and has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def peak_mib() -> float:
@@ -218,14 +233,49 @@ def compare(folder: Path, shards: int, rounds: int, workers: int, codes: str) ->
 def linearity(folder: Path, shards: int, rounds: int, workers: int) -> None:
     """Print how the time grows with the events."""
     parts = (max(shards // 4, 1), max(shards // 2, 1), shards)
-    told: dict[int, list[float]] = {part: [] for part in parts}
+    told: dict[int, list[dict[str, float]]] = {part: [] for part in parts}
     for _ in range(rounds):
         for part in parts:
-            told[part].append(measured("features", folder, workers=workers, shards=part)["seconds"])
-    each = [median(told[part]) / part for part in parts]
+            told[part].append(measured("features", folder, workers=workers, shards=part))
+    for what, word in (("seconds", "time"), ("cpu", "computing")):
+        each = [median(one[what] for one in told[part]) / part for part in parts]
+        print(
+            f"  {word} for a shard, in a quarter, a half and all of them / in all: "
+            + ", ".join(f"{one / each[-1]:.2f}" for one in each)
+        )
+
+
+def on_engines(folder: Path, tests: Path) -> None:
+    """Print whether one process, two, and two nodes of Ray give the same bytes, and how soon."""
+    sys.path.insert(0, str(tests))
+    from ray_cluster import start_ray_cluster  # noqa: PLC0415
+
+    hospital = Hospital(patients=2_000)
+    save(folder / "workspace", hospital.batches(), hospital.asked, 60_000)
+    platform = workspace(folder / "workspace")
+    snapshot = platform.store.open("synthetic")
+    asked = platform.objects.put((folder / "workspace/asked.parquet").read_bytes())
+    told = feature_set_to_json(features_of(asked_codes(20)))
+    cluster = start_ray_cluster(folder)
+    try:
+        matrices = {}
+        for name, engine in (
+            ("one process", LocalEngine(1)),
+            ("two processes", LocalEngine(2)),
+            ("two nodes of Ray", cluster.engine()),
+        ):
+            there = replace(platform, engine=engine)
+            features_of_snapshot(there, snapshot, asked, told, lambda _: None)
+            began = time.perf_counter()
+            matrices[name] = features_of_snapshot(there, snapshot, asked, told, lambda _: None)
+            print(f"  {name}: {time.perf_counter() - began:.2f} s")
+            engine.close()
+    finally:
+        cluster.stop()
+    same = len({matrix.tobytes() for matrix in matrices.values()}) == 1
     print(
-        "  time for each shard, of a quarter, a half and all of them / of all: "
-        + ", ".join(f"{one / each[-1]:.2f}" for one in each)
+        f"  {len(snapshot.manifest.shards)} shards, dense, sealed between: "
+        f"{'the same' if same else 'NOT the same'} bytes"
     )
 
 
@@ -237,6 +287,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shard-rows", type=int, default=SHARD_ROWS)
     parser.add_argument("--folder", type=Path, help="keep the hospital here, or use it again")
+    parser.add_argument("--codes", choices=("spread", "commonest"), default="spread")
+    parser.add_argument("--ray", action="store_true", help="also on a Ray cluster of two nodes")
     parser.add_argument("--worker", nargs=4, metavar=("KIND", "FOLDER", "CODES", "SHARDS"))
     given = parser.parse_args()
     if given.worker:
@@ -257,8 +309,12 @@ def main() -> None:
             f"{asked:,} prediction times"
         )
         for workers in (1, 2):
-            compare(folder, shards, given.rounds, workers, "spread")
+            compare(folder, shards, given.rounds, workers, given.codes)
         linearity(folder, shards, given.rounds, 2)
+        if given.ray:
+            place = Path(name) / "ray"
+            place.mkdir()
+            on_engines(place, Path(__file__).parents[1] / "tests")
 
 
 if __name__ == "__main__":

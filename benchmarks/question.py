@@ -24,6 +24,7 @@ from features import (
     FULL,
     PEER_COLUMNS,
     SHARD_ROWS,
+    computing_of_children,
     measured,
     peak_mib,
     save,
@@ -183,9 +184,12 @@ def against_aces(folder: Path, python: Path, patients: int, rounds: int) -> None
     name, told = next(iter(QUESTIONS)), []
     shards = len(snapshot.manifest.shards)
     for _ in range(rounds):
+        before = computing_of_children()
         seconds, theirs = aces(folder, python)
+        between = computing_of_children()
         ours = measured("ask", folder, workers=1, shards=shards, codes=name, script=__file__)
-        told.append((seconds, ours["whole"]))
+        used = computing_of_children() - between
+        told.append((seconds, ours["whole"], (between - before) / used))
     question = QUESTIONS[name]
     cohort = ask(question, snapshot.shards(columns_of(question), where_of(question)))
     moment = pl.col("prediction_time").dt.replace_time_zone(None)
@@ -193,9 +197,10 @@ def against_aces(folder: Path, python: Path, patients: int, rounds: int) -> None
     same = mine.sort(mine.columns).equals(theirs.select(mine.columns).sort(mine.columns))
     print(
         f"{snapshot.manifest.rows:,} events, '{name}': es-aces / ours, fresh processes: "
-        f"{spread([a / b for a, b in told])}; {median(a for a, _ in told):.1f} s against "
-        f"{median(b for _, b in told):.1f} s; {theirs.height:,} and {mine.height:,} rows, "
-        f"{'the same' if same else 'NOT the same'}"
+        f"{spread([one[0] / one[1] for one in told])}; "
+        f"{median(one[0] for one in told):.1f} s against {median(one[1] for one in told):.1f} s; "
+        f"computing {spread([one[2] for one in told])}; {theirs.height:,} and {mine.height:,} "
+        f"rows, {'the same' if same else 'NOT the same'}"
     )
 
 
