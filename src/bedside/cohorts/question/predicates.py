@@ -31,13 +31,14 @@ class Shard:
 
     Attributes:
         subjects: The identifiers, ascending; shape (subjects,).
+        corrected: Whether any of its events is corrected or taken back.
     """
 
     def __init__(self, rows: pl.DataFrame, predicates: dict[str, Predicate]) -> None:
         self._predicates = predicates
         self._rows = EventRows(rows)
         self.subjects: Ints = self._rows.subjects
-        self._corrected = bool((self._rows.gone_at != NEVER).any())
+        self.corrected = bool((self._rows.gone_at != NEVER).any())
         self._masks: dict[str, Bools] = {}
         self._entries: dict[tuple[str, bool], Entries] = {}
         self._histories: dict[str, History] = {}
@@ -106,7 +107,7 @@ class Shard:
 
     def _told(self, name: str, *, final: bool) -> Entries:
         """The entries of a predicate; the final ones leave out whatever was corrected."""
-        key = (name, final or not self._corrected)
+        key = (name, final or not self.corrected)
         if key not in self._entries:
             self._entries[key] = self._made(name, final=key[1])
         return self._entries[key]
@@ -145,17 +146,14 @@ class Shard:
 
     def _outermost(self, *, last: bool, final: bool) -> Entries:
         """The first or last moment of each subject, as it stands when all is known."""
-        ends = self.moments(ANY_EVENT)
-        edge = np.ones(len(ends), np.bool_)
-        new = ends.subject[1:] != ends.subject[:-1]
-        if last:
-            edge[:-1] = new
-        else:
-            edge[1:] = new
+        rows = self._rows
+        at = np.flatnonzero((rows.time != ALWAYS) & (rows.gone_at == NEVER))
+        subject = rows.subject[at]
+        edge = np.ones(len(at), np.bool_)
+        edge[slice(None, -1) if last else slice(1, None)] = subject[1:] != subject[:-1]
         time = np.full(len(self.subjects), NEVER)
-        time[ends.subject[edge]] = ends.time[edge]
-        every = self._told(ANY_EVENT, final=final)
-        return every.taken(every.time == time[every.subject])
+        time[subject[edge]] = rows.time[at[edge]]
+        return once(self._raw(rows.time == time[rows.subject], final=final))
 
     def _raw(self, mask: Bools, *, final: bool) -> Entries:
         rows = self._rows

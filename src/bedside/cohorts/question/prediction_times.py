@@ -7,7 +7,7 @@ import numpy as np
 from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.core.clock import parse_duration
-from bedside.core.records.question import ANY_EVENT, Question
+from bedside.core.records.question import RECORD_END, Question
 
 __all__ = ["Anchors", "anchors_of", "kept_rows", "microseconds", "still_standing"]
 
@@ -78,7 +78,7 @@ def _last_moments(question: Question, shard: Shard, triggers: Anchors) -> Ints:
     if times.at_most is not None:
         last = np.minimum(last, time + microseconds(times.at_most))
     if times.every is not None:
-        final, _ = shard.moments(ANY_EVENT).previous(
+        final, _ = shard.moments(RECORD_END).previous(
             subject, np.full_like(time, NEVER), inclusive=True
         )
         last = np.minimum(last, final)
@@ -117,7 +117,7 @@ def still_standing(question: Question, shard: Shard, anchors: Anchors, at: Ints)
     subject, at = anchors.subject, np.maximum(at, anchors.seen)
     made = [(question.trigger, anchors.trigger), (question.prediction_times.each, anchors.time)]
     stands = np.ones(len(anchors), np.bool_)
-    for name, time in made:
+    for name, time in made if shard.corrected else ():
         if name is not None:
             told = shard.history(name).known(subject, time, time, closed=(True, True), at=at)
             stands &= told > 0

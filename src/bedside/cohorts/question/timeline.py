@@ -9,6 +9,7 @@ from bedside.cohorts.question.entries import ALWAYS, NEVER, Entries, Ints
 
 __all__ = ["History", "Moments", "Timeline"]
 
+_AXIS = 2.0**62  # microseconds that an axis of 64 bits holds, with room to spare
 _AT_ONCE = 1 << 22  # entries that are looked at one by one in a step: 32 MiB an array
 
 
@@ -25,28 +26,36 @@ class Timeline:
     subject: Ints
     time: Ints
     weight: Ints
-    _times: Ints = field(init=False)
-    _key: Ints = field(init=False)
     _sum: Ints = field(init=False)
 
     def __post_init__(self) -> None:
-        self._times = np.unique(self.time)
-        self._key = self._ranked(self.subject, np.searchsorted(self._times, self.time))
         self._sum = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.weight)])
 
     def __len__(self) -> int:
         return len(self.time)
-
-    def _ranked(self, subject: Ints, rank: Ints) -> Ints:
-        return subject * (len(self._times) + 1) + rank
 
     def place(self, subject: Ints, time: Ints, side: Literal["left", "right"]) -> Ints:
         """The first entry of the subject that is not before the time (left), or after it (right).
 
         Where it has none, the place behind its last entry. Shape (m,).
         """
-        rank = np.searchsorted(self._times, time, side)
-        return np.searchsorted(self._key, self._ranked(subject, rank), "left")
+        return self._place(self.time, subject, time, side)
+
+    def _place(
+        self, values: Ints, subject: Ints, value: Ints, side: Literal["left", "right"]
+    ) -> Ints:
+        """Bisect the values of each subject, which ascend, all subjects at once."""
+        low = np.searchsorted(self.subject, subject, "left")
+        high = np.searchsorted(self.subject, subject, "right")
+        active = np.flatnonzero(low < high)
+        while len(active):
+            middle = (low[active] + high[active]) >> 1
+            told, sought = values[middle], value[active]
+            before = told < sought if side == "left" else told <= sought
+            low[active] = np.where(before, middle + 1, low[active])
+            high[active] = np.where(before, high[active], middle)
+            active = active[low[active] < high[active]]
+        return low
 
     def between(
         self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool]
@@ -125,7 +134,6 @@ class History(Timeline):
     at: Ints
     _late: bool = field(init=False)
     _latest: Ints = field(init=False)
-    _ats: Ints = field(init=False)
 
     @staticmethod
     def of(entries: Entries) -> "History":
@@ -136,9 +144,7 @@ class History(Timeline):
         super(History, self).__post_init__()
         self._late = bool((self.at > self.time).any())
         if self._late:
-            self._ats = np.unique(self.at)
-            rank = np.searchsorted(self._ats, self.at)
-            self._latest = np.maximum.accumulate(self.subject * (len(self._ats) + 1) + rank)
+            self._latest = _highest_yet(self.subject, self.at)
 
     def known(
         self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool], at: Ints
@@ -155,8 +161,7 @@ class History(Timeline):
         low, high = self.between(subject, start, end, closed=closed)
         if not self._late:
             return self._sum[high] - self._sum[low]
-        rank = np.searchsorted(self._ats, at, "right")
-        sure = np.searchsorted(self._latest, subject * (len(self._ats) + 1) + rank, "left")
+        sure = self._place(self._latest, subject, at, "right")
         sure = np.clip(sure, low, high)  # up to here, all was known
         counted = self._sum[sure] - self._sum[low]
         row = np.flatnonzero(sure < high)
@@ -167,3 +172,31 @@ class History(Timeline):
             told = self.weight[entry] * (self.at[entry] <= np.repeat(at[one], step))
             np.add.at(counted, np.repeat(one, step), told)
         return counted
+
+
+def _highest_yet(subject: Ints, value: Ints) -> Ints:
+    """The highest value of the subject so far: of all subjects at once, end to end on one axis."""
+    new = np.ones(len(subject), np.bool_)
+    new[1:] = subject[1:] != subject[:-1]
+    starts = np.flatnonzero(new)
+    low = np.minimum.reduceat(value, starts)
+    width = np.maximum.reduceat(value, starts) - low + 1
+    if float(width.sum(dtype=np.float64)) > _AXIS:
+        return _highest_by_doubling(subject, value)
+    shift = np.cumsum(width) - width - low
+    each = np.repeat(shift, np.diff(np.append(starts, len(subject))))
+    highest: Ints = np.maximum.accumulate(value + each) - each
+    return highest
+
+
+def _highest_by_doubling(subject: Ints, value: Ints) -> Ints:
+    """The same where their times are too long for one axis: the reach of each place doubles."""
+    highest, reach = value.copy(), 1
+    while reach < len(value):
+        same = subject[reach:] == subject[:-reach]
+        if not same.any():
+            break
+        before = np.where(same, highest[:-reach], ALWAYS)
+        highest[reach:] = np.maximum(highest[reach:], before)
+        reach *= 2
+    return highest

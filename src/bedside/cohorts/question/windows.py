@@ -29,11 +29,17 @@ def bounds_met(
     closed = (window.start_inclusive, window.end_inclusive)
     for name, text in window.has.items():
         low, high = parse_bounds(text)
-        count = shard.moments(name).count(subject, start.time, end.time, closed=closed)
-        past = np.flatnonzero(end.found & start.found & (end.time <= prediction))
-        count[past] = shard.history(name).known(
-            subject[past], start.time[past], end.time[past], closed=closed, at=prediction[past]
-        )
+        is_past = end.found & start.found & (end.time <= prediction)
+        past, other = np.flatnonzero(is_past), np.flatnonzero(~is_past)
+        count = np.zeros(len(subject), np.int64)
+        if len(past):
+            count[past] = shard.history(name).known(
+                subject[past], start.time[past], end.time[past], closed=closed, at=prediction[past]
+            )
+        if len(other):
+            count[other] = shard.moments(name).count(
+                subject[other], start.time[other], end.time[other], closed=closed
+            )
         met = np.ones(len(count), np.bool_)
         if low is not None:
             met &= count >= low
