@@ -60,7 +60,7 @@ class Delays:
             for code in signal.codes
         }
         rows = list(told.iter_rows(named=True))
-        laboratory = {row["code"]: row for row in rows if _is_laboratory(row["unit"])}
+        laboratory = {row["code"]: row for row in rows if _is_laboratory(row["code"], row["unit"])}
         delayed = {code for code, row in laboratory.items() if 2 * row["band0"] <= row["events"]}
         findings = []
         for row in rows:
@@ -113,5 +113,6 @@ class Delays:
         )  # fmt: skip
 
 
-def _is_laboratory(unit: str | None) -> bool:
-    return unit is not None and _LABORATORY.fullmatch(unit) is not None
+def _is_laboratory(code: str, unit: str | None) -> bool:
+    """Whether the unit is a laboratory's; a MEDS code may end with it."""
+    return _LABORATORY.fullmatch(unit or code.rpartition("//")[2]) is not None

@@ -127,3 +127,19 @@ def test_delays_are_counted_in_bands_for_every_code_that_is_read():
     }
     assert told["LOINC//8867-4"][0] == events["LOINC//8867-4"]
     assert told[LABORATORY[0]][0] == 0
+
+
+def test_a_unit_at_the_end_of_a_code_is_read_as_well():
+    ward = a_ward(2, subjects=80)
+    named = dict(zip(LABORATORY, ("LAB//1//mg/dL", "LAB//2//mmol/L", "LAB//3//mEq/L"), strict=True))
+    signals = {
+        name: replace(one, code=named.get(one.code, one.code), unit=None)
+        for name, one in ward.declaration.signals.items()
+    }
+    events = at_once(ward.events, LABORATORY[0]).with_columns(
+        pl.col("code").replace(named), unit=pl.lit(None, dtype=pl.String)
+    )
+
+    report = replace(ward.declares(signals=signals), events=events).audited()
+
+    assert plain(report) == ["no_delay:LAB//1//mg/dL"]
