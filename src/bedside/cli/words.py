@@ -17,6 +17,7 @@ HEADLINE = (
     "calibration_slope",
     "sensitivity",
     "ppv",
+    "min_sensitivity_ppv",
     "normalised_utility",
 )
 
@@ -44,7 +45,7 @@ def built_words(built: Built) -> str:
     lines = [
         f"{built.version.id} on {counts['subjects']} held-out subjects, "
         f"{counts['rows']} predictions:",
-        *(f"  {name:<20} {figure_text(metrics[name])}" for name in HEADLINE if name in metrics),
+        *(f"  {name:<21} {figure_text(metrics[name])}" for name in HEADLINE if name in metrics),
         *(f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates),
         f"Report: {built.report}",
     ]
