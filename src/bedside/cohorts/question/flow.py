@@ -97,5 +97,6 @@ class FlowCounter:
 
     def _told(self, group: str, counts: Ints) -> dict[str, int]:
         levels = self._levels[group]
+        unknown = any(step.groups[group][-1] for step in self._steps.values())
         told = {level: int(count) for level, count in zip(levels, counts, strict=False)}
-        return told | ({UNKNOWN: int(counts[-1])} if counts[-1] else {})
+        return told | ({UNKNOWN: int(counts[-1])} if unknown else {})

@@ -31,6 +31,7 @@ __all__ = [
     "named_predicates",
     "parse_bounds",
     "parse_expression",
+    "read_edge",
 ]
 
 TRIGGER = "trigger"
@@ -116,7 +117,7 @@ def edges_of(name: str, window: Window) -> tuple[Edge, Edge]:
     Raises:
         Invalid: an edge is not written in the grammar, or the start would come after the end.
     """
-    start, end = _edge(name, window, "start"), _edge(name, window, "end")
+    start, end = read_edge(name, window, "start"), read_edge(name, window, "end")
     if start.of == f"{name}.end" and _after(start):
         raise Invalid(f"'{window.start}' starts after the end.", fix="write end - 24h or end <- P.")
     if end.of == f"{name}.start" and _after(end) is False:
@@ -131,7 +132,15 @@ def _after(edge: Edge) -> bool | None:
     return None if not edge.offset else edge.offset > timedelta()
 
 
-def _edge(name: str, window: Window, side: Literal["start", "end"]) -> Edge:
+def read_edge(name: str, window: Window, side: Literal["start", "end"]) -> Edge:
+    """One edge of a window.
+
+    Raises:
+        Invalid: it is not written in the grammar.
+
+    >>> read_edge("gap", Window(start="input.end", end="start + 24h"), "end").of
+    'gap.start'
+    """
     text = window.start if side == "start" else window.end
     own = window.start_inclusive if side == "start" else window.end_inclusive
     other = f"{name}.{'end' if side == 'start' else 'start'}"

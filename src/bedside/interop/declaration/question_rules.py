@@ -13,8 +13,10 @@ from bedside.core.records.question_grammar import (
     asked_predicates,
     edges_in_order,
     edges_of,
+    is_static,
     parse_bounds,
     parse_expression,
+    read_edge,
 )
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.yaml_records import Mistake
@@ -56,6 +58,10 @@ def _told(path: Path, read: Callable[[], object]) -> Iterator[Mistake]:
         yield Mistake(path, error.problem.rstrip("."), error.fix.rstrip("."))
 
 
+def _problem(read: Callable[[], object]) -> str:
+    return "".join(mistake.problem for mistake in _told((), read))
+
+
 def _duration(path: Path, text: str | None, *, least: int) -> Iterator[Mistake]:
     if text is None:
         return
@@ -74,12 +80,19 @@ def _names(
         return
     if name not in known:
         yield Mistake(path, f"'{name}' is not a predicate", nearest(name, [*known, *EVERYWHERE]))
-    elif not static and (known[name].static or name in question.patient_demographics):
+    elif not static and _is_static(question, name):
         yield Mistake(
             path,
             f"'{name}' holds for a whole subject and has no moments",
             "ask for it under patient_demographics alone",
         )
+
+
+def _is_static(question: Question, name: str) -> bool:
+    try:
+        return is_static(name, asked_predicates(question, [name]))
+    except Invalid:
+        return False  # told where the predicate stands
 
 
 def _predicate(question: Question, path: Path, name: str, told: Predicate) -> Iterator[Mistake]:
@@ -156,13 +169,14 @@ def _broken_below(question: Question, name: str) -> bool:
 def _window(question: Question, path: Path, name: str, window: Window) -> Iterator[Mistake]:
     if not _NAME.fullmatch(name):
         yield Mistake(path, f"'{name}' is not a name", "use letters, digits and _")
-    wrong = list(_told(path, lambda: edges_of(name, window)))
-    for mistake in wrong:
-        key = next(
-            (key for key in ("start", "end") if f"'{getattr(window, key)}'" in mistake.problem),
-            None,
-        )
-        yield mistake if key is None else Mistake((*path, key), mistake.problem, mistake.fix)
+    wrong = [
+        *_told((*path, "start"), lambda: read_edge(name, window, "start")),
+        *_told((*path, "end"), lambda: read_edge(name, window, "end")),
+    ]
+    if not wrong:
+        late = bool(window.end and f"'{window.end}'" in _problem(lambda: edges_of(name, window)))
+        wrong += _told((*path, "end" if late else "start"), lambda: edges_of(name, window))
+    yield from wrong
     if not wrong:
         for key, edge in zip(("start", "end"), edges_of(name, window), strict=True):
             yield from _names(question, (*path, key), edge.event)
