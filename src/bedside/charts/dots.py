@@ -32,8 +32,8 @@ def dot_chart(
         high: Where it ends.
 
     >>> svg = dot_chart([DotRow(name="all", figures={"AUROC": 0.9})], says="s")
-    >>> svg.count('class="first"')
-    1
+    >>> svg.count('class="first"')  # and one in the key
+    2
     """
     wide = _WIDTH - _LEFT - _RIGHT
     floor = 30 + _ROW * len(rows)

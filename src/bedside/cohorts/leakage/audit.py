@@ -9,8 +9,10 @@ from bedside.cohorts.leakage.declared import declared
 from bedside.cohorts.leakage.delays import Delays
 from bedside.cohorts.leakage.derived import DerivedFromLabel
 from bedside.cohorts.leakage.inputs import AuditInputs, Detector, ScoreWithout
-from bedside.cohorts.leakage.overlap import SameRecords, overlap
-from bedside.cohorts.leakage.selection import ObservedLength, selected
+from bedside.cohorts.leakage.observed import ObservedLength
+from bedside.cohorts.leakage.overlap import overlap
+from bedside.cohorts.leakage.same_records import SameRecords
+from bedside.cohorts.leakage.selection import selected
 from bedside.cohorts.leakage.stamps import DateOnly
 from bedside.cohorts.leakage.stays import AfterDischarge
 from bedside.cohorts.leakage.strength import strong_alone
