@@ -45,10 +45,18 @@ NO_WHOLES[[EVENT_TIME, SPAN_START, SPAN_END, LAST_END]] = ALWAYS
 
 
 @compiled
+def copy(reals: Any, wholes: Any, to_reals: Any, to_wholes: Any) -> None:
+    """The same has been folded in."""
+    for place in range(N_REALS):
+        to_reals[place] = reals[place]
+    for place in range(N_WHOLES):
+        to_wholes[place] = wholes[place]
+
+
+@compiled
 def clear(reals: Any, wholes: Any) -> None:
     """Nothing has been folded in."""
-    reals[:] = NO_REALS
-    wholes[:] = NO_WHOLES
+    copy(NO_REALS, NO_WHOLES, reals, wholes)
 
 
 @compiled

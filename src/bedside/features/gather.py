@@ -93,7 +93,12 @@ def gather(
                     present[count] = series
                     count += 1
                 bounds[1, series] += 1
-    present[:count].sort()
+    for place in range(1, count):
+        to, series = place, present[place]
+        while to > 0 and present[to - 1] > series:
+            present[to] = present[to - 1]
+            to -= 1
+        present[to] = series
     start = 0
     for place in range(count):
         series = present[place]

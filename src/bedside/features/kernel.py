@@ -33,6 +33,7 @@ from bedside.features.calendar_parts import calendar_parts
 from bedside.features.definition import FeatureSet
 from bedside.features.figures import ALWAYS, NEVER
 from bedside.features.plan import Plan, plan_of
+from bedside.features.walk import walk
 
 __all__ = [
     "ALWAYS",
@@ -163,8 +164,6 @@ def run(
         moments: Shape (m,). Prediction times, ascending within a subject.
         dense: Shape (m, k), holding what is implied; None to return the figures.
     """
-    from bedside.features.walk import walk  # noqa: PLC0415 - Numba is not loaded to read a record
-
     most = int((ranges[:, 1] - ranges[:, 0]).max(initial=0)) * plan.most_series
     columns = tuple(
         _given(column)

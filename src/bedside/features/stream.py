@@ -21,6 +21,7 @@ from bedside.features.figures import ALWAYS, NEVER, NO_REALS, NO_WHOLES
 from bedside.features.kernel import Floats, Ints, fixed
 from bedside.features.plan import Plan, plan_of
 from bedside.features.single import label_of, microseconds, says, value_of
+from bedside.features.walk import at_moment, forget
 
 __all__ = ["SubjectState"]
 
@@ -48,7 +49,8 @@ class SubjectState:
     `active`, for which the latest is enough) and of `lateness` before it, counted back from the
     latest `features(as_of)`, and at most a third more. Older events are folded into one
     accumulator for each series, which does not grow; besides, an interval that still runs is kept
-    unless a later one runs as long. Nothing is folded before `features` is asked.
+    unless a later one runs as long, and the name of each record that was corrected. Nothing is
+    folded before `features` is asked.
 
     An event may come late, again, or correct another. One that reaches behind what is held - its
     own time, the time it became known, or the record that it replaces - cannot be taken in: then
@@ -151,8 +153,6 @@ class SubjectState:
         return self._figures(moment)
 
     def _figures(self, moment: int) -> Floats:
-        from bedside.features.walk import at_moment  # noqa: PLC0415 - Numba is heavy
-
         dense = self._plan.implied.copy()
         at_moment(
             self._events(), moment, self._plan.own_mapping, self._plan.arrays,
@@ -222,8 +222,6 @@ class SubjectState:
 
     def _forget(self, moment: int) -> None:
         """Fold in what no later moment needs one by one, once there is enough of it."""
-        from bedside.features.walk import forget  # noqa: PLC0415 - Numba is heavy
-
         boundary = moment - self._plan.longest - self._lateness
         size = self._size
         old = int(np.searchsorted(self._ints[TIME, :size], boundary, side="right"))
@@ -241,12 +239,19 @@ class SubjectState:
         self._ints[:, : self._size] = self._ints[:, :size][:, stay]
         self._values[: self._size] = self._values[:size][stay]
         self._boundary, self._asked = max(self._boundary, boundary), moment
+        self._forget_records()
+
+    def _forget_records(self) -> None:
+        """A record stays while it can be told again, or if it was corrected."""
         still = set(self._ints[RECORD, : self._size].tolist())
-        self._records = {
-            row: record
-            for row, record in self._records.items()
-            if record.newest > self._boundary or record.number in still
-        }
+        stay: dict[bytes, _Record] = {}
+        for row, record in self._records.items():
+            if record.newest > self._boundary or record.number in still:
+                stay[row] = record
+            elif record.superseded_at != NEVER:
+                record.contents = frozenset()
+                stay[row] = record
+        self._records = stay
 
     def to_bytes(self) -> bytes:
         """The whole state; it holds what the hospital knows of the patient, so seal it."""

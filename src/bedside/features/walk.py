@@ -40,6 +40,7 @@ from bedside.features.figures import (
     UNTIL,
     WINDOW,
     clear,
+    copy,
     covers,
     figure_of,
     fold,
@@ -78,23 +79,23 @@ def _moment_of_series(
     rows, groups, features, settings = plan
     now, counts, before, counts_before, columns, results = work
     for group in range(rows[series, 0], rows[series, 1]):
-        window, needs, opened, at = groups[group, WINDOW], groups[group, NEEDS], ALWAYS, low
+        window, needs = groups[group, WINDOW], groups[group, NEEDS]
+        opened, at, first = ALWAYS, low, low + wholes[DONE]
         if window == NEVER:
-            now[:], counts[:] = reals, wholes
-            fold(needs, time, value, low + wholes[DONE], high, now, counts)
-            if goes_on:
-                reals[:], wholes[:] = now, counts
-                wholes[DONE] = high - low
+            copy(reals, wholes, now, counts)
         else:
             opened = moment - window
             at = hints[group] if goes_on else low
             while at < high and time[at] <= opened:
                 at += 1
-            hints[group] = at
+            hints[group] = first = at
             clear(now, counts)
-            fold(needs, time, value, at, high, now, counts)
-            if counts[EVENTS] == 0 and wholes[EVENT_TIME] > opened:  # only what is last is asked
-                counts[EVENTS], counts[EVENT_TIME], now[LAST] = 1, wholes[EVENT_TIME], reals[LAST]
+        fold(needs, time, value, first, high, now, counts)
+        if window == NEVER and goes_on:
+            counts[DONE] = high - low
+            copy(now, counts, reals, wholes)
+        elif counts[EVENTS] == 0 and wholes[EVENT_TIME] > opened:  # only what is last is asked
+            counts[EVENTS], counts[EVENT_TIME], now[LAST] = 1, wholes[EVENT_TIME], reals[LAST]
         if groups[group, BASE] > 0:
             since = opened - groups[group, BASE]
             now[BASELINE] = _mean_since(since, time, value, low, at, before, counts_before)
@@ -164,7 +165,8 @@ def walk(
     columns, results = np.empty(size, np.int32), np.empty(size)
     filled = 0
     for subject in range(len(ranges)):
-        low, high, first, last = ranges[subject]
+        low, high = ranges[subject, 0], ranges[subject, 1]
+        first, last = ranges[subject, 2], ranges[subject, 3]
         if first == last:
             continue
         count = gather(events, low, high, moments[last - 1], mapping, times, value, bounds, present)
@@ -184,12 +186,12 @@ def walk(
             if filled + found > size:
                 size = 2 * size + width
                 columns, results = _grown(columns, size), _grown(results, size)
-            columns[filled : filled + found] = work[4][:found]
-            results[filled : filled + found] = work[5][:found]
-            filled += found
+            for place in range(found):
+                columns[filled], results[filled] = work[4][place], work[5][place]
+                filled += 1
             starts[row + 1] = filled
         for place in range(count):
-            bounds[:, present[place]] = 0
+            bounds[1, present[place]] = 0
     return starts, columns[:filled], results[:filled]
 
 
@@ -205,7 +207,8 @@ def _room(width: int) -> Any:
 @compiled
 def _grown(array: Any, size: int) -> Any:
     more = np.empty(size, array.dtype)
-    more[: len(array)] = array
+    for place in range(len(array)):
+        more[place] = array[place]
     return more
 
 
@@ -232,23 +235,22 @@ def _row(
     for place in range(count):
         series = present[place]
         low, stop = bounds[0, series], bounds[1, series]
-        if bounds[2, series]:
+        plain = bounds[2, series] != 0
+        time, end, own = times[TIME], times[END], value
+        if plain:
             high = bounds[3, series]
             while high < stop and times[TIME, high] <= moment and times[KNOWN, high] <= moment:
                 high += 1
             bounds[3, series] = high
-            if high > low:
-                found = _moment_of_series(
-                    series, moment, times[TIME], times[END], value, low, high, hints, True, plan,
-                    reals[series], wholes[series], kept, work, found,
-                )  # fmt: skip
         else:
+            time, end, own = seen[0], seen[1], numbers
             high = visible(times, value, low, stop, moment, seen, numbers)
-            if high > 0:
-                found = _moment_of_series(
-                    series, moment, seen[0], seen[1], numbers, 0, high, hints, False, plan,
-                    reals[series], wholes[series], kept, work, found,
-                )  # fmt: skip
+            low = 0
+        if high > low:
+            found = _moment_of_series(
+                series, moment, time, end, own, low, high, hints, plain, plan, reals[series],
+                wholes[series], kept, work, found,
+            )  # fmt: skip
     return found
 
 
