@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,23 +52,25 @@ def features_over(
 
 
 @st.composite
-def records(draw: st.DrawFn) -> list[Event]:
+def records(
+    draw: st.DrawFn, codes: tuple[str, ...] = ("LAB//1", "LAB//2", "DRUG//O2", "RHYTHM//1", "X//1")
+) -> list[Event]:
     """One patient: late arrivals, corrections, facts without a time, and intervals."""
     made: list[Event] = []
-    for number in range(draw(st.integers(1, 20))):
-        code = draw(st.sampled_from(["LAB//1", "LAB//2", "DRUG//O2", "RHYTHM//1", "OTHER//1"]))
-        hour = draw(st.integers(0, 11))
-        time = ORIGIN + timedelta(hours=hour)
-        corrected = draw(st.integers(0, number)) if draw(st.booleans()) else number
+    for number in range(draw(st.integers(1, 16))):
+        code = draw(st.sampled_from(codes))
+        time = ORIGIN + timedelta(hours=draw(st.integers(0, 10)))
+        late = draw(st.sampled_from([0, 0, 0, 1, 4]))
+        corrected = draw(st.sampled_from([number, number, number, max(0, number - 1), 0]))
         lasts = draw(st.one_of(st.none(), st.integers(0, 6)))
         made.append(
             Event(
                 subject_id=1,
                 time=None if code == "LAB//1" and draw(st.integers(0, 9)) == 0 else time,
-                known_at=time + timedelta(hours=draw(st.integers(0, 4))),
+                known_at=time + timedelta(hours=late),
                 code=code,
                 value=float(draw(st.integers(-50, 50))) if code.startswith("LAB") else None,
-                text=draw(st.sampled_from(RHYTHMS)) if code.startswith("RHYTHM") else None,
+                text=draw(st.sampled_from([*RHYTHMS, "paced"])) if code[0] == "R" else None,
                 end=time + timedelta(hours=lasts) if code == "DRUG//O2" and lasts else None,
                 source_row=bytes([number]),
                 replaces=bytes([corrected]) if corrected < number else None,
@@ -94,14 +97,37 @@ ANY = st.one_of(
 )
 
 
-@given(records(), ANY)
-@settings(max_examples=400, deadline=None)
-def test_the_sources_alone_give_the_same_value_to_the_bit(events, feature):
-    value = value_of(feature, events)
+@pytest.mark.parametrize(
+    ("aggregate", "feature"),
+    [
+        *((one, LAB) for one in (*ONE_EVENT, *FROM_SEVERAL, "missing")),
+        *((one, OXYGEN) for one in (*OF_SPANS, "hours_since", "count")),
+        *((one, RHYTHM) for one in ("last", "first", "last_is", "count")),
+        *((one, LEARNT) for one in ("last", "count")),
+        *((one, MARK) for one in ("count", "hours_since")),
+    ],
+)
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_the_sources_alone_give_the_same_value_to_the_bit(aggregate, feature, data):
+    events = data.draw(records(feature.codes))
+    asked = data.draw(features_over((aggregate,), feature))
+    value = value_of(asked, events)
 
-    again = value_of(feature, alone(sources_of(feature, events, NOW)))
+    again = value_of(asked, alone(sources_of(asked, events, NOW)))
 
     assert np.float64(again).tobytes() == np.float64(value).tobytes()
+
+
+def test_of_equally_high_values_the_newest_is_named():
+    highest = replace(LAB, aggregate="max", window_hours=5.0)
+    times = [NOW - timedelta(hours=hours) for hours in (4, 2, 1)]
+    events = [
+        Event(subject_id=1, time=time, known_at=time, code="LAB//1", value=value)
+        for time, value in zip(times, (3.8, 3.8, 1.0), strict=True)
+    ]
+
+    assert sources_of(highest, events, NOW) == (events[1],)
 
 
 @given(records(), ANY)
@@ -133,8 +159,8 @@ def test_without_its_sources_a_value_is_another_or_comes_from_an_equal_event(eve
         assert not set(others) & set(sources)
 
 
-@given(records(), ANY)
-@settings(max_examples=200, deadline=None)
+@given(records(LAB.codes), features_over((*ONE_EVENT, *FROM_SEVERAL)))
+@settings(max_examples=300, deadline=None)
 def test_every_source_could_be_seen_and_they_come_newest_first(events, feature):
     sources = sources_of(feature, events, NOW)
 
@@ -146,6 +172,10 @@ def test_every_source_could_be_seen_and_they_come_newest_first(events, feature):
         assert event.known_at <= NOW
         assert event.time is None or event.time <= NOW
         assert event.source_row not in corrected
+        if feature.window_hours is not None and feature.aggregate != "hours_active":
+            far = timedelta(hours=feature.window_hours + (feature.baseline_hours or 0.0))
+            assert event.time is not None
+            assert event.time > NOW - far
 
 
 @given(records(), ANY, st.randoms())

@@ -180,6 +180,8 @@ def _absent(feature: Feature) -> str:
         return f"{label}: unknown"
     if not feature.signal:
         return "age not known" if _is_age(feature) else f"no {label} recorded"
+    if feature.aggregate == "last" and feature.window_hours is None:
+        return f"{label} not known"  # a static fact is not measured again
     verb = _verb(feature)
     match feature.aggregate:
         case "slope" | "sd":

@@ -100,6 +100,7 @@ SAID_WITHOUT_EVENTS = [
         NOT_THERE,
         "lactate not measured in the whole record",
     ),
+    (over(LACTATE, "last", window_hours=None, label="weight"), NOT_THERE, "weight not known"),
     (over(LACTATE, "slope"), NOT_THERE, "lactate measured less than twice in 24 h"),
     (over(LACTATE, "count"), 0.0, "lactate not measured in 24 h"),
     (over(LACTATE, "missing"), 1.0, "lactate not measured in 24 h"),
