@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bedside.core.records.question import CodePattern, Predicate, Question, TimeAtRisk, Window
+from bedside.core.records.question_grammar import bounds_words
 
 __all__ = ["question_words"]
 
@@ -79,29 +80,13 @@ def _left_out(question: Question) -> Iterator[str]:
         for predicate, bounds in window.has.items():
             why = f" ({window.because})" if window.because else ""
             yield (
-                f"Needed: {predicate} {_times(bounds)} in {name}, "
+                f"Needed: {predicate} {bounds_words(bounds)} in {name}, "
                 f"{_span(question.windows, name, window)}{why}."
             )
     for washout in question.washout:
         span = f"in the {washout.span} before" if washout.span else "ever before"
         why = f" ({washout.because})" if washout.because else ""
         yield f"Left out: who had {washout.predicate} {span}{why}."
-
-
-def _times(bounds: str) -> str:
-    """ACES bounds in words.
-
-    >>> _times("(1, None)"), _times("(None, 0)"), _times("(2, 5)")
-    ('at least 1 time', 'not at all', '2 to 5 times')
-    """
-    low, _, high = (part.strip() for part in bounds.strip().strip("()[]").partition(","))
-    if high == "0":
-        return "not at all"
-    if high in ("None", "null", ""):
-        return f"at least {low} time{'' if low == '1' else 's'}"
-    if low in ("None", "null", ""):
-        return f"at most {high} times"
-    return f"{low} to {high} times"
 
 
 def _span(windows: Mapping[str, Window], name: str, window: Window) -> str:

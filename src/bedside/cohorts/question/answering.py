@@ -20,7 +20,12 @@ from bedside.cohorts.question.reading import predicates_of
 from bedside.cohorts.question.time_at_risk import FollowUp, follow_up
 from bedside.cohorts.question.windows import bounds_met, labelled, washed_out
 from bedside.core.records.question import Question
-from bedside.core.records.question_grammar import edges_in_order, index_edge, labelled_window
+from bedside.core.records.question_grammar import (
+    bounds_words,
+    edges_in_order,
+    index_edge,
+    labelled_window,
+)
 
 __all__ = ["Answered", "Answerer"]
 
@@ -111,9 +116,9 @@ class Answerer:
         """Leave out, step by step, who must not be asked about."""
         question, counter = self.question, self.counter
 
-        def leave(name: str, text: str, mask: Bools) -> None:
+        def leave(name: str, text: str, mask: Bools, because: str | None = None) -> None:
             rows.left &= mask
-            counter.step(name, text, rows.subject[rows.left])
+            counter.step(name, text, rows.subject[rows.left], because=because or "")
 
         stands = still_standing(question, rows.shard, rows.anchors, rows.prediction)
         leave(_TAKEN_BACK, "Not taken back by the prediction time.", stands)
@@ -127,14 +132,12 @@ class Answerer:
             for predicate, bound, met in bounds_met(
                 rows.shard, window, ends, rows.subject, rows.prediction
             ):
-                told = f"{predicate} in {name} as often as {bound}."
-                told = f"{window.because} ({told})" if window.because else told
-                leave(f"{name}: {predicate}", told, met)
+                told = f"{predicate} in {name} {bounds_words(bound)}."
+                leave(f"{name}: {predicate}", told, met, window.because)
         for washout in question.washout:
             told = f"No {washout.predicate} in the {washout.span or 'time'} before."
-            told = f"{washout.because} ({told})" if washout.because else told
             out = washed_out(rows.shard, washout, rows.subject, rows.prediction)
-            leave(f"washout: {washout.predicate}", told, ~out)
+            leave(f"washout: {washout.predicate}", told, ~out, washout.because)
         if rows.follow_up is not None:
             told = f"No {question.time_at_risk.outcome} before the time at risk."  # type: ignore[union-attr]
             leave("outcome before the time at risk", told, ~rows.follow_up.too_early())

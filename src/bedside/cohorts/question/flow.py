@@ -17,6 +17,7 @@ UNKNOWN = "unknown"
 @dataclass(slots=True)
 class _Step:
     text: str
+    because: str
     subjects: int = 0
     rows: int = 0
     groups: dict[str, Ints] = field(default_factory=dict)
@@ -63,11 +64,13 @@ class FlowCounter:
         self._now = {name: code[at] for name, code in self._codes.items()}
         self._size = len(subjects)
 
-    def step(self, name: str, text: str, subject: Ints, *, rows: int | None = None) -> None:
+    def step(
+        self, name: str, text: str, subject: Ints, *, because: str = "", rows: int | None = None
+    ) -> None:
         """These are left: the subject of each row, and the rows if they are not one each."""
         left = np.zeros(self._size, np.bool_)
         left[subject] = True
-        step = self._steps.setdefault(name, _Step(text))
+        step = self._steps.setdefault(name, _Step(text, because))
         step.subjects += int(left.sum())
         step.rows += len(subject) if rows is None else rows
         for group, code in self._now.items():
@@ -88,6 +91,7 @@ class FlowCounter:
                 FlowStep(
                     name=name,
                     text=step.text,
+                    because=step.because,
                     subjects=step.subjects,
                     rows=step.rows,
                     groups={group: self._told(group, step.groups[group]) for group in self._codes},

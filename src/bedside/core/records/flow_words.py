@@ -21,7 +21,7 @@ class ToldStep:
         text: What the subjects and rows that are left have in common.
         subjects: How many are left.
         rows: How many prediction times are left.
-        dropped: How many subjects and rows the step left out; empty when none.
+        dropped: How many subjects and rows the step left out, and why; empty when none.
         groups: Subjects left, by subgroup and level.
     """
 
@@ -84,7 +84,8 @@ def _dropped(before: FlowStep, after: FlowStep, rounds: bool) -> str:
     parts = [f"{_told(subjects, rounds)} subjects"] if subjects > 0 else []
     if before.rows and rows > 0 and rows != subjects:
         parts.append(f"{_told(rows, rounds)} prediction times")
-    return " and ".join(parts)
+    why = f": {after.because}" if after.because and parts else ""
+    return " and ".join(parts) + why
 
 
 def _told(count: int, rounds: bool) -> str:

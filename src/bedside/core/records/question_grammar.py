@@ -23,6 +23,7 @@ __all__ = [
     "Edge",
     "Expression",
     "asked_predicates",
+    "bounds_words",
     "edges_in_order",
     "edges_of",
     "index_edge",
@@ -109,6 +110,22 @@ def parse_bounds(text: str) -> tuple[int | None, int | None]:
     if low is not None and high is not None and high < low:
         raise Invalid(f"'{text}' is an empty range.", fix="write (least, greatest).")
     return low, high
+
+
+def bounds_words(text: str) -> str:
+    """The bounds of a `has` in words.
+
+    >>> bounds_words("(1, None)"), bounds_words("(None, 0)"), bounds_words("(2, 5)")
+    ('at least 1 time', 'not at all', '2 to 5 times')
+    """
+    low, high = parse_bounds(text)
+    if high == 0:
+        return "not at all"
+    if high is None:
+        return "any number of times" if not low else f"at least {low} time{'s' * (low > 1)}"
+    if not low:
+        return f"at most {high} time{'s' * (high > 1)}"
+    return f"{low} to {high} times" if low < high else f"exactly {low} time{'s' * (low > 1)}"
 
 
 def edges_of(name: str, window: Window) -> tuple[Edge, Edge]:

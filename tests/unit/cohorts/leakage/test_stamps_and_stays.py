@@ -139,3 +139,16 @@ def test_billing_codes_that_are_known_days_later_are_none():
 
 def test_billing_codes_filled_in_at_discharge_are_none_to_who_is_asked_long_before():
     assert plain(filled(a_ward(6, subjects=200)).audited()) == []
+
+
+def test_stays_that_are_told_as_one_moment_tell_nothing():
+    ward = at_discharge(a_ward(6, subjects=200))
+    ends = ward.stays.select("encounter_id", pl.col("left").cast(pl.Datetime("us", "UTC")))
+    moment = ward.events.join(ends, on="encounter_id", how="left", maintain_order="left")
+    flat = moment.with_columns(time=pl.coalesce("left", "time")).with_columns(
+        known_at=pl.when(pl.col("code") == "MEDS_BIRTH").then("known_at").otherwise("time")
+    )
+
+    found = plain(replace(ward, events=flat.select(ward.events.columns)).audited())
+
+    assert not [name for name in found if name.startswith("after_discharge")]

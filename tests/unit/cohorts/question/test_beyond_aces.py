@@ -192,9 +192,7 @@ def test_who_had_it_within_the_washout_as_it_was_known_is_left_out():
     cohort = ask(a_question(washout=washout), ward)
 
     assert cohort.rows["subject_id"].to_list() == [2, 3]
-    assert next(step.text for step in cohort.flow if "washout" in step.name).startswith(
-        "it must be new"
-    )
+    assert next(step.because for step in cohort.flow if "washout" in step.name) == "it must be new"
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_step_says_why_and_groups_say_who():
         {"f": 1, "m": 1, "unknown": 0},
         {"f": 0, "m": 1, "unknown": 0},
     ]
-    assert flow[3].text.startswith("who dies at once needs no prediction")
+    assert flow[3].because == "who dies at once needs no prediction"
 
 
 def test_groups_with_two_rows_for_a_subject_are_refused():
