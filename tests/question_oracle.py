@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.records.event import TAKEN_BACK, Event
@@ -20,10 +21,13 @@ from bedside.core.records.question import (
     Window,
 )
 
-__all__ = ["Row", "answers"]
+__all__ = ["Row", "answers", "is_triggered"]
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 ARROW = re.compile(r"(.+?)\s*(->|<-)\s*(\S+)")
+Edge: TypeAlias = tuple[datetime, bool, tuple[tuple[str, datetime], ...]]
+"""When it lies, whether an event or the record made it, and every event on the way to it."""
+Edges: TypeAlias = dict[str, Edge]
 SHIFT = re.compile(r"(.+?)\s*([+-])\s*(.+)")
 
 
@@ -57,6 +61,16 @@ def answers(
     return rows
 
 
+def is_triggered(question: Question, events: Iterable[Event]) -> bool:
+    """Whether any subject has the trigger at all."""
+    told = list(events)
+    subjects = {event.subject_id for event in told}
+    return any(
+        _Subject(question, [e for e in told if e.subject_id == subject], NEVER).triggers()
+        for subject in subjects
+    )
+
+
 class _Subject:
     """The history of one subject, asked one question."""
 
@@ -64,6 +78,7 @@ class _Subject:
         self.question = question
         self.all = list(events)
         self.final = self.seen_at(None)  # what stands when everything is known
+        self.ever = [event for event in self.all if event in self.seen_at(event.known_at)]
         self.moments = self._moments(self.final)
         self.data_end = data_end
         self.predicates = {**question.predicates, **question.patient_demographics}
@@ -87,14 +102,13 @@ class _Subject:
         if name == ANY_EVENT:
             return int(any(e.time == moment for e in events))
         if name in (RECORD_START, RECORD_END):
-            edge = self.moments[0] if name == RECORD_START else self.moments[-1]
-            return int(moment == edge and any(e.time == moment for e in events))
+            edge = self.moments[:1] if name == RECORD_START else self.moments[-1:]
+            return int(edge == [moment] and any(e.time == moment for e in events))
         predicate = self.predicates[name]
         if predicate.expr is not None:
-            kind, _, inner = predicate.expr.strip().partition("(")
-            parts = [part.strip() for part in inner.rstrip().removesuffix(")").split(",")]
-            counts = [self.count(part, moment, events) for part in parts]
-            return sum(counts) if kind.strip() == "or" else min(counts)
+            counts = [self.count(part, moment, events) for part in _inputs(predicate.expr)]
+            together = any if predicate.expr.startswith("or") else all
+            return int(together(counts))
         if self._static(name):
             return sum(e.time is None and _matches(predicate, e) for e in events)
         return sum(e.time == moment and _matches(predicate, e) for e in events)
@@ -109,19 +123,26 @@ class _Subject:
 
     # Rows --------------------------------------------------------------------------------------
 
+    def triggers(self) -> list[datetime]:
+        """The moments of the trigger; none of a subject without every static predicate."""
+        for name in {*self.question.patient_demographics, *_spoken_of(self.question)}:
+            if name in self.predicates and self._static(name):
+                predicate = self.predicates[name]
+                if not any(e.time is None and _matches(predicate, e) for e in self.final):
+                    return []
+        return self.ever_held(self.question.trigger)
+
     def rows(self) -> list[Row]:
-        for name in self.question.patient_demographics:
-            if not any(e.time is None and _matches(self.predicates[name], e) for e in self.final):
-                return []
-        triggers = self.moments_of(self.question.trigger)
-        found = []
+        triggers = self.triggers()
+        found: dict[datetime, Row] = {}
         for trigger in triggers:
             after = [other for other in triggers if other > trigger]
             for anchor in self.anchors(trigger, after[0] if after else None):
-                row = self.row(trigger, anchor)
-                if row is not None:
-                    found.append(row)
-        return self.kept(sorted(found, key=lambda row: (row.prediction_time, row.trigger_time)))
+                asked = self.asked(trigger, anchor)
+                row = self.row(trigger, *asked) if asked is not None else None
+                if row is not None:  # of two that would be asked at once, the later one is
+                    found[row.prediction_time] = row
+        return self.kept([row for _, row in sorted(found.items())])
 
     def anchors(self, trigger: datetime, next_trigger: datetime | None) -> list[datetime]:
         """When the subject is asked about after this trigger."""
@@ -138,28 +159,34 @@ class _Subject:
                 return False
             if next_trigger is not None and moment >= next_trigger:
                 return False
-            return moment <= self.moments[-1]
+            recorded = bool(self.moments) and moment <= self.moments[-1]
+            return recorded or times.every is None
 
         if times.each is not None:
-            return [m for m in self.moments_of(times.each) if m >= trigger and goes_on(m)]
-        found, anchor = [], trigger
-        while goes_on(anchor):
-            found.append(anchor)
-            anchor += parse_duration(times.every or "")
+            each = self.ever_held(times.each)
+            return [m for m in each if m == trigger or (m > trigger and goes_on(m))]
+        found, step = [trigger], parse_duration(times.every or "")
+        while goes_on(found[-1] + step):
+            found.append(found[-1] + step)
         return found
 
-    def row(self, trigger: datetime, anchor: datetime) -> Row | None:
-        """The row of one anchor, or None where a bound leaves it out."""
-        windows = self.question.windows
-        edges: dict[str, tuple[datetime, bool]] = {}
-        for name in windows:
+    def asked(self, trigger: datetime, anchor: datetime) -> tuple[datetime, Edges] | None:
+        """When the question of one anchor is asked, and where its windows lie; None if never."""
+        edges: Edges = {}
+        for name in self.question.windows:
             for side in ("start", "end"):
                 edge = self.edge(f"{name}.{side}", anchor)
                 if edge is None:
                     return None
                 edges[f"{name}.{side}"] = edge
         prediction = self.prediction(trigger, anchor, edges)
-        seen = self.seen_at(prediction)
+        if not self.still_seen(trigger, anchor, prediction):
+            return None
+        return prediction, edges
+
+    def row(self, trigger: datetime, prediction: datetime, edges: Edges) -> Row | None:
+        """The row of one anchor, or None where a bound leaves it out."""
+        windows, seen = self.question.windows, self.seen_at(prediction)
         for name, window in windows.items():
             start, end = edges[f"{name}.start"][0], edges[f"{name}.end"][0]
             events = seen if end <= prediction else self.final
@@ -201,64 +228,77 @@ class _Subject:
 
     # Edges -------------------------------------------------------------------------------------
 
-    def edge(self, name: str, anchor: datetime) -> tuple[datetime, bool] | None:
-        """When an edge such as `input.end` lies, and whether an event or the record made it."""
+    def edge(self, name: str, anchor: datetime) -> Edge | None:
+        """Where an edge such as `input.end` lies; None where there is no such event."""
         if name == "trigger":
-            return anchor, False
+            return anchor, False, ()
         window_name, _, side = name.rpartition(".")
         window = self.question.windows[window_name]
         text = window.start if side == "start" else window.end
         if text is None:
-            return (self.moments[0] if side == "start" else self.moments[-1]), True
+            text = "end <- _RECORD_START" if side == "start" else "start -> _RECORD_END"
         arrow, shift = ARROW.fullmatch(text.strip()), SHIFT.fullmatch(text.strip())
         found = arrow or shift
         origin = found.group(1) if found else text.strip()
-        if origin in ("start", "end"):
-            origin = f"{window_name}.{origin}"
-        base = self.edge(origin, anchor)
+        leans = origin in ("start", "end")
+        base = self.edge(f"{window_name}.{origin}" if leans else origin, anchor)
         if base is None:
             return None
         if arrow:
+            here = leans and (window.start_inclusive if side == "start" else window.end_inclusive)
             moments = self.moments_of(arrow.group(3))
             if arrow.group(2) == "->":
-                near = [m for m in moments if m > base[0]][:1]
+                near = [m for m in moments if m > base[0] or (here and m == base[0])][:1]
             else:
-                near = [m for m in moments if m < base[0]][-1:]
-            return (near[0], True) if near else None
+                near = [m for m in moments if m < base[0] or (here and m == base[0])][-1:]
+            way = (*base[2], *((arrow.group(3), moment) for moment in near))
+            return (near[0], True, way) if near else None
         if shift:
             step = _duration(shift.group(3))
-            return base[0] + (step if shift.group(2) == "+" else -step), False
+            return base[0] + (step if shift.group(2) == "+" else -step), False, base[2]
         return base
 
     # When and what -----------------------------------------------------------------------------
 
-    def prediction(
-        self, trigger: datetime, anchor: datetime, edges: dict[str, tuple[datetime, bool]]
-    ) -> datetime:
+    def prediction(self, trigger: datetime, anchor: datetime, edges: Edges) -> datetime:
         """The moment of `index_timestamp` or the anchor's, when the trigger could be seen."""
-        moment = anchor
+        moment, made = anchor, [(self.question.trigger, trigger)]
+        if self.question.prediction_times.each is not None:
+            made.append((self.question.prediction_times.each, anchor))
         for name, window in self.question.windows.items():
             if window.index_timestamp is not None:
-                moment = edges[f"{name}.{window.index_timestamp}"][0]
+                moment, _, way = edges[f"{name}.{window.index_timestamp}"]
+                made += way
         if self.question.prediction_times.seen == "time":
             return moment
-        return max(moment, self.first_seen(trigger))
+        return max(moment, *(self.first_seen(*one) for one in made))
 
-    def first_seen(self, trigger: datetime) -> datetime:
-        """When it could first be seen that the trigger holds at this moment."""
-        there = [e for e in self.final if e.time is None or e.time == trigger]
-        for moment in sorted(e.known_at for e in there):
-            if self.count(
-                self.question.trigger, trigger, [e for e in there if e.known_at <= moment]
-            ):
-                return moment
-        raise AssertionError("a trigger that no event made")
+    def first_seen(self, name: str, moment: datetime) -> datetime:
+        """When it could first be seen that the predicate holds at this moment."""
+        for known_at in sorted(event.known_at for event in self.all):
+            if self.count(name, moment, self.seen_at(known_at)):
+                return known_at
+        return NEVER
+
+    def ever_held(self, name: str) -> list[datetime]:
+        """The moments at which it could at some time be seen that the predicate holds."""
+        return [m for m in self._moments(self.ever) if self.first_seen(name, m) < NEVER]
+
+    def still_seen(self, trigger: datetime, anchor: datetime, prediction: datetime) -> bool:
+        """Whether what made the moment was not taken back by the prediction time."""
+        times = self.question.prediction_times
+        events = self.seen_at(prediction)
+        if times.seen == "time":  # it need not be seen yet, but must not be taken back
+            back = {e.replaces for e in self.all if e.known_at <= prediction}
+            events = [e for e in self.ever if e.source_row not in back]
+        made = [(self.question.trigger, trigger), *([(times.each, anchor)] if times.each else [])]
+        return all(self.count(name, moment, events) > 0 for name, moment in made)
 
     def stay(self, trigger: datetime) -> int | None:
         """The encounter of the trigger's events."""
         alone = [
             event.encounter_id
-            for event in self.final
+            for event in self.ever
             if event.time == trigger
             and event.encounter_id is not None
             and self.speaks_of(self.question.trigger, event)
@@ -272,14 +312,13 @@ class _Subject:
         predicate = self.predicates[name]
         if predicate.expr is None:
             return not self._static(name) and _matches(predicate, event)
-        inner = predicate.expr.partition("(")[2].rstrip().removesuffix(")")
-        return any(self.speaks_of(part.strip(), event) for part in inner.split(","))
+        return any(self.speaks_of(part, event) for part in _inputs(predicate.expr))
 
-    def label(self, edges: dict[str, tuple[datetime, bool]]) -> int | None:
+    def label(self, edges: Edges) -> int | None:
         """1, 0, or None where the data end too early to know."""
         for name, window in self.question.windows.items():
             if window.label is not None:
-                start, (end, happened) = edges[f"{name}.start"][0], edges[f"{name}.end"]
+                start, (end, happened, _) = edges[f"{name}.start"][0], edges[f"{name}.end"]
                 if self.within(window.label, window, start, end, self.final):
                     return 1
                 settled = end + _duration(self.question.settles_after) <= self.data_end
@@ -301,7 +340,7 @@ class _Subject:
         end = prediction + _duration(risk.end)
 
         def hours(moment: datetime) -> float:
-            return (moment - prediction) / timedelta(hours=1)
+            return max(0.0, (moment - prediction) / timedelta(hours=1))
 
         if outcome <= begin:
             return None
@@ -310,7 +349,7 @@ class _Subject:
         if competing <= end and competing <= censored:
             return 0, 2, hours(competing)
         watched = end + _duration(self.question.settles_after) <= min(censored, self.data_end)
-        return (0 if watched else None), 0, hours(min(censored, end))
+        return (0 if watched else None), 0, hours(min(censored, self.data_end, end))
 
     def washed_out(self, prediction: datetime, seen: Sequence[Event]) -> bool:
         """Whether the subject had what the washout forbids, as it was known."""
@@ -331,6 +370,31 @@ class _Subject:
         for row in ordered:
             chosen.setdefault(row.encounter_id if times.per == "stay" else None, row)
         return [row for row in rows if any(row is one for one in chosen.values())]
+
+
+def _spoken_of(question: Question) -> set[str]:
+    """Every predicate that the question uses, and those from which they are derived."""
+    times, risk = question.prediction_times, question.time_at_risk
+    names = {question.trigger, times.each, times.until, *(w.predicate for w in question.washout)}
+    if risk is not None:
+        names |= {risk.outcome, *risk.censored_by, *risk.competing}
+    for window in question.windows.values():
+        names |= {window.label, *window.has}
+        for text in (window.start, window.end):
+            arrow = ARROW.fullmatch(text or "")
+            names |= {arrow.group(3)} if arrow else set()
+    for _ in question.predicates:
+        for name in [one for one in names if one in question.predicates]:
+            expression = question.predicates[name].expr
+            if expression is not None:
+                names |= set(_inputs(expression))
+    return {name for name in names if name is not None}
+
+
+def _inputs(expression: str) -> list[str]:
+    """The predicates between the brackets of an expression."""
+    inner = expression.partition("(")[2].rstrip().removesuffix(")")
+    return [part.strip() for part in inner.split(",")]
 
 
 def _takes_back(event: Event) -> bool:
