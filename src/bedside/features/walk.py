@@ -96,6 +96,8 @@ def _moment_of_series(
             copy(now, counts, reals, wholes)
         elif counts[EVENTS] == 0 and wholes[EVENT_TIME] > opened:  # only what is last is asked
             counts[EVENTS], counts[EVENT_TIME], now[LAST] = 1, wholes[EVENT_TIME], reals[LAST]
+        if counts[EVENTS] == 0 and not needs & (RUNS | SPANS):
+            continue  # everything is as implied
         if groups[group, BASE] > 0:
             since = opened - groups[group, BASE]
             now[BASELINE] = _mean_since(since, time, value, low, at, before, counts_before)
