@@ -143,7 +143,7 @@ def visible_at(events: Sequence[Event], as_of: datetime) -> list[Event]:
         for event in events
         if event.known_at <= as_of and (event.time is None or event.time <= as_of)
     ]
-    corrected = {event.replaces for event in seen if event.replaces}
+    corrected = {event.replaces for event in events if event.replaces and event.known_at <= as_of}
     return [event for event in seen if not event.source_row or event.source_row not in corrected]
 
 
