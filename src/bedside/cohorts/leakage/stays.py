@@ -10,6 +10,9 @@ __all__ = ["AfterDischarge"]
 SHARE = 0.95
 """Of a code's events: at least so many stand at the very end of a stay."""
 
+BASE = 0.5
+"""Where more than this share of all events stand at the end of stays, no time is told at all."""
+
 EXPOSED = 5
 """So many prediction times must see such an event within the time that coding takes."""
 
@@ -96,7 +99,8 @@ class AfterDischarge:
             counts = pl.concat(self._counts).group_by("code").sum()
             codes = counts.height
             late = counts.filter(
-                (pl.col("events") >= ENOUGH_EVENTS)
+                (pl.col("filled").sum() <= BASE * pl.col("events").sum())
+                & (pl.col("events") >= ENOUGH_EVENTS)
                 & (pl.col("filled") >= SHARE * pl.col("events"))
                 & (pl.col("exposed") >= EXPOSED)
             ).with_columns(billing=pl.col("code").str.contains(_BILLING))
@@ -131,7 +135,10 @@ class AfterDischarge:
 
 
 def _ends(events: pl.DataFrame) -> pl.DataFrame:
-    """When each stay ended: subject_id, encounter_id (null where stays have no number)."""
+    """When each stay ended: subject_id, encounter_id (null where stays have no number).
+
+    A stay that is one moment ends where everything of it stands, so it tells nothing.
+    """
     told = events.filter(pl.col("code").str.contains(_ENDS) & pl.col("time").is_not_null())
     spans = events.filter(pl.col("code").str.contains(_STAYS) & pl.col("end").is_not_null())
     ends = pl.concat(
@@ -140,6 +147,12 @@ def _ends(events: pl.DataFrame) -> pl.DataFrame:
             spans.select("subject_id", "encounter_id", stay_end="end"),
         ]
     )
-    named = ends.drop_nulls("encounter_id").group_by("subject_id", "encounter_id")
+    whole = ends.group_by("subject_id", "encounter_id").agg(pl.col("stay_end").max())
     unnamed = ends.filter(pl.col("encounter_id").is_null()).unique()
-    return pl.concat([named.agg(pl.col("stay_end").max()), unnamed])
+    firsts = events.group_by("subject_id", "encounter_id").agg(first=pl.col("time").min())
+    return (
+        pl.concat([whole.drop_nulls("encounter_id"), unnamed])
+        .join(firsts, on=["subject_id", "encounter_id"], nulls_equal=True)
+        .filter(pl.col("first") < pl.col("stay_end"))
+        .drop("first")
+    )
