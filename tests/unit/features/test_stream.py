@@ -102,6 +102,16 @@ def test_a_record_that_comes_long_after_its_correction_stays_corrected():
     assert state.features(at(30)).tobytes() == features_of(FEATURES, events, at(30)).tobytes()
 
 
+def test_what_was_folded_gives_the_bits_of_the_whole_record():
+    state = a_state(range(40))
+    whole = [an_event(hour, float(hour)) for hour in range(40)]
+
+    for hour in (40, 41, 60):
+        expected = features_of(FEATURES, whole, at(hour))
+        assert state.features(at(hour)).tobytes() == expected.tobytes()
+    assert state.held == 0
+
+
 def test_an_event_of_another_code_changes_nothing():
     state = a_state(range(20))
     state.features(at(20))
