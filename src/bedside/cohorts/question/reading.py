@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from bedside.core.errors import Invalid
 from bedside.core.records.question import CodePattern, Predicate, Question
 from bedside.core.records.question_grammar import (
     EVERYWHERE,
@@ -12,7 +11,7 @@ from bedside.core.records.question_grammar import (
     parse_expression,
 )
 
-__all__ = ["asked_codes", "columns_of", "predicates_of", "where_of"]
+__all__ = ["columns_of", "predicates_of", "where_of"]
 
 _ALWAYS_READ = (
     "subject_id",
@@ -79,18 +78,3 @@ def where_of(question: Question) -> pl.Expr | None:
         elif isinstance(pattern, CodePattern):
             needed = needed | texts.str.contains(str(pattern.regex))
     return needed | pl.col("code").is_in(sorted(listed))
-
-
-def asked_codes(question: Question) -> list[str]:
-    """The codes that a question names one by one.
-
-    Raises:
-        Invalid: it names some by a regular expression, or needs every event.
-    """
-    codes: set[str] = set()
-    for predicate in predicates_of(question).values():
-        pattern = predicate.code
-        if isinstance(pattern, CodePattern) and pattern.regex is not None:
-            raise Invalid("The codes are not listed.", fix="read the rows of where_of(question).")
-        codes.update([pattern] if isinstance(pattern, str) else pattern.any if pattern else ())
-    return sorted(codes)
