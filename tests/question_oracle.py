@@ -285,14 +285,13 @@ class _Subject:
         return [m for m in self._moments(self.ever) if self.first_seen(name, m) < NEVER]
 
     def still_seen(self, trigger: datetime, anchor: datetime, prediction: datetime) -> bool:
-        """Whether what made the moment was not taken back by the prediction time."""
-        times = self.question.prediction_times
-        events = self.seen_at(prediction)
-        if times.seen == "time":  # it need not be seen yet, but must not be taken back
-            back = {e.replaces for e in self.all if e.known_at <= prediction}
-            events = [e for e in self.ever if e.source_row not in back]
-        made = [(self.question.trigger, trigger), *([(times.each, anchor)] if times.each else [])]
-        return all(self.count(name, moment, events) > 0 for name, moment in made)
+        """Whether what made the moment, if it was seen by the prediction time, still held then."""
+        each, seen = self.question.prediction_times.each, self.seen_at(prediction)
+        made = [(self.question.trigger, trigger), *([(each, anchor)] if each else [])]
+        return all(
+            self.count(name, moment, seen) > 0 or self.first_seen(name, moment) > prediction
+            for name, moment in made
+        )
 
     def stay(self, trigger: datetime) -> int | None:
         """The encounter of the trigger's events."""
