@@ -9,7 +9,7 @@ import pytest
 HEAVY = (
     "boto3", "botocore", "hvac", "psycopg", "ray",
     "cryptography", "duckdb", "httptools", "jinja2", "joblib", "jsonschema", "lightgbm",
-    "model_signing", "msgspec", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas", "polars",
+    "model_signing", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas", "polars",
     "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette", "torch",
     "uvicorn", "uvloop", "yaml",
 )  # fmt: skip
