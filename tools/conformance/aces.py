@@ -34,7 +34,7 @@ __all__ = [
 HERE = Path(__file__).resolve().parent
 PEER = HERE.parents[1] / ".venv-aces" / "bin" / "python"
 
-AT_ONCE = "asked at once: one row of ours, of the later trigger"
+AT_ONCE = "asked at once: one row of ours, of the latest trigger"
 SWAPPED = "the start and the end of a window that runs back are swapped in es-aces"
 ASKED_AGAIN = ("made up: imminent_mortality", "made up: inhospital_mortality")
 EXPLAINED = frozenset({AT_ONCE, SWAPPED})

@@ -265,9 +265,6 @@ class _Writing:
             )
         place = f"windows.{window}.has.{predicate}"
         self._told(place, predicate)
-        one = self.question.predicates.get(predicate)
-        if one is not None and one.expr is not None and max(end or 0 for end in read) > 1:
-            self.losses.append(f"{place}: es-aces counts a moment of a derived predicate once")
         return bounds_text(*read)
 
     def _washouts(self, index: str, names: set[str]) -> Iterator[tuple[str, Any]]:
