@@ -9,8 +9,8 @@ import pytest
 HEAVY = (
     "boto3", "botocore", "hvac", "psycopg", "ray",
     "cryptography", "duckdb", "httptools", "jinja2", "joblib", "jsonschema", "lightgbm",
-    "model_signing", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas", "polars",
-    "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette", "torch",
+    "model_signing", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas",
+    "polars", "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette", "torch",
     "uvicorn", "uvloop", "yaml",
 )  # fmt: skip
 PROGRAM = """

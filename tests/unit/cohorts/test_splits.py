@@ -253,3 +253,10 @@ def test_a_fold_without_a_case_is_refused():
 def test_an_impossible_number_of_folds_is_refused(k):
     with pytest.raises(Invalid, match="cannot be made"):
         folds(the_ward(), k, Split())
+
+
+def test_an_empty_class_is_refused():
+    asked = pl.DataFrame({"subject_id": range(100), "label": [0] * 100})
+
+    with pytest.raises(Invalid, match="no positive case"):
+        assign(asked, Split())

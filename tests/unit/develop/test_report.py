@@ -71,3 +71,24 @@ def test_the_page_says_who_is_held_out_and_which_validation_is_missing():
     assert "say nothing about a new site or a later time" in page
     assert "No temporal validation" in page
     assert "No external validation" not in page
+
+
+def test_the_flow_of_participants_is_drawn_with_who_was_left_out():
+    step = {
+        "name": "asked", "text": "Asked at each stay.", "subjects": "about 520", "rows": "700",
+        "dropped": "about 1,150 subjects: they died", "groups": {},
+    }  # fmt: skip
+
+    flow = [{**step, "dropped": "", "text": "All subjects."}, step]
+    page = render_report(a_declaration(), some_evidence() | {"flow": flow}, ())
+
+    assert "2. Asked at each stay." in page
+    assert "1,150 subjects" in page
+    assert "died" in page
+
+
+def test_a_warning_of_the_audit_is_not_said_to_be_acknowledged():
+    found = [{"text": "Dates without a time.", "because": ""}]
+    page = render_report(a_declaration(), some_evidence() | {"leakage": found}, ())
+
+    assert "Dates without a time. <i>A warning" in page

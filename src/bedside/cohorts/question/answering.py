@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question.edges import edge_times
-from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
+from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import (
@@ -174,7 +174,7 @@ class _Rows:
         """These of the rows, with what came true."""
         subject = self.subject[order]
         positive = np.zeros(len(order), np.bool_)
-        known_from = np.full(len(order), ALWAYS)
+        known_from = np.full(len(order), NEVER)  # where nothing is asked to come true
         window = labelled_window(self.question)
         if window is not None:
             name, told = window

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from bedside.charts.lines import Line, line_chart
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.flow_words import ToldStep
 from bedside.core.records.split import Split
 from bedside.core.records.training import augmentation_text, imputation_text, step_text
 from bedside.core.records.version import GateResult
+from bedside.develop.evaluate.cohort_page import flow_picture
 from bedside.develop.evaluate.cross_validation import spread_text
 from bedside.metrics.names import METRICS
 
@@ -50,6 +52,7 @@ def render_report(
         ],
         importance=evidence["importance"],
         findings=evidence["leakage"],
+        flow=_flow(evidence),
         question=declaration.question.ask,
         charts=_charts(evidence),
     )
@@ -63,6 +66,12 @@ def _apart(split: Split) -> str:
     if split.held_out_from is not None:
         said.append(f"were asked about from {split.held_out_from} on")
     return ", or ".join(said)
+
+
+def _flow(evidence: Mapping[str, Any]) -> Markup | None:
+    """The flow of participants, where the evidence holds one."""
+    steps = [ToldStep(**step) for step in evidence.get("flow", [])]
+    return Markup(flow_picture(steps)) if steps else None  # noqa: S704 - made here, escaped
 
 
 def _charts(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -299,3 +299,9 @@ def test_the_rows_that_are_read_are_enough():
 def test_a_table_without_a_needed_column_is_refused():
     with pytest.raises(Invalid, match="known_at"):
         ask(a_question(), a_ward(an_event("ADMISSION", 1)).drop("known_at"))
+
+
+def test_where_nothing_is_asked_to_come_true_no_label_is_known():
+    nothing = a_question(windows={"day": Window(start="trigger", end="trigger + 24h")})
+
+    assert labels(nothing, a_ward(an_event("ADMISSION", 0)), data_end=LONG_AFTER) == [None]
