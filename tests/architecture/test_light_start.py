@@ -10,8 +10,8 @@ HEAVY = (
     "boto3", "botocore", "hvac", "psycopg", "ray",
     "cryptography", "duckdb", "httptools", "jinja2", "joblib", "jsonschema", "lightgbm",
     "model_signing", "msgspec", "numba", "numpy", "onnx", "onnxruntime", "OpenSSL", "pandas",
-    "polars", "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette", "torch",
-    "uvicorn", "uvloop", "yaml",
+    "polars", "pyarrow", "rich.progress", "scipy", "sklearn", "sqlalchemy", "sqlite3", "starlette",
+    "torch", "uvicorn", "uvloop", "yaml",
 )  # fmt: skip
 PROGRAM = """
 import json, sys
