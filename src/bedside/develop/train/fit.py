@@ -55,8 +55,8 @@ def fit(train: Matrix, tuning: Matrix, learner: Learner) -> Fitted:
         "deterministic": True,
         "force_row_wise": True,
     }
-    names = list(train.names)
-    data = lightgbm.Dataset(train.features, train.label, feature_name=names)
+    numbered = [f"f{column}" for column in range(len(train.names))]  # a name may hold any sign
+    data = lightgbm.Dataset(train.features, train.label, feature_name=numbered)
     stop = learner.early_stopping
     booster = lightgbm.train(
         options,
