@@ -86,8 +86,26 @@ QUESTIONS = {
         ask="Each six hours of a stay: does the patient die within the next 24 hours?",
         predicates=PREDICATES,
         trigger="admission",
-        windows={"input": Window(start=None, end="trigger", index_timestamp="end")},
-        prediction_times=PredictionTimes(every="6h", until="gone"),
+        prediction_times=PredictionTimes(every="6h", until="gone", at_most="60 d"),
+        time_at_risk=TimeAtRisk(outcome="death", end="24h", competing=("discharge",)),
+    ),
+    "each hour until they leave, time at risk": Question(
+        ask="Each hour of a stay: does the patient die within the next 24 hours?",
+        predicates=PREDICATES,
+        trigger="admission",
+        prediction_times=PredictionTimes(every="1h", until="gone", at_most="60 d"),
+        time_at_risk=TimeAtRisk(outcome="death", end="24h", competing=("discharge",)),
+    ),
+    "each 6 h, at least five moments of the record before": Question(
+        ask="Each six hours, where enough is known: does the patient die within 24 hours?",
+        predicates=PREDICATES,
+        trigger="admission",
+        windows={
+            "input": Window(
+                start=None, end="trigger", has={"_ANY_EVENT": "(5, None)"}, index_timestamp="end"
+            )
+        },
+        prediction_times=PredictionTimes(every="6h", until="gone", at_most="60 d"),
         time_at_risk=TimeAtRisk(outcome="death", end="24h", competing=("discharge",)),
     ),
 }

@@ -157,10 +157,7 @@ class _Subject:
                     return False
             if times.at_most is not None and moment > trigger + parse_duration(times.at_most):
                 return False
-            if next_trigger is not None and moment >= next_trigger:
-                return False
-            recorded = bool(self.moments) and moment <= self.moments[-1]
-            return recorded or times.every is None
+            return next_trigger is None or moment < next_trigger
 
         if times.each is not None:
             each = self.ever_held(times.each)

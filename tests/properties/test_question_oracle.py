@@ -142,10 +142,16 @@ times = st.one_of(
     st.just(PredictionTimes()),
     st.builds(
         PredictionTimes,
-        every=st.sampled_from([None, None, "2h", "90 min"]),
+        every=st.sampled_from(["2h", "90 min"]),
         until=st.none() | TIMED_BUT_ANY,
-        at_most=st.sampled_from([None, "4h", "5h"]),
+        at_most=st.sampled_from(["0 min", "4h", "5h", "20h"]),
         keep=st.sampled_from(["all", "all", "first", "last"]),
+        per=st.sampled_from(["subject", "stay"]),
+        seen=st.sampled_from(["known_at", "time"]),
+    ),
+    st.builds(
+        PredictionTimes,
+        keep=st.sampled_from(["all", "first", "last"]),
         per=st.sampled_from(["subject", "stay"]),
         seen=st.sampled_from(["known_at", "time"]),
     ),

@@ -7,9 +7,13 @@ import numpy as np
 from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.core.clock import parse_duration
-from bedside.core.records.question import RECORD_END, Question
+from bedside.core.errors import Invalid
+from bedside.core.records.question import Question
 
 __all__ = ["Anchors", "anchors_of", "kept_rows", "microseconds", "still_standing"]
+
+
+_MOST_ROWS = 20_000_000  # of one shard, some 100 bytes each while they are answered
 
 
 def microseconds(duration: str) -> int:
@@ -49,6 +53,9 @@ def anchors_of(question: Question, shard: Shard, asked: Bools) -> tuple[Anchors,
         question: What is asked.
         shard: The rows.
         asked: Shape (subjects,). Who is asked about.
+
+    Raises:
+        Invalid: the question is repeated without an end, or far too often.
     """
     found = shard.appearances(question.trigger)
     inside = asked[found.subject]
@@ -61,6 +68,11 @@ def anchors_of(question: Question, shard: Shard, asked: Bools) -> tuple[Anchors,
     times = question.prediction_times
     if times.every is None and times.each is None:
         return triggers, triggers
+    if times.every is not None and times.at_most is None:
+        raise Invalid(
+            "The question is asked again and again without an end (every, but no at_most).",
+            fix="give it an at_most, such as 30 d, and an until, such as a discharge.",
+        )
     last = _last_moments(question, shard, triggers)
     if times.every is not None:
         return triggers, _repeated(triggers, last, microseconds(times.every))
@@ -77,17 +89,17 @@ def _last_moments(question: Question, shard: Shard, triggers: Anchors) -> Ints:
         last = np.minimum(last, until - 1)
     if times.at_most is not None:
         last = np.minimum(last, time + microseconds(times.at_most))
-    if times.every is not None:
-        final, _ = shard.moments(RECORD_END).previous(
-            subject, np.full_like(time, NEVER), inclusive=True
-        )
-        last = np.minimum(last, final)
     latest: Ints = np.maximum(last, time)
     return latest
 
 
 def _repeated(triggers: Anchors, last: Ints, step: int) -> Anchors:
     steps = (last - triggers.trigger) // step + 1
+    if steps.sum() > _MOST_ROWS:
+        raise Invalid(
+            f"The question is asked {steps.sum():,} times in one shard of the data alone.",
+            fix="ask less often (every), for less time (at_most), or name what ends it (until).",
+        )
     of = np.repeat(np.arange(len(triggers)), steps)
     number = np.arange(len(of)) - np.repeat(np.cumsum(steps) - steps, steps)
     return Anchors(

@@ -55,7 +55,7 @@ def where_of(question: Question) -> pl.Expr | None:
     """The rows that a question needs: those of its codes, and corrections; None is every row."""
     predicates = predicates_of(question)
     named = named_predicates(question)
-    if question.prediction_times.every is not None or any(one in EVERYWHERE for one in named):
+    if any(one in EVERYWHERE for one in named):
         return None
     for predicate in predicates.values():
         if predicate.expr is None:

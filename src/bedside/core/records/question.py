@@ -77,9 +77,10 @@ class PredictionTimes:
     """When a subject is asked about, beyond once at each trigger.
 
     `every` repeats the question from the trigger on, `each` asks at each event of a predicate
-    after it; both until the first event of `until` or for `at_most`. `keep` takes the first or
-    last moment of each `per`, or all. `seen` is whether a moment waits until the event that made
-    it could be seen (`known_at`), or is that of the event itself (`time`).
+    after it; both until the first event of `until` or for `at_most`, without which `every` would
+    never end. `keep` takes the first or last moment of each `per`, or all. `seen` is whether a
+    moment waits until the event that made it could be seen (`known_at`), or is that of the event
+    itself (`time`).
     """
 
     every: str | None = None

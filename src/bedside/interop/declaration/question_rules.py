@@ -238,6 +238,12 @@ def _prediction_times(question: Question) -> Iterator[Mistake]:
     yield from _names(question, (*path, "until"), times.until)
     if times.every is not None and times.each is not None:
         yield Mistake((*path, "each"), "every and each are both given", "keep one of them")
+    elif times.every is not None and times.at_most is None:
+        yield Mistake(
+            (*path, "at_most"),
+            "every has no at_most, so a subject who does not come back is asked about for ever",
+            "add at_most, such as 30 d, and until, such as a discharge",
+        )
     if times.every is None and times.each is None and (times.until or times.at_most):
         yield Mistake(path, "nothing is repeated until then", "add every or each")
 

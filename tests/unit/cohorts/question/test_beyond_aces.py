@@ -125,8 +125,8 @@ def test_a_prediction_time_at_an_event_waits_until_that_event_could_be_seen():
     assert hours_asked(a_question(windows=A_DAY | at_lactate), ward) == [11]
 
 
-def test_a_question_is_repeated_until_an_event_the_next_trigger_or_the_last_moment():
-    every = PredictionTimes(every="2h", until="discharge")
+def test_a_question_is_repeated_until_an_event_the_next_trigger_or_for_the_longest_time():
+    every = PredictionTimes(every="2h", until="discharge", at_most="7h")
     ward = a_ward(
         an_event("ADMISSION", 0),
         an_event("DISCHARGE", 4),
@@ -135,9 +135,33 @@ def test_a_question_is_repeated_until_an_event_the_next_trigger_or_the_last_mome
         an_event("ROUND", 17),
     )
 
-    assert hours_asked(a_question(prediction_times=every), ward) == [0, 2, 10, 12, 13, 15, 17]
+    assert hours_asked(a_question(prediction_times=every), ward) == [0, 2, 10, 12, 13, 15, 17, 19]
     short = PredictionTimes(every="2h", at_most="2h")
     assert hours_asked(a_question(prediction_times=short), ward) == [0, 2, 10, 12, 13, 15]
+
+
+def test_no_moment_is_asked_about_or_left_out_because_the_record_goes_on_or_ends():
+    asked = a_question(prediction_times=PredictionTimes(every="2h", at_most="5h"))
+    admitted = [an_event("ADMISSION", 0)]
+    seen_again = [*admitted, an_event("ROUND", 40)]
+
+    short, long = (ask(asked, a_ward(*one), data_end=hour(27)) for one in (admitted, seen_again))
+
+    assert short.rows.equals(long.rows)
+    assert short.rows["prediction_time"].to_list() == [hour(at) for at in (0, 2, 4)]
+    assert short.rows["label"].to_list() == [0, 0, None]
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (PredictionTimes(every="2h", until="discharge"), "no at_most"),
+        (PredictionTimes(every="1 s", at_most="1000 d"), "times in one shard"),
+    ],
+)
+def test_a_question_that_is_repeated_without_an_end_or_far_too_often_is_refused(times, says):
+    with pytest.raises(Invalid, match=says):
+        ask(a_question(prediction_times=times), a_ward(an_event("ADMISSION", 0)))
 
 
 def test_a_question_is_asked_at_each_event_after_the_trigger():
@@ -275,8 +299,14 @@ def test_codes_are_named_by_pattern_list_value_and_text():
     assert labels(asked, ward) == [1, 1, 0]
 
 
-def test_the_rows_that_are_read_are_enough():
-    each = PredictionTimes(each="round", until="discharge")
+@pytest.mark.parametrize(
+    "times",
+    [
+        PredictionTimes(each="round", until="discharge"),
+        PredictionTimes(every="1h", until="round", at_most="9h"),
+    ],
+)
+def test_the_rows_that_are_read_are_enough(times):
     ward = a_ward(
         an_event("ADMISSION", 2),
         *(an_event("ROUND", at) for at in (2, 5, 9)),
@@ -284,7 +314,7 @@ def test_the_rows_that_are_read_are_enough():
         an_event("DEATH", 9, row="wrong"),
         an_event("OTHER", 9, known=10, value=1.0, replaces="wrong"),
     )
-    asked = a_question(prediction_times=each)
+    asked = a_question(prediction_times=times)
 
     few = ward.filter(where_of(asked)).select(columns_of(asked))
 
@@ -293,7 +323,6 @@ def test_the_rows_that_are_read_are_enough():
         ask(asked, ward, data_end=LONG_AFTER).rows
     )
     assert where_of(a_question(trigger="_ANY_EVENT")) is None
-    assert where_of(a_question(prediction_times=PredictionTimes(every="1h"))) is None
 
 
 def test_a_table_without_a_needed_column_is_refused():

@@ -104,11 +104,20 @@ def test_a_question_that_breaks_no_rule_is_read():
             "trigger",
             "holds for a whole subject",
         ),
-        (replace(RIGHT, prediction_times=PredictionTimes(every="0 h")), "every", "too short"),
+        (
+            replace(RIGHT, prediction_times=PredictionTimes(every="0 h", at_most="1 d")),
+            "every",
+            "too short",
+        ),
         (
             replace(RIGHT, prediction_times=PredictionTimes(every="1h", each="death")),
             "prediction_times.each",
             "both given",
+        ),
+        (
+            replace(RIGHT, prediction_times=PredictionTimes(every="1h", until="gone")),
+            "prediction_times.at_most",
+            "asked about for ever; add at_most, such as 30 d",
         ),
         (
             replace(RIGHT, prediction_times=PredictionTimes(until="death")),
