@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -128,3 +129,42 @@ def test_the_page_about_features_does_what_it_says(tmp_path):
     assert "The latest radius of the nuclei, worst three in the whole record." in in_depth
     assert "breast_cancer.parquet row 17" in in_depth
     assert said["bedside ledger show"].count("features.explain") == 2
+
+
+@pytest.fixture(scope="module")
+def a_part(tmp_path_factory):
+    """A part of each of the four public data sets, in folders of the same names."""
+    folder = tmp_path_factory.mktemp("part")
+    sepsis = data_folder("physionet-2019-sepsis") / "sepsis_setB.parquet"
+    icu = data_folder("physionet-2012-icu")
+    diabetes = data_folder("diabetes-130-hospitals") / "diabetic_data.csv.gz"
+    for place in (sepsis.parent, icu, diabetes.parent):
+        (folder / place.name).mkdir()
+    (folder / "mimic-iv-demo-meds").symlink_to(data_folder("mimic-iv-demo-meds"))
+    pl.read_parquet(sepsis).filter(pl.col("patient_id").hash(1) % 16 == 0).write_parquet(
+        folder / sepsis.parent.name / sepsis.name
+    )
+    (folder / icu.name / "Outcomes-a.txt").write_bytes((icu / "Outcomes-a.txt").read_bytes())
+    with ZipFile(icu / "set-a.zip") as whole, ZipFile(folder / icu.name / "set-a.zip", "w") as part:
+        for name in sorted(whole.namelist())[::4]:
+            part.writestr(name, whole.read(name))
+    pl.read_csv(diabetes, infer_schema=False).filter(
+        pl.col("patient_nbr").hash(1) % 16 == 0
+    ).write_csv(folder / diabetes.parent.name / "diabetic_data.csv")
+    return folder
+
+
+def test_the_page_about_questions_does_what_it_says(a_part, tmp_path):
+    said = said_by("question.md", tmp_path, DATA=a_part)
+
+    assert "Time at risk: from 0 min to 6 d" in said["bedside question show discharge_home"]
+    assert "predicates:" in said["bedside question show icu_mortality --aces"]
+    assert "Every predicate is met." in "".join(said.values())
+    for name in ("discharge_home", "icu_mortality", "readmission", "early_warning"):
+        (flow,) = [text for command, text in said.items() if f"question flow {name}" in command]
+        assert "The label is known." in flow
+        (audit,) = [text for command, text in said.items() if f"leakage {name}" in command]
+        assert "A build would be refused" not in audit
+        assert (tmp_path / "w" / "reports" / name / "leakage.html").is_file()
+        assert (tmp_path / "w" / "reports" / name / "cohort.html").is_file()
+    assert "min_sensitivity_ppv" in said["bedside build icu_mortality"]
