@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +22,7 @@ from bedside.data.store.layout import buckets
 from bedside.data.store.snapshot import Snapshot
 from bedside.features.batch import sparse_features_at
 from bedside.features.definition import Feature, FeatureSet, feature_set_to_json
+from bedside.features.plan import rows_of
 from bedside.infra.engines.local import LocalEngine, thread_limits
 from bedside.lifecycle.cohort import rows_by_shard
 from bedside.lifecycle.platform import Platform
@@ -73,12 +75,6 @@ def features_of(codes: tuple[str, ...]) -> FeatureSet:
     )
 
 
-def rows_of(feature_set: FeatureSet) -> pl.Expr:
-    """The rows that features need: those of their codes, and every correction."""
-    asked = pl.col("code").is_in(list(feature_set.codes))
-    return asked | pl.col("replaces").is_not_null()
-
-
 def workspace(folder: Path) -> Platform:
     """A real workspace: key file, database, encrypted blobs."""
     return open_workspace(folder, actor=actor_of(None, "benchmark"), progress=LineProgress())
@@ -127,8 +123,8 @@ def worker(kind: str, folder: Path, codes: str, numbers: list[int]) -> None:
             return snapshot.shard(number, COLUMNS).height
         start, end = rows[number]
         mine = asked[start : end if limit is None else start + limit]
-        events = snapshot.shard(number, COLUMNS, needed)
-        return len(sparse_features_at(feature_set, events, mine).value)
+        read = partial(snapshot.shard, number, where=needed)
+        return len(sparse_features_at(feature_set, read, mine).value)
 
     once(numbers[0], 20)  # libraries are loaded, code is compiled
     print("ready", flush=True)

@@ -16,6 +16,7 @@ from bedside.core.records.event import TAKEN_BACK, Event
 from bedside.data.store.layout import EVENT_SCHEMA
 from bedside.features.batch import features_at, sparse_features_at
 from bedside.features.definition import Feature, FeatureSet
+from bedside.features.plan import columns_of, rows_of
 from bedside.features.single import features_of
 from bedside.features.stream import SubjectState
 
@@ -217,6 +218,20 @@ def test_a_shard_and_a_request_give_the_same_bits(events, random):
     for row, (subject, moment) in enumerate(asked.iter_rows()):
         own = [event for event in shuffled if event.subject_id == subject]
         assert features_of(FEATURES, own, moment).tobytes() == batch[row].tobytes()
+
+
+@given(histories())
+@settings(max_examples=50, deadline=None)
+def test_the_rows_and_columns_that_are_needed_give_the_bits_of_the_whole_shard(events):
+    whole = table(events)
+    asked = asked_of({event.subject_id for event in events}, HOURS)
+    for codes in (("A//1",), ("B//2",)):
+        wanted = FeatureSet(features=tuple(f for f in FEATURES.features if f.codes == codes))
+        few = whole.filter(rows_of(wanted)).select(columns_of(wanted))
+
+        assert set(few.filter(pl.col("replaces").is_null())["code"]) <= set(codes)
+        of_few = features_at(wanted, few, asked)
+        assert of_few.tobytes() == features_at(wanted, whole, asked).tobytes()
 
 
 @given(histories())

@@ -20,7 +20,7 @@ from bedside.features.kernel import (
 )
 from bedside.features.plan import Plan, columns_of, plan_of
 
-__all__ = ["Events", "features_at", "shard_columns", "sparse_features_at"]
+__all__ = ["SAYING", "Events", "features_at", "shard_columns", "sparse_features_at"]
 
 Ints = npt.NDArray[np.int64]
 Events = pl.DataFrame | Callable[[Sequence[str]], pl.DataFrame]
@@ -28,6 +28,7 @@ Events = pl.DataFrame | Callable[[Sequence[str]], pl.DataFrame]
 order. Then only the columns that are needed are read: see `columns_of`. A column that a table does
 not have is empty."""
 SAYING = ("value", "text", "end")
+"""A correction that has none of them is no event."""
 
 
 def features_at(feature_set: FeatureSet, events: Events, asked: pl.DataFrame) -> Floats:
@@ -92,13 +93,9 @@ def _shard(feature_set: FeatureSet, events: Events) -> EventColumns:
     known_at = _stamps(table["known_at"], ALWAYS)
     superseded = np.full(table.height, NEVER)
     if table["replaces"].null_count() < table.height:
-        more = _read(events, ["source_row", *SAYING])
         correcting = np.flatnonzero(table["replaces"].is_not_null().to_numpy())
-        _supersede(superseded, table, correcting, more["source_row"], code)
-        silent = np.ones(len(correcting), dtype=bool)
-        for name in SAYING:
-            silent &= more[name].gather(correcting).is_null().to_numpy()
-        code[correcting[silent]] = -1
+        _supersede(superseded, table, correcting)
+        code[_silent(events, table, correcting[code[correcting] >= 0])] = -1
     return EventColumns(
         subject=table["subject_id"].cast(pl.Int64).to_numpy(),
         code=code,
@@ -161,19 +158,27 @@ def _labels(plan: Plan, text: pl.Series, code: Ints) -> Ints:
     return label
 
 
-def _supersede(
-    superseded: Ints, table: pl.DataFrame, correcting: Ints, source_row: pl.Series, code: Ints
-) -> None:
+def _silent(events: Events, table: pl.DataFrame, rows: Ints) -> Ints:
+    """Those of the rows, each a correction, that say nothing themselves."""
+    for columns in (
+        [name for name in SAYING if name in table.columns],
+        [name for name in SAYING if name not in table.columns],
+    ):
+        if columns and len(rows):
+            told = table if columns[0] in table.columns else _read(events, columns)
+            for name in columns:
+                rows = rows[told[name].gather(rows).is_null().to_numpy()]
+    return rows
+
+
+def _supersede(superseded: Ints, table: pl.DataFrame, correcting: Ints) -> None:
     """Note when the first correction of each row, about the same subject, could be seen."""
     first = (
-        table[correcting]
+        table.select("subject_id", "known_at", "replaces")[correcting]
         .group_by("subject_id", pl.col("replaces").alias("source_row"))
         .agg(pl.col("known_at").to_physical().min().alias("superseded_at"))
     )
-    subject = table["subject_id"]
-    own = np.flatnonzero((code >= 0) & subject.is_in(first["subject_id"].implode()).to_numpy())
-    rows = pl.DataFrame(
-        {"row": own, "subject_id": subject.gather(own), "source_row": source_row.gather(own)}
-    )
-    found = rows.join(first, on=["subject_id", "source_row"], how="inner")
+    rows = np.flatnonzero(table["source_row"].is_in(first["source_row"].implode()).to_numpy())
+    replaced = table.select("subject_id", "source_row")[rows].with_columns(row=rows)
+    found = replaced.join(first, on=["subject_id", "source_row"], how="inner")
     superseded[found["row"].to_numpy()] = found["superseded_at"].to_numpy()

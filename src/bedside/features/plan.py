@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from bedside.core.records.features import CALENDAR
 from bedside.features import figures
 from bedside.features.definition import Feature, FeatureSet
 
-__all__ = ["Plan", "columns_of", "plan_of"]
+__all__ = ["Plan", "columns_of", "plan_of", "rows_of"]
 
 Ints = npt.NDArray[np.int64]
 NEEDS = {
@@ -234,11 +235,11 @@ def plan_of(feature_set: FeatureSet) -> Plan:
 def columns_of(feature_set: FeatureSet) -> list[str]:
     """The columns of the event table that the features need, whatever the shard holds.
 
-    Where a shard has a row with something in `replaces`, `source_row` is needed as well, and
-    `value`, `text` and `end`, which tell whether such a row says anything itself.
+    Where a row replaces another and has none of `value`, `text` and `end`, it says nothing itself:
+    those of the three that are not among these columns are needed as well where a row may be one.
     """
     plan = plan_of(feature_set)
-    columns = ["subject_id", "time", "known_at", "code", "replaces"]
+    columns = ["subject_id", "time", "known_at", "code", "source_row", "replaces"]
     if plan.reads_values:
         columns.append("value")
     if plan.reads_values or plan.labels:
@@ -246,3 +247,8 @@ def columns_of(feature_set: FeatureSet) -> list[str]:
     if plan.reads_ends:
         columns.append("end")
     return columns
+
+
+def rows_of(feature_set: FeatureSet) -> pl.Expr:
+    """The rows of the event table that the features need: of their codes, and every correction."""
+    return pl.col("code").is_in(list(feature_set.codes)) | pl.col("replaces").is_not_null()

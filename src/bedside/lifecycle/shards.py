@@ -3,17 +3,19 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bedside.core.ids import canonical_json
-from bedside.core.records.event import EVENT_COLUMNS
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.series import Change, changed_features
+from bedside.features.batch import SAYING, features_at
 from bedside.features.definition import feature_set_from_json
-from bedside.lifecycle.cohort import build_features, rows_by_shard
+from bedside.features.plan import columns_of, rows_of
+from bedside.lifecycle.cohort import rows_by_shard
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.platform import Platform
 
@@ -75,10 +77,11 @@ def features_of_shard(platform: Platform, task: dict[str, Any]) -> str:
     start, end = task["rows"]
     asked = frame_of(platform.objects.get(task["asked"]))[start:end]
     feature_set = feature_set_from_json(platform.objects.get(task["features"]))
-    events = snapshot.shard(task["shard"], EVENT_COLUMNS)
+    read = partial(snapshot.shard, task["shard"], where=rows_of(feature_set))
     if task["change"] is None:
-        matrix = build_features(feature_set, events, asked, lambda _: None)
+        matrix = features_at(feature_set, read, asked)
     else:
+        events = read(sorted({*columns_of(feature_set), *SAYING}))
         matrix = changed_features(feature_set, events, asked, Change(**task["change"]))
     return platform.objects.put(array_bytes(matrix))
 

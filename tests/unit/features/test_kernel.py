@@ -99,19 +99,26 @@ def test_a_sparse_matrix_of_rows_in_no_order_is_refused():
         sparse_features_at(features(("count", 2.0)), a_table([1]), asked(2, 1))
 
 
-@pytest.mark.parametrize(("replaces", "reads"), [(None, 1), (b"1", 2)])
-def test_source_rows_are_read_only_where_something_is_corrected(replaces, reads):
-    table, read = a_table([1, 2], replaces=[None, replaces]), []
+@pytest.mark.parametrize(
+    ("more", "reads", "count"),
+    [
+        ({"replaces": [None, None]}, 1, 2.0),
+        ({"replaces": [None, b"1"]}, 1, 1.0),
+        ({"replaces": [None, b"1"], "value": [1.0, None]}, 2, 0.0),
+        ({"replaces": [None, b"1"], "value": [1.0, None], "text": [None, "a"]}, 1, 0.0),
+    ],
+)
+def test_ends_are_read_only_where_a_correction_may_say_nothing(more, reads, count):
+    table, read = a_table([1, 2], **more), []
 
     def reader(names):
         read.append(tuple(names))
         return table.select(names)
 
-    found = sparse_features_at(features(("count", None)), reader, asked(3))
+    row = features_at(features(("count", None)), reader, asked(3))[0]
 
-    assert len(read) == reads
-    assert ("source_row" in {name for names in read for name in names}) == (reads == 2)
-    assert found.value.tolist() == [2.0 if replaces is None else 1.0]
+    assert [("end" in names) for names in read] == [False, True][:reads]
+    assert row.tolist() == [count]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +131,7 @@ def test_source_rows_are_read_only_where_something_is_corrected(replaces, reads)
     ],
 )
 def test_only_the_columns_that_the_features_need_are_asked_for(wanted, more):
-    always = {"subject_id", "time", "known_at", "code", "replaces"}
+    always = {"subject_id", "time", "known_at", "code", "source_row", "replaces"}
 
     assert set(columns_of(wanted)) == always | more
 
