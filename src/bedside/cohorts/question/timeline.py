@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from bedside.cohorts.question.axis import Axis
 from bedside.cohorts.question.entries import ALWAYS, NEVER, Entries, Ints
 
 __all__ = ["History", "Moments", "Timeline"]
@@ -27,6 +28,7 @@ class Timeline:
     time: Ints
     weight: Ints
     _sum: Ints = field(init=False)
+    _axis: Axis | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._sum = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.weight)])
@@ -39,23 +41,9 @@ class Timeline:
 
         Where it has none, the place behind its last entry. Shape (m,).
         """
-        return self._place(self.time, subject, time, side)
-
-    def _place(
-        self, values: Ints, subject: Ints, value: Ints, side: Literal["left", "right"]
-    ) -> Ints:
-        """Bisect the values of each subject, which ascend, all subjects at once."""
-        low = np.searchsorted(self.subject, subject, "left")
-        high = np.searchsorted(self.subject, subject, "right")
-        active = np.flatnonzero(low < high)
-        while len(active):
-            middle = (low[active] + high[active]) >> 1
-            told, sought = values[middle], value[active]
-            before = told < sought if side == "left" else told <= sought
-            low[active] = np.where(before, middle + 1, low[active])
-            high[active] = np.where(before, high[active], middle)
-            active = active[low[active] < high[active]]
-        return low
+        if self._axis is None:
+            self._axis = Axis(self.subject, self.time)
+        return self._axis.place(subject, time, side)
 
     def between(
         self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool]
@@ -133,7 +121,7 @@ class History(Timeline):
 
     at: Ints
     _late: bool = field(init=False)
-    _latest: Ints = field(init=False)
+    _latest: Axis = field(init=False)
 
     @staticmethod
     def of(entries: Entries) -> "History":
@@ -144,7 +132,7 @@ class History(Timeline):
         super(History, self).__post_init__()
         self._late = bool((self.at > self.time).any())
         if self._late:
-            self._latest = _highest_yet(self.subject, self.at)
+            self._latest = Axis(self.subject, _highest_yet(self.subject, self.at))
 
     def known(
         self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool], at: Ints
@@ -161,7 +149,7 @@ class History(Timeline):
         low, high = self.between(subject, start, end, closed=closed)
         if not self._late:
             return self._sum[high] - self._sum[low]
-        sure = self._place(self._latest, subject, at, "right")
+        sure = self._latest.place(subject, at, "right")
         sure = np.clip(sure, low, high)  # up to here, all was known
         counted = self._sum[sure] - self._sum[low]
         row = np.flatnonzero(sure < high)
