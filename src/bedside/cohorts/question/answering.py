@@ -81,10 +81,7 @@ class Answerer:
         counter.step("prediction times", self._times_told(), anchors.subject)
         rows = _Rows(question, shard, anchors)
         self._narrow(rows)
-        order = np.flatnonzero(rows.left)
-        order = order[
-            np.lexsort((anchors.time[order], rows.prediction[order], rows.subject[order]))
-        ]
+        order = rows.in_order()
         encounter, has = shard.encounters(
             question.trigger, rows.subject[order], anchors.trigger[order]
         )
@@ -160,10 +157,20 @@ class _Rows:
             None if risk is None else follow_up(shard, risk, self.subject, self.prediction)
         )
 
+    def in_order(self) -> Ints:
+        """The rows left, by subject, prediction time and anchor."""
+        at = np.flatnonzero(self.left)
+        subject, prediction, anchor = self.subject[at], self.prediction[at], self.anchors.time[at]
+        sooner = (prediction[1:] > prediction[:-1]) | (
+            (prediction[1:] == prediction[:-1]) & (anchor[1:] >= anchor[:-1])
+        )
+        if bool(((subject[1:] > subject[:-1]) | ((subject[1:] == subject[:-1]) & sooner)).all()):
+            return at
+        return at[np.lexsort((anchor, prediction, subject))]
+
     def overtaken(self) -> Bools:
         """Rows left of which a later anchor's is left too, at the same prediction time."""
-        at = np.flatnonzero(self.left)
-        at = at[np.lexsort((self.anchors.time[at], self.prediction[at], self.subject[at]))]
+        at = self.in_order()
         subject, prediction = self.subject[at], self.prediction[at]
         again = (subject[1:] == subject[:-1]) & (prediction[1:] == prediction[:-1])
         overtaken = np.zeros(len(self.subject), np.bool_)

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from bedside.cohorts.question.entries import Ints
+__all__ = ["Axis", "Bools", "Ints"]
 
-__all__ = ["Axis"]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _LONGEST = 2**62  # what an axis of 64 bits holds, with room to spare
 _SPARSE = 4  # times as many searched for as there are: then these are searched for among those
@@ -33,7 +35,7 @@ class Axis:
             return
         least, most = int(self.value.min()), int(self.value.max())
         self._low, self._width = least - 1, most - least + 3
-        in_reach = -_LONGEST < least and most < _LONGEST
+        in_reach = least > -_LONGEST and most < _LONGEST
         if in_reach and (int(self.subject[-1]) + 2) * self._width < _LONGEST:
             self._key = self.subject * self._width + (self.value - self._low)
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["ALWAYS", "NEVER", "Bools", "Entries", "Ints", "combined", "once", "spread"]
+from bedside.cohorts.question.axis import Axis, Bools, Ints
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+__all__ = ["ALWAYS", "NEVER", "Bools", "Entries", "Ints", "combined", "once", "spread", "with_more"]
+
 ALWAYS: int = np.iinfo(np.int64).min
 """Before every moment; the time of what holds for a whole subject."""
 NEVER: int = np.iinfo(np.int64).max
@@ -52,6 +51,17 @@ def _joined(parts: Sequence[Entries]) -> Entries:
         np.concatenate([one.time for one in parts]),
         np.concatenate([one.weight for one in parts]),
         np.concatenate([one.at for one in parts]),
+    )
+
+
+def with_more(entries: Entries, more: Entries) -> Entries:
+    """Both in order, the more behind what is of the same moment."""
+    place = Axis(entries.subject, entries.time).place(more.subject, more.time, "right")
+    return Entries(
+        np.insert(entries.subject, place, more.subject),
+        np.insert(entries.time, place, more.time),
+        np.insert(entries.weight, place, more.weight),
+        np.insert(entries.at, place, more.at),
     )
 
 

@@ -12,6 +12,7 @@ from bedside.cohorts.question.entries import (
     combined,
     once,
     spread,
+    with_more,
 )
 from bedside.cohorts.question.rows import EventRows
 from bedside.cohorts.question.timeline import History, Moments
@@ -38,8 +39,8 @@ class Shard:
         self._predicates = predicates
         self._rows = EventRows(rows)
         self.subjects: Ints = self._rows.subjects
-        self.corrected = bool((self._rows.gone_at != NEVER).any())
-        self._masks: dict[str, Bools] = {}
+        self.corrected = self._rows.corrected
+        self._places: dict[str, Ints] = {}
         self._entries: dict[tuple[str, bool], Entries] = {}
         self._histories: dict[str, History] = {}
         self._moments: dict[str, Moments] = {}
@@ -72,8 +73,7 @@ class Shard:
 
         Where they name several, the least of them.
         """
-        stands = (self._rows.known_at < self._rows.gone_at) & (self._rows.time != ALWAYS)
-        of, moment, encounter = self._rows.encounters(self._leaves(name) & stands)
+        of, moment, encounter = self._rows.encounters(self._leaves(name))
         if len(of) == 0:
             return np.zeros(len(subject), np.int64), np.zeros(len(subject), np.bool_)
         found = Moments(of, moment, np.zeros_like(of), moment)
@@ -81,21 +81,20 @@ class Shard:
         same = (of[place] == subject) & (moment[place] == time)
         return np.where(same, encounter[place], 0), same
 
-    def _leaves(self, name: str) -> Bools:
+    def _leaves(self, name: str) -> Ints:
         """The rows that are an event of the predicate, or of one that it is made of."""
         if name in EVERYWHERE:
-            return np.ones(len(self._rows.time), np.bool_)
+            return np.arange(len(self._rows.time))
         expression = self._predicates[name].expr
         if expression is None:
-            return self._mask(name)
+            return self._meant(name)
         parts = [self._leaves(one) for one in parse_expression(expression).of]
-        either: Bools = np.any(parts, axis=0)
-        return either
+        return np.unique(np.concatenate(parts))
 
-    def _mask(self, name: str) -> Bools:
-        if name not in self._masks:
-            self._masks[name] = self._rows.matches(self._predicates[name])
-        return self._masks[name]
+    def _meant(self, name: str) -> Ints:
+        if name not in self._places:
+            self._places[name] = self._rows.matches(self._predicates[name])
+        return self._places[name]
 
     def _timed(self, name: str, *, final: bool) -> Entries:
         if is_static(name, self._predicates):
@@ -114,14 +113,15 @@ class Shard:
 
     def _made(self, name: str, *, final: bool) -> Entries:
         if name == ANY_EVENT:
-            return once(self._raw(self._rows.time != ALWAYS, final=final))
+            return self._any_event(final=final)
         if name in (RECORD_START, RECORD_END):
             return self._outermost(last=name == RECORD_END, final=final)
         predicate = self._predicates[name]
         if predicate.expr is not None:
             return self._derived(predicate.expr, final=final)
         static = is_static(name, self._predicates)
-        return self._raw(self._mask(name) & ((self._rows.time == ALWAYS) == static), final=final)
+        at = self._meant(name)
+        return self._raw(at[(self._rows.time[at] == ALWAYS) == static], final=final)
 
     def _derived(self, text: str, *, final: bool) -> Entries:
         expression = parse_expression(text)
@@ -144,6 +144,26 @@ class Shard:
         there = [combined([moments, spread(one, moments)], every=True) for one in static]
         return combined([*timed, *there], every=False)
 
+    def _any_event(self, *, final: bool) -> Entries:
+        """Each moment counts 1; only those of which something is taken back are looked into."""
+        rows = self._rows
+        stands = rows.time != ALWAYS
+        stands &= (rows.gone_at == NEVER) if final else (rows.known_at < rows.gone_at)
+        at = np.flatnonzero(stands)
+        told = self._standing(at)
+        starts = told.starts()
+        if len(starts) == 0:
+            return told
+        known = np.minimum.reduceat(told.at, starts)
+        whole = Entries(told.subject[starts], told.time[starts], np.ones_like(starts), known)
+        gone = np.flatnonzero(rows.gone_at[at] != NEVER) if self.corrected else at[:0]
+        if len(gone) == 0:
+            return whole
+        changed = np.zeros(len(starts), np.bool_)
+        changed[np.searchsorted(starts, gone, "right") - 1] = True
+        of_changed = np.repeat(changed, np.diff(starts, append=len(at)))
+        return with_more(whole.taken(~changed), once(self._raw(at[of_changed], final=final)))
+
     def _outermost(self, *, last: bool, final: bool) -> Entries:
         """The first or last moment of each subject, as it stands when all is known."""
         rows = self._rows
@@ -153,23 +173,24 @@ class Shard:
         edge[slice(None, -1) if last else slice(1, None)] = subject[1:] != subject[:-1]
         time = np.full(len(self.subjects), NEVER)
         time[subject[edge]] = rows.time[at[edge]]
-        return once(self._raw(rows.time == time[rows.subject], final=final))
+        return once(self._raw(np.flatnonzero(rows.time == time[rows.subject]), final=final))
 
-    def _raw(self, mask: Bools, *, final: bool) -> Entries:
+    def _standing(self, at: Ints) -> Entries:
+        """An entry for each of these rows, since when it was known."""
         rows = self._rows
-        at = np.flatnonzero(
-            mask & (rows.gone_at == NEVER if final else rows.known_at < rows.gone_at)
-        )
-        told = Entries(
+        return Entries(
             rows.subject[at], rows.time[at], np.ones(len(at), np.int64), rows.known_at[at]
         )
-        gone = at[rows.gone_at[at] != NEVER]
+
+    def _raw(self, at: Ints, *, final: bool) -> Entries:
+        """What became known of these rows: that they are there, and that they are not."""
+        rows, gone_at = self._rows, self._rows.gone_at[at]
+        at = at[gone_at == NEVER if final else rows.known_at[at] < gone_at]
+        told = self._standing(at)
+        gone = at[rows.gone_at[at] != NEVER] if self.corrected else at[:0]
         if len(gone) == 0:
             return told
-        whole = Entries(
-            np.concatenate([told.subject, rows.subject[gone]]),
-            np.concatenate([told.time, rows.time[gone]]),
-            np.concatenate([told.weight, -np.ones(len(gone), np.int64)]),
-            np.concatenate([told.at, rows.gone_at[gone]]),
+        less = Entries(
+            rows.subject[gone], rows.time[gone], -np.ones(len(gone), np.int64), rows.gone_at[gone]
         )
-        return whole.taken(np.lexsort((whole.time, whole.subject)))
+        return with_more(told, less)

@@ -1,6 +1,9 @@
 """The rows of a shard as arrays in order, and which of them each predicate means."""
 
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bedside.cohorts.question.entries import ALWAYS, NEVER, Bools, Ints
@@ -10,6 +13,8 @@ from bedside.core.records.question import CodePattern, Predicate
 
 __all__ = ["COLUMNS", "EventRows", "matching"]
 
+Numbers: TypeAlias = npt.NDArray[np.uint32]
+_FEW_CODES = 4
 COLUMNS = {"text_value": "text"}
 """Other names of the event table's columns: those of MEDS."""
 
@@ -26,49 +31,62 @@ class EventRows:
         time: Microseconds since 1970 UTC; ALWAYS for a fact without a time.
         known_at: Microseconds since 1970 UTC.
         gone_at: When a correction of it could first be seen, or NEVER.
+        corrected: Whether any of them was corrected or taken back.
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
-        self.rows = _in_order(_standing(rows))
-        ids = self.rows["subject_id"].to_numpy()
+        rows, self.time = _in_order(rows)
+        code, self._names = _codes(rows["code"])
+        self.known_at = _micros(rows["known_at"])
+        self.gone_at = np.full(rows.height, NEVER)
+        idle = _rows_of(code, self._numbers(pl.col("code").is_in([MERGED_INTO, TAKEN_BACK])))
+        if {"source_row", "replaces"} <= set(rows.columns):
+            replacing = np.flatnonzero(rows["replaces"].is_not_null().to_numpy())
+            if len(replacing):
+                replaced, since = _replaced(rows, rows[replacing])
+                self.gone_at[replaced] = since
+                idle[replacing] |= _are_silent(rows[replacing])
+        if idle.any():
+            kept = ~idle
+            rows, code = rows.filter(pl.Series(kept)), code[kept]
+            self.time, self.known_at = self.time[kept], self.known_at[kept]
+            self.gone_at = self.gone_at[kept]
+        self.rows, self._code = rows, code
+        self.corrected = bool((self.gone_at != NEVER).any())
+        ids = rows["subject_id"].to_numpy()
         first = np.ones(len(ids), np.bool_)
         first[1:] = ids[1:] != ids[:-1]
         self.subjects: Ints = ids[first].astype(np.int64)
         self.subject: Ints = np.cumsum(first, dtype=np.int64) - 1
-        self.time = _micros(self.rows["time"])
-        self.known_at = _micros(self.rows["known_at"])
-        self.gone_at = np.full(len(ids), NEVER)
-        if "_gone_at" in self.rows.columns:
-            gone = _micros(self.rows["_gone_at"])
-            self.gone_at = np.where(gone == ALWAYS, NEVER, gone)
-        self._code, self._names = _codes(self.rows["code"])
 
-    def matches(self, predicate: Predicate) -> Bools:
-        """The rows that a plain predicate means, whenever they were; shape (n,)."""
+    def matches(self, predicate: Predicate) -> Ints:
+        """The rows that a plain predicate means, whenever they were, ascending; shape (m,)."""
         if predicate.code is None:
             raise Invalid("A predicate has no code.", fix="give it a code, or an expr.")
-        place = self._names["place"].to_numpy()
-        wanted = np.zeros(int(place.max(initial=0)) + 1, np.bool_)
-        wanted[place] = matching(predicate.code, self._names["code"]).to_numpy()
-        met: Bools = wanted[self._code]
+        numbers = self._numbers(matching(predicate.code, self._names["code"]))
+        at = np.flatnonzero(_rows_of(self._code, numbers))
         more = _conditions(predicate)
         if more:
-            at = np.flatnonzero(met)
-            few = self.rows[at].select(pl.all_horizontal(more).fill_null(value=False))
-            met[at] = few.to_series().to_numpy()
-        return met
+            met = pl.all_horizontal(more).fill_null(value=False)
+            few = self.rows.select(set(met.meta.root_names()))[at]
+            at = at[few.select(met).to_series().to_numpy()]
+        return at
 
-    def encounters(self, mask: Bools) -> tuple[Ints, Ints, Ints]:
-        """Subject, time and encounter of the rows in the mask that have one, in this order."""
+    def encounters(self, at: Ints) -> tuple[Ints, Ints, Ints]:
+        """Subject, time and encounter of those of these rows that ever were events and have one."""
         if "encounter_id" not in self.rows.columns:
             nothing = np.zeros(0, np.int64)
             return nothing, nothing, nothing
-        encounter = self.rows["encounter_id"]
-        at = np.flatnonzero(mask & encounter.is_not_null().to_numpy())
-        value = encounter.gather(at).to_numpy().astype(np.int64)
+        at = at[(self.known_at[at] < self.gone_at[at]) & (self.time[at] != ALWAYS)]
+        encounter = self.rows["encounter_id"].gather(at)
+        has = encounter.is_not_null().to_numpy()
+        at, value = at[has], encounter.drop_nulls().to_numpy().astype(np.int64)
         subject, time = self.subject[at], self.time[at]
         order = np.lexsort((value, time, subject))
         return subject[order], time[order], value[order]
+
+    def _numbers(self, which: pl.Expr | pl.Series) -> Numbers:
+        return self._names.filter(which)["place"].to_numpy()
 
 
 def matching(pattern: str | CodePattern, codes: pl.Series) -> pl.Series:
@@ -107,30 +125,37 @@ def _conditions(predicate: Predicate) -> list[pl.Expr]:
     return more
 
 
-def _standing(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are events; with corrections, since when each is replaced (`_gone_at`)."""
-    code = pl.col("code")
-    kept = rows.filter((code != MERGED_INTO) & (code != TAKEN_BACK))
-    if "replaces" not in rows.columns or rows["replaces"].null_count() == rows.height:
-        return kept
-    by = (
-        rows.filter(pl.col("replaces").is_not_null())
-        .group_by("subject_id", pl.col("replaces").alias("source_row"))
-        .agg(pl.col("known_at").min().alias("_gone_at"))
+def _replaced(rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[Ints, Ints]:
+    """The rows that others replace, and since when; shape (m,) each."""
+    by = replacing.group_by("subject_id", pl.col("replaces").alias("source_row")).agg(
+        pl.col("known_at").min()
     )
-    silent = [name for name in ("value", "text", "end") if name in rows.columns]
-    takes_back = pl.col("replaces").is_not_null() & pl.all_horizontal(pl.col(silent).is_null())
-    return kept.filter(~takes_back).join(
-        by, on=["subject_id", "source_row"], how="left", maintain_order="left"
-    )
+    maybe = rows["source_row"].is_in(by["source_row"].unique().implode()).fill_null(value=False)
+    at = np.flatnonzero(maybe.to_numpy())
+    named = rows.select("subject_id", "source_row")[at].with_columns(pl.Series("at", at))
+    found = named.join(by, on=["subject_id", "source_row"], how="inner")
+    since = _micros(found["known_at"])
+    return found["at"].to_numpy(), np.where(since == ALWAYS, NEVER, since)
 
 
-def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+def _are_silent(replacing: pl.DataFrame) -> Bools:
+    """Which rows say nothing instead of what they replace."""
+    told = [name for name in ("value", "text", "end") if name in replacing.columns]
+    silent = np.ones(replacing.height, np.bool_)
+    for name in told:
+        silent &= replacing[name].is_null().to_numpy()
+    return silent
+
+
+def _in_order(rows: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
+    """The rows by subject and time, and their time."""
     subject, time = rows["subject_id"].to_numpy(), _micros(rows["time"])
     later = subject[1:] > subject[:-1]
-    if bool((later | ((subject[1:] == subject[:-1]) & (time[1:] >= time[:-1]))).all()):
-        return rows
-    return rows.sort("subject_id", "time", nulls_last=False, maintain_order=True)
+    later |= (subject[1:] == subject[:-1]) & (time[1:] >= time[:-1])
+    if bool(later.all()):
+        return rows, time
+    rows = rows.sort("subject_id", "time", nulls_last=False, maintain_order=True)
+    return rows, _micros(rows["time"])
 
 
 def _micros(times: pl.Series) -> Ints:
@@ -139,9 +164,24 @@ def _micros(times: pl.Series) -> Ints:
     return whole.to_numpy().astype(np.int64, copy=False)
 
 
-def _codes(codes: pl.Series) -> tuple[Ints, pl.DataFrame]:
-    """The code of each row as a number, and each code with its number."""
+def _codes(codes: pl.Series) -> tuple[Numbers, pl.DataFrame]:
+    """The code of each row as a number, and each code with its number (`place`)."""
     numbered = codes if codes.dtype == pl.Categorical else codes.cast(pl.Categorical)
-    place = numbered.to_physical()
-    names = pl.DataFrame({"code": numbered, "place": place}).unique("place")
-    return place.to_numpy(), names.with_columns(pl.col("code").cast(pl.String))
+    place = numbered.to_physical().to_numpy()
+    found = np.full(int(place.max(initial=0)) + 1, -1)
+    found[place] = np.arange(len(place))
+    at = found[found >= 0]
+    names = numbered.gather(at).cast(pl.String)
+    return place, pl.DataFrame({"code": names, "place": place[at]})
+
+
+def _rows_of(code: Numbers, numbers: Numbers) -> Bools:
+    """Which rows have one of these codes; a few of them are soonest looked for one by one."""
+    if len(numbers) > _FEW_CODES:
+        wanted = np.zeros(int(code.max(initial=0)) + 1, np.bool_)
+        wanted[numbers] = True
+        return wanted[code]
+    met = np.zeros(len(code), np.bool_)
+    for number in numbers:
+        met |= code == number
+    return met
