@@ -72,7 +72,7 @@ def _first_place(one: ExplainedFeature) -> str:
 
 
 def _place(record: RawRecord) -> str:
-    return f"{record.name} {record.unit} {record.offset}"
+    return f"{record.name} {record.unit} {record.place}"
 
 
 def _by_label(features: Sequence[ExplainedFeature]) -> dict[str, list[ExplainedFeature]]:

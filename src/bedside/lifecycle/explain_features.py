@@ -48,10 +48,11 @@ class RawRecord:
         code: Of the event.
         time: When it happened, ISO 8601; None: a static fact.
         known_at: When it could first be seen, ISO 8601.
-        name: Of the raw file.
-        file: The digest of the raw file.
-        unit: What the offset counts: `byte` or `row`.
-        offset: Where the record lies in the file as it is now.
+        name: Of the file that the record came in.
+        place: Where it lay there.
+        unit: What places and offsets count: `byte` or `row`.
+        file: The digest of the raw file that is kept; it may hold several that came together.
+        offset: Where the record lies in that one as it is now.
     """
 
     text: str
@@ -59,8 +60,9 @@ class RawRecord:
     time: str | None
     known_at: str
     name: str
-    file: str
+    place: int
     unit: str
+    file: str
     offset: int
 
 
@@ -295,14 +297,16 @@ def _explained(
 
 
 def _record(event: Event, feature: Feature, file: RawFile, offset: int) -> RawRecord:
+    name, place = file.member_at(offset)
     return RawRecord(
         text=_said(event, feature),
         code=event.code,
         time=None if event.time is None else iso(event.time),
         known_at=iso(event.known_at),
-        name=file.name,
-        file=file.digest,
+        name=name,
+        place=place,
         unit=file.unit,
+        file=file.digest,
         offset=file.place(offset),
     )
 

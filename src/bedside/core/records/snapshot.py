@@ -61,6 +61,22 @@ class RawFile:
         """
         return offset - sum(length for first, length in self.gone if first < offset)
 
+    def member_at(self, offset: int) -> tuple[str, int]:
+        """The file that a record came in, and its offset there.
+
+        Where that file was collected in several parts, it is the part that is named.
+
+        >>> file = RawFile(digest="", name="a and 1 more", unit="byte", rows=2, subject="",
+        ...                members=(("a", 0, "", 0), ("b", 0, "", 90)))
+        >>> file.member_at(120)
+        ('b', 30)
+        """
+        inside = [member for member in self.members if member[3] <= offset]
+        if not inside or inside[-1][1]:
+            return self.name, self.place(offset)
+        name, _, _, start = inside[-1]
+        return name, offset - start
+
     def as_received(self, place: int) -> int:
         """The offset, in the file as it was received, of what lies at this place now."""
         offset = place
