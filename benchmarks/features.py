@@ -20,9 +20,8 @@ import polars as pl
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.store.layout import buckets
 from bedside.data.store.snapshot import Snapshot
-from bedside.features.batch import sparse_features_at
+from bedside.features.batch import rows_of, sparse_features_at
 from bedside.features.definition import Feature, FeatureSet, feature_set_to_json
-from bedside.features.plan import rows_of
 from bedside.infra.engines.local import LocalEngine, thread_limits
 from bedside.lifecycle.cohort import rows_by_shard
 from bedside.lifecycle.platform import Platform

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from bedside.core.records.event import TAKEN_BACK, Event
 from bedside.data.store.layout import EVENT_SCHEMA
-from bedside.features.batch import features_at, sparse_features_at
+from bedside.features.batch import features_at, rows_of, sparse_features_at
 from bedside.features.definition import Feature, FeatureSet
-from bedside.features.plan import columns_of, rows_of
+from bedside.features.plan import columns_of
 from bedside.features.single import features_of
 from bedside.features.stream import SubjectState
 

@@ -20,7 +20,14 @@ from bedside.features.kernel import (
 )
 from bedside.features.plan import Plan, columns_of, plan_of
 
-__all__ = ["SAYING", "Events", "features_at", "shard_columns", "sparse_features_at"]
+__all__ = [
+    "SAYING",
+    "Events",
+    "features_at",
+    "rows_of",
+    "shard_columns",
+    "sparse_features_at",
+]
 
 Ints = npt.NDArray[np.int64]
 Events = pl.DataFrame | Callable[[Sequence[str]], pl.DataFrame]
@@ -29,6 +36,11 @@ order. Then only the columns that are needed are read: see `columns_of`. A colum
 not have is empty."""
 SAYING = ("value", "text", "end")
 """A correction that has none of them is no event."""
+
+
+def rows_of(feature_set: FeatureSet) -> pl.Expr:
+    """The rows of the event table that the features need: of their codes, and every correction."""
+    return pl.col("code").is_in(list(feature_set.codes)) | pl.col("replaces").is_not_null()
 
 
 def features_at(feature_set: FeatureSet, events: Events, asked: pl.DataFrame) -> Floats:

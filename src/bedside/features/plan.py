@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bedside.core.records.features import CALENDAR
 from bedside.features import figures
 from bedside.features.definition import Feature, FeatureSet
 
-__all__ = ["Plan", "columns_of", "plan_of", "rows_of"]
+__all__ = ["Plan", "columns_of", "plan_of"]
 
 Ints = npt.NDArray[np.int64]
 NEEDS = {
@@ -247,8 +246,3 @@ def columns_of(feature_set: FeatureSet) -> list[str]:
     if plan.reads_ends:
         columns.append("end")
     return columns
-
-
-def rows_of(feature_set: FeatureSet) -> pl.Expr:
-    """The rows of the event table that the features need: of their codes, and every correction."""
-    return pl.col("code").is_in(list(feature_set.codes)) | pl.col("replaces").is_not_null()

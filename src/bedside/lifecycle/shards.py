@@ -12,9 +12,9 @@ import numpy.typing as npt
 from bedside.core.ids import canonical_json
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.train.series import Change, changed_features
-from bedside.features.batch import SAYING, features_at
+from bedside.features.batch import SAYING, features_at, rows_of
 from bedside.features.definition import feature_set_from_json
-from bedside.features.plan import columns_of, rows_of
+from bedside.features.plan import columns_of
 from bedside.lifecycle.cohort import rows_by_shard
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.platform import Platform
