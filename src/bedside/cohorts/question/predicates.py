@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from bedside.cohorts.question.axis import Axis
 from bedside.cohorts.question.entries import (
     ALWAYS,
     NEVER,
@@ -76,10 +77,12 @@ class Shard:
         of, moment, encounter = self._rows.encounters(self._leaves(name))
         if len(of) == 0:
             return np.zeros(len(subject), np.int64), np.zeros(len(subject), np.bool_)
-        found = Moments(of, moment, np.zeros_like(of), moment)
-        place = np.minimum(found.place(subject, time, "left"), len(of) - 1)
+        new = np.ones(len(subject), np.bool_)  # the rows of one trigger follow each other
+        new[1:] = (subject[1:] != subject[:-1]) | (time[1:] != time[:-1])
+        subject, time, each = subject[new], time[new], np.cumsum(new) - 1
+        place = np.minimum(Axis(of, moment).place(subject, time, "left"), len(of) - 1)
         same = (of[place] == subject) & (moment[place] == time)
-        return np.where(same, encounter[place], 0), same
+        return np.where(same, encounter[place], 0)[each], same[each]
 
     def _leaves(self, name: str) -> Ints:
         """The rows that are an event of the predicate, or of one that it is made of."""
@@ -159,21 +162,29 @@ class Shard:
         gone = np.flatnonzero(rows.gone_at[at] != NEVER) if self.corrected else at[:0]
         if len(gone) == 0:
             return whole
-        changed = np.zeros(len(starts), np.bool_)
-        changed[np.searchsorted(starts, gone, "right") - 1] = True
-        of_changed = np.repeat(changed, np.diff(starts, append=len(at)))
-        return with_more(whole.taken(~changed), once(self._raw(at[of_changed], final=final)))
+        moment = np.unique(np.searchsorted(starts, gone, "right") - 1)
+        ends = np.append(starts[1:], len(at))
+        changed = once(self._raw(at[_ranges(starts[moment], ends[moment])], final=final))
+        later = np.ones(len(changed), np.bool_)  # when each was first known stands there already
+        later[changed.starts()] = False
+        return with_more(whole, changed.taken(later)) if later.any() else whole
 
     def _outermost(self, *, last: bool, final: bool) -> Entries:
         """The first or last moment of each subject, as it stands when all is known."""
-        rows = self._rows
-        at = np.flatnonzero((rows.time != ALWAYS) & (rows.gone_at == NEVER))
-        subject = rows.subject[at]
-        edge = np.ones(len(at), np.bool_)
-        edge[slice(None, -1) if last else slice(1, None)] = subject[1:] != subject[:-1]
-        time = np.full(len(self.subjects), NEVER)
-        time[subject[edge]] = rows.time[at[edge]]
-        return once(self._raw(np.flatnonzero(rows.time == time[rows.subject]), final=final))
+        rows, subject = self._rows, np.arange(len(self.subjects))
+        axis = Axis(rows.subject, rows.time)
+        low = axis.place(subject, np.full(len(subject), ALWAYS), "right")
+        high = axis.place(subject, np.full(len(subject), NEVER), "right")
+        there = np.flatnonzero(low < high)
+        row, step = (high - 1, -1) if last else (low, 1)
+        while len(there):  # past what was taken back
+            there = there[rows.gone_at[row[there]] != NEVER]
+            row[there] += step
+            there = there[(row[there] >= low[there]) & (row[there] < high[there])]
+        found = np.flatnonzero((row >= low) & (row < high))
+        time = rows.time[row[found]]
+        low, high = axis.place(found, time, "left"), axis.place(found, time, "right")
+        return once(self._raw(_ranges(low, high), final=final))
 
     def _standing(self, at: Ints) -> Entries:
         """An entry for each of these rows, since when it was known."""
@@ -194,3 +205,10 @@ class Shard:
             rows.subject[gone], rows.time[gone], -np.ones(len(gone), np.int64), rows.gone_at[gone]
         )
         return with_more(told, less)
+
+
+def _ranges(low: Ints, high: Ints) -> Ints:
+    """The whole numbers from each low one to before its high one, one range after another."""
+    size = high - low
+    places: Ints = np.arange(size.sum()) + np.repeat(low - np.cumsum(size) + size, size)
+    return places

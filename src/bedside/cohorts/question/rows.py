@@ -15,6 +15,7 @@ __all__ = ["COLUMNS", "EventRows", "matching"]
 
 Numbers: TypeAlias = npt.NDArray[np.uint32]
 _FEW_CODES = 4
+_TABLE = 1 << 18  # so that few rows that are not replaced share a place with one that is
 COLUMNS = {"text_value": "text"}
 """Other names of the event table's columns: those of MEDS."""
 
@@ -130,8 +131,9 @@ def _replaced(rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[Ints, Ints]:
     by = replacing.group_by("subject_id", pl.col("replaces").alias("source_row")).agg(
         pl.col("known_at").min()
     )
-    maybe = rows["source_row"].is_in(by["source_row"].unique().implode()).fill_null(value=False)
-    at = np.flatnonzero(maybe.to_numpy())
+    wanted = np.zeros(_TABLE, np.bool_)
+    wanted[by["source_row"].hash().to_numpy() % _TABLE] = True
+    at = np.flatnonzero(wanted[rows["source_row"].hash().to_numpy() % _TABLE])
     named = rows.select("subject_id", "source_row")[at].with_columns(pl.Series("at", at))
     found = named.join(by, on=["subject_id", "source_row"], how="inner")
     since = _micros(found["known_at"])
@@ -160,7 +162,9 @@ def _in_order(rows: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
 
 def _micros(times: pl.Series) -> Ints:
     """Microseconds since 1970 UTC; ALWAYS where there is none."""
-    whole = times.cast(pl.Datetime("us", "UTC")).cast(pl.Int64).fill_null(ALWAYS)
+    whole = times.cast(pl.Datetime("us", "UTC")).to_physical()
+    if whole.null_count():
+        whole = whole.fill_null(ALWAYS)
     return whole.to_numpy().astype(np.int64, copy=False)
 
 
