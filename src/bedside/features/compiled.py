@@ -8,17 +8,34 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-__all__ = ["compiled", "entry"]
+__all__ = ["allocating", "compiled", "entry", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_njit: Any = numba.njit
+_WHOLE = {"nogil": True, "error_model": "numpy"}
+_UNCOUNTED = {"_nrt": False}  # Numba's own option, not in its manual: no count of references
 
 
 def compiled(function: F) -> F:
     """A part of compiled functions; no sum is reordered.
 
-    It is never kept by itself, since its code has that of other files inside.
+    It allocates nothing and keeps nothing: it only works on arrays that its caller holds, so their
+    references are not counted (which would take most of the time). It is never kept by itself,
+    since its code has that of other files inside.
     """
-    made: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    made: Any = _njit(**_WHOLE, **_UNCOUNTED)(function)
+    return made  # type: ignore[no-any-return]
+
+
+def inlined(function: F) -> F:
+    """A `compiled` one that is put where it is called: it is short, or called for each figure."""
+    made: Any = _njit(**_WHOLE, **_UNCOUNTED, forceinline=True)(function)
+    return made  # type: ignore[no-any-return]
+
+
+def allocating(function: F) -> F:
+    """A part of compiled functions that makes arrays; seldom called."""
+    made: Any = _njit(**_WHOLE)(function)
     return made  # type: ignore[no-any-return]
 
 
@@ -34,7 +51,8 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
     Args:
         modules: With compiled functions or constants that this one uses.
     """
-    digest = hashlib.sha256(repr([_told(module) for module in modules]).encode()).hexdigest()
+    told = [_WHOLE, _UNCOUNTED, *(_told(module) for module in modules)]
+    digest = hashlib.sha256(repr(told).encode()).hexdigest()
 
     def decorate(function: F) -> F:
         code = function.__code__.replace(co_freevars=("digest",))
@@ -45,9 +63,9 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
         whole.__module__ = function.__module__
         made: Any
         try:
-            made = numba.njit(cache=True, nogil=True, error_model="numpy")(whole)
+            made = _njit(cache=True, **_WHOLE)(whole)
         except RuntimeError:  # nowhere to keep it
-            made = numba.njit(nogil=True, error_model="numpy")(whole)
+            made = _njit(**_WHOLE)(whole)
         return made  # type: ignore[no-any-return]
 
     return decorate

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.features.compiled import compiled
+from bedside.features.compiled import compiled, inlined
 
 ALWAYS: int = np.iinfo(np.int64).min
 NEVER: int = np.iinfo(np.int64).max
@@ -45,113 +45,127 @@ NO_WHOLES[[EVENT_TIME, SPAN_START, SPAN_END, LAST_END]] = ALWAYS
 
 
 @compiled
-def copy(reals: Any, wholes: Any, to_reals: Any, to_wholes: Any) -> None:
-    """The same has been folded in."""
+def copy(reals: Any, wholes: Any, row: int, to: int) -> None:
+    """The accumulator in the row `to` becomes that in `row`."""
     for place in range(N_REALS):
-        to_reals[place] = reals[place]
+        reals[to, place] = reals[row, place]
     for place in range(N_WHOLES):
-        to_wholes[place] = wholes[place]
+        wholes[to, place] = wholes[row, place]
 
 
 @compiled
-def clear(reals: Any, wholes: Any) -> None:
+def clear(reals: Any, wholes: Any, row: int) -> None:
     """Nothing has been folded in."""
-    copy(NO_REALS, NO_WHOLES, reals, wholes)
+    for place in range(N_REALS):
+        reals[row, place] = 0.0
+    for place in range(N_WHOLES):
+        wholes[row, place] = 0
+    reals[row, LOW], reals[row, HIGH] = np.inf, -np.inf
+    wholes[row, EVENT_TIME] = wholes[row, LAST_END] = ALWAYS
+    wholes[row, SPAN_START] = wholes[row, SPAN_END] = ALWAYS
 
 
 @compiled
-def fold(needs: int, time: Any, value: Any, low: int, high: int, reals: Any, wholes: Any) -> None:
-    """Fold in the events low to high."""
+def fold(
+    needs: int, times: Any, value: Any, low: int, high: int, reals: Any, wholes: Any, row: int
+) -> None:
+    """Fold the events low to high into the accumulator of a row."""
     if high <= low:
         return
-    before = wholes[EVENTS]
-    wholes[EVENTS] = before + high - low
-    wholes[EVENT_TIME] = time[high - 1]
-    reals[LAST] = value[high - 1]
+    before = wholes[row, EVENTS]
+    wholes[row, EVENTS] = before + high - low
+    wholes[row, EVENT_TIME] = times[TIME, high - 1]
+    reals[row, LAST] = value[high - 1]
     if before == 0:
-        reals[FIRST] = value[low]
+        reals[row, FIRST] = value[low]
     if needs & MEANS:
-        _fold_means(value, low, high, reals)
+        _fold_means(value, low, high, reals, row)
     if needs & SPREADS:
-        _fold_spread(value, low, high, reals, before)
+        _fold_spread(value, low, high, reals, row, before)
     if needs & SLOPES:
-        _fold_slope(time, value, low, high, reals, wholes)
+        _fold_slope(times, value, low, high, reals, wholes, row)
 
 
 @compiled
-def _fold_means(value: Any, low: int, high: int, reals: Any) -> None:
+def _fold_means(value: Any, low: int, high: int, reals: Any, row: int) -> None:
     """The sum, the least and the most."""
-    total, least, most = reals[SUM], reals[LOW], reals[HIGH]
+    total, least, most = reals[row, SUM], reals[row, LOW], reals[row, HIGH]
     for at in range(low, high):
         number = value[at]
         total += number
         least = min(least, number)
         most = max(most, number)
-    reals[SUM], reals[LOW], reals[HIGH] = total, least, most
+    reals[row, SUM], reals[row, LOW], reals[row, HIGH] = total, least, most
 
 
 @compiled
-def _fold_spread(value: Any, low: int, high: int, reals: Any, count: int) -> None:
+def _fold_spread(value: Any, low: int, high: int, reals: Any, row: int, count: int) -> None:
     """Mean and squared deviations, one by one (Welford, Technometrics 1962;4(3):419-420)."""
-    mean, squares = reals[MEAN], reals[SQUARES]
+    mean, squares = reals[row, MEAN], reals[row, SQUARES]
     for at in range(low, high):
         count += 1
         away = value[at] - mean
         mean += away / count
         squares += away * (value[at] - mean)
-    reals[MEAN], reals[SQUARES] = mean, squares
+    reals[row, MEAN], reals[row, SQUARES] = mean, squares
 
 
 @compiled
-def _fold_slope(time: Any, value: Any, low: int, high: int, reals: Any, wholes: Any) -> None:
+def _fold_slope(
+    times: Any, value: Any, low: int, high: int, reals: Any, wholes: Any, row: int
+) -> None:
     """The moments of a line through the events with a time; x is in hours since the first."""
-    points, origin = wholes[POINTS], wholes[ORIGIN]
-    mean_x, mean_y = reals[MEAN_X], reals[MEAN_Y]
-    squares, products = reals[SQUARES_X], reals[PRODUCTS]
+    points, origin = wholes[row, POINTS], wholes[row, ORIGIN]
+    mean_x, mean_y = reals[row, MEAN_X], reals[row, MEAN_Y]
+    squares, products = reals[row, SQUARES_X], reals[row, PRODUCTS]
     for at in range(low, high):
-        if time[at] == ALWAYS:
+        time = times[TIME, at]
+        if time == ALWAYS:
             continue
         if points == 0:
-            origin = time[at]
+            origin = time
         points += 1
-        x = (time[at] - origin) / HOUR
+        x = (time - origin) / HOUR
         away = x - mean_x
         mean_x += away / points
         mean_y += (value[at] - mean_y) / points
         squares += away * (x - mean_x)
         products += away * (value[at] - mean_y)
-    wholes[POINTS], wholes[ORIGIN] = points, origin
-    reals[MEAN_X], reals[MEAN_Y] = mean_x, mean_y
-    reals[SQUARES_X], reals[PRODUCTS] = squares, products
+    wholes[row, POINTS], wholes[row, ORIGIN] = points, origin
+    reals[row, MEAN_X], reals[row, MEAN_Y] = mean_x, mean_y
+    reals[row, SQUARES_X], reals[row, PRODUCTS] = squares, products
 
 
 @compiled
-def fold_spans(time: Any, end: Any, low: int, high: int, wholes: Any) -> None:
+def fold_spans(times: Any, low: int, high: int, wholes: Any, row: int) -> None:
     """Fold in the intervals [time, end), by their starts; one without a start is none."""
     for at in range(low, high):
-        if time[at] == ALWAYS or end[at] <= time[at]:
+        time, end = times[TIME, at], times[END, at]
+        if time == ALWAYS or end <= time:
             continue
-        wholes[LAST_END] = max(wholes[LAST_END], end[at])
-        if wholes[SPAN_END] != ALWAYS and time[at] <= wholes[SPAN_END]:
-            wholes[SPAN_END] = max(wholes[SPAN_END], end[at])
+        wholes[row, LAST_END] = max(wholes[row, LAST_END], end)
+        if wholes[row, SPAN_END] != ALWAYS and time <= wholes[row, SPAN_END]:
+            wholes[row, SPAN_END] = max(wholes[row, SPAN_END], end)
             continue
-        if wholes[SPAN_END] != ALWAYS:
-            wholes[COVERED] += wholes[SPAN_END] - wholes[SPAN_START]
-        wholes[SPAN_START], wholes[SPAN_END] = time[at], end[at]
+        if wholes[row, SPAN_END] != ALWAYS:
+            wholes[row, COVERED] += wholes[row, SPAN_END] - wholes[row, SPAN_START]
+        wholes[row, SPAN_START], wholes[row, SPAN_END] = time, end
 
 
 @compiled
-def covers(time: Any, end: Any, low: int, high: int, opened: int, moment: int, folded: Any) -> Any:
+def covers(
+    times: Any, low: int, high: int, opened: int, moment: int, folded: Any, row: int
+) -> float:
     """The hours of (opened, moment] in any interval; the folded ones start before the others."""
     covered, start, stop = 0, ALWAYS, ALWAYS
-    if opened == ALWAYS and folded[LAST_END] != ALWAYS:
-        covered, start = folded[COVERED], folded[SPAN_START]
-        stop = min(folded[SPAN_END], moment)
-    elif folded[LAST_END] > opened:
-        start, stop = opened, min(folded[LAST_END], moment)
+    if opened == ALWAYS and folded[row, LAST_END] != ALWAYS:
+        covered, start = folded[row, COVERED], folded[row, SPAN_START]
+        stop = min(folded[row, SPAN_END], moment)
+    elif folded[row, LAST_END] > opened:
+        start, stop = opened, min(folded[row, LAST_END], moment)
     for at in range(low, high):
-        begin, until = max(time[at], opened), min(end[at], moment)
-        if time[at] == ALWAYS or until <= begin:
+        begin, until = max(times[TIME, at], opened), min(times[END, at], moment)
+        if times[TIME, at] == ALWAYS or until <= begin:
             continue
         if stop != ALWAYS and begin <= stop:
             stop = max(stop, until)
@@ -166,53 +180,61 @@ def covers(time: Any, end: Any, low: int, high: int, opened: int, moment: int, f
 
 @compiled
 def runs(
-    series: int, time: Any, end: Any, low: int, high: int, opened: int, moment: int, kept: Any
+    series: int, times: Any, low: int, high: int, opened: int, moment: int, kept: Any
 ) -> float:
     """1 if an interval that began in (opened, moment] holds the moment, else 0."""
     for at in range(low, high):
-        if end[at] > moment and time[at] != ALWAYS:
+        if times[END, at] > moment and times[TIME, at] != ALWAYS:
             return 1.0
-    for row in range(kept.shape[0]):
-        if kept[row, 0] == series and kept[row, 1] > opened and kept[row, 2] > moment:
+    for place in range(kept.shape[0]):
+        if kept[place, 0] == series and kept[place, 1] > opened and kept[place, 2] > moment:
             return 1.0
     return 0.0
 
 
-@compiled
-def figure_of(aggregate: int, parameter: float, moment: int, reals: Any, wholes: Any) -> Any:  # noqa: PLR0911, PLR0912 - one return for each aggregate
+@inlined
+def figure_of(  # noqa: PLR0911, PLR0912 - one return for each aggregate
+    aggregate: int, parameter: float, moment: int, reals: Any, wholes: Any, row: int
+) -> Any:
     """One aggregate of what was folded in; NaN where it has no answer."""
     if aggregate == COUNT:
-        return float(wholes[EVENTS])
+        return float(wholes[row, EVENTS])
     if aggregate == MISSING:
-        return 0.0 if wholes[EVENTS] > 0 else 1.0
+        return 0.0 if wholes[row, EVENTS] > 0 else 1.0
     if aggregate == ACTIVE:
-        return reals[RUNNING]
+        return reals[row, RUNNING]
     if aggregate == HOURS_ACTIVE:
-        return reals[COVERS]
+        return reals[row, COVERS]
     if aggregate == HOURS_SINCE:
-        if wholes[EVENT_TIME] == ALWAYS:  # there is none, or it has no time
+        if wholes[row, EVENT_TIME] == ALWAYS:  # there is none, or it has no time
             return np.nan
-        return (moment - wholes[EVENT_TIME]) / HOUR / parameter
-    if wholes[EVENTS] == 0:
+        return (moment - wholes[row, EVENT_TIME]) / HOUR / parameter
+    if wholes[row, EVENTS] == 0:
         return np.nan
     if aggregate == LAST_OF:
-        return reals[LAST]
+        return reals[row, LAST]
     if aggregate == MEAN_OF:
-        return reals[SUM] / wholes[EVENTS]
+        return reals[row, SUM] / wholes[row, EVENTS]
     if aggregate == MIN:
-        return reals[LOW]
+        return reals[row, LOW]
     if aggregate == MAX:
-        return reals[HIGH]
+        return reals[row, HIGH]
     if aggregate == SUM_OF:
-        return reals[SUM]
+        return reals[row, SUM]
     if aggregate == CHANGE:
-        return reals[LAST] - reals[FIRST]
+        return reals[row, LAST] - reals[row, FIRST]
     if aggregate == FIRST_OF:
-        return reals[FIRST]
+        return reals[row, FIRST]
     if aggregate == SD:
-        return np.sqrt(reals[SQUARES] / (wholes[EVENTS] - 1)) if wholes[EVENTS] > 1 else np.nan
+        return (
+            np.sqrt(reals[row, SQUARES] / (wholes[row, EVENTS] - 1))
+            if wholes[row, EVENTS] > 1
+            else np.nan
+        )
     if aggregate == SLOPE:
-        return reals[PRODUCTS] / reals[SQUARES_X] if reals[SQUARES_X] > 0.0 else np.nan
+        return (
+            reals[row, PRODUCTS] / reals[row, SQUARES_X] if reals[row, SQUARES_X] > 0.0 else np.nan
+        )
     if aggregate == LAST_IS:
-        return 1.0 if reals[LAST] == parameter else 0.0
-    return reals[LAST] - reals[BASELINE]  # FROM_BASELINE
+        return 1.0 if reals[row, LAST] == parameter else 0.0
+    return reals[row, LAST] - reals[row, BASELINE]  # FROM_BASELINE

@@ -20,19 +20,15 @@ __all__ = ["gather", "number_in", "sort", "visible"]
 
 
 @compiled
-def visible(
-    times: Any, value: Any, low: int, stop: int, moment: int, seen: Any, numbers: Any
-) -> int:
-    """Copy what could be seen at the moment to `seen` (TIME and, in row 1, end) and `numbers`."""
-    count = 0
+def visible(times: Any, value: Any, low: int, stop: int, moment: int, to: int) -> int:
+    """Copy what could be seen at the moment to the places from `to` on; the one behind them."""
     for at in range(low, stop):
         if times[TIME, at] > moment:
             break
         if times[KNOWN, at] <= moment < times[SUPERSEDED, at]:
-            seen[0, count], seen[1, count] = times[TIME, at], times[END, at]
-            numbers[count] = value[at]
-            count += 1
-    return count
+            times[TIME, to], times[END, to], value[to] = times[TIME, at], times[END, at], value[at]
+            to += 1
+    return to
 
 
 @compiled

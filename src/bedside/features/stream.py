@@ -81,8 +81,8 @@ class SubjectState:
         self._ints = np.empty((6, 64), dtype=np.int64)
         self._values = np.empty(64)
         n_series = len(self._plan.series)
-        self._reals = np.tile(NO_REALS, (n_series, 1))
-        self._wholes = np.tile(NO_WHOLES, (n_series, 1))
+        self._reals = np.tile(NO_REALS, (n_series + 2, 1))
+        self._wholes = np.tile(NO_WHOLES, (n_series + 2, 1))
         self._kept = np.empty((0, 3), dtype=np.int64)
         self._records: dict[bytes, _Record] = {}
         self._number = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from bedside.features import figures
 from bedside.features import gather as gathering
-from bedside.features.compiled import compiled, entry
+from bedside.features.compiled import allocating, compiled, entry
 from bedside.features.figures import (
     AGGREGATE,
     ALWAYS,
@@ -19,7 +19,6 @@ from bedside.features.figures import (
     COLUMN,
     COVERS,
     DONE,
-    END,
     EVENT,
     EVENT_TIME,
     EVENTS,
@@ -54,60 +53,61 @@ __all__ = ["at_moment", "forget", "walk"]
 
 @compiled
 def _moment_of_series(
-    series: int, moment: int, time: Any, end: Any, value: Any, low: int, high: int, hints: Any,
-    goes_on: bool, plan: Any, reals: Any, wholes: Any, kept: Any, work: Any, found: int,
+    series: int, moment: int, times: Any, value: Any, low: int, high: int, goes_on: bool,
+    room: Any, plan: Any, kept: Any, found: int,
 ) -> int:  # fmt: skip
     """Put every figure of one series at one moment behind the `found` ones; their number now.
 
     Args:
         series: Which one.
         moment: The prediction time.
-        time: With `end` and `value`: what is visible lies from low to high.
-        end: Of the intervals.
+        times: With `value`: what is visible lies from low to high.
         value: NaN without a number.
-        low: See `time`.
-        high: See `time`.
-        hints: Where each group's window began last time.
+        low: See `times`.
+        high: See `times`.
         goes_on: The next moment of this subject is later and sees more of the same events.
+        room: The accumulators of the series, then one for a window and one for a baseline: their
+            real numbers, and the whole ones; where each group's window began last time; and
+            where the columns and the values of the figures are put.
         plan: Of the features (series, groups, features, figures).
-        reals: What is folded in already of this series.
-        wholes: The same, whole numbers.
         kept: Intervals that still run, of events that were folded in: series, time, end.
-        work: An accumulator, one for baselines, and where the figures are put.
         found: Figures so far.
     """
+    reals, wholes, hints, columns, results = room
     rows, groups, features, settings = plan
-    now, counts, before, counts_before, columns, results = work
+    scratch = len(rows)
     for group in range(rows[series, 0], rows[series, 1]):
         window, needs = groups[group, WINDOW], groups[group, NEEDS]
-        opened, at, first = ALWAYS, low, low + wholes[DONE]
+        opened, at, own = ALWAYS, low, scratch
         if window == NEVER:
-            copy(reals, wholes, now, counts)
+            if goes_on:
+                own = series
+            else:
+                copy(reals, wholes, series, scratch)
+            fold(needs, times, value, low + wholes[own, DONE], high, reals, wholes, own)
+            wholes[own, DONE] = high - low
         else:
             opened = moment - window
-            at = hints[group] if goes_on else low
-            while at < high and time[at] <= opened:
-                at += 1
-            hints[group] = first = at
-            clear(now, counts)
-        fold(needs, time, value, first, high, now, counts)
-        if window == NEVER and goes_on:
-            counts[DONE] = high - low
-            copy(now, counts, reals, wholes)
-        elif counts[EVENTS] == 0 and wholes[EVENT_TIME] > opened:  # only what is last is asked
-            counts[EVENTS], counts[EVENT_TIME], now[LAST] = 1, wholes[EVENT_TIME], reals[LAST]
-        if counts[EVENTS] == 0 and not needs & (RUNS | SPANS):
-            continue  # everything is as implied
+            at = _first_after(opened, times, hints[group] if goes_on else low, high)
+            hints[group] = at
+            if at == high and wholes[series, EVENT_TIME] <= opened and not needs & (RUNS | SPANS):
+                continue  # everything is as implied
+            clear(reals, wholes, scratch)
+            fold(needs, times, value, at, high, reals, wholes, scratch)
+            if at == high and wholes[series, EVENT_TIME] > opened:  # only what is last is asked
+                wholes[own, EVENTS] = 1
+                wholes[own, EVENT_TIME] = wholes[series, EVENT_TIME]
+                reals[own, LAST] = reals[series, LAST]
         if groups[group, BASE] > 0:
             since = opened - groups[group, BASE]
-            now[BASELINE] = _mean_since(since, time, value, low, at, before, counts_before)
+            reals[own, BASELINE] = _mean_since(since, times, value, low, at, reals, wholes, own + 1)
         if needs & RUNS:
-            now[RUNNING] = runs(series, time, end, at, high, opened, moment, kept)
+            reals[own, RUNNING] = runs(series, times, at, high, opened, moment, kept)
         if needs & SPANS:
-            now[COVERS] = covers(time, end, low, high, opened, moment, wholes)
+            reals[own, COVERS] = covers(times, low, high, opened, moment, wholes, series)
         for place in range(groups[group, FROM], groups[group, UNTIL]):
             aggregate = features[place, AGGREGATE]
-            figure = figure_of(aggregate, settings[place, 0], moment, now, counts)
+            figure = figure_of(aggregate, settings[place, 0], moment, reals, wholes, own)
             if not np.isnan(figure) and figure != settings[place, 1]:
                 columns[found], results[found] = features[place, COLUMN], figure
                 found += 1
@@ -115,23 +115,41 @@ def _moment_of_series(
 
 
 @compiled
+def _first_after(moment: int, times: Any, low: int, high: int) -> int:
+    """The first event from `low` on that is after a moment; looked for in steps that double."""
+    step = 1
+    while low + step <= high and times[TIME, low + step - 1] <= moment:
+        low += step
+        step *= 2
+    high = min(high, low + step - 1)
+    while low < high:
+        middle = (low + high) // 2
+        if times[TIME, middle] <= moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def _mean_since(
-    since: int, time: Any, value: Any, low: int, high: int, reals: Any, wholes: Any
-) -> Any:
+    since: int, times: Any, value: Any, low: int, high: int, reals: Any, wholes: Any, row: int
+) -> float:
     """The mean of the values after a time, up to but without `high`; NaN without any."""
     first = high
-    while first > low and time[first - 1] > since:
+    while first > low and times[TIME, first - 1] > since:
         first -= 1
     if first == high:
         return np.nan
-    clear(reals, wholes)
-    fold(MEANS, time, value, first, high, reals, wholes)
-    return reals[SUM] / (high - first)
+    clear(reals, wholes, row)
+    fold(MEANS, times, value, first, high, reals, wholes, row)
+    mean: float = reals[row, SUM] / (high - first)
+    return mean
 
 
 @entry(figures, gathering)
 def walk(
-    events: Any, ranges: Any, moments: Any, mapping: Any, plan: Any, room: Any, fixed: Any,
+    events: Any, ranges: Any, moments: Any, mapping: Any, plan: Any, size: Any, fixed: Any,
     fixed_columns: Any, dense: Any,
 ) -> Any:  # fmt: skip
     """The figures of every asked row.
@@ -143,7 +161,7 @@ def walk(
         moments: Prediction times, ascending within a subject.
         mapping: From codes to series, and from labels to numbers.
         plan: Series, groups, features and their figures (see `bedside.features.plan`).
-        room: The most events of a subject, and the columns of the matrix.
+        size: The most events of a subject, and the columns of the matrix.
         fixed: Shape (rows, c): figures that need no event.
         fixed_columns: Their columns.
         dense: Where the figures are put; with no row in it, they are returned.
@@ -151,21 +169,19 @@ def walk(
     Returns:
         Where each row starts, the columns, and the values; empty when `dense` is filled.
     """
-    capacity, width = room
-    n_series, n_rows = len(plan[0]), len(moments)
-    times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
-    seen, numbers = np.empty((2, capacity), np.int64), np.empty(capacity)
+    most, width = size
+    n_series, n_rows, fills = len(plan[0]), len(moments), len(dense) > 0
+    times, value = np.empty((5, 2 * most), np.int64), np.empty(2 * most)
     bounds = np.zeros((4, n_series), np.int64)
     present = np.empty(n_series, np.int64)
     hints = np.empty(len(plan[1]), np.int64)
-    reals = np.empty((n_series, N_REALS))
-    wholes = np.empty((n_series, N_WHOLES), np.int64)
+    reals = np.empty((n_series + 2, N_REALS))
+    wholes = np.empty((n_series + 2, N_WHOLES), np.int64)
     kept = np.empty((0, 3), np.int64)
-    work = _room(width)
     starts = np.zeros(n_rows + 1, np.int64)
-    size = 0 if len(dense) else max(width, 16 * n_rows)
-    columns, results = np.empty(size, np.int32), np.empty(size)
-    filled = 0
+    columns = np.empty(width if fills else width + 16 * n_rows, np.int32)
+    results = np.empty(len(columns))
+    found = 0
     for subject in range(len(ranges)):
         low, high = ranges[subject, 0], ranges[subject, 1]
         first, last = ranges[subject, 2], ranges[subject, 3]
@@ -174,42 +190,30 @@ def walk(
         count = gather(events, low, high, moments[last - 1], mapping, times, value, bounds, present)
         _begin(count, present, bounds, plan, hints, reals, wholes)
         for row in range(first, last):
+            if found + width > len(columns):
+                columns, results = _grown(columns, found, width), _grown(results, found, width)
+            room = (reals, wholes, hints, columns, results)
             found = _row(
-                moments[row], count, present, bounds, times, value, seen, numbers, hints, plan,
-                reals, wholes, kept, work,
-            )  # fmt: skip
+                moments[row], count, present, bounds, times, value, most, room, plan, kept, found
+            )
             for place in range(len(fixed_columns)):
-                work[4][found], work[5][found] = fixed_columns[place], fixed[row, place]
+                columns[found], results[found] = fixed_columns[place], fixed[row, place]
                 found += 1
-            if len(dense):
+            if fills:
                 for place in range(found):
-                    dense[row, work[4][place]] = work[5][place]
-                continue
-            if filled + found > size:
-                size = 2 * size + width
-                columns, results = _grown(columns, size), _grown(results, size)
-            for place in range(found):
-                columns[filled], results[filled] = work[4][place], work[5][place]
-                filled += 1
-            starts[row + 1] = filled
+                    dense[row, columns[place]] = results[place]
+                found = 0
+            starts[row + 1] = found
         for place in range(count):
             bounds[1, present[place]] = 0
-    return starts, columns[:filled], results[:filled]
+    return starts, columns[:found], results[:found]
 
 
-@compiled
-def _room(width: int) -> Any:
-    """Two accumulators, and where the figures of one row are put: columns and values."""
-    return (
-        np.empty(N_REALS), np.empty(N_WHOLES, np.int64), np.empty(N_REALS),
-        np.empty(N_WHOLES, np.int64), np.empty(width, np.int32), np.empty(width),
-    )  # fmt: skip
-
-
-@compiled
-def _grown(array: Any, size: int) -> Any:
-    more = np.empty(size, array.dtype)
-    for place in range(len(array)):
+@allocating
+def _grown(array: Any, filled: int, width: int) -> Any:
+    """Twice as long, and one row of the matrix more."""
+    more = np.empty(2 * len(array) + width, array.dtype)
+    for place in range(filled):
         more[place] = array[place]
     return more
 
@@ -219,40 +223,37 @@ def _begin(
     count: int, present: Any, bounds: Any, plan: Any, hints: Any, reals: Any, wholes: Any
 ) -> None:
     """Nothing of this subject has been seen yet."""
+    rows = plan[0]
     for place in range(count):
         series = present[place]
         bounds[3, series] = bounds[0, series]
-        for group in range(plan[0][series, 0], plan[0][series, 1]):
+        for group in range(rows[series, 0], rows[series, 1]):
             hints[group] = bounds[0, series]
-        clear(reals[series], wholes[series])
+        clear(reals, wholes, series)
 
 
 @compiled
 def _row(
-    moment: int, count: int, present: Any, bounds: Any, times: Any, value: Any, seen: Any,
-    numbers: Any, hints: Any, plan: Any, reals: Any, wholes: Any, kept: Any, work: Any,
+    moment: int, count: int, present: Any, bounds: Any, times: Any, value: Any, most: int,
+    room: Any, plan: Any, kept: Any, found: int,
 ) -> int:  # fmt: skip
-    """All figures of one subject at one moment; how many there are."""
-    found = 0
+    """Put all figures of one subject at one moment behind the `found` ones; their number now."""
     for place in range(count):
         series = present[place]
         low, stop = bounds[0, series], bounds[1, series]
         plain = bounds[2, series] != 0
-        time, end, own = times[TIME], times[END], value
         if plain:
             high = bounds[3, series]
             while high < stop and times[TIME, high] <= moment and times[KNOWN, high] <= moment:
                 high += 1
             bounds[3, series] = high
         else:
-            time, end, own = seen[0], seen[1], numbers
-            high = visible(times, value, low, stop, moment, seen, numbers)
-            low = 0
+            high = visible(times, value, low, stop, moment, most)
+            low = most
         if high > low:
             found = _moment_of_series(
-                series, moment, time, end, own, low, high, hints, plain, plan, reals[series],
-                wholes[series], kept, work, found,
-            )  # fmt: skip
+                series, moment, times, value, low, high, plain, room, plan, kept, found
+            )
     return found
 
 
@@ -267,28 +268,28 @@ def at_moment(
         moment: The prediction time.
         mapping: As for `walk`.
         plan: As for `walk`.
-        folded: By series: real numbers, shape (n, N_REALS), and whole ones, (n, N_WHOLES).
+        folded: By series, and two rows more to work in: real numbers, shape (n + 2, N_REALS), and
+            whole ones, (n + 2, N_WHOLES).
         kept: Intervals that still run, of events that were folded in: series, time, end.
         dense: Shape (k,), holding what is implied; the figures are put into it.
     """
-    n_series, capacity = len(plan[0]), len(events[0])
-    times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
-    seen, numbers = np.empty((2, capacity), np.int64), np.empty(capacity)
+    n_series, most = len(plan[0]), len(events[0])
+    times, value = np.empty((5, 2 * most), np.int64), np.empty(2 * most)
     bounds = np.zeros((4, n_series), np.int64)
     present = np.empty(n_series, np.int64)
-    hints = np.empty(len(plan[1]), np.int64)
-    work = _room(len(dense))
-    gather(events, 0, capacity, moment, mapping, times, value, bounds, present)
+    columns, results = np.empty(len(dense), np.int32), np.empty(len(dense))
+    room = (folded[0], folded[1], np.empty(len(plan[1]), np.int64), columns, results)
+    wholes = folded[1]
+    gather(events, 0, most, moment, mapping, times, value, bounds, present)
+    found = 0
     for series in range(n_series):
-        reals, wholes = folded[0][series], folded[1][series]
-        high = visible(times, value, bounds[0, series], bounds[1, series], moment, seen, numbers)
-        if high > 0 or wholes[EVENTS] > 0:
+        high = visible(times, value, bounds[0, series], bounds[1, series], moment, most)
+        if high > most or wholes[series, EVENTS] > 0:
             found = _moment_of_series(
-                series, moment, seen[0], seen[1], numbers, 0, high, hints, False, plan, reals,
-                wholes, kept, work, 0,
-            )  # fmt: skip
-            for place in range(found):
-                dense[work[4][place]] = work[5][place]
+                series, moment, times, value, most, high, False, room, plan, kept, found
+            )
+    for place in range(found):
+        dense[columns[place]] = results[place]
 
 
 @entry(figures, gathering)
@@ -310,13 +311,13 @@ def forget(
         gone: Shape (events,): 1 for what was folded in, 2 for what was dropped.
     """
     n_series, capacity = len(needs), len(events[0])
+    reals, wholes = folded
     times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
     bounds = np.zeros((4, n_series), np.int64)
     present = np.empty(n_series, np.int64)
     count = gather(events, 0, capacity, NEVER, mapping, times, value, bounds, present)
     for place in range(count):
         series = present[place]
-        reals, wholes = folded[0][series], folded[1][series]
         for at in range(bounds[0, series], bounds[1, series]):
             if times[TIME, at] > boundary or times[KNOWN, at] > moment:
                 break
@@ -325,6 +326,6 @@ def forget(
                 continue
             if times[SUPERSEDED, at] != NEVER:
                 break
-            fold(needs[series], times[TIME], value, at, at + 1, reals, wholes)
-            fold_spans(times[TIME], times[END], at, at + 1, wholes)
+            fold(needs[series], times, value, at, at + 1, reals, wholes, series)
+            fold_spans(times, at, at + 1, wholes, series)
             gone[times[EVENT, at]] = 1
