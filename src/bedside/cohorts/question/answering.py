@@ -179,6 +179,9 @@ class _Rows:
 
     def answered(self, order: Ints, encounter: Ints, has: Bools, settles: int) -> Answered:
         """These of the rows, with what came true."""
+        follow_up = self.follow_up
+        if len(order) < len(self.subject) or (order[1:] < order[:-1]).any():
+            follow_up = None if follow_up is None else follow_up.taken(order)
         subject = self.subject[order]
         positive = np.zeros(len(order), np.bool_)
         known_from = np.full(len(order), NEVER)  # where nothing is asked to come true
@@ -197,5 +200,5 @@ class _Rows:
             prediction=self.prediction[order],
             positive=positive,
             known_from=known_from,
-            follow_up=None if self.follow_up is None else self.follow_up.taken(order),
+            follow_up=follow_up,
         )

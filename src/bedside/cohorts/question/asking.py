@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question.answering import Answered, Answerer
-from bedside.cohorts.question.entries import ALWAYS, Ints
+from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
 from bedside.cohorts.question.reading import columns_of
 from bedside.core.clock import parse_instant
@@ -124,17 +124,21 @@ def _told(part: Answered, data_end: int, counter: FlowCounter, settles: int) -> 
         more = {"event": pl.Series(event), "hours_at_risk": pl.Series(hours)}
     counter.shard(part.subjects)
     counter.step("label known", "The label is known.", part.subject[known])
-    label = pl.Series(positive.astype(np.int64)).set(pl.Series(~known), None)
-    encounter = pl.Series(part.encounter).set(pl.Series(~part.has_encounter), None)
     columns = {
         "subject_id": pl.Series(part.subjects[part.subject]),
-        "encounter_id": encounter,
+        "encounter_id": _where(part.has_encounter, part.encounter),
         "trigger_time": _times(part.trigger),
         "prediction_time": _times(part.prediction),
-        "label": label,
+        "label": _where(known, positive.astype(np.int64)),
         **more,
     }
     return pl.DataFrame(columns)
+
+
+def _where(there: Bools, values: Ints) -> pl.Series:
+    """The values, null where there is none."""
+    told = pl.Series(values)
+    return told if there.all() else told.set(pl.Series(~there), None)
 
 
 def _times(micros: Ints) -> pl.Series:

@@ -149,22 +149,24 @@ class Shard:
 
     def _any_event(self, *, final: bool) -> Entries:
         """Each moment counts 1; only those of which something is taken back are looked into."""
-        rows = self._rows
-        stands = rows.time != ALWAYS
-        stands &= (rows.gone_at == NEVER) if final else (rows.known_at < rows.gone_at)
-        at = np.flatnonzero(stands)
-        told = self._standing(at)
-        starts = told.starts()
+        rows, known = self._rows, self._rows.known_at
+        starts = rows.starts
         if len(starts) == 0:
-            return told
-        known = np.minimum.reduceat(told.at, starts)
-        whole = Entries(told.subject[starts], told.time[starts], np.ones_like(starts), known)
-        gone = np.flatnonzero(rows.gone_at[at] != NEVER) if self.corrected else at[:0]
-        if len(gone) == 0:
+            return self._standing(starts)
+        if self.corrected:
+            stands = rows.gone_at == NEVER if final else known < rows.gone_at
+            known = np.where(stands, known, NEVER)
+        seen, first = np.minimum.reduceat(known, starts), rows.time[starts]
+        there = (first != ALWAYS) & (seen != NEVER)
+        whole = Entries(
+            rows.subject[starts[there]], first[there], np.ones(there.sum(), np.int64), seen[there]
+        )
+        gone = np.flatnonzero((rows.gone_at != NEVER) & (rows.time != ALWAYS))
+        if final or len(gone) == 0:
             return whole
         moment = np.unique(np.searchsorted(starts, gone, "right") - 1)
-        ends = np.append(starts[1:], len(at))
-        changed = once(self._raw(at[_ranges(starts[moment], ends[moment])], final=final))
+        ends = np.append(starts[1:], len(rows.time))
+        changed = once(self._raw(_ranges(starts[moment], ends[moment]), final=False))
         later = np.ones(len(changed), np.bool_)  # when each was first known stands there already
         later[changed.starts()] = False
         return with_more(whole, changed.taken(later)) if later.any() else whole

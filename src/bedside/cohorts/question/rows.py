@@ -32,6 +32,7 @@ class EventRows:
         time: Microseconds since 1970 UTC; ALWAYS for a fact without a time.
         known_at: Microseconds since 1970 UTC.
         gone_at: When a correction of it could first be seen, or NEVER.
+        starts: Where each moment of a subject begins; shape (moments,).
         corrected: Whether any of them was corrected or taken back.
     """
 
@@ -55,10 +56,12 @@ class EventRows:
         self.rows, self._code = rows, code
         self.corrected = bool((self.gone_at != NEVER).any())
         ids = rows["subject_id"].to_numpy()
-        first = np.ones(len(ids), np.bool_)
-        first[1:] = ids[1:] != ids[:-1]
-        self.subjects: Ints = ids[first].astype(np.int64)
-        self.subject: Ints = np.cumsum(first, dtype=np.int64) - 1
+        new = np.ones(len(ids), np.bool_)
+        np.not_equal(ids[1:], ids[:-1], out=new[1:])
+        self.subjects: Ints = ids[new].astype(np.int64)
+        self.subject: Ints = np.cumsum(new, dtype=np.int64) - 1
+        new[1:] |= self.time[1:] != self.time[:-1]
+        self.starts: Ints = np.flatnonzero(new)
 
     def matches(self, predicate: Predicate) -> Ints:
         """The rows that a plain predicate means, whenever they were, ascending; shape (m,)."""
@@ -132,12 +135,16 @@ def _replaced(rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[Ints, Ints]:
         pl.col("known_at").min()
     )
     wanted = np.zeros(_TABLE, np.bool_)
-    wanted[by["source_row"].hash().to_numpy() % _TABLE] = True
-    at = np.flatnonzero(wanted[rows["source_row"].hash().to_numpy() % _TABLE])
+    wanted[_in_table(by["source_row"])] = True
+    at = np.flatnonzero(wanted[_in_table(rows["source_row"])])
     named = rows.select("subject_id", "source_row")[at].with_columns(pl.Series("at", at))
     found = named.join(by, on=["subject_id", "source_row"], how="inner")
     since = _micros(found["known_at"])
     return found["at"].to_numpy(), np.where(since == ALWAYS, NEVER, since)
+
+
+def _in_table(names: pl.Series) -> Ints:
+    return (names.hash().to_numpy() & np.uint64(_TABLE - 1)).view(np.int64)
 
 
 def _are_silent(replacing: pl.DataFrame) -> Bools:
@@ -152,9 +159,8 @@ def _are_silent(replacing: pl.DataFrame) -> Bools:
 def _in_order(rows: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     """The rows by subject and time, and their time."""
     subject, time = rows["subject_id"].to_numpy(), _micros(rows["time"])
-    later = subject[1:] > subject[:-1]
-    later |= (subject[1:] == subject[:-1]) & (time[1:] >= time[:-1])
-    if bool(later.all()):
+    back = np.flatnonzero(time[1:] < time[:-1])
+    if bool((subject[1:] >= subject[:-1]).all() and (subject[back] < subject[back + 1]).all()):
         return rows, time
     rows = rows.sort("subject_id", "time", nulls_last=False, maintain_order=True)
     return rows, _micros(rows["time"])

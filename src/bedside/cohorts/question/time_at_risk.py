@@ -63,10 +63,12 @@ class FollowUp:
         positive = (self.outcome > self.start) & (self.outcome <= self.end) & first
         competed = (self.competing <= self.end) & (self.competing <= self.censored) & ~positive
         watched = self.end + settles <= np.minimum(self.censored, data_end)
-        event = np.where(positive, 1, np.where(competed, 2, 0)).astype(np.int64)
-        followed = np.minimum(np.minimum(self.censored, data_end), self.end)
-        until = np.where(positive, self.outcome, np.where(competed, self.competing, followed))
-        hours = np.maximum(until - self.prediction, 0) / HOUR
+        event = competed.astype(np.int64) * 2 + positive
+        until = np.minimum(np.minimum(self.censored, data_end), self.end)
+        until[positive] = self.outcome[positive]
+        until[competed] = self.competing[competed]
+        until -= self.prediction
+        hours = np.maximum(until, 0, out=until) / HOUR
         return positive, positive | competed | watched, event, hours
 
 
@@ -77,7 +79,7 @@ def follow_up(shard: Shard, risk: TimeAtRisk, subject: Ints, prediction: Ints) -
         soonest = np.full(len(subject), NEVER)
         for name in names:
             time, _ = shard.moments(name).next(subject, prediction, inclusive=False)
-            soonest = np.minimum(soonest, time)
+            soonest = np.minimum(soonest, time, out=time)
         return soonest
 
     return FollowUp(

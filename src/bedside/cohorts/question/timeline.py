@@ -103,12 +103,11 @@ class Moments(Timeline):
         if len(self) == 0:
             nothing = np.full(len(subject), otherwise)
             return nothing, nothing
-        inside = np.clip(at, 0, len(self) - 1)
-        found = (at == inside) & (self.subject[inside] == subject)
-        return (
-            np.where(found, self.time[inside], otherwise),
-            np.where(found, self.seen[inside], otherwise),
-        )
+        inside = np.minimum(at, len(self) - 1) if otherwise == NEVER else np.maximum(at, 0)
+        lost = (at != inside) | (self.subject[inside] != subject)
+        time, seen = self.time[inside], self.seen[inside]
+        time[lost] = seen[lost] = otherwise
+        return time, seen
 
 
 @dataclass(slots=True)
