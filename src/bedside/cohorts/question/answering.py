@@ -152,6 +152,7 @@ class _Rows:
         waits = question.prediction_times.seen == "known_at"
         self.prediction: Ints = np.maximum(index.time, index.seen) if waits else index.time
         self.left: Bools = np.ones(len(anchors), np.bool_)
+        self._order: Ints | None = None
         risk = question.time_at_risk
         self.follow_up = (
             None if risk is None else follow_up(shard, risk, self.subject, self.prediction)
@@ -159,7 +160,12 @@ class _Rows:
 
     def in_order(self) -> Ints:
         """The rows left, by subject, prediction time and anchor."""
-        at = np.flatnonzero(self.left)
+        if self._order is not None:  # fewer may be left than when they were brought in order
+            return self._order if self.left.all() else self._order[self.left[self._order]]
+        self._order = self._ordered(np.flatnonzero(self.left))
+        return self._order
+
+    def _ordered(self, at: Ints) -> Ints:
         subject, prediction, anchor = self.subject[at], self.prediction[at], self.anchors.time[at]
         sooner = (prediction[1:] > prediction[:-1]) | (
             (prediction[1:] == prediction[:-1]) & (anchor[1:] >= anchor[:-1])

@@ -40,7 +40,7 @@ class Shard:
         self._predicates = predicates
         self._rows = EventRows(rows)
         self.subjects: Ints = self._rows.subjects
-        self.corrected = self._rows.corrected
+        self.corrected = len(self._rows.gone) > 0
         self._places: dict[str, Ints] = {}
         self._entries: dict[tuple[str, bool], Entries] = {}
         self._histories: dict[str, History] = {}
@@ -153,15 +153,17 @@ class Shard:
         starts = rows.starts
         if len(starts) == 0:
             return self._standing(starts)
-        if self.corrected:
-            stands = rows.gone_at == NEVER if final else known < rows.gone_at
-            known = np.where(stands, known, NEVER)
+        gone = rows.gone
+        if len(gone):
+            never = gone if final else gone[known[gone] >= rows.gone_at[gone]]
+            known = known.copy()
+            known[never] = NEVER
         seen, first = np.minimum.reduceat(known, starts), rows.time[starts]
         there = (first != ALWAYS) & (seen != NEVER)
         whole = Entries(
             rows.subject[starts[there]], first[there], np.ones(there.sum(), np.int64), seen[there]
         )
-        gone = np.flatnonzero((rows.gone_at != NEVER) & (rows.time != ALWAYS))
+        gone = gone[rows.time[gone] != ALWAYS]
         if final or len(gone) == 0:
             return whole
         moment = np.unique(np.searchsorted(starts, gone, "right") - 1)

@@ -33,7 +33,7 @@ class EventRows:
         known_at: Microseconds since 1970 UTC.
         gone_at: When a correction of it could first be seen, or NEVER.
         starts: Where each moment of a subject begins; shape (moments,).
-        corrected: Whether any of them was corrected or taken back.
+        gone: The rows that were corrected or taken back; shape (corrected,).
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
@@ -54,12 +54,13 @@ class EventRows:
             self.time, self.known_at = self.time[kept], self.known_at[kept]
             self.gone_at = self.gone_at[kept]
         self.rows, self._code = rows, code
-        self.corrected = bool((self.gone_at != NEVER).any())
+        self.gone: Ints = np.flatnonzero(self.gone_at != NEVER)
         ids = rows["subject_id"].to_numpy()
         new = np.ones(len(ids), np.bool_)
         np.not_equal(ids[1:], ids[:-1], out=new[1:])
         self.subjects: Ints = ids[new].astype(np.int64)
-        self.subject: Ints = np.cumsum(new, dtype=np.int64) - 1
+        size = np.diff(np.flatnonzero(new), append=len(ids))
+        self.subject: Ints = np.repeat(np.arange(len(size)), size)
         new[1:] |= self.time[1:] != self.time[:-1]
         self.starts: Ints = np.flatnonzero(new)
 

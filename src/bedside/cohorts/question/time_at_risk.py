@@ -76,10 +76,10 @@ def follow_up(shard: Shard, risk: TimeAtRisk, subject: Ints, prediction: Ints) -
     """What comes first after each prediction time; events count by when they happened."""
 
     def first(names: tuple[str, ...]) -> Ints:
-        soonest = np.full(len(subject), NEVER)
-        for name in names:
-            time, _ = shard.moments(name).next(subject, prediction, inclusive=False)
-            soonest = np.minimum(soonest, time, out=time)
+        times = [shard.moments(name).after(subject, prediction) for name in names]
+        if not times:
+            return np.full(len(subject), NEVER)
+        soonest: Ints = np.minimum.reduce(times) if len(times) > 1 else times[0]
         return soonest
 
     return FollowUp(

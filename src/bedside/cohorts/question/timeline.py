@@ -99,6 +99,13 @@ class Moments(Timeline):
         at = self.place(subject, time, "right" if inclusive else "left") - 1
         return self._there(subject, at, ALWAYS)
 
+    def after(self, subject: Ints, time: Ints) -> Ints:
+        """The time of the next moment; NEVER where there is none."""
+        at = self.place(subject, time, "right")
+        found = np.append(self.time, NEVER)[at]
+        found[np.append(self.subject, -1)[at] != subject] = NEVER
+        return found
+
     def _there(self, subject: Ints, at: Ints, otherwise: int) -> tuple[Ints, Ints]:
         if len(self) == 0:
             nothing = np.full(len(subject), otherwise)
