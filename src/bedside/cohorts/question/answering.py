@@ -115,7 +115,8 @@ class Answerer:
 
         def leave(name: str, text: str, mask: Bools, because: str | None = None) -> None:
             rows.left &= mask
-            counter.step(name, text, rows.subject[rows.left], because=because or "")
+            subject = rows.subject if rows.left.all() else rows.subject[rows.left]
+            counter.step(name, text, subject, because=because or "")
 
         stands = still_standing(question, rows.shard, rows.anchors, rows.prediction)
         leave(_TAKEN_BACK, "Not taken back by the prediction time.", stands)
@@ -162,25 +163,28 @@ class _Rows:
         """The rows left, by subject, prediction time and anchor."""
         if self._order is not None:  # fewer may be left than when they were brought in order
             return self._order if self.left.all() else self._order[self.left[self._order]]
-        self._order = self._ordered(np.flatnonzero(self.left))
+        self._order = np.flatnonzero(self.left)
+        before, after = self._not_after(self._order)  # of one subject, as its anchors are
+        time, anchor = self.prediction, self.anchors.time
+        back = (time[after] < time[before]) | (anchor[after] < anchor[before])
+        if back.any():
+            at = self._order
+            self._order = at[np.lexsort((anchor[at], time[at], self.subject[at]))]
         return self._order
 
-    def _ordered(self, at: Ints) -> Ints:
-        subject, prediction, anchor = self.subject[at], self.prediction[at], self.anchors.time[at]
-        sooner = (prediction[1:] > prediction[:-1]) | (
-            (prediction[1:] == prediction[:-1]) & (anchor[1:] >= anchor[:-1])
-        )
-        if bool(((subject[1:] > subject[:-1]) | ((subject[1:] == subject[:-1]) & sooner)).all()):
-            return at
-        return at[np.lexsort((anchor, prediction, subject))]
+    def _not_after(self, order: Ints) -> tuple[Ints, Ints]:
+        """Of rows in this order, those that the subject's next one is not asked after; the next."""
+        time = self.prediction[order]
+        place = np.flatnonzero(time[1:] <= time[:-1])
+        before, after = order[place], order[place + 1]
+        same = self.subject[before] == self.subject[after]
+        return before[same], after[same]
 
     def overtaken(self) -> Bools:
         """Rows left of which a later anchor's is left too, at the same prediction time."""
-        at = self.in_order()
-        subject, prediction = self.subject[at], self.prediction[at]
-        again = (subject[1:] == subject[:-1]) & (prediction[1:] == prediction[:-1])
+        before, _ = self._not_after(self.in_order())  # in order, so at the same time
         overtaken = np.zeros(len(self.subject), np.bool_)
-        overtaken[at[:-1][again]] = True
+        overtaken[before] = True
         return overtaken
 
     def answered(self, order: Ints, encounter: Ints, has: Bools, settles: int) -> Answered:
