@@ -141,16 +141,16 @@ def a_part(tmp_path_factory):
     for place in (sepsis.parent, icu, diabetes.parent):
         (folder / place.name).mkdir()
     (folder / "mimic-iv-demo-meds").symlink_to(data_folder("mimic-iv-demo-meds"))
-    pl.read_parquet(sepsis).filter(pl.col("patient_id").hash(1) % 16 == 0).write_parquet(
-        folder / sepsis.parent.name / sepsis.name
-    )
+    picked = (pl.col("patient_id").hash(1) % 40 == 0) | (pl.col("patient_id") == "p100001")
+    pl.read_parquet(sepsis).filter(picked).write_parquet(folder / sepsis.parent.name / sepsis.name)
     (folder / icu.name / "Outcomes-a.txt").write_bytes((icu / "Outcomes-a.txt").read_bytes())
     with ZipFile(icu / "set-a.zip") as whole, ZipFile(folder / icu.name / "set-a.zip", "w") as part:
-        for name in sorted(whole.namelist())[::4]:
+        for name in sorted(whole.namelist())[::6]:
             part.writestr(name, whole.read(name))
-    pl.read_csv(diabetes, infer_schema=False).filter(
-        pl.col("patient_nbr").hash(1) % 16 == 0
-    ).write_csv(folder / diabetes.parent.name / "diabetic_data.csv")
+    picked = (pl.col("patient_nbr").hash(1) % 40 == 0) | (pl.col("patient_nbr") == "55629189")
+    pl.read_csv(diabetes, infer_schema=False).filter(picked).write_csv(
+        folder / diabetes.parent.name / "diabetic_data.csv"
+    )
     return folder
 
 
@@ -167,4 +167,7 @@ def test_the_page_about_questions_does_what_it_says(a_part, tmp_path):
         assert "A build would be refused" not in audit
         assert (tmp_path / "w" / "reports" / name / "leakage.html").is_file()
         assert (tmp_path / "w" / "reports" / name / "cohort.html").is_file()
+        (told,) = [text for command, text in said.items() if f"explain {name}" in command]
+        assert re.search(r"Known, [1-9]\d* of \d+ features", told)
     assert "min_sensitivity_ppv" in said["bedside build icu_mortality"]
+    assert "set-a/132539.txt byte" in "".join(said.values())
