@@ -7,7 +7,7 @@ import numpy as np
 
 from bedside.core.records.event import Event
 from bedside.features.definition import FeatureSet
-from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, compute
+from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, Ints, compute
 from bedside.features.plan import Plan, plan_of
 
 __all__ = ["event_columns", "features_of", "features_of_columns", "label_of", "microseconds"]
@@ -42,33 +42,63 @@ def event_columns(feature_set: FeatureSet, events: Sequence[Event]) -> EventColu
     """One patient's clean events as columns; events of other codes are left out."""
     plan = plan_of(feature_set)
     codes = plan.codes
-    superseded: dict[bytes, int] = {}
-    for event in events:
-        if event.replaces:
-            seen = microseconds(event.known_at)
-            superseded[event.replaces] = min(seen, superseded.get(event.replaces, NEVER))
-    own = [event for event in events if event.code in codes and says(event)]
-    whole = np.empty((6, len(own)), dtype=np.int64)
-    whole[0] = [codes[event.code] for event in own]
-    whole[1] = [ALWAYS if event.time is None else microseconds(event.time) for event in own]
-    whole[2] = [microseconds(event.known_at) for event in own]
-    whole[3] = NEVER
-    if superseded:
-        whole[3] = [superseded.get(event.source_row, NEVER) for event in own]
-    if plan.reads_ends:
-        whole[4] = [NEVER if event.end is None else microseconds(event.end) for event in own]
-    if plan.labels:
-        whole[5] = [label_of(plan, event.text) for event in own]
+    own = [event for event in events if event.code in codes]
+    replacing = [event for event in events if event.replaces]
+    if replacing:
+        own = [event for event in own if says(event)]
+    count = len(own)
+    code = np.fromiter([codes[event.code] for event in own], np.int64, count)
     return EventColumns(
-        subject=np.zeros(len(own), dtype=np.int64),
-        code=whole[0],
-        time=whole[1],
-        known_at=whole[2],
-        superseded_at=whole[3],
-        value=np.array([value_of(event) for event in own], dtype=np.float64),
-        end=whole[4] if plan.reads_ends else None,
-        label=whole[5] if plan.labels else None,
+        subject=np.zeros(count, dtype=np.int64),
+        code=code,
+        time=_stamps([event.time for event in own], ALWAYS),
+        known_at=_stamps([event.known_at for event in own], ALWAYS),
+        superseded_at=_superseded(replacing, own),
+        value=_values(own) if plan.reads_values else np.full(count, np.nan),
+        end=_stamps([event.end for event in own], NEVER) if plan.reads_ends else None,
+        label=_labels(plan, own) if plan.labels else None,
     )
+
+
+def _stamps(moments: Sequence[datetime | None], empty: int) -> Ints:
+    """Microseconds since 1970 UTC, exactly; whole columns of days, seconds and microseconds."""
+    since = [moment - _EPOCH for moment in moments if moment is not None]
+    count = len(since)
+    days = np.fromiter([one.days for one in since], np.int64, count)
+    seconds = np.fromiter([one.seconds for one in since], np.int64, count)
+    micros = np.fromiter([one.microseconds for one in since], np.int64, count)
+    stamps: Ints = (days * 86_400 + seconds) * 1_000_000 + micros
+    if count == len(moments):
+        return stamps
+    every = np.full(len(moments), empty, dtype=np.int64)
+    every[[moment is not None for moment in moments]] = stamps
+    return every
+
+
+def _superseded(replacing: Sequence[Event], own: Sequence[Event]) -> Ints:
+    """When the first correction of each event could be seen."""
+    if not replacing:
+        return np.full(len(own), NEVER)
+    first: dict[bytes, int] = {}
+    for event in replacing:
+        named = event.replaces or b""
+        first[named] = min(microseconds(event.known_at), first.get(named, NEVER))
+    return np.fromiter([first.get(event.source_row, NEVER) for event in own], np.int64, len(own))
+
+
+def _values(events: Sequence[Event]) -> Floats:
+    """The number of each event; see `value_of`."""
+    values = [event.value for event in events]
+    number: Floats = np.array(values, dtype=np.float64)  # NaN for none
+    for at in np.flatnonzero(np.isnan(number)).tolist():
+        number[at] = value_of(events[at])
+    return number
+
+
+def _labels(plan: Plan, events: Sequence[Event]) -> Ints:
+    """The place of each text among the labels; see `label_of`."""
+    place, other = plan.labels | {None: -1}, len(plan.labels)
+    return np.fromiter([place.get(event.text, other) for event in events], np.int64, len(events))
 
 
 def says(event: Event) -> bool:

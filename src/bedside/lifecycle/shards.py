@@ -16,12 +16,13 @@ from bedside.features.batch import SAYING, features_at, rows_of
 from bedside.features.definition import feature_set_from_json
 from bedside.features.plan import columns_of
 from bedside.lifecycle.cohort import rows_by_shard
-from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["FEATURES_WORK", "features_of_shard", "features_of_snapshot", "read_task"]
 
 FEATURES_WORK = "bedside.wiring.work:features"
+_PART = np.dtype("<f8")
 
 
 def features_of_snapshot(
@@ -46,10 +47,10 @@ def features_of_snapshot(
     """
     kept = platform.objects.put(feature_set)
     rows = frame_of(platform.objects.get(asked))
-    tasks, subjects = [], []
+    tasks, done = [], []
     for number, (start, end) in enumerate(rows_by_shard(snapshot, rows)):
         if start < end:
-            subjects.append(rows["subject_id"][start:end].n_unique())
+            done.append((start, end, rows["subject_id"][start:end].n_unique()))
             task = {
                 "workspace": str(platform.folder),
                 "snapshot": f"{snapshot.entry.name}@{snapshot.digest}",
@@ -60,19 +61,21 @@ def features_of_snapshot(
                 "change": None if change is None else asdict(change),
             }
             tasks.append(canonical_json(task))
-    parts = []
-    for result, count in zip(platform.engine.map(FEATURES_WORK, tasks), subjects, strict=True):
-        parts.append(result.decode())
-        advance(count)
-    matrix = np.concatenate([array_of(platform.objects.get(part)) for part in parts])
-    if len(parts) > 1:
-        for part in parts:
-            platform.objects.remove(part)
+    matrix = np.empty((rows.height, len(feature_set_from_json(feature_set).features)))
+    parts = set()
+    results = platform.engine.map(FEATURES_WORK, tasks)
+    for result, (start, end, subjects) in zip(results, done, strict=True):
+        parts.add(part := result.decode())
+        numbers = np.frombuffer(platform.objects.get(part), dtype=_PART)
+        matrix[start:end] = numbers.reshape(matrix[start:end].shape)
+        advance(subjects)
+    for part in parts:
+        platform.objects.remove(part)
     return matrix
 
 
 def features_of_shard(platform: Platform, task: dict[str, Any]) -> str:
-    """Compute the features of one shard; return the digest of the object that holds them."""
+    """Compute the features of one shard; return the digest of the object with their numbers."""
     snapshot = platform.store.open(task["snapshot"])
     start, end = task["rows"]
     asked = frame_of(platform.objects.get(task["asked"]))[start:end]
@@ -83,7 +86,7 @@ def features_of_shard(platform: Platform, task: dict[str, Any]) -> str:
     else:
         events = read(sorted({*columns_of(feature_set), *SAYING}))
         matrix = changed_features(feature_set, events, asked, Change(**task["change"]))
-    return platform.objects.put(array_bytes(matrix))
+    return platform.objects.put(matrix.astype(_PART, copy=False).tobytes())
 
 
 def read_task(task: bytes) -> dict[str, Any]:
