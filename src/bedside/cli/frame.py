@@ -22,6 +22,7 @@ __all__ = [
     "Workspace",
     "guarded",
     "opened",
+    "opened_for",
     "progress_of",
     "show",
 ]
@@ -49,6 +50,26 @@ def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: boo
         actor=actor_of(actor, purpose),
         progress=progress_of(as_json),
     )
+
+
+def opened_for(
+    folder: str,
+    data: Path | None,
+    workspace: Path | None,
+    actor: str | None,
+    purpose: str | None,
+    as_json: bool,
+) -> "tuple[Platform, Path, Path | None]":
+    """The platform and the folder of a model, once what its source brings is collected.
+
+    The third is what is left of `data` for the verb itself: those of a model of one wide table.
+    """
+    from bedside.usecases import folder_of  # noqa: PLC0415
+    from bedside.wiring.sources import collect_for  # noqa: PLC0415
+
+    platform = opened(workspace, actor, purpose or "model development", as_json)
+    place = folder_of(folder)
+    return platform, place, collect_for(platform, place, data)
 
 
 def progress_of(as_json: bool) -> "Progress":

@@ -15,6 +15,7 @@ from bedside.cli.frame import (
     Workspace,
     guarded,
     opened,
+    opened_for,
     show,
 )
 from bedside.cli.keys import keys_app
@@ -53,12 +54,8 @@ def build(
     with guarded(as_json):
         from bedside.cli.words import built_json, built_words  # noqa: PLC0415
         from bedside.lifecycle.build import build as verb  # noqa: PLC0415
-        from bedside.usecases import folder_of  # noqa: PLC0415
-        from bedside.wiring.sources import collect_for  # noqa: PLC0415
 
-        platform = opened(workspace, actor, purpose or "model development", as_json)
-        place = folder_of(folder)
-        built = verb(platform, place, collect_for(platform, place, data))
+        built = verb(*opened_for(folder, data, workspace, actor, purpose, as_json))
         show(built_json(built), as_json, lambda: built_words(built))
 
 
@@ -78,12 +75,10 @@ def leakage(
         from bedside.cli.leakage_words import leakage_words  # noqa: PLC0415
         from bedside.lifecycle.build import audit_model  # noqa: PLC0415
         from bedside.lifecycle.leakage_gate import unacknowledged  # noqa: PLC0415
-        from bedside.usecases import folder_of  # noqa: PLC0415
-        from bedside.wiring.sources import collect_for  # noqa: PLC0415
 
-        platform = opened(workspace, actor, purpose or "model development", as_json)
-        place = folder_of(folder)
-        declared, report, page = audit_model(platform, place, collect_for(platform, place, data))
+        declared, report, page = audit_model(
+            *opened_for(folder, data, workspace, actor, purpose, as_json)
+        )
         show(
             {**asdict(report), "page": str(page)},
             as_json,

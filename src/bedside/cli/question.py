@@ -11,7 +11,7 @@ from bedside.cli.frame import (
     PurposeOption,
     Workspace,
     guarded,
-    opened,
+    opened_for,
     show,
 )
 
@@ -65,13 +65,9 @@ def check_(
         from bedside.cli.question_words import check_words  # noqa: PLC0415
         from bedside.lifecycle.package import load_declaration  # noqa: PLC0415
         from bedside.lifecycle.question import check_question  # noqa: PLC0415
-        from bedside.usecases import folder_of  # noqa: PLC0415
-        from bedside.wiring.sources import collect_for  # noqa: PLC0415
 
-        place = folder_of(folder)
-        declaration = load_declaration(place)[0]
-        platform = opened(workspace, actor, purpose or "model development", as_json)
-        counts = check_question(platform, declaration, collect_for(platform, place, data))
+        platform, place, left = opened_for(folder, data, workspace, actor, purpose, as_json)
+        counts = check_question(platform, load_declaration(place)[0], left)
         show({"predicates": [asdict(one) for one in counts]}, as_json, lambda: check_words(counts))
         if any(one.events == 0 for one in counts):
             raise typer.Exit(3)
@@ -93,13 +89,9 @@ def flow_(
         from bedside.cli.question_words import flow_words  # noqa: PLC0415
         from bedside.lifecycle.package import load_declaration  # noqa: PLC0415
         from bedside.lifecycle.question import flow_question  # noqa: PLC0415
-        from bedside.usecases import folder_of  # noqa: PLC0415
-        from bedside.wiring.sources import collect_for  # noqa: PLC0415
 
-        place = folder_of(folder)
-        declaration = load_declaration(place)[0]
-        platform = opened(workspace, actor, purpose or "model development", as_json)
-        flowed = flow_question(platform, declaration, collect_for(platform, place, data))
+        platform, place, left = opened_for(folder, data, workspace, actor, purpose, as_json)
+        flowed = flow_question(platform, load_declaration(place)[0], left)
         told = {
             "steps": [asdict(step) for step in flowed.steps],
             "labels": flowed.labels,
