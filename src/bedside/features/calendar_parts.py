@@ -45,9 +45,12 @@ def _part(name: str, local: Ints) -> Ints:
 
 def _offsets(zone: str, moments: Ints) -> Ints:
     """What the clocks of the zone were ahead of UTC, in microseconds."""
-    years = np.unique(moments.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64))
+    years = moments.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
+    if len(years) and (years == years[0]).all():
+        since, ahead = _changes(zone, int(years[0]) + 1970)
+        return ahead[np.searchsorted(since, moments, side="right") - 1]
     offsets = np.empty(len(moments), dtype=np.int64)
-    for year in years:
+    for year in np.unique(years):
         since, ahead = _changes(zone, int(year) + 1970)
         inside = (moments >= since[0]) & (moments < since[-1])
         offsets[inside] = ahead[np.searchsorted(since, moments[inside], side="right") - 1]

@@ -132,7 +132,7 @@ def compute(
     plan = plan_of(feature_set)
     order = _order(subject, prediction_time, prediction_time)
     rows = slice(None) if order is None else order
-    dense = np.tile(plan.implied, (len(subject), 1))
+    dense = np.empty((len(subject), plan.width))
     given, ranges = _by_subject(events, subject[rows])
     run(plan, given, ranges, prediction_time[rows], dense)
     if order is None:
@@ -162,7 +162,7 @@ def run(
         events: By subject and time.
         ranges: Shape (subjects, 4): the first event, one past the last, and the same of the rows.
         moments: Shape (m,). Prediction times, ascending within a subject.
-        dense: Shape (m, k), holding what is implied; None to return the figures.
+        dense: Shape (m, k), to be filled; None to return the figures.
     """
     most = int((ranges[:, 1] - ranges[:, 0]).max(initial=0)) * plan.most_series
     columns = tuple(
@@ -185,6 +185,7 @@ def run(
         (most, plan.width),
         calendar_parts(plan.calendar, moments),
         plan.fixed_columns,
+        plan.implied,
         np.empty((0, 0)) if dense is None else dense,
     )
     return done

@@ -150,7 +150,7 @@ def _mean_since(
 @entry(figures, gathering)
 def walk(
     events: Any, ranges: Any, moments: Any, mapping: Any, plan: Any, size: Any, fixed: Any,
-    fixed_columns: Any, dense: Any,
+    fixed_columns: Any, implied: Any, dense: Any,
 ) -> Any:  # fmt: skip
     """The figures of every asked row.
 
@@ -164,7 +164,9 @@ def walk(
         size: The most events of a subject, and the columns of the matrix.
         fixed: Shape (rows, c): figures that need no event.
         fixed_columns: Their columns.
-        dense: Where the figures are put; with no row in it, they are returned.
+        implied: By column, what a figure is without an event.
+        dense: Where the figures and what is implied are put; with no row in it, the figures are
+            returned.
 
     Returns:
         Where each row starts, the columns, and the values; empty when `dense` is filled.
@@ -200,6 +202,8 @@ def walk(
                 columns[found], results[found] = fixed_columns[place], fixed[row, place]
                 found += 1
             if fills:
+                for place in range(width):
+                    dense[row, place] = implied[place]
                 for place in range(found):
                     dense[row, columns[place]] = results[place]
                 found = 0
