@@ -1,5 +1,6 @@
 """The rows of a shard as arrays in order, and which of them each predicate means."""
 
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -32,7 +33,6 @@ class EventRows:
         time: Microseconds since 1970 UTC; ALWAYS for a fact without a time.
         known_at: Microseconds since 1970 UTC.
         gone_at: When a correction of it could first be seen, or NEVER.
-        starts: Where each moment of a subject begins; shape (moments,).
         gone: The rows that were corrected or taken back; shape (corrected,).
     """
 
@@ -61,8 +61,14 @@ class EventRows:
         self.subjects: Ints = ids[new].astype(np.int64)
         size = np.diff(np.flatnonzero(new), append=len(ids))
         self.subject: Ints = np.repeat(np.arange(len(size)), size)
-        new[1:] |= self.time[1:] != self.time[:-1]
-        self.starts: Ints = np.flatnonzero(new)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Where each moment of a subject begins; shape (moments,)."""
+        new = np.ones(len(self.time), np.bool_)
+        np.not_equal(self.time[1:], self.time[:-1], out=new[1:])
+        new[1:] |= self.subject[1:] != self.subject[:-1]
+        return np.flatnonzero(new)
 
     def matches(self, predicate: Predicate) -> Ints:
         """The rows that a plain predicate means, whenever they were, ascending; shape (m,)."""
