@@ -6,13 +6,15 @@ The floor looks which of the 5,000 events can be seen at a moment, in NumPy, and
 import argparse
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from itertools import count
 
 import numpy as np
 import polars as pl
 
 from bedside.core.records.event import EVENT_COLUMNS, Event
+from bedside.features.definition import FeatureSet
 from bedside.features.single import event_columns, features_of, features_of_columns
 from bedside.features.stream import SubjectState
 from features import features_of as every_feature_of
@@ -29,7 +31,36 @@ def one_record() -> list[Event]:
     chosen = events.gather_every(events.height // EVENTS)[:EVENTS].sort("known_at", "time")
     rows = chosen.with_columns(pl.lit(1, dtype=pl.Int64).alias("subject_id"))
     told = rows.select(pl.col("code", "unit").cast(pl.String), pl.exclude("code", "unit"))
-    return [Event(**row) for row in told.select(EVENT_COLUMNS).iter_rows(named=True)]
+    events = (Event(**row) for row in told.select(EVENT_COLUMNS).iter_rows(named=True))
+    return [in_utc(event) for event in events]
+
+
+def in_utc(event: Event) -> Event:
+    """The event with its times as the readers of requests give them."""
+    time, end = (None if at is None else at.astimezone(UTC) for at in (event.time, event.end))
+    return replace(event, time=time, end=end, known_at=event.known_at.astimezone(UTC))
+
+
+def stream_of(feature_set: FeatureSet, events: list[Event]) -> Callable[[int], object]:
+    """One more event, of a code that the features read, and the features after it."""
+    state, arrivals = SubjectState(feature_set), count()
+    for event in events:
+        state.add(event)
+    last = max(event.known_at for event in events)
+    state.features(last)
+    codes = feature_set.codes
+
+    def streamed(_: int) -> object:
+        arrived = next(arrivals)
+        moment = last + timedelta(minutes=arrived)
+        told = Event(
+            subject_id=1, time=moment, known_at=moment, code=codes[arrived % len(codes)],
+            value=1.0, source_row=arrived.to_bytes(8, "big"),
+        )  # fmt: skip
+        state.add(told)
+        return state.features(moment)
+
+    return streamed
 
 
 def timed(work: Callable[[int], object], calls: int) -> list[tuple[float, float]]:
@@ -60,30 +91,18 @@ def main() -> None:
         now = micros[number]
         return np.flatnonzero((columns.time <= now) & (columns.known_at <= now))
 
-    state = SubjectState(feature_set)
-    for event in events:
-        state.add(event)
-    state.features(last)
-    latest = events[-1]
-
-    arrivals = count()
-
-    def streamed(number: int) -> object:
-        arrived = next(arrivals)
-        moment = last + timedelta(minutes=arrived)
-        told = Event(
-            subject_id=1, time=moment, known_at=moment, code=latest.code, value=1.0,
-            source_row=arrived.to_bytes(8, "big"),
-        )  # fmt: skip
-        state.add(told)
-        return state.features(moment)
-
+    streams = {
+        f"a stream, {32 * codes:,} features": stream_of(
+            every_feature_of(asked_codes()[:codes]), events
+        )
+        for codes in (7, 20, 200)
+    }
     told: dict[str, list[tuple[float, float]]] = {}
     work: dict[str, Callable[[int], object]] = {
         "floor": floor,
         "columns in memory": lambda n: features_of_columns(feature_set, columns, moments[n]),
         "events as records": lambda n: features_of(feature_set, events, moments[n]),
-        "one more event of a stream": streamed,
+        **streams,
     }
     for _ in range(given.rounds):
         for name, one in work.items():
@@ -97,7 +116,6 @@ def main() -> None:
             f"  {name:<28} p50 {p50:7.3f} ms, p99 {p99:7.3f} ms; of computing {of_computing:7.3f} "
             f"and {most:7.3f} ms; / floor {beside:,.0f}"
         )
-    print(f"  the stream's state holds {state.held:,} events one by one")
 
 
 if __name__ == "__main__":

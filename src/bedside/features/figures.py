@@ -79,7 +79,7 @@ def fold(
     if before == 0:
         reals[row, FIRST] = value[low]
     if needs & MEANS:
-        _fold_means(value, low, high, reals, row)
+        fold_means(value, low, high, reals, row)
     if needs & SPREADS:
         _fold_spread(value, low, high, reals, row, before)
     if needs & SLOPES:
@@ -87,7 +87,7 @@ def fold(
 
 
 @compiled
-def _fold_means(value: Any, low: int, high: int, reals: Any, row: int) -> None:
+def fold_means(value: Any, low: int, high: int, reals: Any, row: int) -> None:
     """The sum, the least and the most."""
     total, least, most = reals[row, SUM], reals[row, LOW], reals[row, HIGH]
     for at in range(low, high):

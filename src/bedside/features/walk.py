@@ -25,7 +25,6 @@ from bedside.features.figures import (
     FROM,
     KNOWN,
     LAST,
-    MEANS,
     N_REALS,
     N_WHOLES,
     NEEDS,
@@ -43,6 +42,7 @@ from bedside.features.figures import (
     covers,
     figure_of,
     fold,
+    fold_means,
     fold_spans,
     runs,
 )  # fmt: skip
@@ -100,7 +100,7 @@ def _moment_of_series(
                 reals[own, LAST] = reals[series, LAST]
         if groups[group, BASE] > 0:
             since = opened - groups[group, BASE]
-            reals[own, BASELINE] = _mean_since(since, times, value, low, at, reals, wholes, own + 1)
+            reals[own, BASELINE] = _mean_since(since, times, value, low, at, reals, scratch + 1)
         if needs & RUNS:
             reals[own, RUNNING] = runs(series, times, at, high, opened, moment, kept)
         if needs & SPANS:
@@ -133,7 +133,7 @@ def _first_after(moment: int, times: Any, low: int, high: int) -> int:
 
 @compiled
 def _mean_since(
-    since: int, times: Any, value: Any, low: int, high: int, reals: Any, wholes: Any, row: int
+    since: int, times: Any, value: Any, low: int, high: int, reals: Any, row: int
 ) -> float:
     """The mean of the values after a time, up to but without `high`; NaN without any."""
     first = high
@@ -141,8 +141,8 @@ def _mean_since(
         first -= 1
     if first == high:
         return np.nan
-    clear(reals, wholes, row)
-    fold(MEANS, times, value, first, high, reals, wholes, row)
+    reals[row, SUM] = 0.0
+    fold_means(value, first, high, reals, row)
     mean: float = reals[row, SUM] / (high - first)
     return mean
 
