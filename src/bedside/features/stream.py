@@ -18,7 +18,7 @@ from bedside.core.records.event import Event
 from bedside.features.calendar_parts import calendar_parts
 from bedside.features.definition import FeatureSet, feature_set_to_json
 from bedside.features.figures import ALWAYS, NEVER, NO_REALS, NO_WHOLES
-from bedside.features.kernel import Floats, Ints, fixed
+from bedside.features.kernel import Floats, Ints
 from bedside.features.plan import Plan, plan_of
 from bedside.features.single import label_of, microseconds, says, value_of
 from bedside.features.walk import at_moment, forget
@@ -155,7 +155,7 @@ class SubjectState:
     def _figures(self, moment: int) -> Floats:
         dense = self._plan.implied.copy()
         at_moment(
-            self._events(), moment, self._plan.own_mapping, self._plan.arrays,
+            *self._held(), moment, self._plan.own_mapping, self._plan.arrays,
             (self._reals, self._wholes), self._kept, dense,
         )  # fmt: skip
         if self._plan.calendar:
@@ -163,12 +163,9 @@ class SubjectState:
             dense[self._plan.fixed_columns] = parts[0]
         return dense
 
-    def _events(self) -> tuple[Any, ...]:
-        size = self._size
-        columns = (self._ints[row, :size] for row in (SERIES, TIME, KNOWN, SUPERSEDED, END))
-        nobody_asks = fixed(self._ints[0, :0], np.int64)
-        values = fixed(self._values[:size], np.float64)
-        return (*(fixed(column, np.int64) for column in columns), nobody_asks, values)
+    def _held(self) -> tuple[Ints, Floats, int]:
+        """As the compiled functions take it; whole arrays, so that one version serves them."""
+        return self._ints, self._values, self._size
 
     def _entries(self, event: Event) -> list[tuple[int, float]]:
         """The series that the event belongs to, and its number in each."""
@@ -229,7 +226,7 @@ class SubjectState:
             return
         gone = np.zeros(size, dtype=np.int64)
         forget(
-            self._events(), boundary, moment, self._plan.own_mapping, self._plan.folds,
+            *self._held(), boundary, moment, self._plan.own_mapping, self._plan.folds,
             (self._reals, self._wholes), gone,
         )  # fmt: skip
         running = self._ints[:, :size][:, gone == 1]

@@ -261,14 +261,27 @@ def _row(
     return found
 
 
+@allocating
+def _columns(held: Any, values: Any, size: int) -> Any:
+    """The events that a stream holds as those of `walk`; the series is the code."""
+    nobody_asks = np.empty(0, np.int64)
+    return (
+        held[0, :size], held[1, :size], held[2, :size], held[3, :size], held[4, :size], nobody_asks,
+        values[:size],
+    )  # fmt: skip
+
+
 @entry(figures, gathering)
 def at_moment(
-    events: Any, moment: int, mapping: Any, plan: Any, folded: Any, kept: Any, dense: Any
-) -> None:
+    held: Any, values: Any, size: int, moment: int, mapping: Any, plan: Any, folded: Any,
+    kept: Any, dense: Any,
+) -> None:  # fmt: skip
     """The figures of one subject from the events that are held and those folded in before.
 
     Args:
-        events: As for `walk`, by time; the code is the series.
+        held: Shape (6, n), by time: series, time, known_at, superseded_at, end, record.
+        values: Shape (n,): the numbers of the events.
+        size: How many events there are; the places from there on are empty.
         moment: The prediction time.
         mapping: As for `walk`.
         plan: As for `walk`.
@@ -277,7 +290,8 @@ def at_moment(
         kept: Intervals that still run, of events that were folded in: series, time, end.
         dense: Shape (k,), holding what is implied; the figures are put into it.
     """
-    n_series, most = len(plan[0]), len(events[0])
+    n_series, most = len(plan[0]), size
+    events = _columns(held, values, size)
     times, value = np.empty((5, 2 * most), np.int64), np.empty(2 * most)
     bounds = np.zeros((4, n_series), np.int64)
     present = np.empty(n_series, np.int64)
@@ -298,15 +312,18 @@ def at_moment(
 
 @entry(figures, gathering)
 def forget(
-    events: Any, boundary: int, moment: int, mapping: Any, needs: Any, folded: Any, gone: Any
-) -> None:
+    held: Any, values: Any, size: int, boundary: int, moment: int, mapping: Any, needs: Any,
+    folded: Any, gone: Any,
+) -> None:  # fmt: skip
     """Fold in the events up to a boundary that nothing can change any more.
 
     A series is folded in from its oldest event on, up to the first that is not yet known at the
     moment, or is corrected later. What is corrected already is dropped.
 
     Args:
-        events: As for `at_moment`.
+        held: As for `at_moment`.
+        values: As for `at_moment`.
+        size: As for `at_moment`.
         boundary: The latest time of an event that is folded in.
         moment: The latest prediction time so far; no earlier one is asked again.
         mapping: As for `walk`.
@@ -314,7 +331,8 @@ def forget(
         folded: As for `at_moment`; it is changed.
         gone: Shape (events,): 1 for what was folded in, 2 for what was dropped.
     """
-    n_series, capacity = len(needs), len(events[0])
+    n_series, capacity = len(needs), size
+    events = _columns(held, values, size)
     reals, wholes = folded
     times, value = np.empty((5, capacity), np.int64), np.empty(capacity)
     bounds = np.zeros((4, n_series), np.int64)
