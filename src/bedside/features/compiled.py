@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _njit: Any = numba.njit
 _WHOLE = {"nogil": True, "error_model": "numpy"}
 _UNCOUNTED = {"_nrt": False}  # Numba's own option, not in its manual: no count of references
+_INSIDE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # never called from Python
 
 
 def compiled(function: F) -> F:
@@ -23,19 +24,19 @@ def compiled(function: F) -> F:
     references are not counted (which would take most of the time). It is never kept by itself,
     since its code has that of other files inside.
     """
-    made: Any = _njit(**_WHOLE, **_UNCOUNTED)(function)
+    made: Any = _njit(**_WHOLE, **_INSIDE, **_UNCOUNTED)(function)
     return made  # type: ignore[no-any-return]
 
 
 def inlined(function: F) -> F:
     """A `compiled` one that is put where it is called: it is short, or called for each figure."""
-    made: Any = _njit(**_WHOLE, **_UNCOUNTED, forceinline=True)(function)
+    made: Any = _njit(**_WHOLE, **_INSIDE, **_UNCOUNTED, forceinline=True)(function)
     return made  # type: ignore[no-any-return]
 
 
 def allocating(function: F) -> F:
     """A part of compiled functions that makes arrays; seldom called."""
-    made: Any = _njit(**_WHOLE)(function)
+    made: Any = _njit(**_WHOLE, **_INSIDE)(function)
     return made  # type: ignore[no-any-return]
 
 
@@ -51,7 +52,7 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
     Args:
         modules: With compiled functions or constants that this one uses.
     """
-    told = [_WHOLE, _UNCOUNTED, *(_told(module) for module in modules)]
+    told = [_WHOLE, _INSIDE, _UNCOUNTED, *(_told(module) for module in modules)]
     digest = hashlib.sha256(repr(told).encode()).hexdigest()
 
     def decorate(function: F) -> F:
