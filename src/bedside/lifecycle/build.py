@@ -228,7 +228,6 @@ class _Build:
     def _audit(self) -> None:
         def make(_: Callable[[int], None]) -> dict[str, bytes]:
             report = audited(
-                self.platform,
                 self.declaration,
                 self._feature_set,
                 self._snapshot,

@@ -1,7 +1,7 @@
 """Looking at snapshots, comparing, checking and exporting them."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -17,6 +17,7 @@ from bedside.core.ports import Ledger
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.export_meds import MedsExport
 from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
@@ -28,6 +29,7 @@ __all__ = [
     "check_data",
     "diff",
     "export",
+    "keep_snapshot",
     "record_snapshot",
     "recorded_snapshots",
     "shown",
@@ -203,6 +205,52 @@ def check_data(platform: Platform) -> list[Checked]:
             for one in sorted(lost)
         ),
     ]
+
+
+def keep_snapshot(
+    platform: Platform,
+    name: str,
+    batches: Iterable[pl.DataFrame],
+    *,
+    job: str,
+    source: Node,
+    run_id: str,
+    zone: Zone,
+    release_mode: str,
+    salt: str,
+    files: Sequence[RawFile],
+) -> Snapshot:
+    """Keep events as the next state of a data set, with what it was made of, and tell the ledger.
+
+    Args:
+        platform: The workspace.
+        name: Of the data set.
+        batches: Whole subjects.
+        job: What made it, in the lineage.
+        source: What it was made of.
+        run_id: Of the run that made it.
+        zone: Where it lies.
+        release_mode: Under which rule it may be used.
+        salt: Of its pseudonyms.
+        files: The raw files behind it.
+    """
+    now = iso(platform.clock.now())
+
+    def edges(digest: str) -> list[Edge]:
+        output = Node(kind="snapshot", id=digest)
+        return [Edge(at=now, job=job, run=run_id, source=source, output=output)]
+
+    snapshot = platform.store.save(
+        name,
+        batches,
+        zone=zone,
+        release_mode=release_mode,
+        salt=salt,
+        sources=files,
+        edges=edges,
+    )
+    record_snapshot(platform, snapshot)
+    return snapshot
 
 
 def record_snapshot(platform: Platform, snapshot: Snapshot) -> None:

@@ -3,19 +3,18 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
 
-from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import canonical_json, subject_pseudonym
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.lineage import Edge, Node
-from bedside.core.records.snapshot import RawFile, Zone
+from bedside.core.records.lineage import Node
+from bedside.core.records.snapshot import Zone
 from bedside.data.collect.reading import Received
 from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare, quality_report
@@ -23,7 +22,7 @@ from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.cohort import received_file
-from bedside.lifecycle.data import record_snapshot
+from bedside.lifecycle.data import keep_snapshot
 from bedside.lifecycle.platform import Platform
 
 __all__ = [
@@ -134,16 +133,18 @@ class FileIntake:
             )
         raw = Node(kind="raw", id=self.platform.store.raw.put(file.content))
         data = self.declaration.data
-        kept = _Kept(
-            part="collected",
+        snapshot = keep_snapshot(
+            self.platform,
+            f"{self.declaration.name}/collected",
+            iter([events]),
             job="collect",
             source=raw,
+            run_id=self.run_id,
             zone=Zone.of(data.release_mode),
             release_mode=data.release_mode,
             salt=data.pseudonym_salt,
             files=[file.file],
         )
-        snapshot = _save(self.platform, self.declaration, self.run_id, iter([events]), kept)
         return {"snapshot": snapshot.digest.encode(), "report": canonical_json(report)}
 
     def collected(self, digest: str) -> Snapshot:
@@ -237,19 +238,6 @@ def intake_of(platform: Platform, declaration: Declaration, data: Path | None) -
     return FileIntake(platform=platform, declaration=declaration, received=received)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """How one of this model's data sets is kept."""
-
-    part: str
-    job: str
-    source: Node
-    zone: Zone
-    release_mode: str
-    salt: str
-    files: Sequence[RawFile]
-
-
 def _prepared(
     platform: Platform, declaration: Declaration, run_id: str, collected: Snapshot
 ) -> dict[str, bytes]:
@@ -264,42 +252,17 @@ def _prepared(
             yield events
 
     manifest = collected.manifest
-    kept = _Kept(
-        part="prepared",
+    snapshot = keep_snapshot(
+        platform,
+        f"{declaration.name}/prepared",
+        clean(),
         job="prepare",
         source=Node(kind="snapshot", id=collected.digest),
+        run_id=run_id,
         zone=manifest.zone,
         release_mode=manifest.release_mode,
         salt=manifest.salt,
         files=manifest.sources,
     )
-    snapshot = _save(platform, declaration, run_id, clean(), kept)
     quality = quality_report(height, aside)
     return {"snapshot": snapshot.digest.encode(), "quality": canonical_json(quality)}
-
-
-def _save(
-    platform: Platform,
-    declaration: Declaration,
-    run_id: str,
-    batches: Iterator[pl.DataFrame],
-    kept: _Kept,
-) -> Snapshot:
-    """Keep events as the next state of one of this model's data sets, with its lineage."""
-    now = iso(platform.clock.now())
-
-    def edges(digest: str) -> list[Edge]:
-        output = Node(kind="snapshot", id=digest)
-        return [Edge(at=now, job=kept.job, run=run_id, source=kept.source, output=output)]
-
-    snapshot = platform.store.save(
-        f"{declaration.name}/{kept.part}",
-        batches,
-        zone=kept.zone,
-        release_mode=kept.release_mode,
-        salt=kept.salt,
-        sources=kept.files,
-        edges=edges,
-    )
-    record_snapshot(platform, snapshot)
-    return snapshot

@@ -43,20 +43,18 @@ _SALT = "leakage score"
 
 
 def audited(
-    platform: Platform,
     declaration: Declaration,
     feature_set: FeatureSet,
     snapshot: Snapshot,
     asked: pl.DataFrame,
     matrix: Floats,
 ) -> LeakageReport:
-    """Audit what a model is about to learn from, and write `reports/NAME/leakage.html` and `.json`.
+    """Audit what a model is about to learn from; `write_leakage` makes its page.
 
     The events are read once. At most `REPLAYED` subjects are replayed, and a suspect is weighed on
     at most `SCORED_ROWS` rows of each of two sides; the rest is counted over all of the data.
 
     Args:
-        platform: Whose workspace keeps the report.
         declaration: The model.
         feature_set: The columns of the matrix.
         snapshot: Of prepared events.
@@ -67,7 +65,7 @@ def audited(
     rows = asked.filter(has_side)
     values = matrix[has_side] if len(matrix) == asked.height else matrix
     calendars = [rule.timezone for rule in declaration.features if rule.calendar]
-    report = audit(
+    return audit(
         AuditInputs(
             declaration=declaration,
             names=feature_set.names,
@@ -81,8 +79,6 @@ def audited(
             replayed=REPLAYED,
         )
     )
-    write_leakage(platform, declaration, report)
-    return report
 
 
 def write_leakage(platform: Platform, declaration: Declaration, report: LeakageReport) -> Path:

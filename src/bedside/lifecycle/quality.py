@@ -8,19 +8,18 @@ from pathlib import Path
 
 import polars as pl
 
-from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
-from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.lineage import Node
 from bedside.core.records.quality import QualityReport
 from bedside.core.records.version import GateResult
 from bedside.data.prepare import prepare_events
 from bedside.data.quality import assess, figures_of, judge_quality, render_html
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
-from bedside.lifecycle.data import record_snapshot
+from bedside.lifecycle.data import keep_snapshot
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Judged", "judged_source", "prepared_source"]
@@ -81,25 +80,22 @@ def prepared_source(platform: Platform, source: Collection, judged: Judged) -> S
         )
     collected = platform.store.open(f"{source.name}/collected")
     shards, preparation = prepare_events(lambda: _folded(collected), source, keeps_history=True)
-    manifest, now = collected.manifest, iso(platform.clock.now())
-
-    def edges(digest: str) -> list[Edge]:
-        made, of = Node(kind="snapshot", id=digest), Node(kind="snapshot", id=collected.digest)
-        return [Edge(at=now, job="prepare", run=str(uuid.uuid4()), source=of, output=made)]
-
+    manifest = collected.manifest
     with platform.progress.step("prepare"):
-        snapshot = platform.store.save(
+        snapshot = keep_snapshot(
+            platform,
             f"{source.name}/prepared",
             shards,
+            job="prepare",
+            source=Node(kind="snapshot", id=collected.digest),
+            run_id=str(uuid.uuid4()),
             zone=manifest.zone,
             release_mode=manifest.release_mode,
             salt=manifest.salt,
-            sources=manifest.sources,
-            edges=edges,
+            files=manifest.sources,
         )
     told = canonical_json(preparation.figures())
     platform.write(judged.page.with_name("preparation.json"), told)
-    record_snapshot(platform, snapshot)
     return snapshot
 
 

@@ -11,7 +11,7 @@ from bedside.cohorts.question.rows import matching
 from bedside.cohorts.question_words import question_words
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
-from bedside.core.records.flow_words import ToldStep, told_flow
+from bedside.core.records.flow_words import ToldStep, count_text, told_flow
 from bedside.core.records.question import Predicate
 from bedside.core.records.split import SIDES
 from bedside.develop.evaluate.cohort_page import render_cohort
@@ -67,12 +67,7 @@ def _labels(rows: pl.DataFrame) -> dict[str, str]:
         "rows": rows.height,
         "positive": int((rows["label"] == 1).sum()),
     }
-    return {
-        name: f"{SUPPRESS_AT_OR_BELOW} or fewer"
-        if 0 < count <= SUPPRESS_AT_OR_BELOW
-        else f"{count:,}"
-        for name, count in counts.items()
-    }
+    return {name: count_text(count) for name, count in counts.items()}
 
 
 def check_question(

@@ -7,7 +7,7 @@ from itertools import pairwise
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.flow import FlowStep
 
-__all__ = ["ToldStep", "told_flow"]
+__all__ = ["ToldStep", "count_text", "told_flow"]
 
 FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
 
@@ -52,11 +52,11 @@ def told_flow(steps: Sequence[FlowStep]) -> tuple[ToldStep, ...]:
             ToldStep(
                 name=step.name,
                 text=step.text,
-                subjects=_told(step.subjects, rounds),
-                rows=_told(step.rows, rounds),
+                subjects=count_text(step.subjects, rounds),
+                rows=count_text(step.rows, rounds),
                 dropped=_dropped(before, step, rounds),
                 groups={
-                    name: {level: _told(count, rounds) for level, count in levels.items()}
+                    name: {level: count_text(count, rounds) for level, count in levels.items()}
                     for name, levels in step.groups.items()
                 },
             )
@@ -81,14 +81,19 @@ def _losses(steps: Sequence[FlowStep]) -> list[int]:
 
 def _dropped(before: FlowStep, after: FlowStep, rounds: bool) -> str:
     subjects, rows = before.subjects - after.subjects, before.rows - after.rows
-    parts = [f"{_told(subjects, rounds)} subjects"] if subjects > 0 else []
+    parts = [f"{count_text(subjects, rounds)} subjects"] if subjects > 0 else []
     if before.rows and rows > 0 and rows != subjects:
-        parts.append(f"{_told(rows, rounds)} prediction times")
+        parts.append(f"{count_text(rows, rounds)} prediction times")
     why = f": {after.because}" if after.because and parts else ""
     return " and ".join(parts) + why
 
 
-def _told(count: int, rounds: bool) -> str:
+def count_text(count: int, rounds: bool = False) -> str:
+    """A count as it may be shown: ten or fewer are not told; rounded, to the nearest ten.
+
+    >>> count_text(7), count_text(1234), count_text(1234, rounds=True)
+    ('10 or fewer', '1,234', 'about 1,230')
+    """
     if _is_small(count):
         return FEW
     return f"about {round(count, -1):,}" if rounds and count else f"{count:,}"
