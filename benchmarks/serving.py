@@ -43,16 +43,19 @@ from bedside.core.records.features import FeatureRule
 from bedside.core.records.ledger import Actor
 from bedside.core.records.question import Question
 from bedside.core.records.version import Stage
-from bedside.develop.train.fit import Matrix, fit
-from bedside.develop.train.onnx_trees import onnx_of
+from bedside.deploy.package.onnx_graph import onnx_of
+from bedside.develop.train.learners.contract import Column, Plan
+from bedside.develop.train.learners.lightgbm import LightGbm
+from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
+from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
-from bedside.infra.runtime.trees import TreeExplainer
 from bedside.interop.open_inference.request import read_request
+from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
 from bedside.serve.auth import token_digest
@@ -108,9 +111,14 @@ def prepare(folder: Path) -> None:
         for part in (slice(0, None, 2), slice(1, None, 2))
     )
     slow = {"learning_rate": 0.01, "num_leaves": 31, "min_data_in_leaf": 5}
-    fitted = fit(train, tuning, Learner(rounds=TREES, calibration="none", parameters=slow))
-    (folder / "model.onnx").write_bytes(onnx_of(fitted))
-    (folder / "trees.txt").write_text(fitted.trees)
+    plan = Plan(
+        options=Learner(rounds=TREES, parameters=slow),
+        columns=tuple(Column(name=name) for name in names),
+    )
+    form = LightGbm().fit(train, tuning, plan)
+    (folder / "model.onnx").write_bytes(onnx_of(form))
+    (folder / "learnt.json").write_bytes(form_to_json(form))
+    (folder / "trees.txt").write_text(form.members[0].part.text)
     (folder / "names.json").write_text(json.dumps(names))
     (folder / "row.json").write_text(json.dumps(data.data[0].tolist()))
 
@@ -146,7 +154,7 @@ def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
             signing_key=Ed25519Signer(bytes(32)).private_key,
         )
     )
-    explainer = TreeExplainer((folder / "trees.txt").read_bytes())
+    explainer = FormExplainer((folder / "learnt.json").read_bytes())
     answerer = Answerer(
         bundle,
         "biopsy@000000000000",
@@ -337,7 +345,7 @@ def steps(folder: Path, *, repeats: int = 200) -> dict[str, float]:
     question = read_request(content, bundle.declaration, now=now)
     matrix = np.array([json.loads((folder / "row.json").read_text())])
     predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
-    explainer = TreeExplainer((folder / "trees.txt").read_bytes())
+    explainer = FormExplainer((folder / "learnt.json").read_bytes())
     parts: dict[str, Callable[[], Any]] = {
         "read the request": lambda: read_request(content, bundle.declaration, now=now),
         "run the ONNX session": lambda: predictor.predict(matrix),

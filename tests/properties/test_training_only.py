@@ -13,7 +13,7 @@ import yaml
 import bedside.usecases
 from bedside.cohorts.splits import side_of
 from bedside.core.ids import subject_pseudonym
-from bedside.core.records.bundle import CARD, EVIDENCE, MODEL, REPORT, TREES
+from bedside.core.records.bundle import CARD, EVIDENCE, LEARNT, MODEL, REPORT
 from bedside.core.records.event import Event
 from bedside.core.records.split import Split
 from bedside.core.records.training import augmentation_text
@@ -113,7 +113,7 @@ def test_what_is_learnt_does_not_move_when_every_other_subject_is_changed(ward, 
     _, _, other = built(tmp_path / "m", changed, imputation=IMPUTATION, augmentation=AUGMENTATION)
 
     first, second = (json.loads(files[EVIDENCE]) for files in (ward[2], other))
-    assert other[TREES] == ward[2][TREES]
+    assert json.loads(other[LEARNT])["members"] == json.loads(ward[2][LEARNT])["members"]
     assert second["training"] == first["training"]
     assert second["metrics"] != first["metrics"]
 
@@ -128,7 +128,7 @@ def test_nothing_of_the_evaluation_moves_when_rows_are_made(ward, stays, tmp_pat
     assert first["baseline"] == second["baseline"]
     assert first["training"]["augmentation"] is None
     assert first["training"]["imputation"] == second["training"]["imputation"]
-    assert plain[TREES] != ward[2][TREES]
+    assert plain[LEARNT] != ward[2][LEARNT]
 
 
 def test_the_version_says_what_it_was_trained_on(ward):
@@ -165,7 +165,7 @@ def test_an_answer_takes_the_same_fills_and_says_what_was_not_measured(ward):
     platform, version, _ = ward
     bundle = open_bundle(platform, version)
     predictor = platform.predictor_of(bundle.files[MODEL])
-    scorer = Scorer(bundle, predictor, platform.explainer_of(bundle.files[TREES]))
+    scorer = Scorer(bundle, predictor, platform.explainer_of(bundle.files[LEARNT]))
     scorer.check_example()
     now = datetime(2030, 1, 1, tzinfo=UTC)
     pulse = Event(subject_id=1, time=now, known_at=now, code="LOINC//8867-4", value=120.0)

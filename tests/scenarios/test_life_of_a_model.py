@@ -102,7 +102,7 @@ def test_release_needs_an_approval_and_an_intact_bundle(ward, tmp_path):
 
     early = bedside_run(workspace, "release", version, "--stage", "live")
     bedside_run(workspace, "approve", version, "--name", "A B", "--meaning", "reviewed")
-    model = workspace / "bundles" / ward[1]["bundle"] / "trees.txt"
+    model = workspace / "bundles" / ward[1]["bundle"] / "learnt.json"
     whole = model.read_bytes()
     model.write_bytes(whole[:-1] + b"#")
     tampered = bedside_run(workspace, "release", version, "--stage", "silent")
@@ -112,7 +112,7 @@ def test_release_needs_an_approval_and_an_intact_bundle(ward, tmp_path):
     assert early.returncode == 4
     assert "nobody has approved" in early.stderr
     assert tampered.returncode == 4
-    assert "trees.txt" in tampered.stderr
+    assert "learnt.json" in tampered.stderr
     assert fine.returncode == 0, fine.stderr
 
 

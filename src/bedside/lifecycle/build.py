@@ -16,9 +16,10 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.flow_words import told_flow
 from bedside.core.records.leakage import LeakageReport
 from bedside.data.store.snapshot import Snapshot
-from bedside.develop.train.fit import Fitted, Matrix, fit_baseline
+from bedside.deploy.package.onnx_graph import onnx_of
+from bedside.develop.train.baseline import fit_baseline
 from bedside.develop.train.learning import learn
-from bedside.develop.train.onnx_trees import onnx_of
+from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
@@ -27,6 +28,7 @@ from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
+from bedside.lifecycle.judging import matrix_of
 from bedside.lifecycle.leakage import (
     audited,
     findings_to_json,
@@ -47,6 +49,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.vocabulary import feature_set_of
+from bedside.models.form_json import form_from_json, form_to_json
 
 __all__ = ["audit_model", "build", "rebuilt"]
 
@@ -276,7 +279,7 @@ class _Build:
 
     def _learning_inputs(self) -> dict[str, Any]:
         """What a fit depends on."""
-        names = ("signals", "imputation", "augmentation", "learner")
+        names = ("signals", "imputation", "augmentation", "learner", "uncertainty", "fairness")
         return {
             "matrix": self._output("features", "matrix"),
             "asked": self._output("ask", "asked"),
@@ -291,11 +294,11 @@ class _Build:
 
     def _fitted(self) -> dict[str, bytes]:
         rows, values, feature_set = self._asked, self._matrix, self._feature_set
-        label, names = rows["label"].to_numpy(), feature_set.names
+        names = feature_set.names
 
         def side(name: str) -> Matrix:
-            inside = (rows["side"] == name).to_numpy()
-            return Matrix(features=values[inside], label=label[inside], names=names)
+            inside = rows["side"] == name
+            return matrix_of(rows.filter(inside), values[inside.to_numpy()], names)
 
         real, copies = side("train"), []
         for number in range(len(self.done["augment"].outputs) if "augment" in self.done else 0):
@@ -303,11 +306,11 @@ class _Build:
             again = np.tile(real.label, len(copy) // len(real.label))
             copies.append(Matrix(features=copy, label=again, names=names))
         learnt = learn(self.declaration, feature_set, real, side("tuning"), copies)
-        fitted, seed = learnt.fitted, self.declaration.learner.seed
+        seed = self.declaration.learner.seed
         return {
-            "trees": fitted.trees.encode(),
-            "onnx": onnx_of(fitted),
-            "calibration": canonical_json([fitted.slope, fitted.intercept]),
+            "learnt": form_to_json(learnt.form),
+            "uncertainty": canonical_json(learnt.uncertainty),
+            "onnx": onnx_of(learnt.form),
             "baseline": array_bytes(fit_baseline(real, side("held_out").features, seed)),
             "training": canonical_json(learnt.told),
         }
@@ -337,8 +340,7 @@ class _Build:
         self.done["folds"] = self.steps.run("cross-validate", inputs, make, total=folds)
 
     def _evaluated(self) -> dict[str, bytes]:
-        slope, intercept = json.loads(self._read("fit", "calibration"))
-        trees = self._read("fit", "trees")
+        learnt = self._read("fit", "learnt")
         evidence, reference, example = judge_model(
             self.declaration,
             feature_set=self._feature_set,
@@ -346,9 +348,9 @@ class _Build:
             asked=self._asked,
             matrix=self._matrix,
             baseline=array_of(self._read("fit", "baseline")),
-            fitted=Fitted(trees=trees.decode(), slope=slope, intercept=intercept),
+            form=form_from_json(learnt),
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
-            explainer=self.platform.explainer_of(trees),
+            explainer=self.platform.explainer_of(learnt),
         )
         because = {one.finding: one.because for one in self.declaration.acknowledged}
         evidence["leakage"] = [
@@ -379,7 +381,8 @@ class _Build:
             made={
                 parts.FEATURES: self._read("vocabulary", "features"),
                 parts.MODEL: self._read("fit", "onnx"),
-                parts.TREES: self._read("fit", "trees"),
+                parts.LEARNT: self._read("fit", "learnt"),
+                parts.UNCERTAINTY: self._read("fit", "uncertainty"),
                 parts.EVIDENCE: self._read("evaluate", "evidence"),
                 parts.REFERENCE: self._read("evaluate", "reference"),
                 parts.EXAMPLE: self._read("evaluate", "example"),

@@ -14,7 +14,7 @@ from bedside.develop.evaluate.out_of_fold import trees
 from bedside.features.definition import FeatureSet
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.cohort import texts_of
-from bedside.lifecycle.evidence import HOURS_A_ROW
+from bedside.lifecycle.judging import HOURS_A_ROW
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["cross_validated"]

@@ -11,20 +11,20 @@ from bedside.core.ports import Explainer, Predictor
 from bedside.core.records.declaration import Declaration
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
-from bedside.develop.evaluate.statistics import Rows
-from bedside.develop.train.fit import Fitted
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
+from bedside.lifecycle.judging import judged_rows
+from bedside.models.form import ModelForm
+from bedside.models.learnt import LearntModel
 from bedside.monitor.reference import make_reference
 
-__all__ = ["HOURS_A_ROW", "PARITY", "judge_model"]
+__all__ = ["PARITY", "judge_model"]
 
 Floats = npt.NDArray[np.float64]
 PARITY = 1e-6  # the largest allowed difference between packaged and trained risks
 EXPLAINED = 2000  # rows over which importance is averaged
 MOST_IMPORTANT = 15
-HOURS_A_ROW = 1.0  # what a prediction stands for where alerts are counted by the day
 
 
 def judge_model(
@@ -35,7 +35,7 @@ def judge_model(
     asked: pl.DataFrame,
     matrix: Floats,
     baseline: Floats,
-    fitted: Fitted,
+    form: ModelForm,
     predictor: Predictor,
     explainer: Explainer,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -51,17 +51,11 @@ def judge_model(
         asked.filter(pl.col("side") == "held_out"),
     )
     judged = matrix[side == "held_out"]
-    risk = predictor.predict(judged)
-    _same_as_trained(risk, judged, fitted, explainer)
+    rows = judged_rows(declaration, held, judged, form=form, predictor=predictor)
+    _same_as_trained(predictor.outputs(judged), judged, form)
     chosen = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
     threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
-    subject, groups = subject_indices(held), groups_of(declaration, events, held)
-    rows = Rows(
-        risk=risk,
-        label=held["label"].to_numpy(),
-        subject=subject,
-        days=np.full(len(risk), HOURS_A_ROW / 24),
-    )
+    groups = groups_of(declaration, events, held)
     evidence = evaluate(
         HeldOut(rows=rows, baseline=baseline, groups=groups),
         threshold=threshold,
@@ -75,9 +69,9 @@ def judge_model(
         feature_set.names,
         labels_text={feature.name: title(feature) for feature in feature_set.features},
         units={feature.name: feature.unit for feature in feature_set.features},
-        risk=risk,
+        risk=rows.risk,
         label=rows.label,
-        subject_index=subject,
+        subject_index=rows.subject,
         groups=groups,
         threshold=threshold,
         seed=declaration.learner.seed,
@@ -85,11 +79,9 @@ def judge_model(
     return evidence, reference, _example(judged, predictor)
 
 
-def _same_as_trained(risk: Floats, judged: Floats, fitted: Fitted, explainer: Explainer) -> None:
-    """Compare every held-out row with the trees as they were fitted."""
-    margin = fitted.slope * explainer.margins(judged) + fitted.intercept
-    trained = 0.5 * (1 + np.tanh(margin / 2))
-    worst = float(np.abs(trained - risk).max())
+def _same_as_trained(outputs: Floats, judged: Floats, form: ModelForm) -> None:
+    """Compare every held-out row with the model as it was learnt."""
+    worst = float(np.abs(LearntModel(form).outputs(judged) - outputs).max())
     if worst > PARITY:
         raise Refused(
             f"The packaged model differs from the trained one by up to {worst:.2g}.",

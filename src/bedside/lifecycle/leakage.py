@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +17,14 @@ from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.leakage import Checked, CodeDelays, Finding, LeakageReport, Score
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.evaluate.leakage_page import render_leakage
-from bedside.develop.train.fit import Matrix, fit
+from bedside.develop.train.learners.contract import Column, Plan
+from bedside.develop.train.learners.lightgbm import LightGbm
+from bedside.develop.train.matrix import Matrix
 from bedside.features.batch import features_at
 from bedside.features.definition import FeatureSet
 from bedside.lifecycle.platform import Platform
 from bedside.metrics.discrimination import auprc, auroc
+from bedside.models.learnt import LearntModel
 
 __all__ = ["audited", "findings_to_json", "report_from_json", "report_to_json", "write_leakage"]
 
@@ -147,18 +149,14 @@ def _quick_score(
         train, tuning = side(learnt), side(judged)
         if np.isnan(train.features).all():  # nothing is left to learn from
             return {"auroc": 0.5, "auprc": float(tuning.label.mean())}
-        model = fit(train, tuning, replace(QUICK, threads=threads))
-        risk = _risk(model.trees, tuning.features)
+        plan = Plan(
+            options=replace(QUICK, threads=threads),
+            columns=tuple(Column(name=name) for name in plain),
+        )
+        risk = LearntModel(LightGbm().fit(train, tuning, plan)).predict(tuning.features)
         return {"auroc": auroc(tuning.label, risk), "auprc": auprc(tuning.label, risk)}
 
     return score
-
-
-def _risk(trees: str, features: Floats) -> Floats:
-    import lightgbm  # noqa: PLC0415  (slow to import)
-
-    booster: Any = lightgbm.Booster(model_str=trees)
-    return np.asarray(booster.predict(features), dtype=np.float64)
 
 
 def _some_rows(asked: pl.DataFrame, side: str) -> npt.NDArray[np.int64]:

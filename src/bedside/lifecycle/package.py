@@ -16,6 +16,7 @@ from bedside.core.records.version import GateResult, ModelVersion, Stage
 from bedside.deploy.package.sealing import seal
 from bedside.develop.evaluate.gates import judge
 from bedside.develop.evaluate.report import render_report
+from bedside.develop.train.learners.loading import learner_of
 from bedside.features.definition import expand
 from bedside.governance.documents.model_card import model_card
 from bedside.interop.declaration import declaration_to_json, read_declaration
@@ -72,8 +73,9 @@ def declaration_of(content: bytes) -> Declaration:
     """
     return read_declaration(
         content,
-        metrics=lambda plan: metric_names(plan.utility, plan.burden_per),
+        metrics=metric_names,
         features=lambda declaration: expand(declaration).features,
+        learners=learner_of,
     )
 
 

@@ -5,7 +5,7 @@ import json
 from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json
-from bedside.core.records.bundle import DECLARATION, EVIDENCE, Bundle
+from bedside.core.records.bundle import DECLARATION, EVIDENCE, Bundle, GroupThreshold
 from bedside.core.records.version import Approval, ModelVersion, Stage
 from bedside.deploy.package.sealing import read_sealed
 from bedside.interop.declaration import declaration_from_json
@@ -25,10 +25,12 @@ def open_bundle(platform: Platform, version: ModelVersion) -> Bundle:
     platform.signer.verify(
         str(platform.bundles / version.bundle), str(platform.signature_of(version.bundle))
     )
+    told = json.loads(files[EVIDENCE])["threshold"]
     return Bundle(
         digest=version.bundle,
         declaration=declaration_from_json(files[DECLARATION]),
-        threshold=json.loads(files[EVIDENCE])["threshold"]["value"],
+        threshold=told["value"],
+        group_thresholds=tuple(GroupThreshold(**group) for group in told.get("groups", ())),
         files=files,
     )
 

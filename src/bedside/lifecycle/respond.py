@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question import ask
+from bedside.core.errors import Refused
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
 from bedside.core.records.declaration import Declaration
@@ -33,7 +34,13 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
-    declaration = bundle.declaration
+    declaration, threshold = bundle.declaration, bundle.threshold
+    if threshold is None:
+        raise Refused(
+            f"{version.id} has no alert threshold, so what it alerts cannot be watched.",
+            fix="declare evaluation.threshold and build it again.",
+            code="no_threshold",
+        )
     feature_set = feature_set_from_json(bundle.files[FEATURES])
     with platform.progress.step("compare"):
         clean, labelled = _seen(platform, declaration, data)
@@ -48,7 +55,7 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
             label=asked["label"].to_numpy().astype(np.float64) if labelled else None,
             subject_index=subject_indices(asked),
             groups=groups_of(declaration, clean, asked),
-            threshold=bundle.threshold,
+            threshold=threshold,
             options=declaration.monitoring,
         )
     platform.ledger.append(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bedside.core.records.declaration import Declaration
+
 __all__ = ["METRICS", "Metric", "metric_names"]
 
 _ALWAYS = (
@@ -164,22 +166,16 @@ METRICS: dict[str, Metric] = {
 """Every metric that an evaluation can hold, in the order in which it is shown."""
 
 
-def metric_names(utility: str | None, burden_per: str) -> frozenset[str]:
-    """The metrics that an evaluation plan yields, so that a gate on any other can be refused.
+def metric_names(declaration: Declaration) -> frozenset[str]:
+    """The metrics that a declaration's evaluation yields, so that a gate on any other is refused.
 
-    Args:
-        utility: `"physionet_2019"` or None.
-        burden_per: `"subject"` or `"day"`. Per day means repeated predictions, so that figures
-            by subject are added.
-
-    >>> sorted(metric_names("physionet_2019", "day") - metric_names(None, "subject"))
-    ['alerts_per_100_patient_days', 'normalised_utility', 'subject_sensitivity',
-     'subjects_alerted_share']
+    Per day means repeated predictions, so that figures by subject are added.
     """
-    by_day = burden_per == "day"
+    evaluation = declaration.evaluation
+    by_day = evaluation.burden_per == "day"
     names = {*_ALWAYS, "alerts_per_100_patient_days" if by_day else "alerts_per_100_subjects"}
     if by_day:
         names.update(_REPEATED)
-    if utility is not None:
+    if evaluation.utility is not None:
         names.add("normalised_utility")
     return frozenset(names)

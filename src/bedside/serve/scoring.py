@@ -110,11 +110,11 @@ class Scorer:
         reasons: tuple[Reason, ...] = _guarded(
             "features_failed", lambda: top_reasons(self._features, row, moved, events, as_of)
         )
-        threshold = self._bundle.threshold
+        threshold = self._bundle.threshold_for(row.tolist())
         score = Score(
             risk=risk,
             threshold=threshold,
-            alert=risk >= threshold,
+            alert=threshold is not None and risk >= threshold,
             reasons=reasons,
             notes=tuple(notes),
         )

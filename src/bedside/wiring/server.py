@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from bedside.core.errors import Refused
-from bedside.core.records.bundle import MODEL, TREES
+from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.version import Stage
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.files import write_atomically
@@ -60,7 +60,7 @@ def app_of(platform: Platform, token_sha256: str) -> Gate:
             version.id,
             version.stage,
             platform.predictor_of(bundle.files[MODEL]),
-            platform.explainer_of(bundle.files[TREES]),
+            platform.explainer_of(bundle.files[LEARNT]),
             ledger,
             platform.clock,
             platform.actor,

@@ -45,8 +45,8 @@ def open_workspace(
     from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
     from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
     from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
+    from bedside.infra.runtime.explaining import FormExplainer  # noqa: PLC0415
     from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: PLC0415
-    from bedside.infra.runtime.trees import TreeExplainer  # noqa: PLC0415
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
 
     settings, clock = settings or settings_of(folder), SystemClock()
@@ -81,7 +81,7 @@ def open_workspace(
             password=secrets.signing_password(),
         ),
         predictor_of=OnnxPredictor,
-        explainer_of=TreeExplainer,
+        explainer_of=FormExplainer,
         write=write_atomically,
         lock=partial(locked_folder, folder),
         tag=_tagging(secrets),

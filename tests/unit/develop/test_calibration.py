@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from bedside.develop.train.fit import platt
+from bedside.develop.train.calibrating.platt import platt
 
 
 @pytest.mark.parametrize("sure", [1, 8, 50, 1000])

@@ -1,21 +1,23 @@
 """Frozen fills: learnt on training rows, the same to the bit in trees, graph and reasons."""
 
-import lightgbm
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.core.errors import Invalid
-from bedside.core.records.declaration import Learner
 from bedside.core.records.training import Fill, Imputation
-from bedside.develop.train.fit import Fitted, Matrix, fit
+from bedside.deploy.package.onnx_graph import onnx_of
 from bedside.develop.train.folding import folded
 from bedside.develop.train.imputation import fit_fills
-from bedside.develop.train.onnx_trees import onnx_of
+from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import Feature
 from bedside.infra.runtime.onnx import OnnxPredictor
-from bedside.infra.runtime.trees import TreeExplainer
+from bedside.models.form import Member, Trees
+from bedside.models.learnt import LearntModel
+from learning import fitted_trees
 from trained import a_declaration
 
 K = 4
@@ -90,6 +92,12 @@ def test_fills_do_not_depend_on_the_order_of_rows(seed, method):
     assert both[0].tobytes() == both[1].tobytes()
 
 
+def with_fills(form, made):
+    """The form for rows with gaps."""
+    trees = Trees(text=folded(form.members[0].part.text, made))
+    return replace(form, members=(Member(part=trees),), width=K)
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 1000), st.booleans())
 def test_trees_with_the_fills_in_them_are_the_trees_on_filled_values_to_the_bit(seed, some_none):
@@ -97,34 +105,25 @@ def test_trees_with_the_fills_in_them_are_the_trees_on_filled_values_to_the_bit(
     kept = {"s1": Fill()} if some_none else {}
     made = fills(matrix, **kept)
     filled = made.filled(matrix)
-    fitted = fit(
-        Matrix(features=filled, label=label, names=made.columns),
-        Matrix(features=filled, label=label, names=made.columns),
-        Learner(rounds=15, threads=1, parameters={"min_data_in_leaf": 5}),
-    )
+    side = Matrix(features=filled, label=label, names=made.columns)
+    form = fitted_trees(side, side, rounds=15, parameters={"min_data_in_leaf": 5})
 
-    trees = folded(fitted.trees, made)
+    gaps = with_fills(form, made)
 
     judged = np.vstack([matrix, a_ward(seed + 1, missing=0.8)[0], np.full((1, K), np.nan)])
-    before = lightgbm.Booster(model_str=fitted.trees)
-    after = TreeExplainer(trees.encode())
-    margins = before.predict(made.filled(judged), raw_score=True)
+    before, after = LearntModel(form), LearntModel(gaps)
+    margins = before.margins(made.filled(judged))[:, 0]
     assert after.margins(judged).tobytes() == margins.tobytes()
-    model = OnnxPredictor(
-        onnx_of(Fitted(trees=trees, slope=fitted.slope, intercept=fitted.intercept))
-    )
+    model = OnnxPredictor(onnx_of(gaps))
     risk = model.predict(judged)
-    assert (
-        np.abs(risk - 1 / (1 + np.exp(-(fitted.slope * margins + fitted.intercept)))).max() < 1e-6
-    )
+    assert np.abs(risk - before.predict(made.filled(judged))).max() < 1e-6
     alone = np.concatenate([model.predict(judged[at : at + 1]) for at in range(0, 600, 40)])
     assert np.allclose(alone, risk[:600:40], rtol=0, atol=1e-15)
     reasons = after.contributions(judged)
     assert reasons.shape == (len(judged), K + 1)
     assert np.allclose(reasons.sum(axis=1), margins)
     if not made.indicator.any():
-        whole = before.predict(made.filled(judged), pred_contrib=True)
-        assert reasons.tobytes() == np.asarray(whole).tobytes()
+        assert reasons.tobytes() == before.contributions(made.filled(judged)).tobytes()
 
 
 def test_without_indicators_the_reasons_are_those_of_the_filled_values():
@@ -133,9 +132,9 @@ def test_without_indicators_the_reasons_are_those_of_the_filled_values():
         a_declaration(imputation=Imputation(default=Fill(method="median"))), features(), matrix
     )
     side = Matrix(features=plain.filled(matrix), label=label, names=plain.columns)
-    fitted = fit(side, side, Learner(rounds=10, threads=1))
+    form = fitted_trees(side, side, rounds=10)
 
-    after = TreeExplainer(folded(fitted.trees, plain).encode()).contributions(matrix)
+    after = LearntModel(with_fills(form, plain)).contributions(matrix)
 
-    before = TreeExplainer(fitted.trees.encode()).contributions(plain.filled(matrix))
+    before = LearntModel(form).contributions(plain.filled(matrix))
     assert np.allclose(after, before, atol=1e-12)

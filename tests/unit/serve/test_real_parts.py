@@ -10,19 +10,20 @@ import pytest
 
 from bedside.core.clock import FixedClock
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
-from bedside.core.records.declaration import Learner
 from bedside.core.records.ledger import Actor
 from bedside.core.records.version import Stage
-from bedside.develop.train.fit import Matrix, fit
-from bedside.develop.train.onnx_trees import onnx_of
+from bedside.deploy.package.onnx_graph import onnx_of
+from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
+from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
-from bedside.infra.runtime.trees import TreeExplainer
+from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
+from learning import fitted_trees
 from served import (
     NOW,
     TOKEN_SHA256,
@@ -50,10 +51,10 @@ def some_stays(names: tuple[str, ...], *, seed: int) -> Matrix:
 def parts(tmp_path: Path) -> tuple[Answerer, SqlLedger]:
     declaration = a_declaration()
     features = expand(declaration)
-    learner = Learner(rounds=20, threads=1, parameters={"num_leaves": 4, "min_data_in_leaf": 10})
+    few = {"num_leaves": 4, "min_data_in_leaf": 10}
     stays = some_stays(features.names, seed=1)
-    fitted = fit(stays, some_stays(features.names, seed=2), learner)
-    predictor = OnnxPredictor(onnx_of(fitted))
+    form = fitted_trees(stays, some_stays(features.names, seed=2), rounds=20, parameters=few)
+    predictor = OnnxPredictor(onnx_of(form))
     row = stays.features[:1]
     example = {"features": row[0].tolist(), "risk": float(predictor.predict(row)[0])}
     bundle = Bundle(
@@ -73,7 +74,7 @@ def parts(tmp_path: Path) -> tuple[Answerer, SqlLedger]:
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,
     )
-    explainer = TreeExplainer(fitted.trees.encode())
+    explainer = FormExplainer(form_to_json(form))
     actor = Actor(name="server", purpose="care")
     return Answerer(bundle, VERSION, Stage.LIVE, predictor, explainer, ledger, clock, actor), ledger
 

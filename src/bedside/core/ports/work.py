@@ -29,19 +29,22 @@ class Explainer(Protocol):
     """How much each feature moved a score."""
 
     def contributions(self, matrix: Any) -> Any:
-        """Log-odds, shape (n, n_features + 1); the last column is the expected value."""
-        ...
-
-    def margins(self, matrix: Any) -> Any:
-        """Log-odds before calibration, shape (n,), by the trees as they were fitted."""
+        """On the model's margin, shape (n, n_features + 1); the last column is what is expected."""
         ...
 
 
 class Predictor(Protocol):
-    """Feature rows in, calibrated risks out."""
+    """Feature rows in, calibrated predictions out."""
 
     def predict(self, matrix: Any) -> Any:
-        """Risks, shape (n,), float64 in [0, 1], of a float64 matrix of shape (n, n_features)."""
+        """Risks, shape (n,), float64, of a float64 matrix of shape (n, n_features).
+
+        In [0, 1], but for a model of a number, which gives that.
+        """
+        ...
+
+    def outputs(self, matrix: Any) -> Any:
+        """Everything that is predicted, shape (n, outputs): by horizon, by level, or one."""
         ...
 
 

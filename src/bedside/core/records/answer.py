@@ -13,6 +13,7 @@ class AbstentionReason(StrEnum):
     STALE = "stale"
     OUT_OF_RANGE = "out_of_range"
     NOT_ELIGIBLE = "not_eligible"
+    OUT_OF_DOMAIN = "out_of_domain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +48,24 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A calibrated risk in [0, 1] and whether it reaches the alert threshold."""
+    """A calibrated risk in [0, 1] and whether it reaches the alert threshold.
+
+    Of a model of a number (`outcome: regression`), `risk` is the number, in the unit of its
+    signal. `threshold` is None where nothing alerts. `outputs` are the predictions by name: the
+    risk by each horizon, or of each level. `low` and `high` bound the truth with the declared
+    coverage, or are the two risks of Venn-Abers calibration; `likely` are the labels that cannot
+    be ruled out at this coverage.
+    """
 
     risk: float
-    threshold: float
+    threshold: float | None
     alert: bool
     reasons: tuple[Reason, ...]
     notes: tuple[str, ...] = ()
+    outputs: tuple[tuple[str, float], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    likely: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The sealed folder that leaves the building: a model and all it takes to judge and run it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.declaration import Declaration
@@ -12,12 +12,14 @@ __all__ = [
     "EVIDENCE",
     "EXAMPLE",
     "FEATURES",
+    "LEARNT",
     "MANIFEST",
     "MODEL",
     "REFERENCE",
     "REPORT",
-    "TREES",
+    "UNCERTAINTY",
     "Bundle",
+    "GroupThreshold",
 ]
 
 MANIFEST = "manifest.json"
@@ -25,12 +27,22 @@ DECLARATION = "declaration.json"
 DECLARATION_SOURCE = "bedside.yaml"
 FEATURES = "features.json"
 MODEL = "model.onnx"
-TREES = "trees.txt"
+LEARNT = "learnt.json"
 EVIDENCE = "evidence.json"
 REPORT = "report.html"
 CARD = "model_card.md"
 REFERENCE = "reference.json"
 EXAMPLE = "example.json"
+UNCERTAINTY = "uncertainty.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupThreshold:
+    """The alert threshold of the rows in which the feature `column` has this value."""
+
+    column: int
+    value: float
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +50,19 @@ class Bundle:
     """An opened and verified bundle.
 
     `digest` is the SHA-256 of the manifest, which lists the digest of every other file; `files`
-    maps each listed name to its bytes. `threshold` is the alert threshold on the risk.
+    maps each listed name to its bytes. `threshold` is the alert threshold on the risk (None: the
+    model alerts nobody); `group_thresholds` replace it where they apply.
     """
 
     digest: str
     declaration: Declaration
-    threshold: float
+    threshold: float | None
     files: Mapping[str, bytes]
+    group_thresholds: tuple[GroupThreshold, ...] = ()
+
+    def threshold_for(self, row: Sequence[float]) -> float | None:
+        """The alert threshold of one row of features, shape (k,)."""
+        for group in self.group_thresholds:
+            if row[group.column] == group.value:
+                return group.threshold
+        return self.threshold

@@ -10,24 +10,33 @@ from bedside.core.records.training import Augmentation, Imputation
 
 __all__ = [
     "Acknowledgement",
-    "Calibration",
+    "Alerts",
+    "Bounds",
+    "CalibrationMethod",
     "CdsHooks",
     "Channels",
     "Clock",
     "Declaration",
     "Eligibility",
     "Evaluation",
+    "Fairness",
     "Gate",
     "IntendedUse",
     "Learner",
+    "Mitigation",
     "Monitoring",
     "Signal",
     "Source",
     "Subgroup",
     "Threshold",
+    "Tuning",
+    "Uncertainty",
 ]
 
-Calibration = Literal["none", "platt"]
+CalibrationMethod = Literal["none", "platt", "beta", "isotonic", "venn_abers"]
+Mitigation = Literal[
+    "none", "reweighing", "reductions", "thresholds_by_group", "recalibration_by_group"
+]
 ReleaseMode = Literal["safe_harbor", "expert", "limited_dataset", "identified"]
 
 
@@ -120,17 +129,81 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learner:
-    """What is fitted. `parameters` are the library's own names."""
+class Bounds:
+    """Where tuning looks for one parameter: from `low` to `high`, or one of `choices`."""
 
-    kind: Literal["lightgbm"] = "lightgbm"
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = False
+    choices: tuple[float | int | bool | str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """Which parameters are tried on the training subjects, who are kept apart in `folds`.
+
+    Without a `space`, the learner's own. A trial is pruned when its first folds are worse than
+    those of half the trials before it.
+    """
+
+    trials: int = 30
+    folds: int = 3
+    space: dict[str, Bounds] = field(default_factory=dict)
+    prune: bool = True
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """What is fitted. `parameters` are the library's own names.
+
+    `kind` is the name of a learner that is installed, or `ensemble`, which averages the margins
+    of its `members`. `monotone` says which way a feature (or every feature of a signal) may move
+    the prediction. With `positive_weight`, rows with the outcome count so many times in the fit,
+    and calibration puts the risks right again.
+    """
+
+    kind: str = "lightgbm"
     baseline: Literal["logistic"] = "logistic"
-    calibration: Calibration = "platt"
+    calibration: CalibrationMethod = "platt"
     rounds: int = 400
     early_stopping: int = 0
     seed: int = 20190101
     threads: int = 2
     parameters: dict[str, float | int | bool | str] = field(default_factory=dict)
+    monotone: dict[str, Literal["increasing", "decreasing"]] = field(default_factory=dict)
+    positive_weight: float = 1.0
+    members: tuple["Learner", ...] = ()
+    tuning: Tuning | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertainty:
+    """How sure an answer is, and for whom there is none.
+
+    With `coverage`, each answer carries a conformal set (or, for a number, an interval) that holds
+    the truth in at least this share of patients like those it was made on. With `domain`, whoever
+    lies further from the training patients than this share of them did gets an abstention.
+    """
+
+    coverage: float | None = None
+    domain: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fairness:
+    """Between which subjects errors must not differ, and by which means that is brought about.
+
+    `subgroup` is one of the evaluation's. `constraint` is what `reductions` and
+    `thresholds_by_group` make equal.
+    """
+
+    subgroup: str
+    mitigation: Mitigation = "none"
+    constraint: Literal["equal_opportunity", "equalized_odds", "demographic_parity"] = (
+        "equal_opportunity"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,25 +224,48 @@ class Subgroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """How alerts over time are counted and dealt with.
+
+    An alert within `lead` before the event counts as true; after one, the same subject is left in
+    peace for `snooze`. `capacity` is how many alerts the staff can follow up in 24 h, over
+    `beds` occupied beds.
+    """
+
+    lead: str = "12 h"
+    snooze: str = "0 min"
+    capacity: float | None = None
+    beds: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What is measured on the held-out subjects, and how surely.
 
     With `folds`, the figures are also measured by cross-validation over all subjects.
+    `intersections` are pairs of subgroups that are judged together. A level with fewer than
+    `minimum_subgroup` subjects is not judged.
     """
 
-    threshold: Threshold
+    threshold: Threshold = field(default_factory=Threshold)
     split: Split = field(default_factory=Split)
     subgroups: dict[str, Subgroup] = field(default_factory=dict)
+    intersections: tuple[tuple[str, ...], ...] = ()
+    minimum_subgroup: int = 20
     bootstrap: int = 1000
+    interval: Literal["percentile", "bca"] = "percentile"
     folds: int = 0
+    learning_curve: bool = False
     utility: Literal["physionet_2019"] | None = None
     burden_per: Literal["subject", "day"] = "subject"
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A bound that a metric must keep before a version may reach a patient.
 
+    A metric that ends in `_gap` is the greatest difference between the levels of `subgroup`.
     `bound` says which end must keep it: the `low` or `high` end of the interval, or the estimate.
     """
 
@@ -237,6 +333,8 @@ class Declaration:
     features: tuple[FeatureRule, ...]
     evaluation: Evaluation
     learner: Learner = field(default_factory=Learner)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    fairness: Fairness | None = None
     imputation: Imputation = field(default_factory=Imputation)
     augmentation: tuple[Augmentation, ...] = ()
     gates: tuple[Gate, ...] = ()

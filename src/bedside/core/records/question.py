@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bedside.core.records.outcome import Outcome
+
 __all__ = [
     "ANY_EVENT",
     "RECORD_END",
@@ -138,6 +140,7 @@ class Question:
         settles_after: How long after the fact an outcome may still be written down; a label that
             the data end too early to know is unknown, not negative.
         data_end: When the data end (ISO 8601); without it, the latest `known_at` in them.
+        outcome: What is predicted of the event that is asked for: by default whether it comes.
     """
 
     ask: str
@@ -150,3 +153,4 @@ class Question:
     washout: tuple[Washout, ...] = ()
     settles_after: str = "0 min"
     data_end: str | None = None
+    outcome: Outcome = field(default_factory=Outcome)

@@ -13,9 +13,10 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.split import Split
 from bedside.develop.evaluate.alerting import choose_threshold
-from bedside.develop.train.fit import Matrix
 from bedside.develop.train.learning import learn
+from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import FeatureSet
+from bedside.models.learnt import LearntModel
 
 __all__ = [
     "Fold",
@@ -83,23 +84,13 @@ def trees(
         )
 
     def fitted(fold: Fold) -> Predict:
-        import lightgbm  # noqa: PLC0415  (slow to import)
-
         label, names = fold.train.label, fold.train.names
         made = [
             Matrix(features=one, label=np.tile(label, len(one) // len(label)), names=names)
             for one in (copies(fold.rows) if copies is not None and changed else ())
         ]
-        model = learn(declaration, feature_set, fold.train, fold.tuning, made).fitted
-        booster = lightgbm.Booster(model_str=model.trees)
-
-        def predict(features: Floats) -> Floats:
-            threads = declaration.learner.threads
-            margin = booster.predict(features, raw_score=True, num_threads=threads)
-            logit = model.slope * np.asarray(margin) + model.intercept
-            return np.asarray(0.5 * (1 + np.tanh(logit / 2)))
-
-        return predict
+        form = learn(declaration, feature_set, fold.train, fold.tuning, made).form
+        return LearntModel(form, threads=declaration.learner.threads).predict
 
     return fitted
 

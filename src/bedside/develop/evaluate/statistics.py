@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.records.outcome import OutcomeKind
 from bedside.metrics.accuracy import squared_errors, surprises
 from bedside.metrics.calibration import calibration_intercept, calibration_slope
 from bedside.metrics.utility import hourly_utility
@@ -19,15 +20,37 @@ Statistic = Callable[[Floats], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Predictions to judge; all of shape (n,), sorted by subject, then time.
+    """Predictions to judge; of shape (n,) where nothing else is said, by subject, then time.
 
-    `subject` counts from 0 without gaps. `days` is the time that each row stands for.
+    Args:
+        risk: What is compared with the threshold (see `bedside.models.links.primary_of`).
+        label: As in `bedside.develop.train.matrix.Matrix`.
+        subject: Counts from 0 without gaps.
+        days: The time that each row stands for.
+        outcome: What kind of thing is predicted.
+        outputs: Shape (n, m), everything that is predicted; None: the risk alone.
+        target: As in `Matrix`: days of follow-up, or the value.
+        levels: Names of the m levels.
+        horizons: Days, of the m outputs of a survival model.
+        curve: Shape (n, len(curve_days)), the risk by each of these days, of a survival model.
+        curve_days: Ascending.
+        hours: When each row was asked about, in hours from any origin; None: not told.
+        event_hours: When the event came, on the same clock; NaN: never. None: not told.
     """
 
     risk: Floats
     label: Ints
     subject: Ints
     days: Floats
+    outcome: OutcomeKind = "binary"
+    outputs: Floats | None = None
+    target: Floats | None = None
+    levels: tuple[str, ...] = ()
+    horizons: tuple[float, ...] = ()
+    curve: Floats | None = None
+    curve_days: Floats | None = None
+    hours: Floats | None = None
+    event_hours: Floats | None = None
 
     @property
     def subjects(self) -> int:

@@ -1,17 +1,22 @@
 """From training rows to a fitted model: gaps filled, rows made, trees grown, fills folded in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from bedside.core.clock import parse_duration
 from bedside.core.errors import Refused
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.training import Augmentation
-from bedside.develop.train.fit import Fitted, Matrix, fit
+from bedside.develop.train.calibrating.fitting import with_calibration
 from bedside.develop.train.folding import folded
 from bedside.develop.train.imputation import Fills, fit_fills
+from bedside.develop.train.learners.contract import Column, Plan
+from bedside.develop.train.learners.loading import learner_of
+from bedside.develop.train.matrix import Matrix
+from bedside.develop.train.mitigation.groups import Levels
 from bedside.develop.train.resampling import (
     REAL,
     REPEATED,
@@ -20,16 +25,25 @@ from bedside.develop.train.resampling import (
     in_order,
     resampled,
 )
+from bedside.develop.train.uncertainty import learn_uncertainty
 from bedside.features.definition import FeatureSet
+from bedside.models.form import Member, ModelForm, Trees
+from bedside.models.learnt import LearntModel
 
-__all__ = ["Trained", "learn"]
+__all__ = ["Trained", "learn", "plan_of"]
+
+DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A fitted model for features with gaps, and what its evidence says of its training rows."""
+    """A fitted model for features with gaps, and what its evidence says of its training rows.
 
-    fitted: Fitted
+    `uncertainty` is what goes into the bundle beside it.
+    """
+
+    form: ModelForm
+    uncertainty: dict[str, Any]
     told: dict[str, Any]
 
 
@@ -39,6 +53,8 @@ def learn(
     real: Matrix,
     tuning: Matrix,
     copies: Sequence[Matrix],
+    *,
+    levels: Levels | None = None,
 ) -> Trained:
     """Fit the declared learner.
 
@@ -51,6 +67,7 @@ def learn(
         real: Training rows, shape (n, k).
         tuning: Tuning rows.
         copies: One matrix for each declared jitter or time warp, in their order.
+        levels: Of the fairness subgroup, where the declaration has one.
 
     Raises:
         Invalid: a statistic or a resampling cannot be made on these rows, or a class is empty.
@@ -58,16 +75,42 @@ def learn(
     fills = fit_fills(declaration, feature_set.features, real.features)
     steps, rows = _rows(declaration, feature_set, real, copies, fills)
     train = Matrix(features=rows.features, label=rows.label, names=fills.columns)
-    shown = Matrix(features=fills.filled(tuning.features), label=tuning.label, names=fills.columns)
-    fitted = fit(train, shown, declaration.learner)
+    shown = tuning.with_features(fills.filled(tuning.features), fills.columns)
+    plan = plan_of(declaration, feature_set, fills)
+    form = learner_of(declaration.learner.kind).fit(train, shown, plan)
     if fills.any:
-        fitted = _folded(fitted, fills, tuning, shown)
+        form = _folded(form, fills, tuning, shown)
+    form = with_calibration(form, tuning, declaration.learner.calibration)
+    del levels
+    uncertainty = learn_uncertainty(form, real, tuning, declaration.uncertainty)
     return Trained(
-        fitted=fitted,
+        form=form,
+        uncertainty=uncertainty,
         told={
             "imputation": fills.as_json(),
             "augmentation": {"steps": steps, **_counts(rows)} if steps else None,
         },
+    )
+
+
+def plan_of(declaration: Declaration, feature_set: FeatureSet, fills: Fills) -> Plan:
+    """What is to be learnt, with what is known of each filled column."""
+    told = declaration.learner.monotone
+    way = {"increasing": 1, "decreasing": -1}
+    columns = [
+        Column(
+            name=feature.name,
+            categories=len(feature.labels),
+            monotone=way.get(told.get(feature.name, told.get(feature.signal, "")), 0),
+        )
+        for feature in feature_set.features
+    ]
+    outcome = declaration.question.outcome
+    return Plan(
+        options=declaration.learner,
+        columns=(*columns, *(Column(name=name) for name in fills.columns[len(columns) :])),
+        outcome=outcome,
+        horizons=tuple(parse_duration(one).total_seconds() / DAY for one in outcome.horizons),
     )
 
 
@@ -152,17 +195,18 @@ def _difference(before: TrainingRows, after: TrainingRows) -> dict[str, Any]:
     }
 
 
-def _folded(fitted: Fitted, fills: Fills, tuning: Matrix, shown: Matrix) -> Fitted:
+def _folded(form: ModelForm, fills: Fills, tuning: Matrix, shown: Matrix) -> ModelForm:
     """The model for features with gaps, checked on every tuning row to be the same to the bit."""
-    import lightgbm  # noqa: PLC0415  (slow to import)
-
-    trees = folded(fitted.trees, fills)
-    filled = lightgbm.Booster(model_str=fitted.trees).predict(shown.features, raw_score=True)
-    gaps = lightgbm.Booster(model_str=trees).predict(tuning.features, raw_score=True)
-    if not np.array_equal(filled, gaps):
+    members = []
+    for member in form.members:
+        assert isinstance(member.part, Trees)  # noqa: S101 - every learner so far grows trees
+        members.append(Member(part=Trees(text=folded(member.part.text, fills))))
+    made = replace(form, members=tuple(members), width=len(fills.names))
+    filled = LearntModel(form).margins(shown.features)
+    if not np.array_equal(filled, LearntModel(made).margins(tuning.features)):
         raise Refused(
-            "The trees with the fills in them differ from the trees on filled values.",
+            "The model with the fills in it differs from the model on filled values.",
             fix="report this as a defect; no version was made.",
             code="parity",
         )
-    return Fitted(trees=trees, slope=fitted.slope, intercept=fitted.intercept)
+    return made

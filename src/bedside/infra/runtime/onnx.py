@@ -16,7 +16,8 @@ class OnnxPredictor:
     """Scores feature rows with a packaged model.
 
     Args:
-        content: An ONNX graph with input `features` (double, (n, k)) and output `risk`.
+        content: An ONNX graph with input `features` (double, (n, k)) and outputs `risk` (n, 1)
+            and `outputs` (n, m).
         threads: Threads for one call; 1 is fastest for single rows.
 
     Raises:
@@ -44,8 +45,15 @@ class OnnxPredictor:
 
     def predict(self, matrix: Any) -> Any:
         """Risks, shape (n,), of a float64 matrix of shape (n, k)."""
+        return self._run("risk", matrix)[:, 0]
+
+    def outputs(self, matrix: Any) -> Any:
+        """Everything that is predicted, shape (n, m)."""
+        return self._run("outputs", matrix)
+
+    def _run(self, name: str, matrix: Any) -> Any:
         parts = [
-            self._session.run(["risk"], {"features": matrix[at : at + BATCH]})[0][:, 0]
-            for at in range(0, len(matrix), BATCH)
+            self._session.run([name], {"features": matrix[at : at + BATCH]})[0]
+            for at in range(0, max(len(matrix), 1), BATCH)
         ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return np.concatenate(parts)

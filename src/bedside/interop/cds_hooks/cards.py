@@ -64,6 +64,8 @@ def percent(risk: float, *, digits: int = 0) -> str:
 
 
 def _verdict(score: Score) -> str:
+    if score.threshold is None:
+        return f"risk {percent(score.risk)}"
     side = "at or above" if score.alert else "below"
     risk, threshold = percent(score.risk), percent(score.threshold)
     for digits in (1, 2, 3):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from bedside.core.ids import canonical_json
-from bedside.core.records.declaration import Declaration, Evaluation
+from bedside.core.records.declaration import Declaration
+from bedside.interop.declaration.learner_rules import LearnerOf, learner_mistakes
 from bedside.interop.declaration.rules import mistakes
 from bedside.interop.declaration.training_rules import ColumnsOf, training_mistakes
 from bedside.interop.declaration.yaml_records import Mistake, read_record
@@ -16,16 +17,18 @@ __all__ = ["declaration_from_json", "declaration_to_json", "read_declaration"]
 def read_declaration(
     content: bytes,
     *,
-    metrics: Callable[[Evaluation], frozenset[str]],
+    metrics: Callable[[Declaration], frozenset[str]],
     features: ColumnsOf | None = None,
+    learners: LearnerOf | None = None,
 ) -> Declaration:
     """Read one `bedside.yaml`.
 
     Args:
         content: UTF-8 YAML.
-        metrics: Names of the metrics that an evaluation computes; a gate on another is refused.
+        metrics: Names of the metrics that are computed; a gate on another is refused.
         features: The features that a declaration makes; without it, what is said of imputation
             and augmentation is not checked.
+        learners: The installed learners; without it, what is said of the learner is not checked.
 
     Raises:
         Invalid: not YAML, an unknown key, a wrong type, unit, duration, reference or gate. The
@@ -33,7 +36,9 @@ def read_declaration(
     """
 
     def broken(read: Declaration) -> Iterator[Mistake]:
-        yield from mistakes(read, metrics(read.evaluation))
+        yield from mistakes(read, metrics(read))
+        if learners is not None:
+            yield from learner_mistakes(read, learners)
         if features is not None:
             yield from training_mistakes(read, features)
 

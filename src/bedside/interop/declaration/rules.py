@@ -8,34 +8,19 @@ from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
+from bedside.interop.declaration.evaluation_rules import evaluation_mistakes, gate_mistakes
+from bedside.interop.declaration.fairness_rules import fairness_mistakes
 from bedside.interop.declaration.nearest import nearest
+from bedside.interop.declaration.outcome_rules import outcome_mistakes
 from bedside.interop.declaration.question_rules import question_mistakes
-from bedside.interop.declaration.split_rules import split_mistakes
+from bedside.interop.declaration.tuning_rules import tuning_mistakes
+from bedside.interop.declaration.uncertainty_rules import uncertainty_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["mistakes"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]*//\S+")
-PARAMETERS = frozenset(
-    {
-        "learning_rate",
-        "num_leaves",
-        "min_child_samples",
-        "min_data_in_leaf",
-        "lambda_l2",
-        "lambda_l1",
-        "feature_fraction",
-        "bagging_fraction",
-        "bagging_freq",
-        "max_depth",
-        "max_bin",
-        "min_gain_to_split",
-        "scale_pos_weight",
-        "path_smooth",
-        "extra_trees",
-    }
-)
 
 
 def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
@@ -50,9 +35,12 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     for name, signal in declaration.signals.items():
         yield from _signal(declaration, name, signal)
     yield from question_mistakes(declaration.question)
-    yield from _learner(declaration)
-    yield from _evaluation(declaration)
-    yield from _gates(declaration, metrics)
+    yield from outcome_mistakes(declaration)
+    yield from tuning_mistakes(declaration)
+    yield from uncertainty_mistakes(declaration)
+    yield from fairness_mistakes(declaration)
+    yield from evaluation_mistakes(declaration)
+    yield from gate_mistakes(declaration, metrics)
     for index, rule in enumerate(declaration.eligibility):
         yield from _names_signal(declaration, rule.signal, ("eligibility", index, "signal"))
 
@@ -150,65 +138,6 @@ def _codes(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mist
                 (*path, "code"),
                 f"'{other}' has this code too, so one of the two would never be read",
                 "give each code to one signal",
-            )
-
-
-def _learner(declaration: Declaration) -> Iterator[Mistake]:
-    for key in declaration.learner.parameters:
-        if key not in PARAMETERS:
-            yield Mistake(
-                ("learner", "parameters", key),
-                f"unknown parameter '{key}'",
-                nearest(key, PARAMETERS),
-            )
-
-
-def _evaluation(declaration: Declaration) -> Iterator[Mistake]:
-    evaluation = declaration.evaluation
-    split, threshold = evaluation.split, evaluation.threshold
-    shares = (split.train, split.tuning, split.held_out)
-    if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
-        yield Mistake(
-            ("evaluation", "split"),
-            "the shares do not add up to 1",
-            "make train + tuning + held_out = 1",
-        )
-    given = [threshold.value, threshold.sensitivity, threshold.maximise]
-    if sum(choice is not None for choice in given) != 1:
-        yield Mistake(
-            ("evaluation", "threshold"),
-            "not exactly one way to choose the threshold",
-            "give one of value, sensitivity, maximise",
-        )
-    if threshold.maximise == "normalised_utility" and evaluation.utility is None:
-        yield Mistake(
-            ("evaluation", "threshold", "maximise"),
-            "no utility is declared",
-            "add utility: physionet_2019",
-        )
-    yield from split_mistakes(declaration)
-    for name, group in evaluation.subgroups.items():
-        yield from _names_signal(
-            declaration, group.signal, ("evaluation", "subgroups", name, "signal")
-        )
-
-
-def _gates(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
-    for index, gate in enumerate(declaration.gates):
-        path = ("gates", index)
-        if gate.metric not in metrics:
-            yield Mistake(
-                (*path, "metric"),
-                f"'{gate.metric}' is not computed",
-                nearest(gate.metric, metrics),
-            )
-        if (gate.at_least is None) == (gate.at_most is None):
-            yield Mistake(path, "a gate needs one bound", "give at_least or at_most")
-        if gate.subgroup is not None and gate.subgroup not in declaration.evaluation.subgroups:
-            yield Mistake(
-                (*path, "subgroup"),
-                f"'{gate.subgroup}' is not a declared subgroup",
-                nearest(gate.subgroup, declaration.evaluation.subgroups),
             )
 
 

@@ -23,9 +23,7 @@ SOURCE = (Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.ya
 
 
 def read(text):
-    return read_declaration(
-        text.encode(), metrics=lambda plan: metric_names(plan.utility, plan.burden_per)
-    )
+    return read_declaration(text.encode(), metrics=metric_names)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +69,4 @@ def test_the_published_schema_accepts_the_use_case_and_refuses_an_unknown_key():
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_our_errors(content):
     with suppress(BedsideError):
-        read_declaration(content, metrics=lambda plan: frozenset())
+        read_declaration(content, metrics=lambda declaration: frozenset())

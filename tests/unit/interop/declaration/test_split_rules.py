@@ -22,7 +22,7 @@ def read(evaluation, drop="threshold"):
     at = lines.index("evaluation:") + 1
     return read_declaration(
         "\n".join([*lines[:at], *(f"  {one}" for one in evaluation), *lines[at:]]).encode(),
-        metrics=lambda plan: metric_names(plan.utility, plan.burden_per),
+        metrics=metric_names,
     )
 
 

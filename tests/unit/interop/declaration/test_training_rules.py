@@ -27,7 +27,7 @@ imputation:
 def read(more):
     return read_declaration(
         (SOURCE + more).encode(),
-        metrics=lambda plan: metric_names(plan.utility, plan.burden_per),
+        metrics=metric_names,
         features=lambda declaration: expand(declaration).features,
     )
 
@@ -82,7 +82,7 @@ def test_a_normal_value_outside_what_is_plausible_is_refused():
     with pytest.raises(Invalid, match="the normal value is not plausible"):
         read_declaration(
             told.encode(),
-            metrics=lambda plan: metric_names(plan.utility, plan.burden_per),
+            metrics=metric_names,
             features=lambda declaration: expand(declaration).features,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bedside.core.errors import Invalid
-from bedside.develop.train.fit import Fitted
+from bedside.models.form import ModelForm, Trees
 
 __all__ = ["onnx_of"]
 
@@ -51,19 +51,22 @@ class _Nodes:
         return self.add(tree, branch["right_child"], self.no[at])
 
 
-def onnx_of(fitted: Fitted) -> bytes:
-    """The graph: input `features`, double (n, k); output `risk`, double (n, 1), in [0, 1].
+def onnx_of(form: ModelForm) -> bytes:
+    """The graph: input `features`, double (n, k); outputs `risk`, double (n, 1), and `outputs`.
 
     Raises:
         Invalid: the trees hold a split that this writer does not know (a categorical one).
     """
     import lightgbm  # noqa: PLC0415  (slow to import)
 
-    dump = lightgbm.Booster(model_str=fitted.trees).dump_model()
+    (member,) = form.members
+    if not isinstance(member.part, Trees) or form.link != "logistic":
+        raise Invalid("This form has no graph.", fix="use boosted trees of a binary outcome.")
+    dump = lightgbm.Booster(model_str=member.part.text).dump_model()
     nodes = _Nodes()
     for tree, entry in enumerate(dump["tree_info"]):
         nodes.add(tree, entry["tree_structure"], 0)
-    return _graph(nodes, dump["max_feature_idx"] + 1, fitted)
+    return _graph(nodes, dump["max_feature_idx"] + 1, form.calibration.numbers or (1.0, 0.0))
 
 
 def _missing_goes_left(branch: dict[str, Any]) -> int:
@@ -75,7 +78,7 @@ def _missing_goes_left(branch: dict[str, Any]) -> int:
     return int(branch["threshold"] >= 0)
 
 
-def _graph(nodes: _Nodes, width: int, fitted: Fitted) -> bytes:
+def _graph(nodes: _Nodes, width: int, affine: tuple[float, ...]) -> bytes:
     from onnx import TensorProto, checker, helper  # noqa: PLC0415  (slow to import)
 
     double = TensorProto.DOUBLE
@@ -108,14 +111,18 @@ def _graph(nodes: _Nodes, width: int, fitted: Fitted) -> bytes:
         helper.make_node("Cast", ["margin32"], ["margin"], to=double),
         helper.make_node("Mul", ["margin", "slope"], ["scaled"]),
         helper.make_node("Add", ["scaled", "intercept"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["risk"]),
+        helper.make_node("Sigmoid", ["logit"], ["outputs"]),
+        helper.make_node("Identity", ["outputs"], ["risk"]),
     ]
     graph = helper.make_graph(
         [trees, *rest],
         "bedside",
         [helper.make_tensor_value_info("features", double, [None, width])],
-        [helper.make_tensor_value_info("risk", double, [None, 1])],
-        [doubles("slope", [fitted.slope]), doubles("intercept", [fitted.intercept])],
+        [
+            helper.make_tensor_value_info("risk", double, [None, 1]),
+            helper.make_tensor_value_info("outputs", double, [None, 1]),
+        ],
+        [doubles("slope", [affine[0]]), doubles("intercept", [affine[1]])],
     )
     model = helper.make_model(
         graph,

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from bedside.core.records.declaration import Learner
-from bedside.develop.train.fit import Matrix, fit, platt
-from bedside.develop.train.onnx_trees import onnx_of
+from bedside.deploy.package.onnx_graph import onnx_of
+from bedside.develop.train.calibrating.platt import platt
+from bedside.develop.train.matrix import Matrix
 from bedside.infra.runtime.onnx import OnnxPredictor
-from bedside.infra.runtime.trees import TreeExplainer
+from bedside.models.form_json import form_from_json, form_to_json
+from bedside.models.learnt import LearntModel
+from learning import fitted_trees
 
 
 def a_matrix(seed, n=3000, k=8):
@@ -26,25 +28,26 @@ def numbers_of(trees, key):
 
 def test_the_graph_equals_the_trees_on_and_off_their_thresholds():
     train, tuning = a_matrix(1), a_matrix(2)
-    fitted = fit(train, tuning, Learner(rounds=60, threads=1))
-    column = numbers_of(fitted.trees, "split_feature").astype(int)
-    threshold = numbers_of(fitted.trees, "threshold")
+    form = fitted_trees(train, tuning, rounds=60)
+    text = form.members[0].part.text
+    column = numbers_of(text, "split_feature").astype(int)
+    threshold = numbers_of(text, "threshold")
     picked = np.random.default_rng(3).integers(0, len(threshold), 5000)
     rows = np.resize(tuning.features, (5000, 8)).copy()
     rows[np.arange(5000), column[picked]] = threshold[picked]
     rows = np.vstack([rows, np.full((1, 8), np.nan), np.zeros((1, 8))])
 
-    found = OnnxPredictor(onnx_of(fitted)).predict(rows)
+    found = OnnxPredictor(onnx_of(form)).predict(rows)
 
-    margin = fitted.slope * TreeExplainer(fitted.trees.encode()).margins(rows) + fitted.intercept
-    assert np.abs(found - 1 / (1 + np.exp(-margin))).max() < 1e-6
+    assert np.abs(found - LearntModel(form).predict(rows)).max() < 1e-6
 
 
 def test_fitting_twice_gives_the_same_bytes():
-    once, again = (fit(a_matrix(1), a_matrix(2), Learner(rounds=20)) for _ in range(2))
+    once, again = (fitted_trees(a_matrix(1), a_matrix(2), rounds=20) for _ in range(2))
 
     assert once == again
     assert onnx_of(once) == onnx_of(again)
+    assert form_from_json(form_to_json(once)) == once
 
 
 def test_calibration_of_separable_margins_stays_finite():

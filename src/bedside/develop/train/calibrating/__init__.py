@@ -1,0 +1,1 @@
+"""Fitting calibration on the tuning rows."""

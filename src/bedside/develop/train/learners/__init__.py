@@ -1,0 +1,1 @@
+"""What can be fitted: one file and one entry point (group `bedside.learners`) for each learner."""

@@ -1,0 +1,1 @@
+"""Declared means against unequal errors between groups of subjects."""

@@ -1,0 +1,83 @@
+"""From asked rows and their features to predictions that can be judged."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bedside.core.ports import Predictor
+from bedside.core.records.declaration import Declaration
+from bedside.develop.evaluate.statistics import Rows
+from bedside.develop.train.matrix import Matrix
+from bedside.lifecycle.cohort import subject_indices
+from bedside.models.form import ModelForm
+from bedside.models.learnt import LearntModel
+
+__all__ = ["HOURS_A_ROW", "judged_rows", "matrix_of"]
+
+Floats = npt.NDArray[np.float64]
+HOURS_A_ROW = 1.0  # what a prediction stands for where alerts are counted by the day
+CURVE_POINTS = 100
+HOUR = 3.6e9  # microseconds
+
+
+def matrix_of(asked: pl.DataFrame, features: Floats, names: tuple[str, ...]) -> Matrix:
+    """The rows of known label to learn from; `asked` and `features` have the same rows."""
+    return Matrix(
+        features=features,
+        label=asked["label"].to_numpy().astype(np.int64),
+        names=names,
+        target=_target(asked),
+        subject=subject_indices(asked),
+    )
+
+
+def judged_rows(
+    declaration: Declaration,
+    asked: pl.DataFrame,
+    features: Floats,
+    *,
+    form: ModelForm,
+    predictor: Predictor | LearntModel,
+) -> Rows:
+    """The predictions for these rows, beside what came true.
+
+    Args:
+        declaration: Its outcome.
+        asked: n rows of known label, by subject, then time.
+        features: Shape (n, k).
+        form: The model, for its levels, horizons and survival curve.
+        predictor: Runs it.
+    """
+    curve_days = curve = None
+    if form.hazards is not None:
+        curve_days = np.linspace(0, form.horizons[-1], CURVE_POINTS + 1)[1:]
+        curve = LearntModel(form).curve(features, curve_days)
+    return Rows(
+        risk=predictor.predict(features),
+        label=asked["label"].to_numpy().astype(np.int64),
+        subject=subject_indices(asked),
+        days=np.full(asked.height, HOURS_A_ROW / 24),
+        outcome=declaration.question.outcome.kind,
+        outputs=predictor.outputs(features),
+        target=_target(asked),
+        levels=form.levels,
+        horizons=form.horizons,
+        curve=curve,
+        curve_days=curve_days,
+        hours=_hours(asked, "prediction_time"),
+        event_hours=_hours(asked, "event_time"),
+    )
+
+
+def _target(asked: pl.DataFrame) -> Floats | None:
+    if "target" not in asked.columns:
+        return None
+    return asked["target"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _hours(asked: pl.DataFrame, column: str) -> Floats | None:
+    """A time in hours since 1970 UTC, NaN where there is none; None without such a column."""
+    if column not in asked.columns:
+        return None
+    micros = asked[column].to_physical().cast(pl.Float64)
+    return (micros / HOUR).fill_null(np.nan).to_numpy()

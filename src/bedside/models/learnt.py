@@ -1,0 +1,118 @@
+"""Runs a form: margins, predictions, survival curves, and what each feature gave."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.errors import Invalid
+from bedside.models.additive import term_scores
+from bedside.models.calibration import calibrated
+from bedside.models.form import Additive, ModelForm, Trees
+from bedside.models.links import incidence, primary_of
+
+__all__ = ["LearntModel"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class LearntModel:
+    """A form that predicts and explains; safe to call from several threads.
+
+    Args:
+        form: The model as data.
+        threads: For one call on trees.
+    """
+
+    def __init__(self, form: ModelForm, *, threads: int = 1) -> None:
+        self.form = form
+        self._threads = threads
+        self._boosters = [
+            _booster(member.part) if isinstance(member.part, Trees) else None
+            for member in form.members
+        ]
+
+    def margins(self, matrix: Floats) -> Floats:
+        """Before calibration; shape (n, m) of rows of shape (n, k)."""
+        return np.asarray(
+            sum(
+                member.weight * self._margins(at, matrix)
+                for at, member in enumerate(self.form.members)
+            )
+        )
+
+    def outputs(self, matrix: Floats) -> Floats:
+        """What is predicted, calibrated; shape (n, outputs)."""
+        return calibrated(self.form, self.margins(matrix), matrix)
+
+    def predict(self, matrix: Floats) -> Floats:
+        """The one number of each row that is compared with the threshold; shape (n,)."""
+        return primary_of(self.form.outcome, self.outputs(matrix))
+
+    def curve(self, matrix: Floats, days: Floats) -> Floats:
+        """Risk of the event by each of these ascending days; shape (n, len(days)).
+
+        Raises:
+            Invalid: the model is none of survival.
+        """
+        if self.form.hazards is None:
+            raise Invalid("This model has no survival curve.", fix="declare outcome: survival.")
+        margins = self.margins(matrix)
+        if self.form.calibration.kind == "affine":
+            numbers = np.asarray(self.form.calibration.numbers)
+            margins = numbers[0] * margins + numbers[1:]
+        return incidence(self.form.hazards, margins, days)
+
+    def contributions(self, matrix: Floats) -> Floats:
+        """What each feature gave to the margin, before calibration; shape (n, k + 1).
+
+        The last column is the expected margin. Of several margins: that of the first cause, or,
+        for levels, the mean of all margins but the first, less the first.
+        """
+        every = self._contributions(matrix)
+        if self.form.link != "softmax":
+            return every[:, 0]
+        return np.asarray(every[:, 1:].mean(axis=1) - every[:, 0])
+
+    def _margins(self, at: int, matrix: Floats) -> Floats:
+        part, booster = self.form.members[at].part, self._boosters[at]
+        if booster is not None:
+            made = np.asarray(booster(matrix, raw_score=True, num_threads=self._threads))
+            return made.reshape(len(matrix), part.outputs)
+        assert isinstance(part, Additive)  # noqa: S101 - what is no tree is additive
+        total = np.tile(np.asarray(part.intercept), (len(matrix), 1))
+        for term in part.terms:
+            total += term_scores(term, matrix)
+        return total
+
+    def _contributions(self, matrix: Floats) -> Floats:
+        """Shape (n, m, k + 1)."""
+        width = self.form.width + 1
+        total = np.zeros((len(matrix), self.form.members[0].part.outputs, width))
+        for member, booster in zip(self.form.members, self._boosters, strict=True):
+            if booster is not None:
+                made = np.asarray(booster(matrix, pred_contrib=True, num_threads=1))
+                total += member.weight * made.reshape(len(matrix), -1, width)
+            else:
+                assert isinstance(member.part, Additive)  # noqa: S101 - as above
+                total += member.weight * _additive_contributions(member.part, matrix, width)
+        return total
+
+
+def _additive_contributions(part: Additive, matrix: Floats, width: int) -> Floats:
+    """Each term less its mean goes to its feature, half to each of two."""
+    made = np.zeros((len(matrix), part.outputs, width))
+    made[:, :, -1] = np.asarray(part.intercept)
+    for number, term in enumerate(part.terms):
+        mean = np.asarray(part.expected[number]) if part.expected else np.zeros(part.outputs)
+        for feature in term.features:
+            made[:, :, feature] += (term_scores(term, matrix) - mean) / len(term.features)
+        made[:, :, -1] += mean
+    return made
+
+
+def _booster(part: Trees) -> Callable[..., object]:
+    import lightgbm  # noqa: PLC0415  (slow to import)
+
+    predict: Callable[..., object] = lightgbm.Booster(model_str=part.text).predict
+    return predict
