@@ -25,7 +25,8 @@ import polars as pl
 
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
-from bedside.develop.evaluate.evidence import estimates, rounded
+from bedside.develop.evaluate.evidence import rounded
+from bedside.develop.evaluate.intervals import estimates
 from bedside.develop.evaluate.out_of_fold import Judged, Learn, labels_of, out_of_fold, subjects_of
 from bedside.develop.evaluate.statistics import Rows, statistics
 

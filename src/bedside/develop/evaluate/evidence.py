@@ -9,14 +9,12 @@ import numpy.typing as npt
 
 from bedside.core.records.declaration import Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
-from bedside.develop.evaluate.statistics import Rows, statistics
-from bedside.metrics.bootstrap import estimate_of, replicate_counts
+from bedside.develop.evaluate.intervals import estimates
+from bedside.develop.evaluate.statistics import Rows
 
-__all__ = ["HeldOut", "estimates", "evaluate", "rounded"]
+__all__ = ["HeldOut", "evaluate", "rounded"]
 
 Floats = npt.NDArray[np.float64]
-SLOW = {"calibration_slope", "calibration_intercept"}  # each resample is a fit
-SLOW_REPLICATES = 100
 SUBGROUP_METRICS = ("auroc", "auprc", "brier", "expected_observed_ratio", "sensitivity", "ppv")
 POINTS = 120
 
@@ -64,38 +62,6 @@ def evaluate(
         }
     )
     return evidence
-
-
-def estimates(
-    rows: Rows,
-    threshold: float | Floats,
-    options: Evaluation,
-    seed: int,
-    only: tuple[str, ...] | None = None,
-) -> dict[str, Any]:
-    """Every metric, or `only` these, with its interval by subject, as `Estimate.as_json`.
-
-    Args:
-        rows: What to judge.
-        threshold: Risks of at least this alert; one for all rows, or shape (n,).
-        options: What is measured, and with how many resamples.
-        seed: Of the resampling.
-        only: Metrics by name.
-    """
-    counts = replicate_counts(rows.subjects, options.bootstrap, seed)
-    made = statistics(
-        rows,
-        threshold,
-        utility=options.utility is not None,
-        repeated=options.burden_per == "day",
-    )
-    return {
-        name: estimate_of(
-            statistic, counts[:SLOW_REPLICATES] if name in SLOW else counts, len(rows.risk)
-        ).as_json()
-        for name, statistic in made.items()
-        if only is None or name in only
-    }
 
 
 def _subgroup(
