@@ -160,11 +160,11 @@ def _chart(
 ) -> dict[str, Any]:
     svg = line_chart(
         lines,
+        title=title,
         says=says,
         x_title=x_title,
         y_title=y_title,
         x_range=x_range,
         y_range=y_range,
-        key_below=title == "ROC",
     )
     return {"title": title, "says": says, "svg": Markup(svg)}  # noqa: S704  (escaped by charts)
