@@ -1,5 +1,6 @@
 """A model's form as JSON bytes and back, strictly: what is not one is refused."""
 
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -154,6 +155,8 @@ def _problems(form: ModelForm) -> Iterator[str]:
         if isinstance(member.part, Additive):
             for term in member.part.terms:
                 yield from _term_problems(term, form.width, member.part.outputs)
+    if form.link == "cumulative_logistic" and (outputs != {1} or not _ascending(form.cutpoints)):
+        yield "an ordinal model has other than one margin, or cutpoints that do not ascend"
     if form.link in ("proportional_hazards", "competing_hazards"):
         if form.hazards is None or not form.horizons:
             yield "a survival model has no baseline hazard or no horizon"
@@ -178,6 +181,8 @@ def _term_problems(term: Term, width: int, outputs: int) -> Iterator[str]:
         size = math.prod(len(edges) + 2 for edges in term.edges)
     if any(len(scores) != size for scores in term.scores):
         yield "a term has not one score for each bin"
+    if not all(_ascending(edges) for edges in term.edges):
+        yield "the edges of a term do not ascend"
 
 
 def _map_problems(calibration: CalibrationMap) -> Iterator[str]:
@@ -188,6 +193,12 @@ def _map_problems(calibration: CalibrationMap) -> Iterator[str]:
     wanted = {"polyline": [knots], "venn_abers": [knots + 1] * 2}.get(calibration.kind, [])
     if [len(values) for values in calibration.values] != wanted:
         yield "a calibration has not one value for each knot"
+    if not _ascending(calibration.knots):
+        yield "the knots of a calibration do not ascend"
+
+
+def _ascending(values: tuple[float, ...]) -> bool:
+    return all(low < high for low, high in itertools.pairwise(values))
 
 
 def _unreadable(problem: str) -> Refused:
