@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.records.event import TAKEN_BACK, Event
@@ -33,13 +33,15 @@ SHIFT = re.compile(r"(.+?)\s*([+-])\s*(.+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the cohort; `event` and `hours_at_risk` are None without a time at risk."""
+    """One row of the cohort; what its kind of question does not tell is None."""
 
     subject_id: int
     encounter_id: int | None
     trigger_time: datetime
     prediction_time: datetime
     label: int | None
+    target: float | None = None
+    event_time: datetime | None = None
     event: int | None = None
     hours_at_risk: float | None = None
 
@@ -193,19 +195,23 @@ class _Subject:
                     return None
         if self.washed_out(prediction, seen):
             return None
-        told = {
+        told: dict[str, Any] = {
             "subject_id": self.all[0].subject_id,
             "encounter_id": self.stay(trigger),
             "trigger_time": trigger,
             "prediction_time": prediction,
         }
         if self.question.time_at_risk is not None:
+            if self.question.outcome.kind == "survival":
+                return self.survived(self.question.time_at_risk, told)
             risk = self.at_risk(self.question.time_at_risk, prediction)
             if risk is None:
                 return None
             label, event, hours = risk
-            return Row(**told, label=label, event=event, hours_at_risk=hours)
-        return Row(**told, label=self.label(edges))
+            told |= {"event": event, "hours_at_risk": hours}
+        else:
+            label = self.label(edges)
+        return self.with_outcome(told, label, edges)
 
     def within(
         self,
@@ -320,6 +326,71 @@ class _Subject:
                 settled = end + _duration(self.question.settles_after) <= self.data_end
                 return 0 if happened or settled else None
         raise AssertionError("a question without a label")
+
+    def with_outcome(self, told: dict[str, Any], label: int | None, edges: Edges) -> Row:
+        """The row of a question that asks whether, which, or how much."""
+        risk, kind = self.question.time_at_risk, self.question.outcome.kind
+        prediction, trigger = told["prediction_time"], told["trigger_time"]
+        if risk is not None:
+            name = risk.outcome
+            low, high = (prediction + _duration(one) for one in (risk.start, risk.end))
+            looked_at = [m for m in self.moments_of(name) if low < m <= high]
+            after_prediction = [m for m in self.moments_of(name) if m > prediction]
+            looked_at = looked_at if looked_at[:1] == after_prediction[:1] else []
+        else:
+            where, window = next(
+                (key, one) for key, one in self.question.windows.items() if one.label
+            )
+            name = str(window.label)
+            start, end = edges[f"{where}.start"][0], edges[f"{where}.end"][0]
+            looked_at = [
+                m for m in self.moments_of(name)
+                if (start < m or (start == m and window.start_inclusive))
+                and (m < end or (m == end and window.end_inclusive))
+            ]  # fmt: skip
+        if kind == "binary":
+            following = [t for t in self.ever_held(self.question.trigger) if t > trigger]
+            later = [
+                m for m in self.moments_of(name)
+                if m > trigger and (not following or m <= following[0])
+            ]  # fmt: skip
+            return Row(**told, label=label, event_time=next(iter([*looked_at, *later]), None))
+        said = self.said(name, looked_at[0]) if label == 1 else None
+        if kind == "regression":
+            return Row(**told, label=None if said is None else 0, target=said)
+        return Row(**told, label=None if said is None else int(said))
+
+    def said(self, name: str, moment: datetime) -> float | None:
+        """The highest level (its place) or value of the predicate's events at the moment."""
+        events = [e for e in self.final if e.time == moment and self.speaks_of(name, e)]
+        if self.question.outcome.kind == "regression":
+            values = [e.value for e in events if e.value is not None]
+        else:
+            levels = self.question.outcome.levels
+            values = [float(levels.index(e.text)) for e in events if e.text is not None]
+        return max(values, default=None)
+
+    def survived(self, risk: TimeAtRisk, told: dict[str, Any]) -> Row | None:
+        """The row of a subject who is followed as far as may be; None for one who is not at all."""
+        prediction = told["prediction_time"]
+        last = min(
+            self.data_end - _duration(self.question.settles_after),
+            prediction + _duration(risk.end),
+        )
+
+        def first(names: Iterable[str]) -> datetime:
+            from_then = [m for name in names for m in self.moments_of(name) if m >= prediction]
+            return min(from_then, default=NEVER)
+
+        moments = [
+            (first([risk.outcome]), 1), (first(risk.competing), 2),
+            (min(first(risk.censored_by), last), 0),
+        ]  # fmt: skip
+        when, event = min(moments, key=lambda one: one[0])  # of several at once, in this order
+        if moments[0][0] == prediction or when <= prediction:
+            return None
+        hours = (when - prediction) / timedelta(hours=1)
+        return Row(**told, label=event, target=hours / 24, event=event, hours_at_risk=hours)
 
     def at_risk(
         self, risk: TimeAtRisk, prediction: datetime

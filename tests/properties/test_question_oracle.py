@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bedside.cohorts.question import Cohort, ask
 from bedside.core.errors import Invalid
 from bedside.core.records.event import TAKEN_BACK, Event
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.question import (
     CodePattern,
     Predicate,
@@ -86,7 +87,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
             "known_at": known_at,
             "code": code,
             "value": draw(st.sampled_from([1.0, 2.0, 3.0, None])) if is_lab else None,
-            "text": draw(st.sampled_from(["x", None])) if is_lab else None,
+            "text": draw(st.sampled_from(["x", "x", "y", None])) if is_lab else None,
             "encounter_id": draw(st.sampled_from([None, 7, 8])),
             "source_row": bytes([number]),
         }
@@ -173,6 +174,16 @@ risks = st.builds(
     censored_by=st.lists(TIMED_BUT_ANY, max_size=2, unique=True).map(tuple),
     competing=st.lists(TIMED_BUT_ANY, max_size=2, unique=True).map(tuple),
 )
+LEVELS = ("w", "x", "y")
+outcomes = st.sampled_from(
+    [
+        Outcome(),
+        Outcome(kind="survival", horizons=("2h", "3h")),
+        Outcome(kind="multiclass", levels=LEVELS),
+        Outcome(kind="ordinal", levels=LEVELS),
+        Outcome(kind="regression"),
+    ]
+)
 triggers = st.sampled_from(["t", "t", "either", "both", "high", "man_with_o", "_ANY_EVENT"])
 washouts = st.lists(
     st.builds(Washout, predicate=TIMED_BUT_ANY, span=st.sampled_from([None, "2h", "4h"])),
@@ -184,7 +195,11 @@ washouts = st.lists(
 def questions(draw: st.DrawFn) -> Question:
     """Small questions of every kind."""
     risk = draw(st.none() | risks)
+    outcome = draw(outcomes)
+    if outcome.kind == "survival":
+        risk = replace(draw(risks), start="0 min")
     return Question(
+        outcome=outcome,
         ask="?",
         predicates=PREDICATES,
         trigger=draw(triggers),
@@ -309,6 +324,9 @@ def test_the_flow_loses_rows_step_by_step_and_ends_at_the_rows_that_are_learnt_f
         assert then.subjects <= before.subjects
     for before, then in pairwise(steps[after:]):
         assert then.rows <= before.rows
-    assert (steps[-1].name, steps[-2].rows) == ("label known", cohort.rows.height)
+    if question.outcome.kind == "survival":
+        assert (steps[-1].name, steps[-1].rows) == ("followed", cohort.rows.height)
+    else:
+        assert (steps[-1].name, steps[-2].rows) == ("label known", cohort.rows.height)
     assert steps[-1].rows == known.height
     assert steps[-1].subjects == known["subject_id"].n_unique()

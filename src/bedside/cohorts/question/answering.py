@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from bedside.cohorts.question.content import content_at, is_told
 from bedside.cohorts.question.edges import edge_times
 from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
@@ -25,6 +27,7 @@ from bedside.core.records.question_grammar import (
     edges_in_order,
     index_edge,
     labelled_window,
+    outcome_name,
 )
 
 __all__ = ["Answered", "Answerer"]
@@ -47,6 +50,10 @@ class Answered:
         positive: Whether the labelled window holds its predicate.
         known_from: The end of the data from which on its absence is known.
         follow_up: Instead of the last two, for a time at risk.
+        content: The level (its place) or the value that the outcome first says, NaN where it says
+            none; None where only whether it comes is asked.
+        event_time: When it came: in the window or the time at risk, or else after the trigger and
+            not after the next one; NEVER where it did not. None where more than that is asked.
     """
 
     subjects: Ints
@@ -58,6 +65,8 @@ class Answered:
     positive: Bools
     known_from: Ints
     follow_up: FollowUp | None
+    content: npt.NDArray[np.float64] | None
+    event_time: Ints | None
 
 
 class Answerer:
@@ -156,7 +165,15 @@ class _Rows:
         self._order: Ints | None = None
         risk = question.time_at_risk
         self.follow_up = (
-            None if risk is None else follow_up(shard, risk, self.subject, self.prediction)
+            None
+            if risk is None
+            else follow_up(
+                shard,
+                risk,
+                self.subject,
+                self.prediction,
+                at_once=question.outcome.kind == "survival",
+            )
         )
 
     def in_order(self) -> Ints:
@@ -193,14 +210,15 @@ class _Rows:
         if len(order) < len(self.subject) or (order[1:] < order[:-1]).any():
             follow_up = None if follow_up is None else follow_up.taken(order)
         subject = self.subject[order]
-        positive = np.zeros(len(order), np.bool_)
+        first = np.full(len(order), NEVER)
         known_from = np.full(len(order), NEVER)  # where nothing is asked to come true
         window = labelled_window(self.question)
         if window is not None:
             name, told = window
             ends = (self.edges[f"{name}.start"], self.edges[f"{name}.end"])
             every, from_ = labelled(self.shard, told, ends, self.subject, settles)
-            positive, known_from = every[order], from_[order]
+            first, known_from = every[order], from_[order]
+        outcome = first if follow_up is None else follow_up.outcome_in_span()
         return Answered(
             subjects=self.shard.subjects,
             subject=subject,
@@ -208,7 +226,39 @@ class _Rows:
             has_encounter=has,
             trigger=self.anchors.trigger[order],
             prediction=self.prediction[order],
-            positive=positive,
+            positive=first != NEVER,
             known_from=known_from,
             follow_up=follow_up,
+            content=self._content(subject, outcome),
+            event_time=self._event_times(order, outcome),
         )
+
+    def _content(self, subject: Ints, outcome: Ints) -> npt.NDArray[np.float64] | None:
+        """What the outcome says at these moments, where that is asked; shape (rows,)."""
+        asked, name = self.question.outcome, outcome_name(self.question)
+        if name is None or not is_told(asked):
+            return None
+        return content_at(self.shard.contents(name), asked, subject, outcome)
+
+    def _event_times(self, order: Ints, outcome: Ints) -> Ints | None:
+        """When the outcome came: as it was looked for, or else before the next trigger."""
+        name = outcome_name(self.question)
+        if self.question.outcome.kind != "binary":
+            return None
+        if name is None:
+            return np.full(len(order), NEVER)
+        trigger = self.anchors.trigger[order]
+        after = self.shard.moments(name).after(self.subject[order], trigger)
+        after[after > self._next_trigger()[order]] = NEVER
+        return np.where(outcome == NEVER, after, outcome)
+
+    def _next_trigger(self) -> Ints:
+        """The subject's next trigger after that of each row, or NEVER; shape (rows,)."""
+        subject, trigger = self.anchors.subject, self.anchors.trigger
+        new = np.ones(len(trigger), np.bool_)  # the rows of one trigger follow each other
+        new[1:] = (subject[1:] != subject[:-1]) | (trigger[1:] != trigger[:-1])
+        start = np.flatnonzero(new)
+        later = np.full(len(start), NEVER)
+        later[:-1] = np.where(subject[start[1:]] == subject[start[:-1]], trigger[start[1:]], NEVER)
+        each: Ints = later[np.cumsum(new) - 1]
+        return each

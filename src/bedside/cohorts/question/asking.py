@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question.answering import Answered, Answerer
-from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
+from bedside.cohorts.question.entries import ALWAYS, NEVER, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
+from bedside.cohorts.question.judged import KNOWN, judged
 from bedside.cohorts.question.reading import columns_of
 from bedside.core.clock import parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.flow import FlowStep
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.question import Question
 
 __all__ = ["Cohort", "ask"]
@@ -35,10 +37,12 @@ class Cohort:
     """Who is asked about, when, and what came true.
 
     Args:
-        rows: subject_id, encounter_id, trigger_time, prediction_time, label (1, 0, or null where
-            it is not known), and with a time at risk event (1 outcome, 2 competing, 0 neither)
-            and hours_at_risk. One row for each subject and prediction time, in the order of the
-            shards, and in each by subject and prediction time.
+        rows: subject_id, encounter_id, trigger_time, prediction_time and label; then target (days
+            of follow-up, or the value) for survival and regression, or event_time for a binary
+            outcome; and with a time at risk event (1 outcome, 2 competing, 0 neither) and
+            hours_at_risk. The label is 1 or 0, for levels the place of the level, for survival the
+            event, for a regression 0; null where it is not known. One row for each subject and
+            prediction time, in the order of the shards, and in each by subject and prediction time.
         flow: How many were left after each step; the last one counts the known labels.
     """
 
@@ -86,11 +90,8 @@ def ask(
         latest = _micros(data_end)
     elif question.data_end is not None:
         latest = _micros(parse_instant(question.data_end))
-    rows = [_told(part, latest, counter, answerer.settles) for part in parts]
-    schema = dict(_ROWS)
-    if question.time_at_risk is not None:
-        schema |= {"event": pl.Int64, "hours_at_risk": pl.Float64}
-    whole = pl.concat([pl.DataFrame(schema=schema), *rows])
+    rows = [_told(part, question.outcome, latest, counter, answerer.settles) for part in parts]
+    whole = pl.concat([pl.DataFrame(schema=_schema(question)), *rows])
     return Cohort(rows=whole, flow=counter.steps(optional=answerer.optional))
 
 
@@ -114,25 +115,45 @@ def _micros(moment: datetime) -> int:
     return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
 
 
-def _told(part: Answered, data_end: int, counter: FlowCounter, settles: int) -> pl.DataFrame:
+def _schema(question: Question) -> dict[str, Any]:
+    schema, kind = dict(_ROWS), question.outcome.kind
+    if kind in ("survival", "regression"):
+        schema["target"] = pl.Float64
+    elif kind == "binary":
+        schema["event_time"] = pl.Datetime("us", "UTC")
+    if question.time_at_risk is not None:
+        schema |= {"event": pl.Int64, "hours_at_risk": pl.Float64}
+    return schema
+
+
+def _told(
+    part: Answered, outcome: Outcome, data_end: int, counter: FlowCounter, settles: int
+) -> pl.DataFrame:
     """The rows of a shard, now that it is known when all the data end."""
-    more: dict[str, pl.Series] = {}
-    if part.follow_up is None:
-        positive, known = part.positive, part.positive | (part.known_from <= data_end)
-    else:
-        positive, known, event, hours = part.follow_up.judged(data_end, settles)
-        more = {"event": pl.Series(event), "hours_at_risk": pl.Series(hours)}
+    told = judged(part, outcome, data_end, settles)
     counter.shard(part.subjects)
-    counter.step("label known", "The label is known.", part.subject[known])
+    if outcome.kind == "survival":
+        counter.step("followed", KNOWN["survival"], part.subject[told.known])
+    else:
+        counter.step("label known", KNOWN[outcome.kind], part.subject[told.known])
     columns = {
         "subject_id": pl.Series(part.subjects[part.subject]),
         "encounter_id": _where(part.has_encounter, part.encounter),
         "trigger_time": _times(part.trigger),
         "prediction_time": _times(part.prediction),
-        "label": _where(known, positive.astype(np.int64)),
-        **more,
+        "label": _where(told.known, told.label),
     }
-    return pl.DataFrame(columns)
+    if told.target is not None:
+        columns["target"] = pl.Series(told.target).fill_nan(None)
+    if part.event_time is not None:
+        there = part.event_time != NEVER
+        columns["event_time"] = _times(np.where(there, part.event_time, 0)).set(
+            pl.Series(~there), None
+        )
+    if told.event is not None and told.hours is not None:
+        columns |= {"event": pl.Series(told.event), "hours_at_risk": pl.Series(told.hours)}
+    rows = pl.DataFrame(columns)
+    return rows.filter(pl.Series(told.known)) if outcome.kind == "survival" else rows
 
 
 def _where(there: Bools, values: Ints) -> pl.Series:

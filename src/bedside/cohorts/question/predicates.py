@@ -84,6 +84,19 @@ class Shard:
         same = (of[place] == subject) & (moment[place] == time)
         return np.where(same, encounter[place], 0)[each], same[each]
 
+    def contents(self, name: str) -> pl.DataFrame:
+        """What the predicate's events say, as they stand when all is known.
+
+        Returns:
+            `subject` (an index), `time` (microseconds since 1970 UTC), `value` and `text`.
+        """
+        rows, at = self._rows, self._leaves(name)
+        at = at[(rows.gone_at[at] == NEVER) & (rows.time[at] != ALWAYS)]
+        told: pl.DataFrame = rows.rows.select("value", "text")[at]
+        return told.with_columns(
+            pl.Series("subject", rows.subject[at]), pl.Series("time", rows.time[at])
+        )
+
     def _leaves(self, name: str) -> Ints:
         """The rows that are an event of the predicate, or of one that it is made of."""
         if name in EVERYWHERE:

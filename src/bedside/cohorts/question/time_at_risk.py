@@ -23,9 +23,9 @@ class FollowUp:
         prediction: The prediction time.
         start: The span begins after it.
         end: The span's last moment.
-        outcome: First after the prediction time, or NEVER.
-        competing: First after the prediction time, or NEVER.
-        censored: First after the prediction time, or NEVER.
+        outcome: First after the prediction time (for survival, or at it), or NEVER.
+        competing: The same.
+        censored: The same.
     """
 
     prediction: Ints
@@ -38,6 +38,11 @@ class FollowUp:
     def too_early(self) -> Bools:
         """Rows whose outcome comes after the prediction time but before the span begins."""
         return self.outcome <= self.start
+
+    def outcome_in_span(self) -> Ints:
+        """When the outcome first comes, where that is in the span; else NEVER."""
+        there = (self.outcome > self.start) & (self.outcome <= self.end)
+        return np.where(there, self.outcome, NEVER)
 
     def taken(self, rows: Ints | Bools) -> "FollowUp":
         """Only these rows."""
@@ -71,12 +76,39 @@ class FollowUp:
         hours = np.maximum(until, 0, out=until) / HOUR
         return positive, positive | competed | watched, event, hours
 
+    def followed(self, until: int) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """What ended each subject's follow-up (0 nothing, 1 outcome, 2 competing), and its hours.
 
-def follow_up(shard: Shard, risk: TimeAtRisk, subject: Ints, prediction: Ints) -> FollowUp:
-    """What comes first after each prediction time; events count by when they happened."""
+        A subject is followed to the first of the outcome, a competing event, censoring, the end of
+        the span and `until`; hours of 0 or less mean not at all.
+
+        Args:
+            until: Microseconds since 1970 UTC: all that happened by then is written down.
+        """
+        end = np.minimum(np.minimum(self.censored, self.end), until)
+        positive = (self.outcome <= self.competing) & (self.outcome <= end)
+        competed = (self.competing <= end) & ~positive
+        end[positive] = self.outcome[positive]
+        end[competed] = self.competing[competed]
+        return competed.astype(np.int64) * 2 + positive, (end - self.prediction) / HOUR
+
+
+def follow_up(
+    shard: Shard, risk: TimeAtRisk, subject: Ints, prediction: Ints, *, at_once: bool = False
+) -> FollowUp:
+    """What comes first after each prediction time; events count by when they happened.
+
+    Args:
+        shard: The events.
+        risk: What is waited for.
+        subject: Shape (rows,).
+        prediction: Shape (rows,). Microseconds since 1970 UTC.
+        at_once: Also what comes at the very prediction time.
+    """
+    asked = prediction - int(at_once)
 
     def first(names: tuple[str, ...]) -> Ints:
-        times = [shard.moments(name).after(subject, prediction) for name in names]
+        times = [shard.moments(name).after(subject, asked) for name in names]
         if not times:
             return np.full(len(subject), NEVER)
         soonest: Ints = np.minimum.reduce(times) if len(times) > 1 else times[0]

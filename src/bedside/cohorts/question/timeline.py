@@ -106,6 +106,13 @@ class Moments(Timeline):
         found[np.append(self.subject, -1)[at] != subject] = NEVER
         return found
 
+    def first(self, subject: Ints, start: Ints, end: Ints, *, closed: tuple[bool, bool]) -> Ints:
+        """The time of the first moment in each span; NEVER where there is none."""
+        low, high = self.between(subject, start, end, closed=closed)
+        found = np.append(self.time, NEVER)[low]
+        found[low >= high] = NEVER
+        return found
+
     def _there(self, subject: Ints, at: Ints, otherwise: int) -> tuple[Ints, Ints]:
         if len(self) == 0:
             nothing = np.full(len(subject), otherwise)

@@ -50,17 +50,17 @@ def bounds_met(
 
 def labelled(
     shard: Shard, window: Window, edges: tuple[EdgeTimes, EdgeTimes], subject: Ints, settles: int
-) -> tuple[Bools, Ints]:
-    """Whether the label's predicate is in the window, and from when on its absence is known."""
+) -> tuple[Ints, Ints]:
+    """When the label's predicate first holds in the window, and when its absence is known."""
     start, end = edges
-    count = shard.moments(str(window.label)).count(
+    first = shard.moments(str(window.label)).first(
         subject,
         start.time,
         end.time,
         closed=(window.start_inclusive, window.end_inclusive),
     )
     known = np.full(len(subject), ALWAYS) if end.happened else end.time + settles
-    return count > 0, known
+    return first, known
 
 
 def washed_out(shard: Shard, washout: Washout, subject: Ints, prediction: Ints) -> Bools:

@@ -30,6 +30,7 @@ __all__ = [
     "is_static",
     "labelled_window",
     "named_predicates",
+    "outcome_name",
     "parse_bounds",
     "parse_expression",
     "read_edge",
@@ -214,6 +215,14 @@ def edges_in_order(windows: dict[str, Window]) -> dict[str, Edge]:
 def labelled_window(question: Question) -> tuple[str, Window] | None:
     """The name of the window with a label, and the window."""
     return next(((n, one) for n, one in question.windows.items() if one.label), None)
+
+
+def outcome_name(question: Question) -> str | None:
+    """The predicate that must come true."""
+    if question.time_at_risk is not None:
+        return question.time_at_risk.outcome
+    window = labelled_window(question)
+    return None if window is None else window[1].label
 
 
 def index_edge(question: Question) -> str:
