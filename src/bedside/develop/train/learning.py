@@ -16,6 +16,7 @@ from bedside.develop.train.imputation import Fills, fit_fills
 from bedside.develop.train.learners.contract import Column, Plan
 from bedside.develop.train.learners.loading import learner_of
 from bedside.develop.train.matrix import Matrix
+from bedside.develop.train.mitigation.fitting import fitted, recalibrated
 from bedside.develop.train.mitigation.groups import Levels
 from bedside.develop.train.resampling import (
     REAL,
@@ -75,13 +76,16 @@ def learn(
     fills = fit_fills(declaration, feature_set.features, real.features)
     steps, rows = _rows(declaration, feature_set, real, copies, fills)
     train = Matrix(features=rows.features, label=rows.label, names=fills.columns)
+    if not steps:
+        train = real.with_features(rows.features, fills.columns)
     shown = tuning.with_features(fills.filled(tuning.features), fills.columns)
     plan = plan_of(declaration, feature_set, fills)
-    form = learner_of(declaration.learner.kind).fit(train, shown, plan)
+    learner = learner_of(declaration.learner.kind)
+    form = fitted(declaration, lambda some: learner.fit(some, shown, plan), train, shown, levels)
     if fills.any:
         form = _folded(form, fills, tuning, shown)
     form = with_calibration(form, tuning, declaration.learner.calibration)
-    del levels
+    form = recalibrated(declaration, feature_set, form, tuning)
     uncertainty = learn_uncertainty(form, real, tuning, declaration.uncertainty)
     return Trained(
         form=form,
