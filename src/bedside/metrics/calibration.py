@@ -15,9 +15,10 @@ __all__ = [
 ]
 
 _EDGE = 1e-12
-_STEPS = 50
+_STEPS = 100
 _TOLERANCE = 1e-10
-_RUNAWAY = 1e4
+_REACH = 5.0  # in standard deviations of the log-odds, the longest step
+_HALVINGS = 30
 
 
 def log_odds(risk: Floats) -> Floats:
@@ -47,26 +48,59 @@ def recalibrate(
 
     Returns:
         Intercept and slope; both NaN where the fit has no end: one class is empty, all risks
-        are equal, or the risks separate the classes.
+        are equal, or the risks separate the classes. Wherever it has one it is found: the
+        likelihood is concave, and a step that lowers it is halved.
     """
-    intercept, slope = start
-    last = np.inf
+    if not _has_end(label, odds, weights):
+        return np.nan, np.nan
+    total = float(weights.sum())
+    middle = float((weights * odds).sum()) / total
+    spread = float(np.sqrt((weights * (odds - middle) ** 2).sum() / total))
+    along = (odds - middle) / spread
+    intercept, slope = start[0] + start[1] * middle, start[1] * spread
+    fit = _likelihood(label, along, weights, intercept, slope)
     for _ in range(steps):
         with np.errstate(over="ignore"):
-            expected = 1.0 / (1.0 + np.exp(-(intercept + slope * odds)))
+            expected = 1.0 / (1.0 + np.exp(-(intercept + slope * along)))
         bend = weights * expected * (1.0 - expected)
         error = weights * (label - expected)
-        moments = bend.sum(), (bend * odds).sum(), (bend * odds * odds).sum()
-        gradient = error.sum(), (error * odds).sum()
-        step = _solve(moments, gradient)
-        size = max(abs(step[0]), abs(step[1]))
-        if not size < _RUNAWAY:
-            return np.nan, np.nan
-        brake = 0.5 if size > 2 * last else 1.0
-        intercept, slope, last = intercept + brake * step[0], slope + brake * step[1], size
-        if size <= tolerance:
-            return float(intercept), float(slope)
+        moments = float(bend.sum()), float((bend * along).sum()), float((bend * along**2).sum())
+        step = _solve(moments, (float(error.sum()), float((error * along).sum())))
+        if not np.isfinite(step[0] + step[1]):  # so far away that every row is sure: come nearer
+            intercept, slope = intercept / 2, slope / 2
+            fit = _likelihood(label, along, weights, intercept, slope)
+            continue
+        reach = min(1.0, _REACH / max(abs(step[0]), abs(step[1]), 1e-300))
+        for _ in range(_HALVINGS):
+            moved = intercept + reach * step[0], slope + reach * step[1]
+            better = _likelihood(label, along, weights, *moved)
+            if better >= fit - 1e-13 * abs(fit):
+                break
+            reach /= 2
+        intercept, slope, fit = *moved, better
+        if max(abs(step[0]), abs(step[1]), abs(step[1]) / spread) <= tolerance:
+            return intercept - slope * middle / spread, slope / spread
     return np.nan, np.nan
+
+
+def _has_end(label: Floats, odds: Floats, weights: Floats) -> bool:
+    """Whether the rows that count overlap, so that no line through the odds parts the classes.
+
+    Source: Albert & Anderson, Biometrika 1984;71(1):1-10.
+    """
+    counted = weights > 0
+    ill, well = odds[counted & (label > 0)], odds[counted & (label <= 0)]
+    if not ill.size or not well.size:
+        return False
+    apart = ill.min() >= well.max() or ill.max() <= well.min()
+    return not apart
+
+
+def _likelihood(
+    label: Floats, along: Floats, weights: Floats, intercept: float, slope: float
+) -> float:
+    margin = intercept + slope * along
+    return float((weights * (label * margin - np.logaddexp(0.0, margin))).sum())
 
 
 def shift(

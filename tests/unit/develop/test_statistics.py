@@ -14,7 +14,7 @@ from sklearn.metrics import (
 from bedside.core.records.declaration import Gate
 from bedside.develop.evaluate.gates import judge
 from bedside.develop.evaluate.statistics import Rows, statistics
-from bedside.metrics.bootstrap import estimate_of, replicate_counts
+from bedside.metrics.bootstrap import estimate_from, replicate_counts
 
 ORACLES = {
     "auroc": roc_auc_score,
@@ -69,8 +69,14 @@ def test_an_interval_by_subject_is_wider_than_by_row_when_rows_repeat():
         repeated=True,
     )["auroc"]
 
-    subject = estimate_of(statistic, replicate_counts(80, 200, 1), 800)
-    row = estimate_of(by_row, replicate_counts(800, 200, 1), 800)
+    subject, row = (
+        estimate_from(
+            one(np.ones(size)),
+            np.array([one(counts) for counts in replicate_counts(size, 200, 1)]),
+            800,
+        )
+        for one, size in ((statistic, 80), (by_row, 800))
+    )
 
     assert subject.high - subject.low > 2 * (row.high - row.low)
 

@@ -1,0 +1,1 @@
+"""The words for every metric, one module for each kind."""
