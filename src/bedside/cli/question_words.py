@@ -43,12 +43,18 @@ def flow_words(flowed: "Flowed") -> str:
         f"{step.text:<{wide}}  {step.subjects:>14}  {step.rows:>16}  {step.dropped}".rstrip()
         for step in flowed.steps
     ]
-    lines += ["", f"{'side':<18}  {'subjects':>14}  {'prediction times':>16}  with the outcome"]
+    first = next(iter(flowed.labels.values()))
+    cases = [name for name in first if name not in ("subjects", "rows")]
+    lines += ["", _side_line("side", "subjects", "prediction times", cases)]
     lines += [
-        f"{side:<18}  {told['subjects']:>14}  {told['rows']:>16}  {told['positive']}"
+        _side_line(side, told["subjects"], told["rows"], [f"{told[c]:<{len(c)}}" for c in cases])
         for side, told in flowed.labels.items()
     ]
     return "\n".join([*lines, "", f"The flow by subgroup, as a page: {flowed.page}"])
+
+
+def _side_line(side: str, subjects: str, rows: str, cases: Sequence[str]) -> str:
+    return f"{side:<18}  {subjects:>14}  {rows:>16}  {'  '.join(cases)}".rstrip()
 
 
 def _count(count: int | None) -> str:

@@ -2,17 +2,25 @@
 
 import polars as pl
 
+from bedside.cohorts.question.primary import missing_case, primary_label
 from bedside.cohorts.shares import named, shares
 from bedside.core.errors import Invalid
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import Split
 
 __all__ = ["MOST_FOLDS", "folds", "sides_of_fold"]
 
 MOST_FOLDS = 100
+BINARY = Outcome()
 
 
 def folds(
-    asked: pl.DataFrame, k: int, split: Split, *, group: pl.DataFrame | None = None
+    asked: pl.DataFrame,
+    k: int,
+    split: Split,
+    *,
+    group: pl.DataFrame | None = None,
+    outcome: Outcome = BINARY,
 ) -> pl.Series:
     """The fold of each row, 0 to k - 1; Int8, null where the label is null.
 
@@ -26,10 +34,11 @@ def folds(
         k: How many folds, 2 to 100.
         split: Its salt draws the folds; its site and time play no part.
         group: As in `bedside.cohorts.splits.assign`.
+        outcome: What the label means; a regression needs `target` as well.
 
     Raises:
         Invalid: k is out of range, a subject has several groups, or a fold has no positive or no
-            negative row.
+            negative row (for a regression, no known one).
 
     >>> asked = pl.DataFrame({"subject_id": [1, 1, 5, 6, 5, 6], "label": [0, 1, 1, 1, 0, 0]})
     >>> folds(asked, 2, Split()).to_list()
@@ -40,7 +49,7 @@ def folds(
     share = _shares(asked, f"folds/{split.salt}", group)
     fold = pl.when(pl.col("label").is_not_null()).then((share * k).floor().cast(pl.Int8))
     made = asked.select(fold.alias("fold"))["fold"]
-    _check(asked["label"], made, k)
+    _check(asked, made, k, outcome)
     return made
 
 
@@ -87,11 +96,13 @@ def _shares(asked: pl.DataFrame, salt: str, group: pl.DataFrame | None) -> pl.Se
     )["share"]
 
 
-def _check(label: pl.Series, fold: pl.Series, k: int) -> None:
-    told = pl.DataFrame({"label": label, "fold": fold}).drop_nulls().unique()
-    if told.height < 2 * k:
-        raise Invalid(
-            "A fold has no positive or no negative case.",
-            fix="ask for fewer folds, or bring more subjects.",
-            code="empty_class",
-        )
+def _check(asked: pl.DataFrame, fold: pl.Series, k: int, outcome: Outcome) -> None:
+    label = primary_label(asked, outcome)
+    for number in range(k):
+        word = missing_case(label.filter((fold == number).fill_null(False)), outcome)
+        if word is not None:
+            raise Invalid(
+                f"A fold has no {word} case.",
+                fix="ask for fewer folds, or bring more subjects.",
+                code="empty_class",
+            )

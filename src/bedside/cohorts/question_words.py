@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from bedside.core.clock import parse_duration
 from bedside.core.records.question import CodePattern, Predicate, Question, TimeAtRisk, Window
-from bedside.core.records.question_grammar import bounds_words
+from bedside.core.records.question_grammar import bounds_words, outcome_name
 
 __all__ = ["question_words"]
 
@@ -111,10 +112,59 @@ def _outcome(question: Question) -> Iterator[str]:
         if window.label:
             yield f"Outcome: {_named(question, window.label)}."
             yield f"Time at risk: {_span(question.windows, name, window)}."
+    yield from _predicted(question)
+    if question.outcome.kind == "survival":
+        yield (
+            "Censored, not free of it: who is followed for less; an outcome may be written down up "
+            f"to {question.settles_after} late, so nobody is followed into the last "
+            f"{question.settles_after} of the data."
+        )
+        return
+    if question.outcome.kind != "binary":
+        yield "Unknown: where there was no such event, or it does not say."
+        return
     yield (
         f"Unknown, not negative: an outcome that the data end too early to know; it may be written "
         f"down up to {question.settles_after} late."
     )
+
+
+def _predicted(question: Question) -> Iterator[str]:
+    """What the model says of the outcome; nothing more is said of a plain yes or no."""
+    outcome, name = question.outcome, outcome_name(question)
+    levels = f"{', '.join(outcome.levels[:-1])} or {outcome.levels[-1]}" if outcome.levels else ""
+    if outcome.kind == "survival":
+        spans = [_span_words(one) for one in outcome.horizons]
+        told = f"{', '.join(spans[:-1])} and {spans[-1]}" if len(spans) > 1 else "".join(spans)
+        last = f"; the risk by {spans[-1]} is the one that alerts" if len(spans) > 1 else ""
+        yield f"Predicted: how likely {name} is by {told}{last}."
+    elif outcome.kind == "multiclass":
+        yield f"Predicted: how likely {name} is {levels}; {outcome.levels[0]} calls for nothing."
+    elif outcome.kind == "ordinal":
+        yield (
+            f"Predicted: how likely {name} is {levels}, each graver than the one before; "
+            f"{outcome.levels[0]} calls for nothing."
+        )
+    elif outcome.kind == "regression":
+        yield f"Predicted: the value of {name}, in the unit of its signal."
+
+
+def _span_words(duration: str) -> str:
+    """A duration in whole years, months or days, where it is nearly that; else as it was written.
+
+    >>> [_span_words(one) for one in ("365 d", "1826 d", "91 d", "30 d", "24 h", "2 h")]
+    ['1 year', '5 years', '3 months (91 d)', '30 days', '1 day', '2 h']
+    """
+    days = parse_duration(duration).total_seconds() / 86_400
+    for length, unit, exact in ((365.25, "year", True), (30.4375, "month", False)):
+        count = round(days / length)
+        nearly = count >= (1 if exact else 2) and abs(days - count * length) <= 1
+        if nearly:
+            told = f"{count} {unit}{'s' * (count > 1)}"
+            return told if exact else f"{told} ({duration})"
+    if days >= 1 and days == int(days):
+        return f"{int(days)} day{'s' * (days > 1)}"
+    return duration
 
 
 def _risk(risk: TimeAtRisk) -> str:

@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from bedside.cohorts.question.primary import missing_case, primary_label
 from bedside.cohorts.shares import named, shares
 from bedside.core.clock import parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.ids import stable_share
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import SIDES, Split
 
 __all__ = ["assign", "side_of"]
 
+BINARY = Outcome()
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)  # since when a text without a time holds
 
 
@@ -32,6 +35,7 @@ def assign(
     *,
     site: pl.DataFrame | None = None,
     group: pl.DataFrame | None = None,
+    outcome: Outcome = BINARY,
 ) -> pl.DataFrame:
     """Add the column `side`: train, tuning or held_out, or null for a row that is on no side.
 
@@ -59,6 +63,7 @@ def assign(
         split: What decides.
         site: `subject_id`, `time` (null: always) and `text` of the events of the site's signal.
         group: `subject_id` and `text` of the events of the group's signal.
+        outcome: What the label means; see `primary_label`.
 
     Raises:
         Invalid: a site or group is declared but not given; nobody was at a held-out site; a
@@ -82,7 +87,7 @@ def assign(
         .otherwise(_drawn(split))
     )
     sided = asked.with_columns(rows.select(side.alias("side"))["side"])
-    _check_classes(sided, split)
+    _check_classes(sided, split, outcome)
     return sided
 
 
@@ -170,16 +175,16 @@ def _check_given(split: Split, site: pl.DataFrame | None, group: pl.DataFrame | 
             )
 
 
-def _check_classes(sided: pl.DataFrame, split: Split) -> None:
+def _check_classes(sided: pl.DataFrame, split: Split, outcome: Outcome) -> None:
     if sided["side"].null_count() == sided.height:
         return
+    label = primary_label(sided, outcome)
     for side in SIDES:
-        labels = sided.filter(pl.col("side") == side)["label"]
-        for label, word in ((1, "positive"), (0, "negative")):
-            if not (labels == label).any():
-                raise Invalid(
-                    f"The {side} subjects have no {word} case.",
-                    fix="bring more subjects, or change the question or the split"
-                    + (": whom it holds out." if split.names_the_held_out else " shares."),
-                    code="empty_class",
-                )
+        word = missing_case(label.filter((sided["side"] == side).fill_null(False)), outcome)
+        if word is not None:
+            raise Invalid(
+                f"The {side} subjects have no {word} case.",
+                fix="bring more subjects, or change the question or the split"
+                + (": whom it holds out." if split.names_the_held_out else " shares."),
+                code="empty_class",
+            )

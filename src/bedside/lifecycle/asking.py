@@ -115,14 +115,27 @@ class Asking:
         told = pl.col("code").is_in(group_codes(self.declaration))
         return pl.concat(list(snapshot.shards(EVENT_COLUMNS, told)))
 
+    def answered(self, snapshot: Snapshot) -> Cohort:
+        """Every row that the question asks about, with or without a known label, and the flow."""
+        question = self.declaration.question
+        groups = levels_of(self.declaration, self.group_events(snapshot))
+        shards = snapshot.shards(columns_of(question), where_of(question))
+        return ask(question, shards, data_end=self._data_end(snapshot), groups=groups)
+
     def _asked(self, snapshot: Snapshot) -> dict[str, bytes]:
-        cohort = self._answered(snapshot)
+        cohort = self.answered(snapshot)
         split = self.declaration.evaluation.split
         site, group = (
             None if name is None else texts_of(self.declaration, name, snapshot)
             for name in (split.site, split.group)
         )
-        rows = assign(cohort.rows, split, site=site, group=group)
+        rows = assign(
+            cohort.rows,
+            split,
+            site=site,
+            group=group,
+            outcome=self.declaration.question.outcome,
+        )
         if rows["side"].null_count() == rows.height:
             raise Invalid(
                 "Nobody is left to learn from.",
@@ -134,12 +147,6 @@ class Asking:
             "asked": frame_bytes(rows.filter(pl.col("side").is_not_null())),
             "flow": canonical_json([asdict(step) for step in cohort.flow]),
         }
-
-    def _answered(self, snapshot: Snapshot) -> Cohort:
-        question = self.declaration.question
-        groups = levels_of(self.declaration, self.group_events(snapshot))
-        shards = snapshot.shards(columns_of(question), where_of(question))
-        return ask(question, shards, data_end=self._data_end(snapshot), groups=groups)
 
     def _data_end(self, snapshot: Snapshot) -> datetime | None:
         """When the data end: as declared, or the last moment at which something became known."""

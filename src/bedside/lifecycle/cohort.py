@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bedside.cohorts.question.primary import primary_label
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.outcome import Outcome
 from bedside.data.collect.bundled import bundled_file
 from bedside.data.collect.reading import Received, read_file
 from bedside.data.store.layout import buckets
@@ -29,6 +31,7 @@ __all__ = [
     "texts_of",
 ]
 
+BINARY = Outcome()
 AT_ONCE = 1000  # subjects whose features are computed at once
 
 
@@ -150,8 +153,15 @@ def _band_names(edges: tuple[float, ...]) -> list[str]:
     return [f"under {edges[0]:g}", *inner, f"{edges[-1]:g} and over"]
 
 
-def counts_of(asked: pl.DataFrame) -> Mapping[str, dict[str, int]]:
-    """Subjects, rows and positive rows on each side of the split."""
+def counts_of(asked: pl.DataFrame, outcome: Outcome = BINARY) -> Mapping[str, dict[str, int]]:
+    """Subjects, rows and positive rows on each side of the split; a number is never positive.
+
+    Args:
+        asked: Every asked row with its side.
+        outcome: What its label means.
+    """
+    label = pl.lit(0) if outcome.kind == "regression" else primary_label(asked, outcome)
+    asked = asked.with_columns(label.alias("label"))
     return {
         side: {
             "subjects": part["subject_id"].n_unique(),

@@ -62,7 +62,7 @@ def judge_model(
         options=options,
         seed=declaration.learner.seed,
     )
-    evidence["counts"] = counts_of(asked)
+    evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
     reference = make_reference(
         judged,

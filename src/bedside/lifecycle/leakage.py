@@ -11,6 +11,7 @@ import polars as pl
 
 from bedside.cohorts.leakage import AuditInputs, audit
 from bedside.cohorts.leakage.inputs import ScoreWithout
+from bedside.cohorts.question.primary import primary_label
 from bedside.core.ids import canonical_json, stable_share
 from bedside.core.records.declaration import Declaration, Learner
 from bedside.core.records.event import EVENT_COLUMNS
@@ -76,7 +77,12 @@ def audited(
             matrix=values,
             shards=_shards(snapshot),
             recompute=lambda events, some: features_at(feature_set, events, some),
-            score=_quick_score(feature_set.names, rows, values, declaration.learner.threads),
+            score=_quick_score(
+                feature_set.names,
+                rows.with_columns(primary_label(rows, declaration.question.outcome)),
+                values,
+                declaration.learner.threads,
+            ),
             timezones=tuple(dict.fromkeys(["UTC", *calendars])),
             replayed=REPLAYED,
         )

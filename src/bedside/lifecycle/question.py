@@ -12,7 +12,7 @@ from bedside.cohorts.question_words import question_words
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.flow_words import ToldStep, count_text, told_flow
-from bedside.core.records.question import Predicate
+from bedside.core.records.question import Predicate, Question
 from bedside.core.records.split import SIDES
 from bedside.develop.evaluate.cohort_page import render_cohort
 from bedside.lifecycle.asking import Asking, flow_of, steps_of
@@ -49,10 +49,11 @@ def flow_question(platform: Platform, declaration: Declaration, data: Path | Non
     """
     rows, flow = flow_of(platform, declaration, data)
     steps = told_flow(flow)
-    labels = {side: _labels(rows.filter(pl.col("side") == side)) for side in SIDES}
-    labels["unknown or unused"] = _labels(rows.filter(pl.col("side").is_null()))
+    asked = declaration.question
+    labels = {side: _labels(rows.filter(pl.col("side") == side), asked) for side in SIDES}
+    labels["unknown or unused"] = _labels(rows.filter(pl.col("side").is_null()), asked)
     page = platform.folder / "reports" / declaration.name / "cohort.html"
-    words = question_words(declaration.question)
+    words = question_words(asked)
     platform.write(page, render_cohort(declaration, steps, labels, words).encode())
     platform.ledger.append(
         platform.actor, "question.flow", {"model": declaration.name, "steps_count": len(steps)}
@@ -60,14 +61,23 @@ def flow_question(platform: Platform, declaration: Declaration, data: Path | Non
     return Flowed(steps=steps, labels=labels, page=page)
 
 
-def _labels(rows: pl.DataFrame) -> dict[str, str]:
-    """Subjects, rows and positive rows, in words."""
-    counts = {
-        "subjects": rows["subject_id"].n_unique(),
-        "rows": rows.height,
-        "positive": int((rows["label"] == 1).sum()),
-    }
-    return {name: count_text(count) for name, count in counts.items()}
+def _labels(rows: pl.DataFrame, question: Question) -> dict[str, str]:
+    """Subjects, rows, and how many rows have which outcome, in words; a number has no cases.
+
+    Ten or fewer are not told, and where they could be found by subtraction, nothing is told but to
+    the nearest ten.
+    """
+    cases = dict(enumerate(question.outcome.levels))
+    if question.outcome.kind in ("binary", "survival"):
+        cases[1] = "with the outcome"
+    if question.time_at_risk is not None and question.time_at_risk.competing:
+        cases |= {2: "with a competing event"} if question.outcome.kind == "survival" else {}
+    counts = {case: int((rows["label"] == number).sum()) for number, case in cases.items()}
+    known = rows.height - rows["label"].null_count()
+    found = [*counts.values(), known - sum(counts.values()) if cases else 0]
+    rounds = any(0 < count <= SUPPRESS_AT_OR_BELOW for count in found)
+    counts = {"subjects": rows["subject_id"].n_unique(), "rows": rows.height, **counts}
+    return {name: count_text(count, rounds) for name, count in counts.items()}
 
 
 def check_question(

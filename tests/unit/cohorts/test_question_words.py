@@ -1,6 +1,11 @@
 """A question in words: what a clinician must be able to check is there."""
 
+from dataclasses import replace
+
+import pytest
+
 from bedside.cohorts.question_words import question_words
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.question import (
     CodePattern,
     Predicate,
@@ -70,3 +75,32 @@ def test_a_value_bound_and_a_derived_predicate_are_said_in_words():
 
     assert "high (code LAB//lactate, at least 2)" in text
     assert "Outcome: either (or(sepsis, death))." in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (
+            Outcome(kind="survival", horizons=("365 d", "1826 d")),
+            "Predicted: how likely death is by 1 year and 5 years; the risk by 5 years is the one "
+            "that alerts.",
+        ),
+        (
+            Outcome(kind="ordinal", levels=("none", "mild", "severe")),
+            "Predicted: how likely death is none, mild or severe, each graver than the one before; "
+            "none calls for nothing.",
+        ),
+        (
+            Outcome(kind="multiclass", levels=("none", "viral", "bacterial")),
+            "Predicted: how likely death is none, viral or bacterial; none calls for nothing.",
+        ),
+        (
+            Outcome(kind="regression"),
+            "Predicted: the value of death, in the unit of its signal.",
+        ),
+    ],
+)
+def test_what_is_predicted_is_said_in_words(outcome, said):
+    asked = replace(QUESTION, outcome=outcome, time_at_risk=TimeAtRisk(outcome="death", end="5 d"))
+
+    assert said in question_words(asked)

@@ -17,6 +17,7 @@ from bedside.cohorts.leakage.stamps import DateOnly
 from bedside.cohorts.leakage.stays import AfterDischarge
 from bedside.cohorts.leakage.strength import strong_alone
 from bedside.cohorts.leakage.visibility import Replay
+from bedside.cohorts.question.primary import primary_label
 from bedside.core.records.leakage import Finding, LeakageReport, Score
 
 __all__ = ["SUSPECTS", "audit"]
@@ -31,7 +32,8 @@ def audit(inputs: AuditInputs) -> LeakageReport:
     The events are read once. What was found has the same names whatever the order of the rows and
     the numbers of the subjects.
     """
-    inputs = replace(inputs, asked=inputs.asked.with_row_index("row"))
+    label = primary_label(inputs.asked, inputs.declaration.question.outcome)
+    inputs = replace(inputs, asked=inputs.asked.with_columns(label).with_row_index("row"))
     delays = Delays(inputs)
     detectors: tuple[Detector, ...] = (
         Replay(inputs),
@@ -44,13 +46,13 @@ def audit(inputs: AuditInputs) -> LeakageReport:
     )
     seen = _look(inputs, detectors)
     train = ((inputs.asked["side"] == "train") & inputs.asked["label"].is_not_null()).to_numpy()
-    label = inputs.asked["label"].to_numpy()[train].astype("int64")
+    known = inputs.asked["label"].to_numpy()[train].astype("int64")
     results = [
         declared(inputs.declaration, names=inputs.names, codes=inputs.codes, seen=seen),
         selected(inputs.declaration.question),
         overlap(inputs.asked),
         *(detector.result() for detector in detectors),
-        strong_alone(inputs.matrix[train], label, inputs.names),
+        strong_alone(inputs.matrix[train], known, inputs.names),
     ]
     findings = tuple(finding for result in results for finding in result.findings)
     return LeakageReport(

@@ -43,7 +43,7 @@ class AuditInputs:
         declaration: The model's question, signals, rules and split.
         names: The k columns of the matrix.
         codes: For each column, the codes of the events that it reads.
-        asked: n rows: subject_id, prediction_time, label (0, 1, or null where unknown) and side;
+        asked: n rows: subject_id, prediction_time, label (null where unknown) and side;
             encounter_id where stays are known. Any order.
         matrix: Shape (n, k), row by row as in `asked`.
         shards: The event table, read once; a subject's events lie all in one of them.

@@ -4,7 +4,7 @@ import polars as pl
 
 from bedside.core.records.outcome import Outcome
 
-__all__ = ["primary_label"]
+__all__ = ["missing_case", "primary_label"]
 
 
 def primary_label(rows: pl.DataFrame, outcome: Outcome) -> pl.Series:
@@ -37,6 +37,24 @@ def primary_label(rows: pl.DataFrame, outcome: Outcome) -> pl.Series:
     else:
         told = label
     return rows.select(told.cast(pl.Int64).alias("label"))["label"]
+
+
+def missing_case(label: pl.Series, outcome: Outcome) -> str | None:
+    """Which case these rows lack to be learnt from or judged: `positive`, `negative` or `known`.
+
+    Args:
+        label: The `primary_label` of the rows.
+        outcome: Its kind decides; a number needs only rows that are known.
+
+    >>> missing_case(pl.Series([1, 1, None]), Outcome())
+    'negative'
+    """
+    if outcome.kind == "regression":
+        return "known" if label.null_count() == len(label) else None
+    there = set(label.drop_nulls().unique())
+    return next(
+        (word for one, word in ((1, "positive"), (0, "negative")) if one not in there), None
+    )
 
 
 def _median(rows: pl.DataFrame) -> float:

@@ -37,7 +37,7 @@ def render_cohort(
     Args:
         declaration: The model.
         steps: The flow with its small counts hidden.
-        labels: By side of the split: how many subjects, rows and positive rows, in words.
+        labels: By side of the split: how many subjects, rows, and rows of each case, in words.
         lines: The question in words.
     """
     environment = Environment(
@@ -50,6 +50,7 @@ def render_cohort(
         d=declaration,
         steps=steps,
         labels=labels,
+        cases=[name for name in next(iter(labels.values())) if name not in ("subjects", "rows")],
         lines=lines,
         picture=Markup(flow_picture(steps)),  # noqa: S704 - made here, its texts are escaped
         groups=list(steps[-1].groups) if steps else [],
