@@ -102,6 +102,19 @@ def test_a_gap_between_groups_that_are_treated_alike_is_near_zero_once_corrected
     assert np.mean(corrected) < np.mean(gaps) / 1.3
 
 
+def test_bca_shifts_the_interval_of_a_gap_that_chance_has_widened():
+    rows, level = some_rows(1, ties=False)
+    whole, corrected = (
+        fairness_of(rows, {"ward": level}, THRESHOLD, Evaluation(bootstrap=200, interval=one), 7)
+        for one in ("percentile", "bca")
+    )
+
+    first, second = whole["ward"]["tpr_gap"], corrected["ward"]["tpr_gap"]
+    assert first["estimate"] == second["estimate"]
+    assert second["low"] < first["low"]
+    assert second["high"] < first["high"]
+
+
 def test_small_and_unknown_groups_are_not_judged():
     rows, level = some_rows(3)
     few = np.where(rows.subject < 12, "few", "many")
@@ -129,7 +142,7 @@ def test_gaps_do_not_depend_on_the_order_of_rows_or_the_names_of_groups(seed, na
             subject=rows.subject[order],
             group=group[order],
         )
-        told = made.rates(replicate_counts(60, 5, seed))
+        told = made.rates(replicate_counts(60, 5, seed).T.astype(float))
         return np.array([spread(told[gap]) for gap in GAPS])
 
     first = rates(np.arange(len(rows.label)), group)

@@ -13,7 +13,7 @@ from bedside.metrics.threshold import (
 )
 from bedside.metrics.utility import best_threshold
 
-__all__ = ["choose_threshold"]
+__all__ = ["choose_threshold", "rounded_down"]
 
 DIGITS = 10  # as many as the evidence prints
 
@@ -47,16 +47,16 @@ def choose_threshold(
             code="empty_class",
         )
     if chosen.sensitivity is not None:
-        return _rounded_down(threshold_for_sensitivity(label, risk, sensitivity=chosen.sensitivity))
+        return rounded_down(threshold_for_sensitivity(label, risk, sensitivity=chosen.sensitivity))
     if chosen.maximise == "min_sensitivity_ppv":
-        return _rounded_down(threshold_for_min_sensitivity_ppv(label, risk))
-    return _rounded_down(best_threshold(label, risk, subject))
+        return rounded_down(threshold_for_min_sensitivity_ppv(label, risk))
+    return rounded_down(best_threshold(label, risk, subject))
 
 
-def _rounded_down(value: float) -> float:
+def rounded_down(value: float) -> float:
     """The greatest number of ten significant digits that is not above the value.
 
-    >>> _rounded_down(0.123456789099)
+    >>> rounded_down(0.123456789099)
     0.123456789
     """
     near = float(f"{value:.{DIGITS}g}")

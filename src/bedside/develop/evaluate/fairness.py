@@ -1,6 +1,7 @@
 """The gaps between groups of subjects, each with its interval and the two groups that make it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 
 from bedside.core.records.declaration import Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
+from bedside.develop.evaluate.evidence import rounded
 from bedside.develop.evaluate.statistics import Rows
-from bedside.metrics.bootstrap import replicate_counts
+from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
 from bedside.metrics.fairness import GAPS, GroupRates, spread
 
 __all__ = ["UNKNOWN", "fairness_of", "judged_levels"]
@@ -17,8 +19,7 @@ __all__ = ["UNKNOWN", "fairness_of", "judged_levels"]
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
 UNKNOWN = ("", "unknown")  # levels that are no group of people
-DEFINED_SHARE = 0.95  # of resamples in which a gap must be defined to have an interval
-DIGITS = 10
+AT_ONCE = 16  # resamples that are weighed at once
 
 
 def fairness_of(
@@ -33,24 +34,31 @@ def fairness_of(
     `levels` are the group with the highest and the one with the lowest rate. A gap is the greatest
     of several differences and never below 0, so that chance alone makes it too wide, most in small
     groups: `corrected` is the gap less the bootstrap's estimate of that bias (2 x gap - mean of
-    the resampled gaps, at least 0). The interval is that of the gap as it is, by percentiles.
-    A group of whom it is not known is no group.
+    the resampled gaps, at least 0). The interval is that of the gap as it is. Subjects of whom the
+    level is not known are no group.
 
     Args:
         rows: What to judge; outcomes other than binary have no gaps.
         groups: For each subgroup, shape (n,), the level of each row.
         threshold: Risks of at least this alert; one for all rows, or shape (n,).
-        options: How many resamples, and how large a level must be.
+        options: How many resamples, which interval, and how large a level must be.
         seed: Of the resampling.
 
     Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 10 (bias), 13.
     """
     if rows.outcome != "binary" or not groups:
         return {}
-    counts = replicate_counts(rows.subjects, options.bootstrap, seed)
+    made = {name: _judged(rows, level, threshold, options) for name, level in groups.items()}
+    rates = {name: one.rates for name, one in made.items() if len(one.levels) > 1}
+    drawn = _spreads(rates, _resamples(rows.subjects, options.bootstrap, seed))
+    without: Mapping[str, Mapping[str, Floats]] = {}
+    if options.interval == "bca":
+        without = _spreads(rates, left_out(rows.subjects, AT_ONCE))
     return {
-        name: _gaps(rows, level, threshold, counts, options.minimum_subgroup)
-        for name, level in groups.items()
+        name: _figures(one, drawn[name], without.get(name, {}), options)
+        if name in rates
+        else dict.fromkeys(GAPS, _hidden("fewer than two groups are large enough", None))
+        for name, one in made.items()
     }
 
 
@@ -76,61 +84,96 @@ def judged_levels(
     return kept
 
 
-def _gaps(
-    rows: Rows,
-    level: Texts,
-    threshold: float | Floats,
-    counts: npt.NDArray[np.int32],
-    minimum: int,
-) -> dict[str, Any]:
-    names = judged_levels(level, rows.label, rows.subject, minimum)
-    if len(names) < 2:
-        why = "fewer than two groups are large enough to be judged"
-        return {gap: _hidden(why, None) for gap in GAPS}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """The judged levels of one subgroup, their rates, and the rates of the rows as they are."""
+
+    levels: list[str]
+    rates: GroupRates
+    point: Mapping[str, Floats]
+    n: int
+
+
+def _judged(rows: Rows, level: Texts, threshold: float | Floats, options: Evaluation) -> _Judged:
+    names = judged_levels(level, rows.label, rows.subject, options.minimum_subgroup)
     place = np.full(len(level), -1)
     for number, name in enumerate(names):
         place[level == name] = number
-    made = GroupRates.of(
+    rates = GroupRates.of(
         rows.label,
         rows.risk,
         alert=rows.risk >= threshold,
         subject=rows.subject,
         group=place,
     )
-    point = made.rates(np.ones((1, counts.shape[1])))
-    drawn = made.rates(counts)
-    n = int((place >= 0).sum())
-    return {gap: _figure(point[gap], spread(drawn[gap]), names, n) for gap in GAPS}
+    point = rates.rates(np.ones((rows.subjects, 1))) if names else {}
+    return _Judged(levels=names, rates=rates, point=point, n=int((place >= 0).sum()))
 
 
-def _figure(rates: Floats, drawn: Floats, names: Sequence[str], n: int) -> dict[str, Any]:
-    """One gap.
+def _figures(
+    judged: _Judged,
+    drawn: Mapping[str, Floats],
+    without: Mapping[str, Floats],
+    options: Evaluation,
+) -> dict[str, Any]:
+    """Every gap of one subgroup."""
+    return {
+        gap: _figure(
+            estimate_from(
+                float(spread(rates)[0]),
+                drawn[gap],
+                judged.n,
+                interval=options.interval,
+                jackknife=without.get(gap),
+            ),
+            rates[:, 0],
+            drawn[gap],
+            judged.levels,
+        )
+        for gap, rates in judged.point.items()
+    }
+
+
+def _resamples(subjects: int, replicates: int, seed: int) -> Iterator[Floats]:
+    for counts in replicate_blocks(subjects, replicates, seed, AT_ONCE):
+        yield np.ascontiguousarray(counts.T, dtype=np.float64)
+
+
+def _spreads(
+    rates: Mapping[str, GroupRates], weightings: Iterator[Floats]
+) -> dict[str, dict[str, Floats]]:
+    """For each subgroup, each gap under every weighting."""
+    found: dict[str, dict[str, list[Floats]]] = {name: {gap: [] for gap in GAPS} for name in rates}
+    for weights in weightings:
+        for name, one in rates.items():
+            for gap, values in one.rates(weights).items():
+                found[name][gap].append(spread(values))
+    return {
+        name: {gap: np.concatenate(values) for gap, values in gaps.items()}
+        for name, gaps in found.items()
+    }
+
+
+def _figure(shown: Estimate, rates: Floats, drawn: Floats, names: Sequence[str]) -> dict[str, Any]:
+    """One gap as it stands in the evidence.
 
     Args:
-        rates: Shape (1, g), as measured.
+        shown: The gap with its interval.
+        rates: Shape (g,), as measured.
         drawn: Shape (replicates,), resampled gaps.
         names: Of the g groups.
-        n: Rows.
     """
-    gap = float(spread(rates)[0])
-    if not np.isfinite(gap):
-        return _hidden("undefined in one of the groups", n)
-    pair = [names[int(rates[0].argmax())], names[int(rates[0].argmin())]]
-    defined = drawn[np.isfinite(drawn)]
-    if len(defined) < DEFINED_SHARE * len(drawn):
-        why = "undefined in many resamples"
-        shown = Estimate(estimate=_short(gap), low=None, high=None, n=n, why=why)
-        return {**shown.as_json(), "levels": pair, "corrected": None}
-    low, high = (_short(one) for one in np.percentile(defined, [2.5, 97.5]))
-    shown = Estimate(estimate=_short(gap), low=low, high=high, n=n)
-    corrected = _short(max(0.0, 2 * gap - float(defined.mean())))
-    return {**shown.as_json(), "levels": pair, "corrected": corrected}
+    if shown.estimate is None:
+        return _hidden("undefined in one of the groups", shown.n)
+    pair = [names[int(rates.argmax())], names[int(rates.argmin())]]
+    corrected = None
+    if shown.low is not None:
+        bias = float(drawn[np.isfinite(drawn)].mean()) - shown.estimate
+        corrected = max(0.0, shown.estimate - bias)
+    told: dict[str, Any] = rounded({**shown.as_json(), "corrected": corrected})
+    return {**told, "levels": pair}
 
 
 def _hidden(why: str, n: int | None) -> dict[str, Any]:
     hidden = Estimate(estimate=None, low=None, high=None, n=n, why=why)
-    return {**hidden.as_json(), "levels": [], "corrected": None}
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return {**hidden.as_json(), "corrected": None, "levels": []}
