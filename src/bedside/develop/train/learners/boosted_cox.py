@@ -1,0 +1,131 @@
+"""Boosted trees on Cox's partial likelihood, by LightGBM."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.errors import Invalid
+from bedside.core.records.declaration import Bounds
+from bedside.develop.train.learners.baseline_hazard import with_baseline
+from bedside.develop.train.learners.contract import Plan
+from bedside.develop.train.learners.cox_fitting import gradient_and_curvature, log_likelihood
+from bedside.develop.train.learners.refusals import refuse_nothing_to_learn
+from bedside.develop.train.learners.risk_sets import RiskSets, censored_but, followed, risk_sets
+from bedside.develop.train.matrix import Matrix
+from bedside.models.form import Member, ModelForm, Trees
+
+__all__ = ["BoostedCox"]
+
+Floats = npt.NDArray[np.float64]
+
+DEFAULTS: dict[str, float | int | bool | str] = {
+    "learning_rate": 0.02,
+    "num_leaves": 6,
+    "min_data_in_leaf": 20,
+    "lambda_l2": 1.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
+}
+
+
+class BoostedCox:
+    """Trees that add up to the log-hazard; a missing value takes its own way in each split."""
+
+    outcomes = frozenset({"survival"})
+    takes_monotone = True
+    parameters: Mapping[str, Bounds | None] = {
+        "learning_rate": Bounds(low=0.005, high=0.1, log=True),
+        "num_leaves": Bounds(low=2, high=16, log=True, whole=True),
+        "min_data_in_leaf": Bounds(low=5, high=100, log=True, whole=True),
+        "lambda_l2": Bounds(low=0.01, high=30.0, log=True),
+        "lambda_l1": None,
+        "feature_fraction": Bounds(low=0.2, high=1.0),
+        "bagging_fraction": Bounds(low=0.4, high=1.0),
+        "bagging_freq": None,
+        "max_depth": None,
+        "max_bin": None,
+        "min_gain_to_split": None,
+        "path_smooth": None,
+        "extra_trees": None,
+    }
+
+    def fit(self, train: Matrix, tuning: Matrix, plan: Plan) -> ModelForm:
+        """Fit boosted trees; see the contract."""
+        refuse_nothing_to_learn(train, plan.outcome.kind)
+        text = _boosted(train, tuning, plan)
+        form = ModelForm(
+            outcome="survival",
+            link="proportional_hazards",
+            width=len(train.names),
+            members=(Member(part=Trees(text=text)),),
+            horizons=plan.horizons,
+        )
+        return with_baseline(form, train)
+
+
+def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> str:
+    """The trees' text."""
+    sets = _sets(train)
+    import lightgbm  # noqa: PLC0415  (slow to import)
+
+    learner = plan.options
+    options: dict[str, Any] = {
+        **DEFAULTS,
+        **learner.parameters,
+        "objective": _objective(sets),
+        "metric": "none",
+        "verbosity": -1,
+        "seed": learner.seed,
+        "num_threads": learner.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+    }
+    if any(column.monotone for column in plan.columns):
+        options["monotone_constraints"] = [column.monotone for column in plan.columns]
+    numbered = [f"f{at}" for at in range(len(train.names))]  # a name may hold any sign
+    data = lightgbm.Dataset(train.features, np.zeros(len(train.label)), feature_name=numbered)
+    stop = learner.early_stopping
+    try:
+        booster = lightgbm.train(
+            options,
+            data,
+            num_boost_round=learner.rounds,
+            valid_sets=[data.create_valid(tuning.features, np.zeros(len(tuning.label)))]
+            if stop
+            else None,
+            feval=_measure(_sets(tuning)) if stop else None,
+            callbacks=[lightgbm.early_stopping(stop, verbose=False)] if stop else None,
+        )
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
+        raise Invalid(
+            f"LightGBM refuses its parameters or rows ({type(error).__name__}).",
+            fix="compare learner.parameters with LightGBM's documentation.",
+            code="parameter",
+        ) from None
+    text: str = booster.model_to_string()
+    return text
+
+
+def _sets(rows: Matrix) -> RiskSets:
+    return risk_sets(followed(rows), censored_but(rows, 1), rows.weight)
+
+
+def _objective(sets: RiskSets) -> Callable[[Floats, object], tuple[Floats, Floats]]:
+    def told(margin: Floats, data: object) -> tuple[Floats, Floats]:
+        del data
+        return gradient_and_curvature(sets, margin)
+
+    return told
+
+
+def _measure(sets: RiskSets) -> Callable[[Floats, object], tuple[str, float, bool]]:
+    events = sets.weight[sets.events].sum()
+
+    def told(margin: Floats, data: object) -> tuple[str, float, bool]:
+        del data
+        return "partial_likelihood", log_likelihood(sets, margin) / events, True
+
+    return told
