@@ -18,7 +18,7 @@ from bedside.core.records.leakage import LeakageReport
 from bedside.data.store.snapshot import Snapshot
 from bedside.deploy.package.onnx_graph import onnx_of
 from bedside.develop.train.baseline import fit_baseline
-from bedside.develop.train.learning import learn
+from bedside.develop.train.learning import learn, plan_of
 from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
@@ -306,12 +306,12 @@ class _Build:
             again = np.tile(real.label, len(copy) // len(real.label))
             copies.append(Matrix(features=copy, label=again, names=names))
         learnt = learn(self.declaration, feature_set, real, side("tuning"), copies)
-        seed = self.declaration.learner.seed
+        baseline = fit_baseline(real, plan_of(self.declaration, feature_set))
         return {
             "learnt": form_to_json(learnt.form),
             "uncertainty": canonical_json(learnt.uncertainty),
             "onnx": onnx_of(learnt.form),
-            "baseline": array_bytes(fit_baseline(real, side("held_out").features, seed)),
+            "baseline": form_to_json(baseline),
             "training": canonical_json(learnt.told),
         }
 
@@ -347,7 +347,7 @@ class _Build:
             events=self.asking.group_events(self._snapshot),
             asked=self._asked,
             matrix=self._matrix,
-            baseline=array_of(self._read("fit", "baseline")),
+            baseline=form_from_json(self._read("fit", "baseline")),
             form=form_from_json(learnt),
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
             explainer=self.platform.explainer_of(learnt),

@@ -15,6 +15,7 @@ from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
 from bedside.lifecycle.judging import judged_rows
+from bedside.lifecycle.training_group import training_group
 from bedside.models.form import ModelForm
 from bedside.models.learnt import LearntModel
 from bedside.monitor.reference import make_reference
@@ -34,7 +35,7 @@ def judge_model(
     events: pl.DataFrame,
     asked: pl.DataFrame,
     matrix: Floats,
-    baseline: Floats,
+    baseline: ModelForm,
     form: ModelForm,
     predictor: Predictor,
     explainer: Explainer,
@@ -57,13 +58,22 @@ def judge_model(
     threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
     groups = groups_of(declaration, events, held)
     evidence = evaluate(
-        HeldOut(rows=rows, baseline=baseline, groups=groups),
+        HeldOut(
+            rows=rows,
+            groups=groups,
+            baseline=judged_rows(
+                declaration, held, judged, form=baseline, predictor=LearntModel(baseline)
+            ),
+        ),
         threshold=threshold,
         options=options,
         seed=declaration.learner.seed,
     )
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
+    evidence["case_mix"] = training_group(
+        feature_set, asked, matrix, rows, evidence["importance"]
+    )
     reference = make_reference(
         judged,
         feature_set.names,

@@ -15,7 +15,7 @@ def test_a_subgroup_of_three_patients_is_not_shown():
     rows = Rows(risk=risk, label=label, subject=np.arange(300), days=np.ones(300))
 
     evidence = evaluate(
-        HeldOut(rows=rows, baseline=risk, groups={"ward": groups}),
+        HeldOut(rows=rows, baseline=rows, groups={"ward": groups}),
         threshold=0.5,
         options=Evaluation(threshold=Threshold(value=0.5), bootstrap=100),
         seed=1,

@@ -22,7 +22,7 @@ def some_evidence():
     label = (generator.random(300) < risk).astype(np.int64)
     rows = Rows(risk=risk, label=label, subject=np.arange(300), days=np.ones(300))
     evidence = evaluate(
-        HeldOut(rows=rows, baseline=risk, groups={}), threshold=0.5, options=OPTIONS, seed=1
+        HeldOut(rows=rows, baseline=rows, groups={}), threshold=0.5, options=OPTIONS, seed=1
     )
     counts = {"subjects": 9, "rows": 9, "positive": 3}
     return evidence | {

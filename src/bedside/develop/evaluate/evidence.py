@@ -24,11 +24,12 @@ class HeldOut:
     """Held-out predictions, shape (n,), sorted by subject, then time.
 
     `groups` holds, for each subgroup dimension, the level of each row ("" where unknown).
+    `baseline` are the same rows as the baseline model predicts them, where there is one.
     """
 
     rows: Rows
-    baseline: Floats
     groups: Mapping[str, npt.NDArray[np.str_]]
+    baseline: Rows | None = None
 
 
 def evaluate(
@@ -42,10 +43,13 @@ def evaluate(
         options: What is measured, and with how many resamples.
         seed: Of the resampling.
     """
-    rows = held_out.rows
-    baseline = Rows(risk=held_out.baseline, label=rows.label, subject=rows.subject, days=rows.days)
+    rows, baseline = held_out.rows, held_out.baseline
     metrics = estimates(rows, threshold, options, seed)
-    compared = estimates(baseline, threshold, options, seed, only=("auroc", "auprc", "brier"))
+    compared = (
+        {}
+        if baseline is None
+        else estimates(baseline, threshold, options, seed, only=("auroc", "auprc", "brier"))
+    )
     evidence: dict[str, Any] = rounded(
         {
             "metrics": metrics,

@@ -1,32 +1,37 @@
-"""The model that any other must beat: a regularised logistic regression."""
+"""The model that any other must beat: a regularised regression of the outcome at hand."""
 
-import numpy as np
-import numpy.typing as npt
+from dataclasses import replace
 
-from bedside.develop.train.learners.refusals import refuse_nothing_to_learn
+from bedside.core.records.declaration import Learner
+from bedside.develop.train.learners.contract import Plan
+from bedside.develop.train.learners.loading import learner_of
 from bedside.develop.train.matrix import Matrix
+from bedside.models.form import ModelForm
 
 __all__ = ["fit_baseline"]
 
-Floats = npt.NDArray[np.float64]
+LEARNERS = {
+    "binary": "logistic",
+    "multiclass": "logistic",
+    "ordinal": "logistic",
+    "regression": "linear",
+    "survival": "cox",
+}
 
 
-def fit_baseline(train: Matrix, judged: Floats, seed: int) -> Floats:
-    """Risks of a regularised logistic regression, shape (n,).
+def fit_baseline(train: Matrix, plan: Plan) -> ModelForm:
+    """A ridge regression with that learner's own defaults; not calibrated.
 
-    Missing values take the training median; features are standardised.
+    Missing values take the training median, with a coefficient for being missing; numbers are
+    standardised. It depends on neither the declared learner nor its fills.
+
+    Args:
+        train: The real training rows, with gaps.
+        plan: What is to be learnt; its options are not used.
+
+    Raises:
+        Invalid: there is nothing to learn.
     """
-    refuse_nothing_to_learn(train, "binary")
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-
-    measured = ~np.isnan(train.features).all(axis=0)
-    steps = make_pipeline(
-        SimpleImputer(strategy="median"),
-        StandardScaler(),
-        LogisticRegression(C=0.1, max_iter=300, random_state=seed, solver="newton-cholesky"),
-    )
-    steps.fit(train.features[:, measured], train.label)
-    return np.asarray(steps.predict_proba(judged[:, measured])[:, 1])
+    kind = LEARNERS[plan.outcome.kind]
+    options = Learner(kind=kind, seed=plan.options.seed, threads=1)
+    return learner_of(kind).fit(train, train, replace(plan, options=options))

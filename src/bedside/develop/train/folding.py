@@ -1,22 +1,48 @@
-"""Frozen fills as part of the trees: each split is told which way a missing value goes.
+"""Frozen fills as part of trees and of terms, which then take rows with gaps.
+
+Each split of a tree is told which way a missing value goes.
 
 A feature whose gaps take the value f goes left in a split at t when f <= t. That is all that an
 imputation is to a tree, and a split can say it: so the same trees, given the features with their
 gaps, give the same leaf to the bit, in LightGBM and in the graph made from them. A split on an
 indicator becomes a split on the feature itself, between missing and measured; contributions then
 speak of the declared features only (docs/decisions/0011).
+
+A term has a score for what is missing: that of the fill. A term of an indicator becomes one of the
+feature itself, with one bin beside what is missing.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from bedside.core.errors import Refused
 from bedside.develop.train.imputation import Fills
+from bedside.models.additive import term_scores
+from bedside.models.form import Additive, Term, Trees
 
-__all__ = ["folded"]
+__all__ = ["folded", "folded_part"]
 
 MISSING_IS_NAN, LEFT, CATEGORY = 8, 2, 1  # bits of LightGBM's decision_type
 LARGEST = 1e300  # LightGBM writes nothing greater
+
+
+def folded_part(part: Trees | Additive, fills: Fills) -> Trees | Additive:
+    """A part for features with gaps, equal to the given one on the filled matrix.
+
+    Args:
+        part: Fitted on the columns of `fills.filled`.
+        fills: Of k features.
+
+    Raises:
+        Refused: trees are not of a form that is known (code `trees_unknown`).
+    """
+    if isinstance(part, Trees):
+        return replace(part, text=folded(part.text, fills))
+    return replace(part, terms=tuple(_term(term, fills) for term in part.terms))
 
 
 def folded(trees: str, fills: Fills) -> str:
@@ -107,3 +133,65 @@ def _split(
 
 def _decision(missing_left: bool) -> int:
     return MISSING_IS_NAN | (LEFT if missing_left else 0)
+
+
+def _term(term: Term, fills: Fills) -> Term:
+    if term.kind != "steps":
+        return _of_one(term, fills)
+    scores = np.asarray(term.scores).reshape(-1, *(len(edges) + 2 for edges in term.edges))
+    features, cuts = [], []
+    for axis, (feature, edges) in enumerate(zip(term.features, term.edges, strict=True)):
+        raw, cut, bins = _axis(feature, edges, fills)
+        features.append(raw)
+        cuts.append(cut)
+        scores = np.take(scores, bins, axis=axis + 1)
+    flat = scores.reshape(len(term.scores), -1)
+    return replace(
+        term,
+        features=tuple(features),
+        edges=tuple(cuts),
+        scores=tuple(tuple(one) for one in flat.tolist()),
+    )
+
+
+def _axis(
+    feature: int, edges: tuple[float, ...], fills: Fills
+) -> tuple[int, tuple[float, ...], npt.NDArray[np.int64]]:
+    """The feature with gaps, its edges, and which old bin each of its bins is."""
+    width = len(fills.names)
+
+    def bin_of(value: float) -> int:
+        return int(np.searchsorted(np.asarray(edges), value, side="right")) + 1
+
+    if feature >= width:  # an indicator: 1 is missing, 0 is measured
+        return int(fills.told[feature - width]), (), np.array([bin_of(1.0), bin_of(0.0)])
+    fill, bins = float(fills.value[feature]), np.arange(len(edges) + 2)
+    if not math.isnan(fill):
+        bins[0] = bin_of(fill)
+    return feature, edges, bins
+
+
+def _of_one(term: Term, fills: Fills) -> Term:
+    """A straight line, or several, of one feature or indicator."""
+    (feature,), width = term.features, len(fills.names)
+
+    def scores_of(value: float) -> list[float]:
+        alone = replace(term, features=(0,))
+        made: list[float] = term_scores(alone, np.array([[value]]))[0].tolist()
+        return made
+
+    if feature >= width:
+        missing, measured = scores_of(1.0), scores_of(0.0)
+        return Term(
+            kind="steps",
+            features=(int(fills.told[feature - width]),),
+            scores=tuple(zip(missing, measured, strict=True)),
+            edges=((),),
+        )
+    fill = float(fills.value[feature])
+    if math.isnan(fill):
+        return term
+    told = zip(term.scores, scores_of(fill), strict=True)
+    if term.kind == "linear":  # slope, missing
+        return replace(term, scores=tuple((scores[0], one) for scores, one in told))
+    return replace(term, scores=tuple((one, *scores[1:]) for scores, one in told))
