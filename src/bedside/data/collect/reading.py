@@ -12,13 +12,17 @@ import polars as pl
 from bedside.core.errors import Invalid, NotFound, Unavailable
 from bedside.core.ids import digest_bytes
 from bedside.core.records.snapshot import RawFile
+from bedside.data.collect.unpacking import Unpacked
+from bedside.interop.arff import read_header
 
-__all__ = ["Received", "kept_file", "read_file", "received", "record_starts"]
+__all__ = ["ROW", "Received", "kept_file", "read_file", "received", "record_starts"]
 
-_READERS: dict[str, Callable[[BytesIO], pl.DataFrame]] = {
-    ".parquet": pl.read_parquet,
-    ".csv": pl.read_csv,
-}
+ROW = "_row"
+"""Instead of a column with the subject: each row is someone else, named by its number, from 1."""
+
+LARGEST = 2 << 30
+"""Bytes that a gzipped table may hold; it is held in memory."""
+
 _NEWLINE, _QUOTE, _RETURN = ord("\n"), ord('"'), ord("\r")
 
 
@@ -48,48 +52,94 @@ class Received:
         file = replace(
             self.file, digest=digest_bytes(content), rows=left.height, gone=tuple(sorted(gone))
         )
-        return Received(content=content, file=file, table=left, offsets=self.offsets.filter(~rows))
+        offsets = self.offsets.filter(~rows)
+        return Received(
+            content=content, file=file, table=_numbered(left, file, offsets), offsets=offsets
+        )
 
     def _places(self, rows: pl.Series) -> list[tuple[int, int]]:
         """Offset and length, in the file as it was received, of the rows marked true."""
         first = self.offsets.filter(rows).to_list()
         if self.file.unit == "row":
             return [(offset, 1) for offset in first]
-        edges = np.append(record_starts(self.content), len(self.content))
+        edges = np.append(_starts(self.content, self.file.name), len(self.content))
         lengths = np.diff(edges)[1:][rows.to_numpy()]
         return list(zip(first, lengths.tolist(), strict=True))
 
 
 def read_file(path: Path, *, subject: str) -> Received:
-    """Read a Parquet or CSV file.
+    """Read a Parquet, CSV or ARFF file; a gzipped one (`….gz`) is read, and kept, as what it holds.
 
     Args:
         path: The file.
-        subject: The column with the source's patient identifier.
+        subject: The column with the source's patient identifier, or `ROW`.
 
     Raises:
         NotFound: there is no such file.
-        Invalid: its name does not end in .parquet or .csv, or it cannot be read as that.
+        Invalid: its name does not end in .parquet, .csv or .arff, or it cannot be read as that.
     """
     if not path.is_file():
         raise NotFound(
             f"There is no data file '{path.name}' in the folder given.",
             fix="give the folder that holds it with --data.",
         )
-    if path.suffix not in _READERS:
-        raise Invalid(f"'{path.name}' is neither Parquet nor CSV.", fix="convert it to Parquet.")
+    name = path.name.removesuffix(".gz")
+    if Path(name).suffix not in _READERS:
+        raise Invalid(
+            f"'{path.name}' is neither Parquet, CSV nor ARFF.", fix="convert it to Parquet."
+        )
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if name == path.name else _gunzipped(path)
     except OSError as error:
         raise Unavailable(
             f"'{path.name}' cannot be read ({type(error).__name__}).", fix="check its permissions."
         ) from None
-    return received(content, name=path.name, subject=subject)
+    return received(content, name=name, subject=subject)
+
+
+def _gunzipped(path: Path) -> bytes:
+    with path.open("rb") as raw:
+        unpacked = Unpacked(raw, path.name, path.stat().st_size)
+        content = unpacked.all(LARGEST)
+    if unpacked.fault:
+        raise Invalid(
+            f"'{path.name}' is malformed: {unpacked.fault}.",
+            fix="export it again, or check that the transfer was complete.",
+            code="malformed",
+        )
+    return content
+
+
+def _csv(content: bytes) -> pl.DataFrame:
+    return pl.read_csv(BytesIO(content), infer_schema_length=None)
+
+
+def _arff(content: bytes) -> pl.DataFrame:
+    """The rows of an ARFF file; `?` is missing."""
+    header = read_header(content)
+    return pl.read_csv(
+        BytesIO(content[header.data :]),
+        has_header=False,
+        new_columns=list(header.names),
+        null_values=["?"],
+        comment_prefix="%",
+        quote_char="'",
+        infer_schema_length=None,
+    )
+
+
+_READERS: dict[str, Callable[[bytes], pl.DataFrame]] = {
+    ".parquet": lambda content: pl.read_parquet(BytesIO(content)),
+    ".csv": _csv,
+    ".arff": _arff,
+}
 
 
 def _parsed(content: bytes, name: str) -> pl.DataFrame:
     try:
-        return _READERS[Path(name).suffix](BytesIO(content))
+        return _READERS[Path(name).suffix](content)
+    except Invalid:
+        raise
     except Exception as error:  # Polars' own errors may repeat a value, so only the class is told
         raise Invalid(
             f"'{name}' is malformed ({type(error).__name__}).",
@@ -99,15 +149,15 @@ def _parsed(content: bytes, name: str) -> pl.DataFrame:
 
 
 def received(content: bytes, *, name: str, subject: str) -> Received:
-    """The table in the bytes of a file whose name ends in .parquet or .csv.
+    """The table in the bytes of a file whose name ends in .parquet, .csv or .arff.
 
     Raises:
         Invalid: the bytes are not what the name says.
     """
     table, suffix = _parsed(content, name), Path(name).suffix
     offsets = np.arange(table.height, dtype=np.int64)
-    if suffix == ".csv":
-        offsets = record_starts(content)[1:]
+    if suffix != ".parquet":
+        offsets = _starts(content, name)[1:]
         if len(offsets) != table.height:
             raise Invalid(
                 f"'{name}' has a line that is no row of its table.",
@@ -117,11 +167,23 @@ def received(content: bytes, *, name: str, subject: str) -> Received:
     file = RawFile(
         digest=digest_bytes(content),
         name=name,
-        unit="byte" if suffix == ".csv" else "row",
+        unit="row" if suffix == ".parquet" else "byte",
         rows=table.height,
         subject=subject,
     )
-    return Received(content=content, file=file, table=table, offsets=pl.Series("_offset", offsets))
+    places = pl.Series("_offset", offsets)
+    return Received(
+        content=content, file=file, table=_numbered(table, file, places), offsets=places
+    )
+
+
+def _numbered(table: pl.DataFrame, file: RawFile, offsets: pl.Series) -> pl.DataFrame:
+    """The table, with the number of each row in the file as it was received where that is asked."""
+    if file.subject != ROW:
+        return table
+    gone = np.array(sorted(first for first, _ in file.gone), dtype=np.int64)
+    before = np.searchsorted(gone, offsets.to_numpy())
+    return table.with_columns(pl.Series(ROW, np.arange(1, table.height + 1) + before))
 
 
 def kept_file(content: bytes, file: RawFile) -> Received:
@@ -134,7 +196,19 @@ def kept_file(content: bytes, file: RawFile) -> Received:
     if not file.gone:
         return replace(found, file=file)
     offsets = pl.Series("_offset", [file.as_received(place) for place in found.offsets])
-    return replace(found, file=file, offsets=offsets.cast(pl.Int64))
+    offsets = offsets.cast(pl.Int64)
+    return replace(found, file=file, table=_numbered(found.table, file, offsets), offsets=offsets)
+
+
+def _starts(content: bytes, name: str) -> npt.NDArray[np.int64]:
+    """The first byte of the header and of each record of a text file."""
+    if Path(name).suffix == ".csv":
+        return record_starts(content)
+    first = read_header(content).data
+    body = content[first:]
+    starts = record_starts(body, quote=ord("'"))
+    rows = starts[np.frombuffer(body, dtype=np.uint8)[starts] != ord("%")]
+    return np.concatenate([np.zeros(1, dtype=np.int64), rows + first])
 
 
 def record_starts(content: bytes, *, quote: int = _QUOTE) -> npt.NDArray[np.int64]:
@@ -165,7 +239,7 @@ def _without_records(content: bytes, file: RawFile, gone: pl.Series) -> bytes:
         buffer = BytesIO()
         pl.read_parquet(BytesIO(content)).filter(~gone).write_parquet(buffer)
         return buffer.getvalue()
-    starts = record_starts(content)
+    starts = _starts(content, file.name)
     edges = np.append(starts, len(content))
     kept = [content[: edges[1]] if len(edges) > 1 else content]
     for row in np.flatnonzero(~gone.to_numpy()):
