@@ -98,7 +98,7 @@ def metric_names(declaration: Declaration) -> frozenset[str]:
     evaluation, outcome = declaration.evaluation, declaration.question.outcome
     names = set(_burden(evaluation, ill_known=outcome.kind != "regression"))
     if outcome.kind == "binary":
-        names.update(_RISK, _ALERTING)
+        names.update(_RISK, _ALERTING, GAPS if evaluation.subgroups else ())
     elif outcome.kind == "survival":
         earlier = [parse_duration(text).total_seconds() / 86400 for text in outcome.horizons[:-1]]
         names.update(_SURVIVAL, _HORIZON, _SURVIVAL_ALERTING)

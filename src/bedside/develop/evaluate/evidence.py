@@ -25,11 +25,13 @@ class HeldOut:
 
     `groups` holds, for each subgroup dimension, the level of each row ("" where unknown).
     `baseline` are the same rows as the baseline model predicts them, where there is one.
+    `thresholds` are those of the rows, shape (n,), where they differ by group.
     """
 
     rows: Rows
     groups: Mapping[str, npt.NDArray[np.str_]]
     baseline: Rows | None = None
+    thresholds: Floats | None = None
 
 
 def evaluate(
@@ -39,12 +41,14 @@ def evaluate(
 
     Args:
         held_out: What to judge.
-        threshold: Risks of at least this alert; chosen on other subjects.
+        threshold: Risks of at least this alert, but where `held_out.thresholds` are given; chosen
+            on other subjects.
         options: What is measured, and with how many resamples.
         seed: Of the resampling.
     """
     rows, baseline = held_out.rows, held_out.baseline
-    metrics = estimates(rows, threshold, options, seed)
+    bars = threshold if held_out.thresholds is None else held_out.thresholds
+    metrics = estimates(rows, bars, options, seed)
     compared = (
         {}
         if baseline is None
@@ -57,7 +61,7 @@ def evaluate(
             "threshold": {"value": threshold},
             "subgroups": {
                 name: {
-                    str(level): _subgroup(rows, groups == level, threshold, options, seed)
+                    str(level): _subgroup(rows, groups == level, bars, options, seed)
                     for level in np.unique(groups)
                 }
                 for name, groups in held_out.groups.items()
@@ -69,7 +73,11 @@ def evaluate(
 
 
 def _subgroup(
-    rows: Rows, mask: npt.NDArray[np.bool_], threshold: float, options: Evaluation, seed: int
+    rows: Rows,
+    mask: npt.NDArray[np.bool_],
+    bars: float | Floats,
+    options: Evaluation,
+    seed: int,
 ) -> dict[str, Any]:
     subjects, index = np.unique(rows.subject[mask], return_inverse=True)
     ill = len(np.unique(rows.subject[mask & (rows.label == 1)]))
@@ -87,7 +95,8 @@ def _subgroup(
         )
         return dict.fromkeys(SUBGROUP_METRICS, hidden.as_json())
     part = Rows(risk=rows.risk[mask], label=rows.label[mask], subject=index, days=rows.days[mask])
-    return estimates(part, threshold, options, seed, only=SUBGROUP_METRICS)
+    own = bars[mask] if isinstance(bars, np.ndarray) else bars
+    return estimates(part, own, options, seed, only=SUBGROUP_METRICS)
 
 
 def _curves(rows: Rows) -> dict[str, Any]:
