@@ -78,7 +78,7 @@ class Plausible:
 
 
 def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
-    """By code, for every numeric signal: its unit and plausible range (unbounded if undeclared)."""
+    """By code, for each signal that is a number: its unit and plausible range (else unbounded)."""
     return {
         code: Plausible(
             signal=name,
@@ -87,7 +87,8 @@ def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
             high=signal.plausible[1] if signal.plausible else math.inf,
         )
         for name, signal in signals.items()
-        if not signal.is_categorical and signal.role in ("input", "static")
+        if not signal.is_categorical
+        and (signal.role in ("input", "static") or (signal.role == "outcome" and signal.unit))
         for code in signal.codes
     }
 

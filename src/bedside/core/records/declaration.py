@@ -68,7 +68,9 @@ class Source:
 
     `source` names a `source.yaml` (one that ships, or a folder beside this declaration); its
     collected and prepared events are read. Otherwise `file` is one table, with a row per subject
-    and time; `bundled` names a data set inside an installed package, for when none is given.
+    and time (Parquet, CSV or ARFF, these two also gzipped); `subject` is its column with the
+    patient's identifier, or `_row` where each row is another patient. `bundled` names a data set
+    inside an installed package, for when none is given.
     """
 
     licence: str
@@ -94,6 +96,11 @@ class Signal:
     In a wide table, `column` is where it stands, and `visible_after` the delay between `time` and
     `known_at`; there is no default, because a silent zero would let a model see results before
     anyone could. A collected source tells both by itself.
+
+    An outcome of a wide table happens where its column says `equals`; one with categories, or with
+    a unit, at each row that says what; one without a column at each row. It happens `happens_after`
+    the row's time, or as long after it as the number in `happens_after_column` says, in
+    `happens_after_unit`s (a month is 30.4375 days, a year 365.25).
     """
 
     label: str
@@ -108,7 +115,10 @@ class Signal:
     plausible: tuple[float, float] | None = None
     normal: float | None = None
     role: Literal["input", "static", "outcome", "attribute"] = "input"
+    equals: str = "1"
     happens_after: str = "0 min"
+    happens_after_column: str = ""
+    happens_after_unit: Literal["h", "d", "month", "year"] = "d"
     required: bool = False
     stale_after: str | None = None
 

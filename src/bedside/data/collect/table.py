@@ -1,7 +1,6 @@
 """A wide table, one row per subject and time, becomes two-time events by the declared mapping."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from hashlib import blake2b
 
 import polars as pl
@@ -16,6 +15,12 @@ __all__ = ["collect_table"]
 
 UTC_US = pl.Datetime("us", "UTC")
 _MICROSECONDS = {"s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
+_AFTER = {
+    "h": _MICROSECONDS["h"],
+    "d": _MICROSECONDS["d"],
+    "month": 30.4375 * _MICROSECONDS["d"],
+    "year": 365.25 * _MICROSECONDS["d"],
+}
 
 
 def collect_table(
@@ -114,7 +119,7 @@ def _parts(rows: pl.DataFrame, declaration: Declaration) -> Iterator[pl.DataFram
         yield _events(firsts, origin, origin, source.start_event)
     for name, signal in declaration.signals.items():
         if signal.role == "outcome":
-            if signal.column in rows.columns:
+            if {signal.column, signal.happens_after_column} - {""} <= set(rows.columns):
                 yield _outcome(rows, name, signal)
         elif signal.role == "static":
             known = pl.col("_first") + parse_duration(signal.visible_after)
@@ -129,10 +134,10 @@ def _parts(rows: pl.DataFrame, declaration: Declaration) -> Iterator[pl.DataFram
 def _measured(
     rows: pl.DataFrame, name: str, signal: Signal, time: pl.Expr, known: pl.Expr
 ) -> pl.DataFrame:
-    if signal.categories is not None:
-        # A category may be stored as 0 or 0.0: both are the declared "0".
-        raw = pl.col(signal.column).cast(pl.String).str.replace(r"\.0$", "")
-        text = raw.replace_strict(signal.categories, default=None, return_dtype=pl.String)
+    if signal.is_categorical:
+        text = _plain(signal.column)
+        if signal.categories is not None:
+            text = text.replace_strict(signal.categories, default=None, return_dtype=pl.String)
         made = _events(rows, time, known, signal.code, text=text)
         return made.filter(pl.col("text").is_not_null())
     if not rows.schema[signal.column].is_numeric():
@@ -148,18 +153,54 @@ def _measured(
     return made.filter(pl.col("value").is_finite())
 
 
+def _plain(column: str) -> pl.Expr:
+    """A column as text: a category may be stored as 0 or 0.0, and both are the declared "0"."""
+    return pl.col(column).cast(pl.String).str.replace(r"\.0$", "")
+
+
 def _outcome(rows: pl.DataFrame, name: str, signal: Signal) -> pl.DataFrame:
-    """The first row that is 1 marks the outcome, `happens_after` later."""
-    if not (rows.schema[signal.column].is_numeric() or rows.schema[signal.column] == pl.Boolean):
-        raise Invalid(f"The outcome '{name}' is not 0 or 1.", fix="code it as 0 and 1.")
-    first = (
-        rows.filter(pl.col(signal.column).cast(pl.Float64) == 1)
-        .sort("_subject", "_time")
-        .unique("_subject", keep="first", maintain_order=True)
-    )
-    happened: timedelta = parse_duration(signal.happens_after)
-    time = pl.col("_time") + happened
-    return _events(first, time, time + parse_duration(signal.visible_after), signal.code)
+    """The events of an outcome: of what each row says, of each row, or of the subject's first."""
+    told, is_mark = rows, signal.column and not signal.is_categorical and signal.unit is None
+    if is_mark:
+        told = rows.filter(_is_so(rows, name, signal))
+    time = pl.col("_time") + _after(told, name, signal)
+    known = time + parse_duration(signal.visible_after)
+    if signal.column and not is_mark:
+        return _measured(told, name, signal, time, known)
+    made = _events(told, time, known, signal.code)
+    if not is_mark:
+        return made
+    return made.sort("subject_id", "time").unique("subject_id", keep="first", maintain_order=True)
+
+
+def _is_so(rows: pl.DataFrame, name: str, signal: Signal) -> pl.Expr:
+    """Where the column says that it happened."""
+    kind = rows.schema[signal.column]
+    if kind == pl.Boolean:
+        return pl.col(signal.column).cast(pl.Int8).cast(pl.String) == signal.equals
+    if signal.equals == "1" and not kind.is_numeric():
+        raise Invalid(
+            f"The outcome '{name}' is not 0 or 1.",
+            fix="code it as 0 and 1, or write equals: and the text that says it happened.",
+        )
+    return _plain(signal.column) == signal.equals
+
+
+def _after(rows: pl.DataFrame, name: str, signal: Signal) -> pl.Expr:
+    """How long after each of these rows it happens."""
+    if not signal.happens_after_column:
+        return pl.lit(parse_duration(signal.happens_after)).cast(pl.Duration("us"))
+    length = pl.col(signal.happens_after_column).cast(pl.Float64, strict=False)
+    sound = (length.is_finite() & (length >= 0)).fill_null(False)
+    if not rows.select(sound.all()).item():
+        raise Invalid(
+            f"'{name}' does not say in every row how long after it happened.",
+            fix=f"write a number, 0 or more, in the column '{signal.happens_after_column}', or "
+            "leave the row out.",
+            code="no_duration",
+        )
+    micros = (length * _AFTER[signal.happens_after_unit]).round().cast(pl.Int64)
+    return pl.duration(microseconds=micros)
 
 
 def _events(

@@ -66,7 +66,9 @@ def _source(declaration: Declaration) -> Iterator[Mistake]:
             )
     if data.file and not data.subject:
         yield Mistake(
-            ("data",), "the table's column with the subject is not named", "add subject: COLUMN"
+            ("data",),
+            "the table's column with the subject is not named",
+            "add subject: COLUMN, or _row where each row is another",
         )
     try:
         parse_instant(data.clock.origin)
@@ -97,8 +99,10 @@ def _signal(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mis
         except Invalid as error:
             yield Mistake((*path, key), error.problem, error.fix.rstrip("."))
     for key, what in (("column", "column"), ("visible_after", "delay until it can be seen")):
-        if declaration.data.file and not getattr(signal, key):
+        told = getattr(signal, key) or (key == "column" and signal.happens_after_column)
+        if declaration.data.file and not told:
             yield Mistake(path, f"a signal of a table without a {what}", f"add {key}:")
+    yield from _outcome_signal(declaration, path, signal)
     if signal.categories is not None and signal.learn_categories:
         yield Mistake(
             (*path, "learn_categories"),
@@ -113,13 +117,44 @@ def _signal(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mis
             "add unit: (UCUM), e.g. '1' for a count; or for a text categories:, or "
             "learn_categories: true",
         )
-    if numeric and signal.unit is not None:
+    if (numeric or signal.role == "outcome") and signal.unit is not None:
         try:
             conversion(name, source=signal.source_unit or signal.unit, target=signal.unit)
         except Invalid as error:
             yield Mistake((*path, "unit"), error.problem, error.fix.rstrip("."))
     if signal.plausible is not None and signal.plausible[0] >= signal.plausible[1]:
         yield Mistake((*path, "plausible"), "the range is empty", "write [lowest, highest]")
+
+
+def _outcome_signal(
+    declaration: Declaration, path: tuple[str, str], signal: Signal
+) -> Iterator[Mistake]:
+    """What says whether and when an outcome of a wide table happens, and nothing else."""
+    default = Signal(label="", code="")
+    keys = ("equals", "happens_after_column", "happens_after_unit")
+    given = [key for key in keys if getattr(signal, key) != getattr(default, key)]
+    if given and (signal.role != "outcome" or declaration.data.source):
+        yield Mistake(
+            (*path, given[0]), "this belongs to an outcome of one wide table", "remove it"
+        )
+        return
+    if signal.happens_after != default.happens_after and signal.happens_after_column:
+        yield Mistake(
+            (*path, "happens_after"),
+            "both a duration and a column say how long after the row it happens",
+            "keep one of happens_after and happens_after_column",
+        )
+    if "happens_after_unit" in given and not signal.happens_after_column:
+        yield Mistake(
+            (*path, "happens_after_unit"), "no column is in this unit", "add happens_after_column"
+        )
+    says_more = signal.is_categorical or signal.unit is not None or not signal.column
+    if "equals" in given and says_more:
+        yield Mistake(
+            (*path, "equals"),
+            "this outcome is not a mark: each row says what it is",
+            "remove equals, or the categories and the unit",
+        )
 
 
 def _codes(declaration: Declaration, name: str, signal: Signal) -> Iterator[Mistake]:
