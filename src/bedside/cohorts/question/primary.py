@@ -44,17 +44,17 @@ def missing_case(label: pl.Series, outcome: Outcome) -> str | None:
 
     Args:
         label: The `primary_label` of the rows.
-        outcome: Its kind decides; a number needs only rows that are known.
+        outcome: Its kind decides. A number needs only rows that are known, and survival only
+            events: who is censored was followed for some time before.
 
     >>> missing_case(pl.Series([1, 1, None]), Outcome())
     'negative'
     """
     if outcome.kind == "regression":
         return "known" if label.null_count() == len(label) else None
+    needed = {1: "positive"} if outcome.kind == "survival" else {1: "positive", 0: "negative"}
     there = set(label.drop_nulls().unique())
-    return next(
-        (word for one, word in ((1, "positive"), (0, "negative")) if one not in there), None
-    )
+    return next((word for one, word in needed.items() if one not in there), None)
 
 
 def _median(rows: pl.DataFrame) -> float:

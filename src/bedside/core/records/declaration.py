@@ -69,8 +69,8 @@ class Source:
     `source` names a `source.yaml` (one that ships, or a folder beside this declaration); its
     collected and prepared events are read. Otherwise `file` is one table, with a row per subject
     and time (Parquet, CSV or ARFF, these two also gzipped); `subject` is its column with the
-    patient's identifier, or `_row` where each row is another patient. `bundled` names a data set
-    inside an installed package, for when none is given.
+    patient's identifier, or `_row` where each row is another patient (FILE#NUMBER). `bundled`
+    names a data set inside an installed package, for when none is given.
     """
 
     licence: str

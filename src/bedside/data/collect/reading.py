@@ -18,7 +18,7 @@ from bedside.interop.arff import read_header
 __all__ = ["ROW", "Received", "kept_file", "read_file", "received", "record_starts"]
 
 ROW = "_row"
-"""Instead of a column with the subject: each row is someone else, named by its number, from 1."""
+"""Instead of a column with the subject: each row is someone else, `FILE#NUMBER`, from 1."""
 
 LARGEST = 2 << 30
 """Bytes that a gzipped table may hold; it is held in memory."""
@@ -178,12 +178,17 @@ def received(content: bytes, *, name: str, subject: str) -> Received:
 
 
 def _numbered(table: pl.DataFrame, file: RawFile, offsets: pl.Series) -> pl.DataFrame:
-    """The table, with the number of each row in the file as it was received where that is asked."""
+    """The table; where `ROW` is the subject, with the file and the number that each row had in it.
+
+    Two files are of different people, even where their rows have the same numbers; and a row keeps
+    its number when rows before it are erased.
+    """
     if file.subject != ROW:
         return table
     gone = np.array(sorted(first for first, _ in file.gone), dtype=np.int64)
     before = np.searchsorted(gone, offsets.to_numpy())
-    return table.with_columns(pl.Series(ROW, np.arange(1, table.height + 1) + before))
+    number = pl.Series(np.arange(1, table.height + 1) + before).cast(pl.String)
+    return table.with_columns((pl.lit(f"{file.name}#") + number).alias(ROW))
 
 
 def kept_file(content: bytes, file: RawFile) -> Received:
