@@ -21,9 +21,9 @@ __all__ = ["BoostedCox"]
 Floats = npt.NDArray[np.float64]
 
 DEFAULTS: dict[str, float | int | bool | str] = {
-    "learning_rate": 0.02,
+    "learning_rate": 0.01,
     "num_leaves": 6,
-    "min_data_in_leaf": 20,
+    "min_data_in_leaf": 5,
     "lambda_l2": 1.0,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.5,
@@ -32,7 +32,16 @@ DEFAULTS: dict[str, float | int | bool | str] = {
 
 
 class BoostedCox:
-    """Trees that add up to the log-hazard; a missing value takes its own way in each split."""
+    """Trees that add up to the log-hazard; a missing value takes its own way in each split.
+
+    Each tree follows the slope of the log partial likelihood (Efron's ties) and its second
+    derivative along each margin. A competing event ends a row's follow-up. Parameters are
+    LightGBM's own. By itself: a learning rate of 0.01, 6 leaves of at least 5 rows, lambda_l2 of
+    1, and half the rows and half the features for each tree, which suits 100 to 10,000 rows and
+    the 400 rounds that a declaration has by itself. Of more rows, more rounds can learn more.
+
+    Source: Ridgeway, Comput Sci Stat 1999;31:172-181; Ke et al., NeurIPS 2017:3146-3154.
+    """
 
     outcomes = frozenset({"survival"})
     takes_monotone = True

@@ -96,7 +96,7 @@ def censored_but(train: Matrix, cause: int) -> Bools:
     if not event.any():
         word = "event" if cause == 1 else "competing event"
         raise Invalid(
-            f"The training rows have no {word}.",
+            f"These rows have no {word}.",
             fix="bring more subjects, a longer time at risk, or another learner."
             if cause == 1
             else "use the learner `cox`, or name the competing events in the question.",
