@@ -26,6 +26,7 @@ from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.evidence import judge_model
+from bedside.lifecycle.fairness import fit_depends_on, levels_of_sides, unmitigated
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.judging import matrix_of
@@ -285,6 +286,7 @@ class _Build:
             "asked": self._output("ask", "asked"),
             "features": self._output("vocabulary", "features"),
             **{name: self.told[name] for name in names},
+            **fit_depends_on(self.told, self._output("prepare", "snapshot")),
         }
 
     def _fit(self) -> None:
@@ -305,7 +307,10 @@ class _Build:
             copy = array_of(self._read("augment", f"copies-{number}"))
             again = np.tile(real.label, len(copy) // len(real.label))
             copies.append(Matrix(features=copy, label=again, names=names))
-        learnt = learn(self.declaration, feature_set, real, side("tuning"), copies)
+        tuning = side("tuning")
+        levels = levels_of_sides(self.declaration, self._snapshot, rows)
+        learnt = learn(self.declaration, feature_set, real, tuning, copies, levels=levels)
+        plain = unmitigated(self.declaration, feature_set, real, tuning, copies)
         baseline = fit_baseline(real, plan_of(self.declaration, feature_set))
         return {
             "learnt": form_to_json(learnt.form),
@@ -313,6 +318,7 @@ class _Build:
             "onnx": onnx_of(learnt.form),
             "baseline": form_to_json(baseline),
             "training": canonical_json(learnt.told),
+            "unmitigated": plain,
         }
 
     def _cross_validate(self) -> None:
@@ -351,6 +357,7 @@ class _Build:
             form=form_from_json(learnt),
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
             explainer=self.platform.explainer_of(learnt),
+            plain=self._read("fit", "unmitigated"),
         )
         because = {one.finding: one.because for one in self.declaration.acknowledged}
         evidence["leakage"] = [

@@ -14,6 +14,7 @@ from bedside.develop.evaluate.out_of_fold import trees
 from bedside.features.definition import FeatureSet
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.cohort import texts_of
+from bedside.lifecycle.fairness import bars_of_folds, levels_of_rows
 from bedside.lifecycle.judging import HOURS_A_ROW
 from bedside.lifecycle.platform import Platform
 
@@ -49,13 +50,15 @@ def cross_validated(
         return list(copies_of(platform, declaration, feature_set, snapshot, train, lambda _: None))
 
     name = declaration.evaluation.split.group
+    levels = levels_of_rows(declaration, snapshot, asked)
     return cross_validate(
         declaration,
         asked,
         matrix,
-        trees(declaration, feature_set, copies if number_of_copies(declaration) else None),
+        trees(declaration, feature_set, copies if number_of_copies(declaration) else None, levels),
         names=feature_set.names,
         days=np.full(asked.height, HOURS_A_ROW / 24),
         group=None if name is None else texts_of(declaration, name, snapshot),
+        bars=bars_of_folds(declaration, feature_set),
         advance=advance,
     )

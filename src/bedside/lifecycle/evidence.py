@@ -11,9 +11,16 @@ from bedside.core.ports import Explainer, Predictor
 from bedside.core.records.declaration import Declaration
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
+from bedside.develop.evaluate.mitigation import Side
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
+from bedside.lifecycle.fairness import (
+    fairness_evidence,
+    group_bars,
+    row_thresholds,
+    without_mitigation,
+)
 from bedside.lifecycle.judging import judged_rows
 from bedside.lifecycle.training_group import training_group
 from bedside.models.form import ModelForm
@@ -39,8 +46,11 @@ def judge_model(
     form: ModelForm,
     predictor: Predictor,
     explainer: Explainer,
+    plain: bytes = b"",
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evidence, monitoring reference and worked example of a fitted model.
+
+    `plain` is what `unmitigated` made beside the form.
 
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
@@ -56,6 +66,8 @@ def judge_model(
     _same_as_trained(predictor.outputs(judged), judged, form)
     chosen = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
     threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
+    bars = group_bars(declaration, feature_set, asked, matrix, predictor, threshold)
+    thresholds = row_thresholds(bars, threshold, judged)
     groups = groups_of(declaration, events, held)
     evidence = evaluate(
         HeldOut(
@@ -64,16 +76,25 @@ def judge_model(
             baseline=judged_rows(
                 declaration, held, judged, form=baseline, predictor=LearntModel(baseline)
             ),
+            thresholds=thresholds if isinstance(thresholds, np.ndarray) else None,
         ),
         threshold=threshold,
         options=options,
         seed=declaration.learner.seed,
     )
+    if bars:
+        evidence["threshold"]["groups"] = bars
+    evidence.update(
+        fairness_evidence(
+            declaration,
+            Side(rows=rows, threshold=thresholds),
+            groups,
+            before=lambda: without_mitigation(declaration, asked, matrix, form=form, plain=plain),
+        )
+    )
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
-    evidence["case_mix"] = training_group(
-        feature_set, asked, matrix, rows, evidence["importance"]
-    )
+    evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
     reference = make_reference(
         judged,
         feature_set.names,

@@ -27,7 +27,14 @@ from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.develop.evaluate.evidence import rounded
 from bedside.develop.evaluate.intervals import estimates
-from bedside.develop.evaluate.out_of_fold import Judged, Learn, labels_of, out_of_fold, subjects_of
+from bedside.develop.evaluate.out_of_fold import (
+    Bars,
+    Judged,
+    Learn,
+    labels_of,
+    out_of_fold,
+    subjects_of,
+)
 from bedside.develop.evaluate.statistics import Rows, statistics
 
 __all__ = ["cross_validate", "spread_text"]
@@ -44,6 +51,7 @@ def cross_validate(
     names: tuple[str, ...],
     days: Floats,
     group: pl.DataFrame | None = None,
+    bars: Bars | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The part `cross_validation` of the evidence, ready for canonical JSON.
@@ -62,6 +70,7 @@ def cross_validate(
         names: Of the k features.
         days: Shape (n,), the time that each row stands for.
         group: As in `bedside.cohorts.splits.assign`, where the split has a group.
+        bars: Makes thresholds by group, where these are declared.
         advance: Is told of each fold as it is done.
 
     Raises:
@@ -73,7 +82,14 @@ def cross_validate(
         matrix, days = matrix[mask], days[mask]
     options = declaration.evaluation
     judged = out_of_fold(
-        asked, matrix, learner, options=options, names=names, group=group, advance=advance
+        asked,
+        matrix,
+        learner,
+        options=options,
+        names=names,
+        group=group,
+        bars=bars,
+        advance=advance,
     )
     rows = Rows(
         risk=judged.risk,

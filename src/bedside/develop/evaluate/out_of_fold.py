@@ -15,10 +15,12 @@ from bedside.core.records.split import Split
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.train.learning import learn
 from bedside.develop.train.matrix import Matrix
+from bedside.develop.train.mitigation.groups import Levels
 from bedside.features.definition import FeatureSet
 from bedside.models.learnt import LearntModel
 
 __all__ = [
+    "Bars",
     "Fold",
     "Judged",
     "Learn",
@@ -34,18 +36,24 @@ Ints = npt.NDArray[np.int64]
 Predict = Callable[[Floats], Floats]
 """From features, shape (n, k), to calibrated risks, shape (n,)."""
 
+Bars = Callable[[Matrix, Floats, float, Floats], float | Floats]
+"""From tuning rows, their risks, the common threshold and the judged features, shape (n, k), to the
+thresholds of the judged rows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """What one model may see: its training and tuning rows, from other folds than it judges.
 
-    `rows` are the numbers of the training rows among the asked rows of known label, ascending.
+    `rows` are the numbers of the training rows among the asked rows of known label, ascending;
+    `tuning_rows` those of the tuning rows.
     """
 
     number: int
     train: Matrix
     tuning: Matrix
     rows: Ints
+    tuning_rows: Ints
 
 
 Learn = Callable[[Fold], Predict]
@@ -64,6 +72,7 @@ def trees(
     declaration: Declaration,
     feature_set: FeatureSet,
     copies: Callable[[Ints], Sequence[Floats]] | None = None,
+    levels: npt.NDArray[np.str_] | None = None,
 ) -> Learn:
     """The declared learner, with its imputation and augmentation, for one fold after the other.
 
@@ -72,6 +81,7 @@ def trees(
         feature_set: k features.
         copies: From the numbers of the training rows, ascending, one matrix for each declared
             jitter or time warp, of shape (copies * rows, k).
+        levels: Of every row, in the fairness subgroup, where the declaration has one.
 
     Raises:
         Invalid: copies are declared, but nobody can make them.
@@ -89,7 +99,10 @@ def trees(
             Matrix(features=one, label=np.tile(label, len(one) // len(label)), names=names)
             for one in (copies(fold.rows) if copies is not None and changed else ())
         ]
-        form = learn(declaration, feature_set, fold.train, fold.tuning, made).form
+        own = None
+        if levels is not None:
+            own = Levels(train=levels[fold.rows], tuning=levels[fold.tuning_rows])
+        form = learn(declaration, feature_set, fold.train, fold.tuning, made, levels=own).form
         return LearntModel(form, threads=declaration.learner.threads).predict
 
     return fitted
@@ -103,11 +116,13 @@ def out_of_fold(
     options: Evaluation,
     names: tuple[str, ...],
     group: pl.DataFrame | None = None,
+    bars: Bars | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Judged:
     """Risk and alert threshold of each row, by a model of the folds in which its subject is not.
 
-    The threshold of a fold is chosen on that fold's own tuning subjects, never on those judged.
+    The threshold of a fold is chosen on that fold's own tuning subjects, never on those judged;
+    `bars` makes those of groups of it.
 
     Raises:
         Invalid: as `cross_validate`.
@@ -118,19 +133,29 @@ def out_of_fold(
     for number in range(options.folds):
         sides = _sides(asked, fold, number, options.split, group)
         parts = {
-            side: Matrix(features=matrix[sides == side], label=label[sides == side], names=names)
+            side: Matrix(
+                features=matrix[inside],
+                label=label[inside],
+                names=names,
+                subject=subjects_of(subject.filter(pl.Series(inside))),
+            )
             for side in ("train", "tuning")
+            for inside in (sides == side,)
         }
-        rows = np.flatnonzero(sides == "train")
-        predict = learner(Fold(number=number, rows=rows, **parts))
-        tuning = parts["tuning"]
-        threshold[sides == "held_out"] = choose_threshold(
+        rows, tuning_rows = (np.flatnonzero(sides == side) for side in ("train", "tuning"))
+        predict = learner(Fold(number=number, rows=rows, tuning_rows=tuning_rows, **parts))
+        tuning, judged = parts["tuning"], matrix[sides == "held_out"]
+        seen = predict(tuning.features)
+        common = choose_threshold(
             options.threshold,
             tuning.label,
-            predict(tuning.features),
+            seen,
             subjects_of(subject.filter(pl.Series(sides == "tuning"))),
         )
-        risk[sides == "held_out"] = predict(matrix[sides == "held_out"])
+        threshold[sides == "held_out"] = (
+            common if bars is None else bars(tuning, seen, common, judged)
+        )
+        risk[sides == "held_out"] = predict(judged)
         advance(1)
     return Judged(fold=fold.to_numpy().astype(np.int64), risk=risk, threshold=threshold)
 

@@ -6,6 +6,7 @@ import msgspec
 
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration
+from bedside.interop.declaration.fairness_rules import fairness_feature_mistakes
 from bedside.interop.declaration.learner_rules import LearnerOf, learner_mistakes
 from bedside.interop.declaration.rules import mistakes
 from bedside.interop.declaration.training_rules import ColumnsOf, training_mistakes
@@ -38,9 +39,10 @@ def read_declaration(
     def broken(read: Declaration) -> Iterator[Mistake]:
         yield from mistakes(read, metrics(read))
         if learners is not None:
-            yield from learner_mistakes(read, learners)
+            yield from learner_mistakes(read, learners, features)
         if features is not None:
             yield from training_mistakes(read, features)
+            yield from fairness_feature_mistakes(read, features)
 
     return read_record(content, Declaration, file="bedside.yaml", mistakes=broken)
 

@@ -15,10 +15,11 @@ from bedside.develop.train.mitigation.reweighing import row_weights
 from bedside.features.definition import FeatureSet
 from bedside.models.form import ModelForm
 
-__all__ = ["fitted", "recalibrated"]
+__all__ = ["OF_ROWS", "fitted", "recalibrated"]
 
 Fit = Callable[[Matrix], ModelForm]
-OF_ROWS = ("reweighing", "reductions")  # what changes how the training rows count
+OF_ROWS = ("reweighing", "reductions")
+"""The means that change how the training rows count, so that another model is learnt."""
 
 
 def fitted(
