@@ -253,7 +253,11 @@ def keys_words(states: Sequence[KeyState]) -> str:
 
 
 def reproduced_words(done: Reproduction) -> str:
-    """Whether it came out the same, and why not."""
-    mark = "✓" if done.exact else "✗"
-    differing = f"\n  differing: {', '.join(done.differing)}" if done.differing else ""
-    return f"{mark} {done.version}: {done.because}{differing}"
+    """Whether it came out the same, and what is the cause where it did not."""
+    mark = {"exact": "✓", "equal within tolerance": "≈", "different": "✗"}[done.outcome]
+    lines = [f"{mark} {done.version}: {done.because}"]
+    if done.differing:
+        lines.append(f"  differing: {', '.join(done.differing)}")
+    if done.first:
+        lines.append(f"  {done.first}")
+    return "\n".join(lines)

@@ -7,6 +7,7 @@ import typer
 
 from bedside.cli.backup import backup, restore
 from bedside.cli.data import data_app
+from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.features import features_app
 from bedside.cli.frame import (
     ActorOption,
@@ -206,21 +207,27 @@ def serve(
 @app.command()
 def reproduce(
     version: Version,
+    folder: Annotated[
+        str | None,
+        typer.Option("--folder", help="The model's folder: build the declaration in it instead."),
+    ] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a version again from its raw data and compare every byte."""
+    """Build a version again from its raw data, compare it, and name the cause of what differs."""
     with guarded(as_json):
         from dataclasses import asdict  # noqa: PLC0415
 
         from bedside.cli.data_words import reproduced_words  # noqa: PLC0415
         from bedside.lifecycle.reproduce import reproduce as verb  # noqa: PLC0415
+        from bedside.usecases import folder_of  # noqa: PLC0415
 
-        done = verb(opened(workspace, actor, purpose or "audit", as_json), version)
+        place = None if folder is None else folder_of(folder)
+        done = verb(opened(workspace, actor, purpose or "audit", as_json), version, place)
         show(asdict(done), as_json, lambda: reproduced_words(done))
-        if not done.exact:
+        if done.outcome == "different":
             raise typer.Exit(4)
 
 
@@ -257,6 +264,8 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
         )
 
 
+app.command()(evaluate)
+app.command()(recalibrate)
 app.command()(backup)
 app.command()(restore)
 

@@ -79,6 +79,11 @@ class Intake(Protocol):
     """The steps of a build that make its data sets; each keeps its result in the event store."""
 
     @property
+    def declaration(self) -> Declaration:
+        """The model whose data they are."""
+        ...
+
+    @property
     def run_id(self) -> str:
         """Of this run, in the lineage."""
         ...

@@ -39,6 +39,8 @@ class Platform:
     """One workspace with its adapters, made by `wiring`.
 
     `tag` gives the keyed digest by which an erased subject is known again without being named.
+    `source` is the digest of Bedside's own source, `code` that of the source and the environment:
+    the version of each library, and of Python, and the kind of machine.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Platform:
     write: WriteFile
     lock: Callable[[], AbstractContextManager[None]]
     tag: Callable[[str], str]
+    source: str
     code: str
     environment: dict[str, str]
 

@@ -1,112 +1,254 @@
-"""Building a registered version again, and comparing bytes."""
+"""Building a registered version again, comparing, and naming the cause of what differs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
-from bedside.core.errors import NotFound
-from bedside.core.records.bundle import DECLARATION_SOURCE, MANIFEST
-from bedside.core.records.declaration import Declaration
-from bedside.core.records.lineage import Node
+import numpy as np
+
+from bedside.core.errors import BedsideError
+from bedside.core.ids import digest_of
+from bedside.core.records.bundle import DECLARATION, DECLARATION_SOURCE, MANIFEST, MODEL, Bundle
 from bedside.core.records.snapshot import SnapshotEntry
-from bedside.data.collect.reading import kept_file
+from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
-from bedside.lifecycle.intake import FileIntake, Intake, SourceIntake
+from bedside.lifecycle.differences import (
+    changed_keys,
+    changed_libraries,
+    differing_files,
+    first_difference,
+)
+from bedside.lifecycle.package import Packed, declaration_of, load_declaration
+from bedside.lifecycle.patients import Patients, entry_of, facts_of, own_patients, same_data
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.recalibrating import recalibrated_again
 from bedside.lifecycle.release import open_bundle
 
-__all__ = ["Reproduction", "reproduce"]
+__all__ = ["TOLERANCE", "Reproduction", "reproduce"]
+
+TOLERANCE = 1e-6
+"""How far apart, on the risk, two predictions may lie that count as equal."""
+
+MOST_TOLD = 8
+Outcome = Literal["exact", "equal within tolerance", "different"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """Whether a version came out the same to the byte; if not, why, and which files differ."""
+    """What came of building a version again.
+
+    Args:
+        version: Its id.
+        outcome: `exact`: every byte is the same. `equal within tolerance`: bytes differ, but no
+            prediction for a held-out row does by more than `tolerance`. Else `different`.
+        exact: Whether the outcome is `exact`.
+        because: Why, in words.
+        causes: Each known cause of a difference.
+        differing: The files whose bytes differ, first those from which others are made.
+        first: Where the first of them begins to differ.
+        rows: Held-out rows whose predictions were compared.
+        worst: The largest difference between two predictions for one row; None: none compared.
+        tolerance: As above.
+    """
 
     version: str
+    outcome: Outcome
     exact: bool
     because: str
+    causes: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
+    first: str = ""
+    rows: int = 0
+    worst: float | None = None
+    tolerance: float = TOLERANCE
 
 
-def reproduce(platform: Platform, version_id: str) -> Reproduction:
+def reproduce(platform: Platform, version_id: str, folder: Path | None = None) -> Reproduction:
     """Build a version again from the data it was made of, without any earlier step, and compare.
+
+    Args:
+        platform: The workspace.
+        version_id: Which version.
+        folder: Of the model: its declaration is built, not the one that is sealed in the bundle.
 
     Raises:
         NotFound: there is no such version, or its snapshot is not in this workspace.
         Refused: its bundle is not intact.
+        Invalid: the declaration in the folder is not right.
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
-    told = json.loads((platform.bundles / version.bundle / MANIFEST).read_bytes())["facts"]
-    entry = _entry(platform, told["snapshot"])
+    facts = facts_of(platform, version)
+    source = bundle.files[DECLARATION_SOURCE] if folder is None else load_declaration(folder)[1]
+    entry = entry_of(platform, facts["snapshot"])
     if entry.successor is not None:
         done = _no_longer(platform, version.id, entry)
-    elif told["code"] != platform.code:
-        done = Reproduction(
-            version=version.id,
-            exact=False,
-            because="It was built by another Bedside or with other libraries than are installed "
-            "here. Install what the bundle names to rebuild it to the byte.",
-        )
     else:
-        scratch = TemporaryDirectory(dir=platform.folder, prefix="reproduce-")
-        with platform.lock(), scratch as folder:
-            source = bundle.files[DECLARATION_SOURCE]
-            made = rebuilt(platform, source, _same_data(platform, entry), Path(folder))
-            digest = seal(made.files, made.facts, Path(folder) / "bundles")
-        differing = tuple(
-            sorted(
-                name
-                for name in made.files.keys() | bundle.files.keys() - {MANIFEST}
-                if made.files.get(name) != bundle.files.get(name)
-            )
-        )
-        exact = digest == version.bundle
-        done = Reproduction(
-            version=version.id,
-            exact=exact,
-            because="Every file came out the same to the byte."
-            if exact
-            else "Some files came out differently; this is a defect of the declared environment.",
-            differing=differing,
-        )
+        done = _compared(platform, version, bundle, facts, source, entry)
     platform.ledger.append(
         platform.actor,
         "reproduce",
-        {"version": version.id, "exact": done.exact, "differing": list(done.differing)},
+        {
+            "version": version.id,
+            "outcome": done.outcome,
+            "exact": done.exact,
+            "differing": list(done.differing),
+        },
     )
     return done
 
 
-def _same_data(platform: Platform, entry: SnapshotEntry) -> Callable[[Declaration], Intake]:
-    """The intake of the very data from which a prepared snapshot was made.
+def _compared(
+    platform: Platform,
+    version: ModelVersion,
+    bundle: Bundle,
+    facts: Mapping[str, Any],
+    source: bytes,
+    entry: SnapshotEntry,
+) -> Reproduction:
+    scratch = TemporaryDirectory(dir=platform.folder, prefix="reproduce-")
+    with platform.lock(), scratch as place:
+        index = Path(place)
+        causes = _causes(platform, bundle, facts, source)
+        try:
+            if "recalibrated" in facts:
+                made = recalibrated_again(platform, facts, index)
+            else:
+                made = rebuilt(platform, source, same_data(platform, entry), index)
+        except BedsideError as error:
+            if not causes:
+                raise
+            because = f"It cannot be built here: {error.problem}"
+            return _different(version.id, _joined([because, *causes]), causes)
+        digest = seal(made.files, made.facts, index / "bundles")
+        differing = differing_files(bundle.files, made.files, apart_from=[MANIFEST])
+        if digest == version.bundle:
+            return Reproduction(
+                version=version.id,
+                outcome="exact",
+                exact=True,
+                because="Every file came out the same to the byte.",
+                worst=0.0,
+            )
+        rows: int = 0
+        worst: float | None = 0.0
+        if differing and "recalibrated" not in facts:
+            rows, worst = _worst(platform, bundle, made, entry, index)
+    return _told(version.id, bundle, made, differing, causes, rows, worst)
 
-    A table is read again from its raw bytes; of a collected source, the state that was used.
-    """
 
-    def intake(declaration: Declaration) -> Intake:
-        if declaration.data.source:
-            made_of = platform.store.catalogue.made_of(Node(kind="snapshot", id=entry.snapshot))
-            digest = next(edge.source.id for edge in reversed(made_of) if edge.job == "prepare")
-            return SourceIntake(platform=platform, declaration=declaration, digest=digest)
-        (file,) = platform.store.opened(entry).manifest.sources
-        received = kept_file(platform.store.raw.get(file.digest), file)
-        return FileIntake(platform=platform, declaration=declaration, received=received)
-
-    return intake
-
-
-def _entry(platform: Platform, digest: str) -> SnapshotEntry:
-    found = [one for one in platform.store.catalogue.entries() if one.snapshot == digest]
-    if not found:
-        raise NotFound(
-            f"The snapshot {digest[:12]}… that it was built from is not in this workspace.",
-            fix="restore it from a backup, or run this where it was built.",
+def _told(
+    version: str,
+    bundle: Bundle,
+    made: Packed,
+    differing: tuple[str, ...],
+    causes: tuple[str, ...],
+    rows: int,
+    worst: float | None,
+) -> Reproduction:
+    first = ""
+    if differing:
+        name = differing[0]
+        first = first_difference(name, bundle.files.get(name), made.files.get(name))
+    unexplained = (
+        "Code, libraries, declaration and data are the same, and yet it came out differently. "
+        "This is a defect: report it."
+    )
+    equal = worst is not None and worst <= TOLERANCE
+    if not differing:
+        said = "Every file came out the same to the byte; only what built them is another"
+    elif worst is None:
+        said = "No prediction can be compared: they answer for other patients"
+    elif rows == 0:
+        said = "Some files came out differently"
+    else:
+        said = (
+            f"The bytes differ; over {rows:,} held-out predictions the risk differs by at most "
+            f"{worst:.2g}, and up to {TOLERANCE:g} counts as equal"
         )
-    return found[-1]
+    return Reproduction(
+        version=version,
+        outcome="equal within tolerance" if equal and (rows or not differing) else "different",
+        exact=False,
+        because=_joined([f"{said}.", *causes] if causes else [f"{said}.", unexplained]),
+        causes=causes,
+        differing=differing,
+        first=first,
+        rows=rows,
+        worst=worst,
+    )
+
+
+def _causes(
+    platform: Platform, bundle: Bundle, facts: Mapping[str, Any], source: bytes
+) -> tuple[str, ...]:
+    """What is known to be another here than where the version was built."""
+    causes = []
+    before = json.loads(bundle.files[DECLARATION])
+    made = declaration_of(source)
+    after = json.loads(_told_declaration(made))
+    changed = list(changed_keys(before, after))
+    if digest_of(after) != facts["declaration"]:
+        told = "; ".join(changed[:MOST_TOLD])
+        more = f"; and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
+        causes.append(f"The declaration was edited: {told}{more}.")
+    elif source != bundle.files[DECLARATION_SOURCE]:
+        causes.append("The declaration was edited, but only its comments or its layout.")
+    libraries = changed_libraries(facts["environment"], platform.environment)
+    causes += [f"{one[0].upper()}{one[1:]}." for one in libraries]
+    if digest_of([platform.source, facts["environment"]]) != facts["code"]:
+        causes.append("Bedside's own code is another one than built it.")
+    return tuple(causes)
+
+
+def _told_declaration(declaration: Any) -> bytes:
+    from bedside.interop.declaration import declaration_to_json  # noqa: PLC0415
+
+    return declaration_to_json(declaration)
+
+
+def _worst(
+    platform: Platform, bundle: Bundle, made: Packed, entry: SnapshotEntry, index: Path
+) -> tuple[int, float | None]:
+    """How many held-out rows both answer for, and how far apart the two answers are at most."""
+    new = Bundle(
+        digest="",
+        declaration=declaration_of(made.files[DECLARATION_SOURCE]),
+        threshold=None,
+        files=made.files,
+    )
+    seen = [_held_out(platform, one, entry, index) for one in (bundle, new)]
+    keys = ["subject_id", "prediction_time"]
+    rows = [
+        one.asked.select(keys).with_columns(
+            risk=platform.predictor_of(one.bundle.files[MODEL]).predict(one.matrix)
+        )
+        for one in seen
+    ]
+    both = rows[0].join(rows[1], on=keys, suffix="_again")
+    if both.is_empty():
+        return 0, None
+    apart = np.abs(both["risk"].to_numpy() - both["risk_again"].to_numpy())
+    return both.height, float(apart.max())
+
+
+def _held_out(platform: Platform, bundle: Bundle, entry: SnapshotEntry, index: Path) -> Patients:
+    intake = same_data(platform, entry)(bundle.declaration)
+    return own_patients(platform, bundle, intake, index).side("held_out")
+
+
+def _joined(parts: list[str]) -> str:
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
+
+
+def _different(version: str, because: str, causes: tuple[str, ...] = ()) -> Reproduction:
+    return Reproduction(
+        version=version, outcome="different", exact=False, because=because, causes=causes
+    )
 
 
 def _no_longer(platform: Platform, version: str, entry: SnapshotEntry) -> Reproduction:
@@ -114,10 +256,9 @@ def _no_longer(platform: Platform, version: str, entry: SnapshotEntry) -> Reprod
     while last.successor is not None:
         count += 1
         last = next(one for one in every if one.snapshot == last.successor)
-    return Reproduction(
-        version=version,
-        exact=False,
-        because=f"It can no longer be exact: {count} subject"
+    because = (
+        f"It can no longer be exact: {count} subject"
         f"{' was' if count == 1 else 's were'} erased from the snapshot {entry.snapshot[:12]} that "
-        f"it was built from, as the ledger records. What is left is {last.snapshot[:12]}.",
+        f"it was built from, as the ledger records. What is left is {last.snapshot[:12]}."
     )
+    return _different(version, because, (because,))

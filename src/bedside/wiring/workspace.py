@@ -3,6 +3,7 @@
 import getpass
 import hmac
 import os
+import platform as machine
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "s3_blobs", "seal_key_file"]
 
-LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "scikit-learn")
+LIBRARIES = (
+    "fairlearn", "imbalanced-learn", "interpret-core", "lightgbm", "numpy", "onnx", "onnxruntime",
+    "optuna", "polars", "scikit-learn", "scipy",
+)  # fmt: skip
 
 
 def actor_of(name: str | None, purpose: str) -> Actor:
@@ -56,6 +60,8 @@ def open_workspace(
     catalogue = SqlCatalogue(engine, writing=writing)
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    environment["machine"] = f"{machine.system()} {machine.machine()}"
+    source = _code()
     return Platform(
         folder=folder,
         clock=clock,
@@ -85,7 +91,8 @@ def open_workspace(
         write=write_atomically,
         lock=partial(locked_folder, folder),
         tag=_tagging(secrets),
-        code=digest_of([_code(), environment]),
+        source=source,
+        code=digest_of([source, environment]),
         environment=environment,
     )
 

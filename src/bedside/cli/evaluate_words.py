@@ -1,0 +1,88 @@
+"""What `bedside evaluate` and `bedside recalibrate` print."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bedside.core.records.evidence import figure_text
+from bedside.develop.evaluate.external_page import difference_text, summary_of
+from bedside.lifecycle.evaluating import Evaluated
+from bedside.lifecycle.package import Built
+
+__all__ = ["evaluated_json", "evaluated_words", "recalibrated_words"]
+
+WIDE = 26
+
+
+def evaluated_json(done: Evaluated) -> dict[str, Any]:
+    """The evidence as one JSON document, with where its page lies; curves are in the file alone."""
+    told = {name: part for name, part in done.evidence.items() if name != "curves"}
+    return {**told, "page": str(done.page), "figures": str(done.figures)}
+
+
+def evaluated_words(done: Evaluated) -> str:
+    """The figures here, at the build, and what to worry about."""
+    evidence = done.evidence
+    counts = evidence["counts"]
+    came = f", the outcome in {counts['with_outcome']}" if "with_outcome" in counts else ""
+    lines = [
+        f"{done.version.id} on {counts['subjects']} other patients, {counts['rows']} "
+        f"predictions{came}:"
+    ]
+    if "metrics" in evidence:
+        lines += _figures(evidence)
+    if "recalibration" in evidence:
+        lines += _recalibration(evidence["recalibration"])
+    lines += [f"{'!' if one['warn'] else ' '} {one['text']}" for one in summary_of(evidence)]
+    return "\n".join([*lines, f"Page: {done.page}"])
+
+
+def _figures(evidence: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {'':<{WIDE}} {'here':<26} {'at the build':<26} difference"
+    for name, figure in evidence["metrics"].items():
+        built = evidence["internal"].get(name)
+        if built is None:
+            yield f"  {name:<{WIDE}} {figure_text(figure)}"
+            continue
+        yield (
+            f"  {name:<{WIDE}} {figure_text(figure):<26} {figure_text(built):<26} "
+            f"{difference_text(evidence['difference'][name])}"
+        )
+
+
+def _recalibration(told: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"  Recalibration alone, each patient by a fit on others ({told['folds']} folds, "
+        f"{told['events']} patients with the outcome):"
+    )
+    ways = [way for way in ("as_it_is", "intercept", "slope_and_intercept") if way in told]
+    shown = [way for way in ways if "why" not in told[way]]
+    yield f"  {'':<{WIDE}} " + "".join(f"{way.replace('_', ' '):<26} " for way in shown)
+    for name in told["as_it_is"]:
+        yield f"  {name:<{WIDE}} " + "".join(
+            f"{figure_text(told[way][name]):<26} " for way in shown
+        )
+    for way in ways:
+        if "why" in told[way]:
+            yield f"  {way.replace('_', ' ')}: {told[way]['why']}"
+
+
+def recalibrated_words(built: Built) -> str:
+    """What the new version says of these patients, beside what its parent said."""
+    told = built.evidence["recalibration"]
+    counts = told["patients"]
+    words = {"intercept": "the intercept", "slope_and_intercept": "slope and intercept"}
+    lines = [
+        f"{built.version.id}: {told['parent']} with {words[told['method']]} refitted on "
+        f"{counts['subjects']} patients; each is judged by a fit on others "
+        f"({told['folds']} folds):",
+        f"  {'':<{WIDE}} {'before':<26} after",
+    ]
+    for name, before in told["before"].items():
+        after = built.evidence["metrics"].get(name)
+        if after is not None:
+            lines.append(f"  {name:<{WIDE}} {figure_text(before):<26} {figure_text(after)}")
+    lines += [f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates]
+    lines.append(f"Report: {built.report}")
+    if built.version.gates_passed:
+        lines.append(f"Next: bedside approve {built.version.id} --name '…' --meaning '…'")
+    return "\n".join(lines)

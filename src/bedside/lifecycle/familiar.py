@@ -1,0 +1,104 @@
+"""Which of other patients a version knows already, because it was fitted on them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from bedside.core.errors import BedsideError, Unavailable
+from bedside.core.records.flow_words import count_text
+from bedside.core.records.version import ModelVersion
+from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.asking import Asking, steps_of
+from bedside.lifecycle.frames import frame_of
+from bedside.lifecycle.patients import Patients, entry_of, facts_of, same_data
+from bedside.lifecycle.platform import Platform
+
+__all__ = ["Familiar", "familiar"]
+
+_BOTH = ["subject_id", "source_row"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Familiar:
+    """Who among other patients was among those of the build.
+
+    Args:
+        known: Subjects on whom the version was fitted, calibrated or given its threshold: the
+            identifier is the same, and so is at least one raw record.
+        namesakes: How many others have an identifier that one of those subjects has, but no record
+            in common: most often two hospitals that number their patients alike.
+        why: Why it could not be found out; empty where it could.
+    """
+
+    known: tuple[int, ...] = ()
+    namesakes: int = 0
+    why: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts in words that name nobody."""
+        if self.why:
+            return {"checked": False, "why": self.why}
+        return {
+            "checked": True,
+            "left_out": count_text(len(self.known)),
+            "same_identifier": count_text(self.namesakes),
+        }
+
+
+def familiar(platform: Platform, version: ModelVersion, patients: Patients) -> Familiar:
+    """Look for the patients of a version's build, and of its recalibrations, among others.
+
+    Args:
+        platform: The workspace, locked.
+        version: Which version.
+        patients: The others, as it sees them.
+    """
+    asked = patients.asked["subject_id"].unique()
+    known, same = set[int](), set[int]()
+    try:
+        for snapshot, seen in _seen(platform, version, patients):
+            if snapshot.manifest.salt != patients.snapshot.manifest.salt:
+                return Familiar(why="the two hide their identifiers by different salts")
+            shared = seen.filter(seen.is_in(asked.implode()))
+            if shared.is_empty():
+                continue
+            records = _records(snapshot, shared).join(_records(patients.snapshot, shared), on=_BOTH)
+            same |= set(shared)
+            known |= set(records["subject_id"])
+    except BedsideError as error:
+        return Familiar(why=f"the data of the build are not at hand ({error.problem.rstrip('.')})")
+    return Familiar(known=tuple(sorted(known)), namesakes=len(same - known))
+
+
+def _seen(
+    platform: Platform, version: ModelVersion, patients: Patients
+) -> Iterator[tuple[Snapshot, pl.Series]]:
+    """The data of each recalibration and of the build, and whom the version was fitted on there."""
+    facts = facts_of(platform, version)
+    while "recalibrated" in facts:
+        snapshot = platform.store.opened(entry_of(platform, facts["snapshot"]))
+        ids = [shard["subject_id"] for shard in snapshot.shards(["subject_id"])]
+        yield snapshot, pl.concat(ids).unique()
+        facts = facts_of(platform, platform.registry.get(facts["recalibrated"]["parent"]))
+    entry = entry_of(platform, facts["snapshot"])
+    if entry.successor is not None:
+        raise Unavailable("A subject was erased from them", fix="build the model again.")
+    declaration = patients.bundle.declaration
+    asking = Asking(
+        platform=platform,
+        declaration=declaration,
+        intake=same_data(platform, entry)(declaration),
+        steps=steps_of(platform, platform.folder / "steps"),
+    )
+    done = asking.ask(asking.prepare(asking.collect()))
+    sides = frame_of(asking.steps.read(done, "asked"))
+    seen = sides.filter(pl.col("side") != "held_out")["subject_id"].unique()
+    yield platform.store.opened(entry), seen
+
+
+def _records(snapshot: Snapshot, subjects: pl.Series) -> pl.DataFrame:
+    """The raw records of some subjects, by digest."""
+    theirs = pl.col("subject_id").is_in(subjects.implode())
+    return pl.concat(list(snapshot.shards(_BOTH, theirs))).select(_BOTH).unique()
