@@ -137,7 +137,7 @@ def _term(model: Any, features: tuple[int, ...], scores: Floats) -> Term | None:
 def _options(plan: Plan) -> dict[str, Any]:
     """Interpret's parameters, checked; the defaults are chosen for a model that can be read."""
     return {
-        "learning_rate": number_of(plan, "learning_rate", 0.015, low=1e-5, high=1.0),
+        "learning_rate": number_of(plan, "learning_rate", 0.03, low=1e-5, high=1.0),
         "interactions": whole_of(plan, "interactions", 10, low=0, high=1000),
         "max_bins": whole_of(plan, "max_bins", 256, low=3, high=65_535),
         "max_interaction_bins": whole_of(plan, "max_interaction_bins", 32, low=3, high=1024),
