@@ -6,7 +6,7 @@ import numpy.typing as npt
 from bedside.models.form import CalibrationMap, ModelForm
 from bedside.models.links import linked, logistic
 
-__all__ = ["calibrated", "venn_abers_pair"]
+__all__ = ["calibrated", "calibration_for", "venn_abers_pair"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +25,12 @@ def calibrated(form: ModelForm, margins: Floats, matrix: Floats) -> Floats:
         if inside.any():
             made[inside] = _applied(form, group.calibration, margins[inside])
     return made
+
+
+def calibration_for(form: ModelForm, row: Floats) -> CalibrationMap:
+    """The calibration that applies to one row of features, shape (k,)."""
+    inside = [one.calibration for one in form.groups if row[one.column] == one.value]
+    return inside[-1] if inside else form.calibration
 
 
 def venn_abers_pair(calibration: CalibrationMap, margin: Floats) -> Floats:

@@ -121,7 +121,7 @@ class Answerer:
             outcome = check_inputs(self.declaration, clean, rejected, as_of)
             if outcome is None:
                 scored = self._scorer.score(clean, as_of, (*notes, *self._left_out(rejected)))
-                outcome = scored.score
+                outcome = scored.outcome
                 sealed |= scored.as_json()
         except Broken as broken:
             outcome, cause = broken.failure, broken.cause

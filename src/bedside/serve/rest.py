@@ -62,7 +62,9 @@ class RestWire:
             return Json(failure_body(answer, answer.outcome), status_code=500)
         if answerer.stage is Stage.SILENT:
             return Json(withheld_response(answer, request_id=question.id))
-        return Json(response_of(answer, answer.outcome, request_id=question.id))
+        return Json(
+            response_of(answer, answer.outcome, answerer.declaration, request_id=question.id)
+        )
 
     def _find(self, request: Request) -> Answerer:
         found = self._answerers.get(request.path_params["name"])

@@ -7,8 +7,9 @@ from typing import Any
 
 from bedside.core.records.answer import Abstention, Answer, Score
 from bedside.core.records.declaration import Declaration
+from bedside.interop.score_words import each_prediction, sureness, verdict
 
-__all__ = ["cards_of", "percent", "withheld_cards"]
+__all__ = ["cards_of", "withheld_cards"]
 
 SUMMARY_LIMIT = 139
 """CDS Hooks: a summary has fewer than 140 characters."""
@@ -24,7 +25,7 @@ def cards_of(
         lines = [f"No score was given. {_sentence(outcome.text)}"]
     else:
         kind, indicator = "score", "warning" if outcome.alert else "info"
-        summary = f"{declaration.title}: {_verdict(outcome)}"
+        summary = f"{declaration.title}: {verdict(outcome, declaration)}"
         lines = _score_lines(outcome, declaration)
     lines.append(f"Read from the record as of {answer.as_of[:16]}Z. Version {answer.version}.")
     card = {
@@ -49,38 +50,17 @@ def withheld_cards(answer: Answer) -> dict[str, Any]:
     return {"cards": [], "extension": _extension(answer, outcome="withheld", reason="silent mode")}
 
 
-def percent(risk: float, *, digits: int = 0) -> str:
-    """A risk in per cent; never `0 %` or `100 %`, which would claim certainty.
-
-    >>> percent(0.034), percent(0.0004), percent(0.9999), percent(0.034, digits=1)
-    ('3 %', 'under 1 %', 'over 99 %', '3.4 %')
-    """
-    least = 10.0**-digits
-    if risk * 100 < least:
-        return f"under {least:.{digits}f} %"
-    if risk * 100 > 100 - least:
-        return f"over {100 - least:.{digits}f} %"
-    return f"{risk * 100:.{digits}f} %"
-
-
-def _verdict(score: Score) -> str:
-    if score.threshold is None:
-        return f"risk {percent(score.risk)}"
-    side = "at or above" if score.alert else "below"
-    risk, threshold = percent(score.risk), percent(score.threshold)
-    for digits in (1, 2, 3):
-        if risk == threshold:
-            risk = percent(score.risk, digits=digits)
-            threshold = percent(score.threshold, digits=digits)
-    return f"risk {risk}, {side} the alert threshold of {threshold}"
-
-
 def _score_lines(score: Score, declaration: Declaration) -> list[str]:
-    lines = [f"**{_sentence(_verdict(score))}**"]
+    lines = [f"**{_sentence(verdict(score, declaration))}**"]
+    if each := each_prediction(score, declaration):
+        lines.append("\n".join(f"- {one}" for one in each))
+    if sure := sureness(score, declaration):
+        lines.append(sure)
     if score.reasons:
+        what = "value" if declaration.question.outcome.kind == "regression" else "risk"
         parts = [
-            f"- {each.text} ({'raises' if each.contribution > 0 else 'lowers'} the risk)"
-            for each in score.reasons
+            f"- {one.text} ({'raises' if one.contribution > 0 else 'lowers'} the {what})"
+            for one in score.reasons
         ]
         lines.append("\n".join(["What moved this score most:", "", *parts]))
     lines.extend(score.notes)

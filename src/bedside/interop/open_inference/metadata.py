@@ -8,14 +8,9 @@ from typing import Any
 
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.interop.asked import asked_marks, asked_signals, category_labels
+from bedside.interop.predicted import label_words, output_names, value_unit
 
-__all__ = ["Input", "inputs_of", "model_metadata"]
-
-OUTPUTS = (
-    {"name": "outcome", "datatype": "BYTES", "shape": [1]},
-    {"name": "risk", "datatype": "FP64", "shape": [-1]},
-    {"name": "alert", "datatype": "BOOL", "shape": [-1]},
-)
+__all__ = ["Input", "inputs_of", "model_metadata", "outputs_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +66,41 @@ def inputs_of(declaration: Declaration) -> dict[str, Input]:
     return inputs
 
 
+def outputs_of(declaration: Declaration) -> list[dict[str, Any]]:
+    """The tensors of a score; an abstention has `outcome` alone.
+
+    A risk is called `risk`, a predicted number `value`. Where there is one prediction for each
+    horizon or level, `outputs` has all of them, and its parameters name them in their order.
+    """
+    told: list[dict[str, Any]] = [{"name": "outcome", "datatype": "BYTES", "shape": [1]}]
+    if declaration.question.outcome.kind == "regression":
+        unit = {"unit": value_unit(declaration)}
+        told.append({"name": "value", "datatype": "FP64", "shape": [-1], "parameters": unit})
+    else:
+        told.append({"name": "risk", "datatype": "FP64", "shape": [-1]})
+    told.append({"name": "alert", "datatype": "BOOL", "shape": [-1]})
+    if names := output_names(declaration):
+        parameters = {"names": list(names)}
+        told.append(
+            {"name": "outputs", "datatype": "FP64", "shape": [-1], "parameters": parameters}
+        )
+    return told
+
+
+def _uncertainty_of(declaration: Declaration) -> dict[str, Any]:
+    """What an answer says of its own uncertainty; empty where nothing is declared."""
+    told: dict[str, Any] = {}
+    if declaration.learner.calibration == "venn_abers":
+        told["bounds"] = "venn_abers"
+    if declaration.uncertainty.coverage is not None:
+        told["coverage"] = declaration.uncertainty.coverage
+        if declaration.question.outcome.kind != "regression":
+            told["labels"] = list(label_words(declaration))
+    if declaration.uncertainty.domain is not None:
+        told["domain"] = declaration.uncertainty.domain
+    return {"uncertainty": told} if told else {}
+
+
 def model_metadata(declaration: Declaration, *, version: str, stage: str) -> dict[str, Any]:
     """The body of `GET /v2/models/NAME`."""
     return {
@@ -78,11 +108,12 @@ def model_metadata(declaration: Declaration, *, version: str, stage: str) -> dic
         "versions": [version],
         "platform": "bedside",
         "inputs": [each.as_json() for each in inputs_of(declaration).values()],
-        "outputs": list(OUTPUTS),
+        "outputs": outputs_of(declaration),
         "parameters": {
             "title": declaration.title,
             "stage": stage,
             "decision": declaration.intended_use.decision,
             "not_for": list(declaration.intended_use.not_for),
+            **_uncertainty_of(declaration),
         },
     }

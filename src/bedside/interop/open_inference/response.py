@@ -7,6 +7,9 @@ from typing import Any
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
 from bedside.core.records.answer import Abstention, Answer, Failure, Reason, Score
+from bedside.core.records.declaration import Declaration
+from bedside.interop.predicted import value_unit
+from bedside.interop.score_words import sureness, verdict
 
 __all__ = ["error_body", "failure_body", "response_of", "status_of", "withheld_response"]
 
@@ -43,9 +46,16 @@ def failure_body(answer: Answer, failure: Failure) -> dict[str, str]:
 
 
 def response_of(
-    answer: Answer, outcome: Score | Abstention, *, request_id: str | None = None
+    answer: Answer,
+    outcome: Score | Abstention,
+    declaration: Declaration,
+    *,
+    request_id: str | None = None,
 ) -> dict[str, Any]:
-    """A score or an abstention. The tensor `outcome` is always there; `risk` only for a score."""
+    """A score or an abstention, in the tensors of `metadata.outputs_of`.
+
+    The tensor `outcome` is always there; the others only for a score.
+    """
     if isinstance(outcome, Abstention):
         parameters = {
             "reason": str(outcome.reason),
@@ -53,22 +63,43 @@ def response_of(
             "text": outcome.text,
         }
         return _body(answer, request_id, [_tensor("outcome", "BYTES", "abstention")], parameters)
+    is_number = declaration.question.outcome.kind == "regression"
     outputs = [
         _tensor("outcome", "BYTES", "score"),
-        _tensor("risk", "FP64", outcome.risk),
+        _tensor("value" if is_number else "risk", "FP64", outcome.risk),
         _tensor("alert", "BOOL", outcome.alert),
     ]
-    reasons = [_told(each) for each in outcome.reasons]
+    if is_number:
+        outputs[1]["parameters"] = {"unit": value_unit(declaration)}
+    if outcome.outputs:
+        names, values = zip(*outcome.outputs, strict=True)
+        outputs.append(_tensor("outputs", "FP64", *values) | {"parameters": {"names": list(names)}})
     return _body(
         answer,
         request_id,
         outputs,
         {
             "threshold": outcome.threshold,
-            "reasons": reasons,
+            "text": verdict(outcome, declaration),
+            "reasons": [_told(each) for each in outcome.reasons],
             "notes": list(outcome.notes),
+            **_sureness(outcome, declaration),
         },
     )
+
+
+def _sureness(score: Score, declaration: Declaration) -> dict[str, Any]:
+    """How sure the score is, in numbers and in a sentence; empty where nothing is declared."""
+    told: dict[str, Any] = {}
+    if score.low is not None and score.high is not None:
+        told |= {"low": score.low, "high": score.high}
+    if score.likely is not None:
+        told["likely"] = list(score.likely)
+    if not told:
+        return {}
+    coverage = declaration.uncertainty.coverage
+    told |= {} if coverage is None else {"coverage": coverage}
+    return {"uncertainty": told | {"text": sureness(score, declaration)}}
 
 
 def _told(reason: Reason) -> dict[str, Any]:
@@ -89,8 +120,8 @@ def withheld_response(answer: Answer, *, request_id: str | None = None) -> dict[
     return _body(answer, request_id, outputs, {"reason": "silent mode"})
 
 
-def _tensor(name: str, datatype: str, value: object) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype, "shape": [1], "data": [value]}
+def _tensor(name: str, datatype: str, *values: object) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [len(values)], "data": list(values)}
 
 
 def _body(

@@ -1,0 +1,142 @@
+"""How sure a score is, and who gets none because nobody like them was learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.errors import Refused
+from bedside.core.records.answer import Abstention, AbstentionReason
+from bedside.core.records.bundle import LEARNT, UNCERTAINTY, Bundle
+from bedside.features.definition import Feature, FeatureSet
+from bedside.features.wording import title
+from bedside.interop.predicted import label_words
+from bedside.models.calibration import calibration_for, venn_abers_pair
+from bedside.models.conformal import (
+    ConformalInterval,
+    ConformalSets,
+    likely,
+    margins_before,
+    strangeness,
+)
+from bedside.models.domain import DomainCheck, Unlike
+from bedside.models.form import ModelForm
+from bedside.models.form_json import form_from_json
+from bedside.models.uncertainty import uncertainty_from_json
+
+__all__ = ["Certainty", "Sureness"]
+
+Floats = npt.NDArray[np.float64]
+_RARE = {
+    "value": "",
+    "missing": " (not known)",
+    "category": " (a rare category)",
+    "present": " (known, which was rare)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sureness:
+    """What is said beside a score, as in `Score`; None where nothing is declared."""
+
+    low: float | None = None
+    high: float | None = None
+    likely: tuple[str, ...] | None = None
+
+
+class Certainty:
+    """What a bundle learnt of its own uncertainty; safe to call from several threads.
+
+    Args:
+        bundle: Opened and verified.
+        features: k features.
+
+    Raises:
+        Refused: what it learnt cannot be read, or does not fit its features or outcome
+            (`model_unreadable`).
+    """
+
+    def __init__(self, bundle: Bundle, features: FeatureSet) -> None:
+        learnt = uncertainty_from_json(bundle.files.get(UNCERTAINTY, b"{}"))
+        self._form = _light(bundle.files[LEARNT]) if LEARNT in bundle.files else None
+        self._features = features
+        self._labels = label_words(bundle.declaration)
+        self._conformal = learnt.conformal
+        self._check = None if learnt.domain is None else DomainCheck(learnt.domain)
+        wide = learnt.domain is None or len(learnt.domain.missing) == len(features.features)
+        sets = isinstance(learnt.conformal, ConformalSets)
+        if not wide or (sets and self._form is None) or self._labels_differ():
+            raise Refused(
+                "What the packaged model says of its uncertainty does not fit the model.",
+                fix="build the version again.",
+                code="model_unreadable",
+            )
+
+    def unlike(self, row: Floats) -> Abstention | None:
+        """The abstention for a row of features, shape (k,), that is outside the domain; or None."""
+        found = () if self._check is None else self._check.unlike(row)
+        if not found:
+            return None
+        first = self._features.features[found[0].column]
+        return Abstention(
+            reason=AbstentionReason.OUT_OF_DOMAIN,
+            signal=first.signal or first.name,
+            text=_told(found, self._features.features),
+        )
+
+    def of(self, row: Floats, *, margin: float, risk: float, outputs: Floats) -> Sureness:
+        """How sure the score of a row is.
+
+        Args:
+            row: Shape (k,).
+            margin: Before calibration.
+            risk: The one number, calibrated.
+            outputs: Shape (m,): the prediction for each level, or anything where there are none.
+        """
+        low = high = None
+        if isinstance(self._conformal, ConformalInterval):
+            low, high = risk - self._conformal.half_width, risk + self._conformal.half_width
+        elif self._form is not None:
+            applied = calibration_for(self._form, row)
+            if applied.kind == "venn_abers":
+                pair = venn_abers_pair(applied, np.array([margin]))[0].tolist()
+                low, high = min(*pair, risk), max(*pair, risk)
+        return Sureness(low=low, high=high, likely=self._likely(margin, outputs))
+
+    def _likely(self, margin: float, outputs: Floats) -> tuple[str, ...] | None:
+        if not isinstance(self._conformal, ConformalSets) or self._form is None:
+            return None
+        before = margins_before(self._form, outputs.reshape(1, -1), np.array([margin]))
+        kept = likely(self._conformal, strangeness(self._form, before))[0]
+        return tuple(word for word, inside in zip(self._labels, kept, strict=True) if inside)
+
+    def _labels_differ(self) -> bool:
+        sets = self._conformal
+        return isinstance(sets, ConformalSets) and len(sets.limits) != len(self._labels)
+
+
+def _light(content: bytes) -> ModelForm:
+    """The form without its parts, which others run."""
+    return replace(form_from_json(content), members=())
+
+
+def _told(found: Sequence[Unlike], features: Sequence[Feature]) -> str:
+    """In clinical words, and without a value."""
+    names = [title(features[one.column]) for one in found]
+    absent = [name for name, one in zip(names, found, strict=True) if one.way == "missing"]
+    if found[0].never and absent:
+        return (
+            f"not known here, though it was of every patient that the model learnt from: "
+            f"{'; '.join(absent)}. Measure it to get a score."
+        )
+    if found[0].never:
+        return (
+            "no patient that the model learnt from was like this one in: "
+            f"{'; '.join(names)}. A score would be a guess: judge without one."
+        )
+    told = [f"{name}{_RARE[one.way]}" for name, one in zip(names, found, strict=True)]
+    return (
+        "this patient is unlike those that the model learnt from, most of all in: "
+        f"{'; '.join(told)}. A score would be a guess: judge without one."
+    )
