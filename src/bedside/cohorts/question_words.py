@@ -114,10 +114,12 @@ def _outcome(question: Question) -> Iterator[str]:
             yield f"Time at risk: {_span(question.windows, name, window)}."
     yield from _predicted(question)
     if question.outcome.kind == "survival":
-        yield (
-            "Censored, not free of it: who is followed for less; an outcome may be written down up "
-            f"to {question.settles_after} late, so nobody is followed into the last "
-            f"{question.settles_after} of the data."
+        late = parse_duration(question.settles_after)
+        yield "Censored, not free of it: who was followed for less." + (
+            f" An outcome may be written down up to {question.settles_after} late, so nobody is "
+            f"followed into the last {question.settles_after} of the data."
+            if late
+            else ""
         )
         return
     if question.outcome.kind != "binary":

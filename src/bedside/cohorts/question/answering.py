@@ -145,8 +145,10 @@ class Answerer:
             told = f"No {washout.predicate} in the {washout.span or 'time'} before."
             out = washed_out(rows.shard, washout, rows.subject, rows.prediction)
             leave(f"washout: {washout.predicate}", told, ~out, washout.because)
-        if rows.follow_up is not None:
-            told = f"No {question.time_at_risk.outcome} before the time at risk."  # type: ignore[union-attr]
+        risk = question.time_at_risk
+        if rows.follow_up is not None and risk is not None:
+            by = "by the prediction time" if rows.from_then_on else "before the time at risk"
+            told = f"No {risk.outcome} {by}."
             leave("outcome before the time at risk", told, ~rows.follow_up.too_early())
         leave(_AT_ONCE, "Of several asked at once, the latest anchor.", ~rows.overtaken())
 
@@ -164,16 +166,11 @@ class _Rows:
         self.left: Bools = np.ones(len(anchors), np.bool_)
         self._order: Ints | None = None
         risk = question.time_at_risk
+        self.from_then_on = question.outcome.kind == "survival"
         self.follow_up = (
             None
             if risk is None
-            else follow_up(
-                shard,
-                risk,
-                self.subject,
-                self.prediction,
-                at_once=question.outcome.kind == "survival",
-            )
+            else follow_up(shard, risk, self.subject, self.prediction, at_once=self.from_then_on)
         )
 
     def in_order(self) -> Ints:
