@@ -1,5 +1,6 @@
 """The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -83,12 +84,13 @@ def judge_model(
         seed=declaration.learner.seed,
     )
     if bars:
-        evidence["threshold"]["groups"] = bars
+        evidence["threshold"]["groups"] = [asdict(one) for one in bars.values()]
     evidence.update(
         fairness_evidence(
             declaration,
             Side(rows=rows, threshold=thresholds),
             groups,
+            bars=bars,
             before=lambda: without_mitigation(declaration, asked, matrix, form=form, plain=plain),
         )
     )

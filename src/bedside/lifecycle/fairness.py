@@ -1,7 +1,7 @@
 """Where fairness meets a build: whose level is which, thresholds by group, before and after."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,8 +108,8 @@ def group_bars(
     matrix: Floats,
     predictor: Predictor,
     threshold: float,
-) -> list[dict[str, Any]]:
-    """The thresholds by group, as `evidence["threshold"]["groups"]` holds them; none undeclared.
+) -> dict[str, GroupThreshold]:
+    """The threshold of each level; empty where no thresholds by group are declared.
 
     Args:
         declaration: Its fairness.
@@ -120,7 +120,7 @@ def group_bars(
         threshold: The common one.
     """
     if not _by_group(declaration):
-        return []
+        return {}
     inside = asked["side"].to_numpy() == "tuning"
     tuning = matrix_of(asked.filter(pl.Series(inside)), matrix[inside], feature_set.names)
     risk = predictor.predict(tuning.features)
@@ -150,7 +150,7 @@ def _bars(
     tuning: Matrix,
     risk: Floats,
     threshold: float,
-) -> list[dict[str, Any]]:
+) -> dict[str, GroupThreshold]:
     assert declaration.fairness is not None  # noqa: S101 - asked only where it is declared
     chosen = group_thresholds(
         tuning,
@@ -159,26 +159,22 @@ def _bars(
         overall=threshold,
         constraint=declaration.fairness.constraint,
     )
-    return [
-        asdict(
-            GroupThreshold(
-                column=level.column, value=level.value, threshold=rounded_down(threshold)
-            )
-        )
-        for level, threshold in chosen
-    ]
+    return {
+        one.level: GroupThreshold(column=one.column, value=one.value, threshold=rounded_down(bar))
+        for one, bar in chosen
+    }
 
 
 def row_thresholds(
-    groups: Sequence[Mapping[str, Any]], threshold: float, features: Floats
+    bars: Mapping[str, GroupThreshold], threshold: float, features: Floats
 ) -> float | Floats:
     """The threshold of each row of shape (n, k), as `Bundle.threshold_for` gives it; or the one."""
-    if not groups:
+    if not bars:
         return threshold
-    bars = np.full(len(features), threshold)
-    for group in reversed(groups):
-        bars[features[:, group["column"]] == group["value"]] = group["threshold"]
-    return bars
+    made = np.full(len(features), threshold)
+    for one in reversed(tuple(bars.values())):
+        made[features[:, one.column] == one.value] = one.threshold
+    return made
 
 
 def fairness_evidence(
@@ -186,14 +182,18 @@ def fairness_evidence(
     after: Side,
     groups: Mapping[str, npt.NDArray[np.str_]],
     *,
+    bars: Mapping[str, GroupThreshold],
     before: Callable[[], Side],
 ) -> dict[str, Any]:
     """The part `fairness` of the evidence and, where a mitigation is declared, `mitigation`.
+
+    The latter is as `before_and_after`, and `thresholds` holds the threshold of each level.
 
     Args:
         declaration: Its evaluation and fairness.
         after: The held-out rows as the released model judges them.
         groups: For each subgroup, the level of each held-out row.
+        bars: From `group_bars`.
         before: Makes the same of the model without the mitigation.
     """
     options, seed = declaration.evaluation, declaration.learner.seed
@@ -202,7 +202,9 @@ def fairness_evidence(
     }
     fairness = declaration.fairness
     if fairness is not None and fairness.mitigation != "none":
-        told["mitigation"] = before_and_after(before(), after, groups, fairness, options, seed)
+        made = before_and_after(before(), after, groups, fairness, options, seed)
+        thresholds = {level: one.threshold for level, one in bars.items()}
+        told["mitigation"] = {**made, "thresholds": thresholds}
     return told
 
 
