@@ -14,7 +14,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def hidden_cells(
-    counts: Ints, lines: Iterable[Sequence[int]], *, also: Bools | None = None
+    counts: Ints, lines: Iterable[Sequence[int] | Ints], *, also: Bools | None = None
 ) -> Bools:
     """Which cells must be hidden.
 
@@ -59,5 +59,4 @@ def _told(cells: Ints, hidden: Bools) -> bool:
     if not hidden.any():
         return False
     together = cells[hidden].sum(axis=0)
-    few = (together > 0) & (together <= SUPPRESS_AT_OR_BELOW)
-    return bool(hidden.sum() == 1 or few.any())
+    return bool(hidden.sum() == 1 or (together <= SUPPRESS_AT_OR_BELOW).any())

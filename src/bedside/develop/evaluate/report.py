@@ -6,18 +6,40 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bedside.charts.lines import Line, line_chart
+from bedside.charts.columns import histogram
+from bedside.charts.forest import ForestRow, forest_chart
+from bedside.charts.lines import Line
+from bedside.charts.people import People, people_chart, shared_out
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import figure_text
 from bedside.core.records.flow_words import ToldStep
 from bedside.core.records.split import Split
 from bedside.core.records.training import augmentation_text, imputation_text, step_text
 from bedside.core.records.version import GateResult
+from bedside.develop.evaluate.burden import burden_of, burden_pictures
 from bedside.develop.evaluate.cohort_page import flow_picture
 from bedside.develop.evaluate.cross_validation import spread_text
+from bedside.develop.evaluate.fairness_page import fairness_section
+from bedside.develop.evaluate.pictures import (
+    Picture,
+    banded,
+    calibration_pictures,
+    picture_of,
+    ranking_pictures,
+    usefulness_pictures,
+)
+from bedside.develop.evaluate.pictures_by_outcome import (
+    level_pictures,
+    survival_pictures,
+    value_pictures,
+)
+from bedside.develop.evaluate.subgroup_pictures import differing, main_metrics, subgroup_pictures
+from bedside.develop.evaluate.verdict import headline, per_thousand, verdict
 from bedside.metrics.names import METRICS
 
 __all__ = ["render_report"]
+
+THOUSAND = 1000
 
 
 def render_report(
@@ -29,33 +51,64 @@ def render_report(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
     )
-    groups: Mapping[str, Any] = next(iter(evidence["subgroups"].values()), {})
-    first: Mapping[str, Any] = next(iter(groups.values()), {})
+    metrics = evidence["metrics"]
+    ranking, calibration, usefulness = _curves(declaration, evidence)
     return environment.get_template("report.html.j2").render(
         d=declaration,
         e=evidence,
         gates=gates,
+        verdict=verdict(declaration, evidence, gates),
+        headline=headline(metrics),
         metrics=METRICS,
+        shown=[
+            *(name for name in METRICS if name in metrics),
+            *(name for name in metrics if name not in METRICS),
+        ],
         figure=figure_text,
         spread=spread_text,
         crossed=evidence.get("cross_validation"),
         apart=_apart(declaration.evaluation.split),
         counts=evidence["counts"],
         quality=evidence["quality"],
-        names=list(first),
+        ranking=ranking,
+        calibration=calibration,
+        usefulness=usefulness,
+        thousand=_thousand(declaration, evidence),
+        alerts=_alerts(declaration, evidence),
+        forests=subgroup_pictures(evidence),
+        group_metrics=main_metrics(metrics),
+        differing=differing(evidence),
+        fairness=fairness_section(evidence),
         gaps=imputation_text(evidence["training"]),
         made=augmentation_text(evidence["training"]),
         steps=[
             step_text(step)
             for step in (evidence["training"]["augmentation"] or {}).get("steps", [])
         ],
-        importance=evidence["importance"],
+        importance=_importance(evidence["importance"]),
+        learning=_learning(evidence.get("learning_curve")),
+        sample_size=_flat(evidence["training"].get("sample_size")),
         findings=evidence["leakage"],
         flow=_flow(evidence),
-        question=declaration.question.ask,
-        charts=_charts(evidence),
     )
+
+
+def _curves(
+    declaration: Declaration, evidence: Mapping[str, Any]
+) -> tuple[list[Picture], list[Picture], list[Picture]]:
+    """Charts of discrimination, of calibration and of usefulness."""
+    curves, kind = evidence["curves"], declaration.question.outcome.kind
+    if kind == "survival":
+        return *survival_pictures(curves), []
+    if kind == "regression":
+        return *value_pictures(curves, ""), []
+    ranking, calibration = ranking_pictures(curves), calibration_pictures(curves)
+    if kind in ("multiclass", "ordinal"):
+        crossed, levels = level_pictures(curves)
+        ranking, calibration = [*crossed, *ranking], [*levels, *calibration]
+    return ranking, calibration, usefulness_pictures(curves, evidence["threshold"]["value"])
 
 
 def _apart(split: Split) -> str:
@@ -74,97 +127,120 @@ def _flow(evidence: Mapping[str, Any]) -> Markup | None:
     return Markup(flow_picture(steps)) if steps else None  # noqa: S704 - made here, escaped
 
 
-def _charts(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
-    curves = evidence["curves"]
-    roc, precision = curves["roc"], curves["precision_recall"]
-    return [
-        _chart(
-            "ROC",
-            "Sensitivity against false alarms at every threshold. Worry when the line is "
-            "near the diagonal, which is a coin.",
-            [
-                Line(name="model", x=roc["x"], y=roc["y"]),
-                Line(name="a coin", x=[0, 1], y=[0, 1], dashed=True),
-            ],
-            "share of negatives alerted",
-            "sensitivity",
-        ),
-        _chart(
-            "Precision and recall",
-            "How many alerts are true at each sensitivity. Worry when "
-            "it falls steeply before the sensitivity you need.",
-            [Line(name="model", x=precision["x"], y=precision["y"])],
-            "sensitivity (recall)",
-            "true share of alerts (precision)",
-        ),
-        *_usefulness(evidence),
-    ]
-
-
-def _usefulness(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calibration = evidence["curves"]["calibration"]
-    benefit = evidence["curves"]["net_benefit"]
-    top = max([*calibration["predicted"], *calibration["high"], 0.01]) * 1.05
-    edge = benefit["threshold"][-1]
-    highest = max([*benefit["model"], *benefit["treat_all"], 1e-3]) * 1.1
-    return [
-        _chart(
-            "Calibration",
-            "Predicted risk against what came true, in tenths. Worry when dots "
-            "lie off the dashed line by more than their intervals.",
-            [
-                Line(
-                    name="observed",
-                    x=calibration["predicted"],
-                    y=calibration["observed"],
-                    dots=True,
-                    low=calibration["low"],
-                    high=calibration["high"],
-                ),
-                Line(name="perfect", x=[0, top], y=[0, top], dashed=True),
-            ],
-            "predicted risk",
-            "observed share",
-            (0, top),
-            (0, top),
-        ),
-        _chart(
-            "Net benefit",
-            "What acting on the model is worth at each threshold, against "
-            "treating everyone or no one (0). Worry when it is not above both.",
-            [
-                Line(name="model", x=benefit["threshold"], y=benefit["model"]),
-                Line(
-                    name="treat everyone",
-                    x=benefit["threshold"],
-                    y=benefit["treat_all"],
-                    dashed=True,
-                ),
-            ],
-            "threshold on the risk",
-            "net benefit",
-            (0, edge),
-            (0, highest),
-        ),
-    ]
-
-
-def _chart(
-    title: str,
-    says: str,
-    lines: list[Line],
-    x_title: str,
-    y_title: str,
-    x_range: tuple[float, float] = (0, 1),
-    y_range: tuple[float, float] = (0, 1),
-) -> dict[str, Any]:
-    svg = line_chart(
-        lines,
-        title=title,
-        says=says,
-        x_title=x_title,
-        y_title=y_title,
-        x_range=x_range,
-        y_range=y_range,
+def _thousand(declaration: Declaration, evidence: Mapping[str, Any]) -> Picture | None:
+    """What happens to 1,000 patients (or times that one asks) at the threshold."""
+    shares = per_thousand(evidence["metrics"], evidence["counts"]["held_out"])
+    if shares is None:
+        return None
+    counts = shared_out(THOUSAND, shares)
+    words = ("have the outcome and are alerted", "have the outcome and are missed",
+             "are alerted without it", "are rightly left in peace")  # fmt: skip
+    repeated = declaration.evaluation.burden_per == "day"
+    who = "predictions" if repeated else "patients"
+    says = (
+        f"Of 1,000 {who} like those held out, {counts[0] + counts[2]:,} cause an alert, of which "
+        f"{counts[0]:,} are right; {counts[1]:,} with the outcome are missed."
     )
-    return {"title": title, "says": says, "svg": Markup(svg)}  # noqa: S704  (escaped by charts)
+    svg = people_chart(
+        [People(count=n, text=text) for n, text in zip(counts, words, strict=True)],
+        title=f"What happens to 1,000 {who}",
+        says=says,
+    )
+    return Picture(title=f"Of 1,000 {who}", says=says, svg=Markup(svg))  # noqa: S704 - escaped
+
+
+def _alerts(declaration: Declaration, evidence: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Alerts over time, where they are counted by the day."""
+    alerts = evidence.get("alerts")
+    if alerts is None:
+        return None
+    plan = declaration.evaluation.alerts
+    burden = burden_of(
+        alerts,
+        threshold=evidence["threshold"]["value"],
+        beds=plan.beds,
+        capacity=plan.capacity,
+        snooze_hours=alerts["snooze_hours"],
+    )
+    lead, says = alerts["lead_time"], "How long before the event its first alert came, in hours."
+    svg = histogram(lead["hours"], lead["subjects"], says=says, unit=" h")
+    times = Picture(
+        title="Lead time",
+        says=f"{says} Worry when most come too late to act. Dashed: too few patients to be told.",
+        svg=Markup(svg),  # noqa: S704 - escaped by charts
+    )
+    return {"burden": burden, "pictures": [burden_pictures(alerts, burden)[0], times], **alerts}
+
+
+def _importance(rows: Sequence[Mapping[str, Any]]) -> Picture | None:
+    """Each input's share of the model's reasons, with its interval where there is one."""
+    if not rows:
+        return None
+    says = (
+        "Each input's share of the model's reasons. It says what the model uses, not what causes "
+        "the outcome. Worry when an input leads that you would not expect."
+    )
+    title = "Share of the model's reasons"
+    svg = forest_chart(
+        [
+            ForestRow(
+                name=row["text"], estimate=row["share"], low=row.get("low"), high=row.get("high")
+            )
+            for row in rows
+        ],
+        title=title, says=says, figure_title=title, digits=1, low=0.0, per_cent=True,
+    )  # fmt: skip
+    return Picture(title=title, says=says, svg=Markup(svg))  # noqa: S704 - escaped by charts
+
+
+def _learning(told: Mapping[str, Any] | None) -> list[Picture]:
+    """How the figures grow with the number of training subjects."""
+    if told is None:
+        return []
+    made = []
+    for name, figures in told["metric"].items():
+        columns = {key: [one[key] for one in figures] for key in ("estimate", "low", "high")}
+        known = [value for part in columns.values() for value in part if value is not None]
+        if not known:
+            continue
+        spare = 0.1 * (max(known) - min(known)) or 0.05
+        title = METRICS[name].title if name in METRICS else name
+        lines: list[Line] = banded(
+            "", told["subjects"], columns, "estimate", tone=0, dots=True
+        )  # fmt: skip
+        made.append(
+            picture_of(
+                f"{title} by number of training patients",
+                "The same way of training with fewer patients. When the line still rises at its "
+                "end, more patients would make a better model.",
+                lines,
+                x_title="training patients",
+                y_title=title,
+                x_range=(0, max(told["subjects"])),
+                y_range=(min(known) - spare, max(known) + spare),
+            )
+        )
+    return made
+
+
+def _flat(told: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Names and figures of a nested part of the evidence, for a table."""
+    if told is None:
+        return []
+    if isinstance(told, Mapping):
+        return [
+            row
+            for name, part in told.items()
+            for row in _flat(part, f"{prefix}{' – ' if prefix else ''}{name.replace('_', ' ')}")
+        ]
+    if isinstance(told, list):
+        return [(prefix, ", ".join(_number(part) for part in told))]
+    return [(prefix, _number(told))]
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
