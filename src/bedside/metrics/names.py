@@ -55,6 +55,15 @@ _LEVELS = (
 _ORDINAL = ("quadratic_kappa", "ordinal_c", "ranked_probability_score")
 _VALUES = ("mae", "rmse", "r2", "mean_error", "regression_slope", "regression_intercept")
 _REPEATED = ("subjects_alerted_share", "subject_sensitivity")
+_OVER_TIME = (
+    "event_sensitivity",
+    "median_lead_hours",
+    "alerts_per_patient_day",
+    "false_alerts_per_patient_day",
+    "alert_ppv",
+    "alerts_per_true_alert",
+    "late_alert_share",
+)
 _AT = "_at_"
 
 
@@ -96,7 +105,13 @@ def metric_names(declaration: Declaration) -> frozenset[str]:
     Per day means repeated predictions, so that figures by subject are added.
     """
     evaluation, outcome = declaration.evaluation, declaration.question.outcome
-    names = set(_burden(evaluation, ill_known=outcome.kind != "regression"))
+    names = set(
+        _burden(
+            evaluation,
+            ill_known=outcome.kind != "regression",
+            of_events=outcome.kind == "binary",
+        )
+    )
     if outcome.kind == "binary":
         names.update(_RISK, _ALERTING, GAPS if evaluation.subgroups else ())
     elif outcome.kind == "survival":
@@ -112,8 +127,9 @@ def metric_names(declaration: Declaration) -> frozenset[str]:
     return frozenset(names)
 
 
-def _burden(evaluation: Evaluation, *, ill_known: bool) -> tuple[str, ...]:
+def _burden(evaluation: Evaluation, *, ill_known: bool, of_events: bool) -> tuple[str, ...]:
     if evaluation.burden_per != "day":
         return ("alerts_per_100_subjects",)
     repeated = _REPEATED if ill_known else _REPEATED[:1]
-    return ("alerts_per_100_patient_days", *repeated)
+    over_time = _OVER_TIME if of_events else ()
+    return ("alerts_per_100_patient_days", *repeated, *over_time)

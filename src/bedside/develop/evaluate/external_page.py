@@ -11,9 +11,10 @@ from bedside.charts.lines import Line, line_chart
 from bedside.core.records.evidence import figure_text
 from bedside.core.records.flow_words import ToldStep
 from bedside.develop.evaluate.cohort_page import flow_picture
+from bedside.develop.evaluate.subgroup_pictures import main_metrics
 from bedside.metrics.names import METRICS
 
-__all__ = ["difference_text", "proof_template", "render_external", "summary_of"]
+__all__ = ["difference_text", "proof_template", "render_external", "summary_of", "title_of"]
 
 MOST_SHOWN = 14
 WAYS = (
@@ -33,8 +34,9 @@ def render_external(evidence: Mapping[str, Any]) -> str:
         e=evidence,
         says=list(summary_of(evidence)),
         names=[*(n for n in METRICS if n in named), *(n for n in named if n not in METRICS)],
-        group_names=list(first),
-        metrics=METRICS,
+        group_names=main_metrics(named) if first else [],
+        title=title_of,
+        meaning=_meaning,
         figure=figure_text,
         difference=difference_text,
         number=lambda value: "not shown" if value is None else f"{value:.3g}",
@@ -73,6 +75,25 @@ def difference_text(figure: Mapping[str, Any]) -> str:
     if figure.get("low") is None:
         return text
     return f"{text} ({figure['low']:+.3f} to {figure['high']:+.3f})"
+
+
+def title_of(name: str) -> str:
+    """A metric's title; its name where it has none.
+
+    >>> title_of("auroc"), title_of("of_tomorrow")
+    ('AUROC', 'of_tomorrow')
+    """
+    try:
+        return METRICS[name].title
+    except KeyError:
+        return name
+
+
+def _meaning(name: str) -> str:
+    try:
+        return METRICS[name].meaning
+    except KeyError:
+        return ""
 
 
 def summary_of(evidence: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
