@@ -6,9 +6,11 @@ import numpy.typing as npt
 from bedside.core.records.outcome import OutcomeKind
 from bedside.models.form import Hazards, ModelForm
 
-__all__ = ["incidence", "linked", "logistic", "primary_of"]
+__all__ = ["CERTAIN", "incidence", "linked", "logistic", "primary_of"]
 
 Floats = npt.NDArray[np.float64]
+
+CERTAIN = 500.0  # a greater log-hazard says no more, and would overflow
 
 
 def logistic(margin: Floats) -> Floats:
@@ -54,7 +56,7 @@ def incidence(hazards: Hazards, margins: Floats, days: Floats) -> Floats:
     """
     at = np.searchsorted(np.asarray(hazards.days), days, side="right")
     cumulative = np.hstack([np.zeros((len(hazards.cumulative), 1)), np.asarray(hazards.cumulative)])
-    relative = np.exp(margins)
+    relative = np.exp(np.minimum(margins, CERTAIN))
     if len(cumulative) == 1:
         return np.asarray(-np.expm1(-relative * cumulative[0][at][None, :]))
     steps = np.diff(cumulative, axis=1)
@@ -62,7 +64,7 @@ def incidence(hazards: Hazards, margins: Floats, days: Floats) -> Floats:
     every = relative @ steps
     free = np.exp(-(np.cumsum(every, axis=1) - every))
     share = np.divide(ours, every, out=np.zeros_like(every), where=every > 0)
-    grown = np.cumsum(free * -np.expm1(-every) * share, axis=1)
+    grown = np.minimum(np.cumsum(free * -np.expm1(-every) * share, axis=1), 1.0)
     return np.hstack([np.zeros((len(margins), 1)), grown])[:, at]
 
 

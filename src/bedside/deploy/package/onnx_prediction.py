@@ -6,6 +6,7 @@ from bedside.core.errors import Invalid
 from bedside.deploy.package.onnx_forest import Forest
 from bedside.deploy.package.onnx_writer import GraphWriter
 from bedside.models.form import CalibrationMap, ModelForm
+from bedside.models.links import CERTAIN
 
 __all__ = ["line_steps", "write_calibrated", "write_primary"]
 
@@ -123,7 +124,8 @@ def _incidence(writer: GraphWriter, form: ModelForm, margins: str) -> str:
     cumulative = np.hstack(
         [np.zeros((len(form.hazards.cumulative), 1)), np.asarray(form.hazards.cumulative)]
     )
-    relative = writer.node("Exp", margins)
+    capped = writer.node("Min", margins, writer.doubles([CERTAIN]))
+    relative = writer.node("Exp", capped)
     if len(cumulative) == 1:
         hazard = writer.node("Mul", relative, writer.doubles(cumulative[:, at]))
         return _came(writer, hazard)
@@ -138,7 +140,7 @@ def _incidence(writer: GraphWriter, form: ModelForm, margins: str) -> str:
         "Div", ours, writer.node("Where", some, every, writer.doubles([1.0]))
     )  # where there is no hazard, ours is 0 as well
     grown = writer.node("Mul", writer.node("Mul", free, _came(writer, every)), share)
-    total = writer.node("CumSum", grown, axis)
+    total = writer.node("Min", writer.node("CumSum", grown, axis), writer.doubles([1.0]))
     whole = writer.node("Pad", total, writer.wholes([0, 1, 0, 0]), writer.doubles(0.0))
     return writer.columns(whole, [int(one) for one in at])
 
