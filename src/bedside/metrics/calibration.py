@@ -57,8 +57,11 @@ def recalibrate(
     middle = float((weights * odds).sum()) / total
     spread = float(np.sqrt((weights * (odds - middle) ** 2).sum() / total))
     along = (odds - middle) / spread
-    intercept, slope = start[0] + start[1] * middle, start[1] * spread
-    fit = _likelihood(label, along, weights, intercept, slope)
+    share = float((weights * label).sum()) / total
+    starts = (start[0] + start[1] * middle, start[1] * spread), (np.log(share / (1 - share)), 0.0)
+    fits = [_likelihood(label, along, weights, *one) for one in starts]
+    intercept, slope = starts[0] if fits[0] > fits[1] else starts[1]  # whichever is nearer
+    fit = max(fits)
     for _ in range(steps):
         with np.errstate(over="ignore"):
             expected = 1.0 / (1.0 + np.exp(-(intercept + slope * along)))

@@ -41,7 +41,7 @@ def auroc_interval(label: ArrayLike, risk: ArrayLike) -> tuple[float, float, flo
         2014;21(11):1389-1393 (by ranks).
 
     >>> [round(figure, 4) for figure in auroc_interval([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])]
-    [0.75, 0.2601, 1.0]
+    [0.75, 0.057, 1.0]
     """
     areas, covariance = _areas(label, (risk,))
     half = _Z * float(np.sqrt(covariance[0, 0]))

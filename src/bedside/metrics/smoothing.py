@@ -98,7 +98,7 @@ def _index(totals: Floats, span: float, out: Floats) -> None:
                 if left <= right:
                     low -= 1
                     inside += size[low]
-                else:
+                if right <= left:
                     high += 1
                     inside += size[high]
             reach = max(here - risk[low], risk[high] - here)

@@ -203,7 +203,8 @@ def _drawn(
 ) -> dict[str, dict[str, Drawn]]:
     """Weigh every part by the same resamples, a bounded number of them at a time."""
     parts = {name: part for name, part in parts.items() if part.families}
-    width = int(np.clip(_CELLS // max(subjects, 1), _NARROWEST, _WIDEST))
+    most = max([subjects, 1, *(part.rows for part in parts.values())])
+    width = int(np.clip(_CELLS // most, _NARROWEST, _WIDEST))
     point = _over(parts, iter([np.ones((subjects, 1))]))
     drawn = _over(parts, _weights(subjects, options.bootstrap, seed, width))
     without = _over(parts, left_out(subjects, width)) if options.interval == "bca" else None

@@ -1,11 +1,13 @@
 """Every metric of one set of rows as a function of subject weights, with the sorting done once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.errors import Invalid
 from bedside.core.records.outcome import OutcomeKind
 from bedside.metrics.resampled.binary import (
     alerting_family,
@@ -14,6 +16,10 @@ from bedside.metrics.resampled.binary import (
     utility_family,
 )
 from bedside.metrics.resampled.family import Family, Statistic, by_name
+from bedside.metrics.resampled.levels import level_families
+from bedside.metrics.resampled.survival import Predicted, survival_alerting, survival_families
+from bedside.metrics.resampled.values import values_family
+from bedside.metrics.survival.followed import Followed
 
 __all__ = ["Rows", "families", "statistics"]
 
@@ -90,28 +96,96 @@ def families(
     rows: Rows, threshold: float | Floats | None, *, utility: bool, repeated: bool
 ) -> list[Family]:
     """The same figures, by what they share; see `statistics`."""
-    made = risk_families(rows.label, rows.risk, rows.subject, rows.subjects)
+    made = _WITHOUT_THRESHOLD[rows.outcome](rows)
     if threshold is None:
         return made
-    return made + _at_threshold(rows, rows.label == 1, threshold, utility, repeated)
-
-
-def _at_threshold(
-    rows: Rows,
-    ill: npt.NDArray[np.bool_],
-    threshold: float | Floats,
-    utility: bool,
-    repeated: bool,
-) -> list[Family]:
     alert = rows.risk >= threshold
-    subject, subjects = rows.subject, rows.subjects
-    made = [
-        alerting_family(ill, alert, _odds(threshold, alert.shape), subject, subjects),
-        burden_family(ill, alert, rows.days, subject, subjects, repeated=repeated),
-    ]
+    if rows.outcome == "survival":
+        made += survival_alerting(_predicted(rows), alert, threshold)
+    elif rows.outcome == "regression":
+        made.append(_alert_rate(rows, alert))
+    else:
+        price = _odds(threshold, alert.shape)
+        made.append(alerting_family(_ill(rows), alert, price, rows.subject, rows.subjects))
+    made.append(_burden(rows, alert, repeated=repeated))
     if utility:
-        made.append(utility_family(rows.label, alert, subject, subjects))
+        made.append(utility_family(rows.label, alert, rows.subject, rows.subjects))
     return made
+
+
+def _ill(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Whether what calls for something came true: the event, or any but the first level."""
+    return rows.label == 1 if rows.outcome in ("binary", "survival") else rows.label > 0
+
+
+def _of_risk(rows: Rows) -> list[Family]:
+    ill = _ill(rows).astype(np.int64)
+    return risk_families(ill, np.clip(rows.risk, 0.0, 1.0), rows.subject, rows.subjects)
+
+
+def _of_levels(rows: Rows) -> list[Family]:
+    """Those of the levels, and those of the risk of any but the first."""
+    levels = level_families(
+        rows.label,
+        _told(rows.outputs, "outputs"),
+        rows.subject,
+        rows.subjects,
+        ordered=rows.outcome == "ordinal",
+    )
+    return [*_of_risk(rows), *levels]
+
+
+def _of_values(rows: Rows) -> list[Family]:
+    return [values_family(_told(rows.target, "target"), rows.risk, rows.subject, rows.subjects)]
+
+
+def _of_survival(rows: Rows) -> list[Family]:
+    return survival_families(_predicted(rows))
+
+
+_WITHOUT_THRESHOLD: dict[OutcomeKind, Callable[[Rows], list[Family]]] = {
+    "binary": _of_risk,
+    "multiclass": _of_levels,
+    "ordinal": _of_levels,
+    "regression": _of_values,
+    "survival": _of_survival,
+}
+
+
+def _predicted(rows: Rows) -> Predicted:
+    return Predicted(
+        followed=Followed.of(_told(rows.target, "target"), rows.label),
+        risks=rows.risk[:, None] if rows.outputs is None else rows.outputs,
+        horizons=rows.horizons,
+        subject=rows.subject,
+        subjects=rows.subjects,
+        curve=rows.curve,
+        curve_days=rows.curve_days,
+    )
+
+
+def _told(values: Floats | None, name: str) -> Floats:
+    if values is None:
+        raise Invalid(
+            f"The rows have no {name}, so that this outcome cannot be judged.",
+            fix=f"give Rows.{name}, as `judged_rows` does.",
+        )
+    return values
+
+
+def _burden(rows: Rows, alert: npt.NDArray[np.bool_], *, repeated: bool) -> Family:
+    made = burden_family(
+        _ill(rows), alert, rows.days, rows.subject, rows.subjects, repeated=repeated
+    )
+    if rows.outcome != "regression":
+        return made
+    return made.only(tuple(name for name in made.names if name != "subject_sensitivity"))
+
+
+def _alert_rate(rows: Rows, alert: npt.NDArray[np.bool_]) -> Family:
+    none = np.zeros(alert.shape)
+    made = alerting_family(alert & False, alert, none, rows.subject, rows.subjects)
+    return made.only(("alert_rate",))
 
 
 def _odds(threshold: float | Floats, shape: tuple[int, ...]) -> Floats:

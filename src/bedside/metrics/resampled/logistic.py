@@ -3,7 +3,8 @@
 Near the fit of the subjects as they are, the score equations of a weighted fit are power series in
 the way from that fit, and their coefficients are totals over subjects. Each weighting's equations
 are solved by Newton's steps on the series; what the cut-off series leaves out is bounded for each
-weighting, and a weighting whose bound is not below 1e-11 is fitted anew on its rows.
+weighting, in the equations and in their slopes, and a weighting whose fit is not thereby known to
+1e-11 is fitted anew on its rows.
 """
 
 from collections.abc import Callable
@@ -145,12 +146,22 @@ def _solved(series: _Series, totals: Floats) -> tuple[tuple[Floats, Floats], np.
             step = _inverse(series.powers, bend, gradient)
             a, b = a + step[0], b + step[1]
         gradient, bend = _equations(series.powers, totals, terms, a, b)
+        sizes, last = (np.abs(a), np.abs(b)), _ORDER + 1
         rest = [
-            np.abs(gradient[j]) + _CUT * _left(absolute, np.abs(a), np.abs(b), j)
+            np.abs(gradient[j]) + _CUT * _left(absolute, *sizes, j, last)
             for j in range(series.powers)
         ]
         error = _inverse(series.powers, bend, rest, absolute=True)
-        sure = 2 * np.maximum(error[0], error[1]) < _SURE
+        near = np.zeros_like(a)
+        for column in range(series.powers):  # the information itself is cut off too
+            cut = [
+                _CUT * last * _left(absolute, *sizes, column + j, _ORDER)
+                for j in range(series.powers)
+            ]
+            near = np.maximum(near, sum(_inverse(series.powers, bend, cut, absolute=True)))
+        sure = (2 * np.maximum(error[0], error[1]) < _SURE) & (near < 0.1) & (bend[0] > 0)
+        if series.powers == 2:
+            sure &= bend[0] * bend[2] > bend[1] ** 2  # concave, as the likelihood is
     return (a, b), sure & np.isfinite(a) & np.isfinite(b)
 
 
@@ -199,9 +210,8 @@ def _inverse(
     )
 
 
-def _left(absolute: Floats, a: Floats, b: Floats, j: int) -> Floats:
-    """The sum over rows of |x|**j (|a| + |b||x|)**(order + 1)."""
-    order = _ORDER + 1
+def _left(absolute: Floats, a: Floats, b: Floats, j: int, order: int) -> Floats:
+    """The sum over rows of |x|**j (|a| + |b||x|)**order."""
     if len(absolute) == 1:
         return np.asarray(absolute[0] * a**order)
     total = np.zeros_like(a)

@@ -62,7 +62,8 @@ ALERTS: dict[str, Metric] = {
         title="Alerts that are right",
         style="share",
         better="high",
-        meaning="the share of alerts, after the snooze, that an event follows in time or finds present",
+        meaning="the share of alerts, after the snooze, that an event follows in time or finds "
+        "present",
     ),
     "alerts_per_true_alert": Metric(
         title="Alerts per true alert",

@@ -1,0 +1,1 @@
+"""How well the risk of an event by each day is predicted, of people who are not all followed."""
