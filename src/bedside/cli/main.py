@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bedside.cli.backup import backup, restore
+from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.features import features_app
@@ -266,6 +267,8 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
 
 app.command()(evaluate)
 app.command()(recalibrate)
+app.command()(compare)
+app.command()(history)
 app.command()(backup)
 app.command()(restore)
 

@@ -44,7 +44,9 @@ PARTS = ("figures", "case_mix", "recalibration")
 
 OF_CALIBRATION = (
     "brier", "log_loss", "calibration_slope", "calibration_intercept", "expected_observed_ratio",
-    "ici", "net_benefit", "integrated_brier", "rmse", "mae", "r2",
+    "ici", "net_benefit", "integrated_brier", "multiclass_log_loss", "multiclass_brier",
+    "ranked_probability_score", "rmse", "mae", "r2", "mean_error", "regression_slope",
+    "regression_intercept",
 )  # fmt: skip
 METHODS: tuple[Method, ...] = ("intercept", "slope_and_intercept")
 

@@ -1,0 +1,162 @@
+"""The versions of a model over time: from what, by what, how good, who said yes, where proven."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedside.core.errors import BedsideError
+from bedside.core.ids import canonical_json
+from bedside.core.records.bundle import DECLARATION, EVIDENCE
+from bedside.core.records.ledger import LedgerEntry
+from bedside.core.records.version import ModelVersion
+from bedside.develop.evaluate.history_page import render_history
+from bedside.lifecycle.differences import changed_keys, changed_libraries
+from bedside.lifecycle.patients import facts_of
+from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.release import open_bundle
+
+__all__ = ["History", "history"]
+
+HEADLINES = (
+    ("auroc", "calibration_slope", "brier"),
+    ("harrell_c", "calibration_slope", "integrated_brier"),
+    ("macro_auroc", "calibration_slope", "multiclass_brier"),
+    ("r2", "regression_slope", "rmse"),
+)
+"""What is shown of each kind of outcome: how it ranks, how it is calibrated, how far it is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The versions of one model, oldest first, and the page that shows them."""
+
+    model: str
+    headline: tuple[str, ...]
+    versions: tuple[dict[str, Any], ...]
+    page: Path
+    figures: Path
+
+
+def history(platform: Platform, model: str) -> History:
+    """The history of a model; written as a page and as JSON.
+
+    Args:
+        platform: The workspace.
+        model: Its name, or one of its versions.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    name = platform.registry.get(model).name
+    entries = list(platform.ledger.entries())
+    versions, before = [], None
+    for version in platform.registry.versions(name):
+        told, before = _told(platform, version, before, entries)
+        versions.append(told)
+    shown = {metric for told in versions for metric in told["metrics"]}
+    headline = next((ones for ones in HEADLINES if set(ones) & shown), ())
+    folder = platform.folder / "reports" / name
+    done = History(
+        model=name,
+        headline=headline,
+        versions=tuple(versions),
+        page=folder / "history.html",
+        figures=folder / "history.json",
+    )
+    platform.write(done.page, render_history(name, headline, versions).encode())
+    document = {"model": name, "headline": list(headline), "versions": versions}
+    platform.write(done.figures, canonical_json(document))
+    return done
+
+
+def _told(
+    platform: Platform,
+    version: ModelVersion,
+    before: Mapping[str, Any] | None,
+    entries: list[LedgerEntry],
+) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """One version, and what the next is set beside; of a bundle that does not open, why."""
+    told: dict[str, Any] = {
+        "version": version.id,
+        "built_at": version.built_at,
+        "stage": version.stage.value,
+        "gates_passed": version.gates_passed,
+        "approval": None
+        if version.approval is None
+        else {
+            "name": version.approval.name,
+            "meaning": version.approval.meaning,
+            "approved_at": version.approval.approved_at,
+        },
+        "moves": list(_moves(version, entries)),
+        "evaluations": list(_evaluations(platform, version, entries)),
+        "metrics": {},
+        "unreadable": "",
+    }
+    try:
+        bundle, facts = open_bundle(platform, version), facts_of(platform, version)
+    except BedsideError as error:
+        return {**told, "unreadable": error.problem}, before
+    declared = json.loads(bundle.files[DECLARATION])
+    evidence = json.loads(bundle.files[EVIDENCE])
+    now = {"declaration": declared, "facts": facts}
+    recalibrated = facts.get("recalibrated")
+    return {
+        **told,
+        "snapshot": facts["snapshot"],
+        "code": facts["code"],
+        "environment": facts["environment"],
+        "parent": None if recalibrated is None else _id_of(platform, recalibrated["parent"]),
+        "recalibrated": None if recalibrated is None else recalibrated["method"],
+        "metrics": evidence["metrics"],
+        "changes": [] if before is None else list(_changes(before, now)),
+    }, now
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What differs from the version that was built before this one."""
+    old, new = before["facts"], now["facts"]
+    yield from changed_keys(before["declaration"], now["declaration"])
+    if old["snapshot"] != new["snapshot"]:
+        yield f"data: {old['snapshot'][:12]}, then {new['snapshot'][:12]}"
+    yield from changed_libraries(old["environment"], new["environment"])
+    if old["code"] != new["code"]:
+        yield "Bedside's code or a library"
+
+
+def _id_of(platform: Platform, bundle: str) -> str:
+    try:
+        return platform.registry.get(bundle).id
+    except BedsideError:
+        return bundle
+
+
+def _moves(version: ModelVersion, entries: list[LedgerEntry]) -> Iterator[dict[str, str]]:
+    """When it was released to which stage, and by whom."""
+    for entry in entries:
+        if entry.action == "release" and entry.details["version"] == version.id:
+            yield {"at": entry.at, "stage": entry.details["stage"], "actor": entry.actor}
+
+
+def _evaluations(
+    platform: Platform, version: ModelVersion, entries: list[LedgerEntry]
+) -> Iterator[dict[str, Any]]:
+    """Its evaluations on other patients, each report once; the newest run of it is named."""
+    found = {
+        entry.details["page"]: entry
+        for entry in entries
+        if entry.action == "evaluate" and entry.details["version"] == version.id
+    }
+    for page, entry in found.items():
+        figures = (platform.folder / page).with_suffix(".json")
+        evidence = json.loads(figures.read_bytes()) if figures.is_file() else {}
+        yield {
+            "at": entry.at,
+            "page": page,
+            "snapshot": entry.details["snapshot"],
+            "files": evidence.get("files", []),
+            "counts": evidence.get("counts", {}),
+            "metrics": evidence.get("metrics", {}),
+        }
