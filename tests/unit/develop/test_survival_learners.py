@@ -333,6 +333,38 @@ def test_rows_that_cannot_be_learnt_from_are_refused(learner):
         assert refused.value.code == code
 
 
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_where_nothing_differs_between_rows_the_risk_is_that_of_all(learner):
+    rows = _cohort(200)
+    rows = replace(rows, features=np.tile([1.0, 2.0, 1.0, 5.0], (200, 1)))
+
+    form = learner().fit(rows, rows, _plan(rows))
+
+    risk = LearntModel(form).outputs(np.array([[1.0, 2.0, 1.0, 5.0], [9.0, np.nan, 3.0, 0.0]]))
+    day, hazard = breslow(rows.target, rows.label == 1, np.zeros(200))
+    by_year = -np.expm1(-hazard[np.searchsorted(day, 365.0, side="right") - 1])
+    assert (risk[0] == risk[1]).all()
+    assert risk[0, 1] < by_year if learner is CompetingRisks else risk[0, 1] == by_year
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_patient_far_from_all_others_still_has_a_risk(learner):
+    rows = _cohort(200)
+    form = learner().fit(rows, rows, _plan(rows, rounds=20))
+
+    risk = LearntModel(form).outputs(np.array([[1e9, 1e9, 1, 1e9], [-1e9, -1e9, 1, -1e9]]))
+
+    assert ((risk >= 0) & (risk <= 1)).all()
+
+
+def test_rows_without_weight_have_no_event():
+    rows = _cohort(100)
+    rows = replace(rows, weight=np.where(rows.label == 1, 0.0, 1.0))
+
+    with pytest.raises(Invalid, match="no event"):
+        Cox().fit(rows, rows, _plan(rows))
+
+
 def test_competing_risks_need_a_competing_event():
     rows = _cohort(100)
     rows = replace(rows, label=np.minimum(rows.label, 1))

@@ -14,7 +14,7 @@ from bedside.develop.train.learners.cox_fitting import gradient_and_curvature, l
 from bedside.develop.train.learners.refusals import refuse_nothing_to_learn
 from bedside.develop.train.learners.risk_sets import RiskSets, censored_but, followed, risk_sets
 from bedside.develop.train.matrix import Matrix
-from bedside.models.form import Member, ModelForm, Trees
+from bedside.models.form import Additive, Member, ModelForm, Trees
 
 __all__ = ["BoostedCox"]
 
@@ -64,19 +64,19 @@ class BoostedCox:
     def fit(self, train: Matrix, tuning: Matrix, plan: Plan) -> ModelForm:
         """Fit boosted trees; see the contract."""
         refuse_nothing_to_learn(train, plan.outcome.kind)
-        text = _boosted(train, tuning, plan)
+        part = _boosted(train, tuning, plan)
         form = ModelForm(
             outcome="survival",
             link="proportional_hazards",
             width=len(train.names),
-            members=(Member(part=Trees(text=text)),),
+            members=(Member(part=part),),
             horizons=plan.horizons,
         )
         return with_baseline(form, train)
 
 
-def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> str:
-    """The trees' text."""
+def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> Trees | Additive:
+    """The trees; nothing at all where no feature can be split."""
     sets = _sets(train)
     import lightgbm  # noqa: PLC0415  (slow to import)
 
@@ -95,16 +95,22 @@ def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> str:
     if any(column.monotone for column in plan.columns):
         options["monotone_constraints"] = [column.monotone for column in plan.columns]
     numbered = [f"f{at}" for at in range(len(train.names))]  # a name may hold any sign
-    data = lightgbm.Dataset(train.features, np.zeros(len(train.label)), feature_name=numbered)
     stop = learner.early_stopping
     try:
+        data = lightgbm.Dataset(
+            train.features,
+            np.zeros(len(train.label)),
+            feature_name=numbered,
+            params={**options, "objective": "none"},
+        ).construct()
+        if not any(data.feature_num_bin(at) for at in range(len(numbered))):
+            return Additive(intercept=(0.0,), terms=())
+        held = data.create_valid(tuning.features, np.zeros(len(tuning.label)))
         booster = lightgbm.train(
             options,
             data,
             num_boost_round=learner.rounds,
-            valid_sets=[data.create_valid(tuning.features, np.zeros(len(tuning.label)))]
-            if stop
-            else None,
+            valid_sets=[held] if stop else None,
             feval=_measure(_sets(tuning)) if stop else None,
             callbacks=[lightgbm.early_stopping(stop, verbose=False)] if stop else None,
         )
@@ -114,8 +120,7 @@ def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> str:
             fix="compare learner.parameters with LightGBM's documentation.",
             code="parameter",
         ) from None
-    text: str = booster.model_to_string()
-    return text
+    return Trees(text=booster.model_to_string())
 
 
 def _sets(rows: Matrix) -> RiskSets:

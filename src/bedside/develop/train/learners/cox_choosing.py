@@ -36,7 +36,7 @@ def best_penalty(
     penalties: Sequence[Floats],
     folds: Ints,
 ) -> int:
-    """The index of the best penalty; of equals, the last.
+    """The index of the best penalty; of equals, the strongest.
 
     Each is fitted without one fold at a time; the log partial likelihood of all rows less that of
     the rows fitted on is what the fold adds.
@@ -58,7 +58,7 @@ def best_penalty(
         if event[rest].any():
             sets = risk_sets(days[rest], event[rest], None if weight is None else weight[rest])
             added += _added(whole, sets, design, design[rest], penalties)
-    return int(len(added) - 1 - added[::-1].argmax())
+    return int(added.argmax())
 
 
 def _added(

@@ -87,12 +87,14 @@ def followed(train: Matrix) -> Floats:
 
 
 def censored_but(train: Matrix, cause: int) -> Bools:
-    """Which rows have this cause; any other one ends a row's follow-up.
+    """Which rows have this cause; any other one ends a row's follow-up, and so does no weight.
 
     Raises:
         Invalid: no row has it (code `empty_class`).
     """
     event = train.label == cause
+    if train.weight is not None:
+        event &= train.weight > 0
     if not event.any():
         word = "event" if cause == 1 else "competing event"
         raise Invalid(
