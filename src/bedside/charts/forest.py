@@ -9,7 +9,7 @@ from bedside.charts.frame import picture, short, ticks
 __all__ = ["ForestRow", "forest_chart"]
 
 Place = Callable[[float], float]
-_WIDTH, _LEFT, _RIGHT, _ROW = 940, 300, 290, 24
+_WIDTH, _LEFT, _RIGHT, _ROW = 940, 300, 280, 24
 _LONGEST = 44  # letters of a name that fit beside the scale
 
 

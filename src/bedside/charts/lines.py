@@ -23,7 +23,8 @@ class Line:
 
     `low` and `high` are an interval at each point: a bar, or with `band` an area. `tone` is the
     colour and the shape of the dots; the number of the line if not given. With `steps`, a value
-    holds until the next point. Without `drawn`, only the dots are.
+    holds until the next point. Without `drawn`, only the dots are: one at
+    `every` so many points.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Line:
     steps: bool = False
     drawn: bool = True
     tone: int | None = None
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def line_chart(
         if x_range[0] <= mark.x <= x_range[1]:
             parts.append(_marked(at, mark, y_range))
     parts += [_area(at, line, tone, x_range) for tone, line in named if line.band]
-    parts += [_drawn(at, line, tone, x_range) for tone, line in named]
+    parts += [_drawn(at, line, tone, x_range, y_range) for tone, line in named]
     return picture(WIDTH, height, "".join(parts), title=title, says=says)
 
 
@@ -90,30 +92,62 @@ def _tone(number: int, line: Line) -> int:
 
 
 def _points(
-    at: Place, x: Sequence[float], y: Sequence[float], x_range: tuple[float, float], steps: bool
-) -> str:
+    x: Sequence[float], y: Sequence[float], x_range: tuple[float, float], steps: bool
+) -> list[tuple[float, float]]:
+    """The points inside the range of x, with the corners of the steps."""
     inside = [(a, b) for a, b in zip(x, y, strict=True) if x_range[0] <= a <= x_range[1]]
     made: list[tuple[float, float]] = []
     for number, (a, b) in enumerate(inside):
         if steps and number:
             made.append((a, inside[number - 1][1]))
         made.append((a, b))
-    return " ".join(f"{p:.1f},{q:.1f}" for p, q in (at(a, b) for a, b in made))
+    return made
+
+
+def _runs(
+    points: Sequence[tuple[float, float]], low: float, high: float
+) -> list[list[tuple[float, float]]]:
+    """The parts of a line that lie between two heights, cut where it crosses them."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for number, (x, y) in enumerate(points):
+        if number:
+            before_x, before_y = points[number - 1]
+            crossed = [
+                (before_x + (edge - before_y) / (y - before_y) * (x - before_x), edge)
+                for edge in (low, high)
+                if (before_y - edge) * (y - edge) < 0
+            ]
+            for point in sorted(crossed, key=lambda one: abs(one[1] - before_y)):
+                runs[-1].append(point)
+                if len(runs[-1]) > 1:
+                    runs.append([])
+        if low <= y <= high:
+            runs[-1].append((x, y))
+    return [run for run in runs if run]
+
+
+def _path(at: Place, points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(a, b) for a, b in points))
 
 
 def _area(at: Place, line: Line, tone: int, x_range: tuple[float, float]) -> str:
-    there = _points(at, line.x[: len(line.low)], line.low, x_range, line.steps)
-    back = _points(at, line.x[: len(line.high)], line.high, x_range, line.steps)
-    around = f"{there} {' '.join(reversed(back.split(' ')))}"
+    there = _points(line.x[: len(line.low)], line.low, x_range, line.steps)
+    back = _points(line.x[: len(line.high)], line.high, x_range, line.steps)
+    around = _path(at, [*there, *reversed(back)])
     return f'<polygon class="band band{tone}" points="{around}"/>'
 
 
-def _drawn(at: Place, line: Line, tone: int, x_range: tuple[float, float]) -> str:
+def _drawn(
+    at: Place, line: Line, tone: int, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> str:
     parts = []
     dash = " dashed" if line.dashed else ""
     if line.drawn:
-        points = _points(at, line.x, line.y, x_range, line.steps)
-        parts.append(f'<polyline class="line{tone}{dash}" points="{points}"/>')
+        points = _points(line.x, line.y, x_range, line.steps)
+        parts += [
+            f'<polyline class="line{tone}{dash}" points="{_path(at, run)}"/>'
+            for run in _runs(points, *y_range)
+        ]
     if not line.band:
         for x, low, high in zip(line.x, line.low, line.high, strict=False):
             (a, b), (_, c) = at(x, low), at(x, high)
@@ -121,8 +155,8 @@ def _drawn(at: Place, line: Line, tone: int, x_range: tuple[float, float]) -> st
     if line.dots:
         parts += [
             _dot(tone, *at(x, y))
-            for x, y in zip(line.x, line.y, strict=True)
-            if x_range[0] <= x <= x_range[1]
+            for x, y in zip(line.x[:: line.every], line.y[:: line.every], strict=True)
+            if x_range[0] <= x <= x_range[1] and y_range[0] <= y <= y_range[1]
         ]
     return "".join(parts)
 

@@ -13,7 +13,7 @@ _SHAPES = (
     "h7v7h-7z",  # a full square
     "h7v7h-7zm2 2v3h3v-3z",  # a square with a hole
     "m0 7l3.5 -7l3.5 7z",  # a triangle
-    "m3 3h1v1h-1z",  # a dot
+    "m2 2h3v3h-3z",  # a small square
 )
 
 

@@ -76,6 +76,20 @@ def test_what_lies_outside_the_axis_is_not_drawn_and_names_do_not_lie_upon_each_
     assert all(len(line.get("points").split()) == 1 for line in lines)
 
 
+def test_a_line_is_cut_where_it_leaves_the_plot_and_goes_on_where_it_comes_back():
+    svg = chart(Line(name="", x=[0, 0.25, 0.5, 1], y=[0.5, 1.5, -0.5, 0.5]))
+
+    runs = [e.get("points").split() for e in drawn(svg) if e.tag == "polyline"]
+
+    ends = [tuple(float(run[at].split(",")[0]) for at in (0, -1)) for run in runs]
+    left, wide = 62, 442
+    assert ends == [
+        pytest.approx((left, left + 0.125 * wide), abs=0.1),
+        pytest.approx((left + 0.3125 * wide, left + 0.4375 * wide), abs=0.1),
+        pytest.approx((left + 0.75 * wide, left + wide), abs=0.1),
+    ]
+
+
 def test_lines_differ_by_more_than_their_colour():
     svg = chart(*(Line(name="", x=[0.5], y=[0.5], dots=True, drawn=False) for _ in range(5)))
 

@@ -18,6 +18,7 @@ __all__ = ["Burden", "Load", "burden_of", "burden_pictures", "render_burden"]
 
 ROWS = 10
 TONES = 5
+DOTS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,7 @@ def burden_pictures(alerts: Mapping[str, Any], burden: Burden) -> list[Picture]:
 
 def _thinned(name: str, x: list[float], y: list[float], tone: int) -> Line:
     """A line with a dot at every so many of its thresholds, so that lines differ by shape."""
-    return Line(name=name, x=x, y=y, tone=tone, dots=len(x) <= 40)
+    return Line(name=name, x=x, y=y, tone=tone, dots=True, every=max(len(x) // DOTS, 1))
 
 
 def _reach(lines: Sequence[Line], burden: Burden) -> float:

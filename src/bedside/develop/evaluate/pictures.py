@@ -19,6 +19,7 @@ __all__ = [
     "usefulness_pictures",
 ]
 
+EVERYONE = 200  # points of the line of treating everyone
 WORRY_DOTS = "Worry when dots lie off the dashed line by more than their intervals."
 
 
@@ -145,8 +146,11 @@ def usefulness_pictures(
     bars = benefit["threshold"]
     if not bars:
         return []
-    best = [value for value in benefit["model"] if value is not None]
-    highest = max([*best, *benefit["treat_all"], 1e-3]) * 1.12
+    best = [value for value in [*benefit["model"], *benefit["high"]] if value is not None]
+    common, last = curves["precision_recall"]["prevalence"], bars[-1]
+    grid = [last * step / EVERYONE for step in range(EVERYONE + 1)]
+    everyone = [common - bar / (1 - bar) * (1 - common) for bar in grid]
+    highest = max([*best, common, 1e-3]) * 1.12
     marks = [] if threshold is None else [Mark(x=threshold, text="alert threshold")]
     return [
         picture_of(
@@ -156,12 +160,12 @@ def usefulness_pictures(
             "the thresholds that you would use.",
             [
                 *banded("model", bars, benefit, "model", tone=0),
-                Line(name="treat everyone", x=bars, y=benefit["treat_all"], dashed=True, tone=1),
-                Line(name="treat no one", x=[bars[0], bars[-1]], y=[0, 0], dashed=True, tone=2),
+                Line(name="treat everyone", x=grid, y=everyone, dashed=True, tone=1),
+                Line(name="treat no one", x=[0, last], y=[0, 0], dashed=True, tone=2),
             ],
             x_title="threshold on the risk",
             y_title="net benefit",
-            x_range=(0, bars[-1]),
+            x_range=(0, last),
             y_range=(-0.15 * highest, highest),
             marks=marks,
         )

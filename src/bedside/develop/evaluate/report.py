@@ -188,7 +188,7 @@ def _importance(rows: Sequence[Mapping[str, Any]]) -> Picture | None:
             )
             for row in rows
         ],
-        title=title, says=says, figure_title=title, digits=1, low=0.0, per_cent=True,
+        title=title, says=says, figure_title="share", digits=1, low=0.0, per_cent=True,
     )  # fmt: skip
     return Picture(title=title, says=says, svg=Markup(svg))  # noqa: S704 - escaped by charts
 

@@ -64,7 +64,7 @@ def _how_well(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
     subjects = evidence["counts"]["held_out"]["subjects"]
     if figure["estimate"] is None:
         return f"On {subjects:,} held-out patients it could not be measured how well it does."
-    share = "{:.0f} %".format(100 * figure["estimate"])
+    share = f"{100 * figure['estimate']:.1f}\u00a0%"
     said = words.format(share=share, value=f"{figure['estimate']:.3g}")
     said = f"On {subjects:,} held-out patients {said} ({_interval(figure)}"
     plain = evidence["baseline"].get(name, {"estimate": None})
@@ -76,7 +76,9 @@ def _how_well(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
 def _interval(figure: Mapping[str, Any]) -> str:
     if figure["low"] is None:
         return f"{figure['estimate']:.3f}, no interval"
-    return f"{figure['estimate']:.3f}, 95 % interval {figure['low']:.3f} to {figure['high']:.3f}"
+    return (
+        f"{figure['estimate']:.3f}, 95\u00a0% interval {figure['low']:.3f} to {figure['high']:.3f}"
+    )
 
 
 def _on_average(metrics: Mapping[str, Any]) -> str:
