@@ -9,6 +9,7 @@ from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
 from bedside.cli.evaluate import evaluate, recalibrate
+from bedside.cli.evidence import alerts
 from bedside.cli.features import features_app
 from bedside.cli.frame import (
     ActorOption,
@@ -269,6 +270,7 @@ app.command()(evaluate)
 app.command()(recalibrate)
 app.command()(compare)
 app.command()(history)
+app.command()(alerts)
 app.command()(backup)
 app.command()(restore)
 
