@@ -67,7 +67,7 @@ def _suspects(
 ) -> Iterable[tuple[str, set[str], str, Severity]]:
     """What is suspect, the codes that it reads, why, and how bad that is."""
     told = {n: s for n, s in declaration.signals.items() if s.role == "outcome"}
-    columns = {s.column for s in told.values() if s.column}
+    columns = {c for s in told.values() for c in (s.column, s.happens_after_column) if c}
     own = {code for s in told.values() for code in s.codes}
     for rule in declaration.features:
         for name in rule.signals:

@@ -41,6 +41,16 @@ def test_a_signal_that_reads_the_column_of_the_outcome_is_found():
     assert names(ward.declaration) == ["label_among_features:alarm"]
 
 
+def test_a_signal_that_reads_how_long_the_outcome_took_is_found():
+    alarm = Signal(label="alarm", code="BEDSIDE//alarm", column="Days")
+    label = Signal(label="worse", code=OUTCOME, happens_after_column="Days", role="outcome")
+    ward = WARD.declares(
+        signals=signals(alarm=alarm, label=label), features=(FeatureRule(signals=("alarm",)),)
+    )
+
+    assert names(ward.declaration) == ["label_among_features:alarm"]
+
+
 def test_hours_since_the_outcome_are_found():
     ward = WARD.declares(features=(FeatureRule(since=OUTCOME),))
 
