@@ -114,15 +114,23 @@ def _series(
     powers: int,
 ) -> _Series:
     """The columns: residual × x**j, then derivative k over k! × x**j, then |x|**m."""
-    along = odds - middle if powers == 2 else np.zeros_like(odds)
     share = 1 / (1 + np.exp(-(fitted[0] + fitted[1] * odds)))
-    columns = [summed((label - share) * along**j, subject, subjects) for j in range(powers)]
-    for k, term in enumerate(_derivatives(share), start=1):
-        degrees = range(k + 2) if powers == 2 else range(1)
-        columns += [summed(term * along**j, subject, subjects) for j in degrees]
-    highest = _ORDER + 2 if powers == 2 else 0
-    columns += [summed(np.abs(along) ** m, subject, subjects) for m in range(highest + 1)]
-    return _Series(matrix=np.stack(columns), powers=powers)
+    if powers == 1:
+        rows = [label - share, *_derivatives(share), np.ones_like(share)]
+        return _Series(matrix=np.stack([summed(r, subject, subjects) for r in rows]), powers=1)
+    along = odds - middle
+    parts = [(label - share, along, 2)]
+    parts += [(term, along, k + 2) for k, term in enumerate(_derivatives(share), start=1)]
+    parts.append((np.ones_like(share), np.abs(along), _ORDER + 3))
+    matrix = np.empty((sum(count for _, _, count in parts), subjects))
+    at = 0
+    for first, factor, count in parts:
+        column = first
+        for degree in range(count):
+            column = column * factor if degree else first
+            matrix[at] = summed(column, subject, subjects)
+            at += 1
+    return _Series(matrix=matrix, powers=powers)
 
 
 def _derivatives(share: Floats) -> list[Floats]:
