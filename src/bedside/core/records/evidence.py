@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SUPPRESS_AT_OR_BELOW", "Estimate", "figure_text"]
+__all__ = ["JOINT", "SUPPRESS_AT_OR_BELOW", "Estimate", "figure_text"]
 
 SUPPRESS_AT_OR_BELOW = 10
 """Counts of subjects or events this small are not shown, so that nobody can be picked out."""
+
+JOINT = " × "
+"""Between the names, and the levels, of subgroups that are judged together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,21 +13,18 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from bedside.core.records.declaration import Evaluation
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
+from bedside.core.records.evidence import JOINT, SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.develop.evaluate.disclosure import hidden_cells
 from bedside.develop.evaluate.intervals import Drawn, drawn_by
 from bedside.develop.evaluate.statistics import Rows
 from bedside.metrics.multiplicity import holm
 
-__all__ = ["ALPHA", "JOINT", "crossed_name", "subgroup_evidence", "subgroup_metrics"]
+__all__ = ["ALPHA", "crossed_name", "subgroup_evidence", "subgroup_metrics"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.str_]
-
-JOINT = " × "
-"""Between the levels, and the names, of subgroups that are judged together."""
 
 ALPHA = 0.05
 """The chance, for each metric, that any level is wrongly said to differ."""
@@ -177,8 +174,10 @@ def _tables(
         made[name] = _told(names, counts, cells, options)
     for pair in options.intersections:
         name = crossed_name(pair)
-        names, counts = _counted(rows, _level_of(groups, name))
-        parts = [level.split(JOINT) for level in names]
+        joined = _level_of(groups, name)
+        names, counts = _counted(rows, joined)
+        _, where = np.unique(joined, return_index=True)
+        parts = [[groups[one][at] for one in pair] for at in where]
         also = _few(counts) | np.array(
             [any(p in hidden[g] for p, g in zip(part, pair, strict=True)) for part in parts]
         )

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
-from bedside.core.records.declaration import Declaration
+from bedside.core.clock import parse_duration
+from bedside.core.errors import Invalid
+from bedside.core.records.declaration import Alerts, Declaration
+from bedside.core.records.evidence import JOINT, SUPPRESS_AT_OR_BELOW
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.split_rules import split_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["evaluation_mistakes", "gate_mistakes"]
+
+RESAMPLES = (100, 20_000)
+"""The fewest and the most that a declaration may ask for."""
 
 
 def evaluation_mistakes(declaration: Declaration) -> Iterator[Mistake]:
@@ -44,6 +50,80 @@ def evaluation_mistakes(declaration: Declaration) -> Iterator[Mistake]:
                 f"'{group.signal}' is not a signal",
                 nearest(group.signal, declaration.signals),
             )
+    yield from _sureness(declaration)
+    yield from _intersections(declaration)
+    yield from _alerts(declaration)
+
+
+def _sureness(declaration: Declaration) -> Iterator[Mistake]:
+    """How many resamples, and how small a subgroup may be."""
+    evaluation = declaration.evaluation
+    fewest, most = RESAMPLES
+    if not fewest <= evaluation.bootstrap <= most:
+        yield Mistake(
+            ("evaluation", "bootstrap"),
+            f"{evaluation.bootstrap} resamples give no sure interval, or take too long",
+            f"give a number from {fewest} to {most}",
+        )
+    if evaluation.minimum_subgroup <= SUPPRESS_AT_OR_BELOW:
+        yield Mistake(
+            ("evaluation", "minimum_subgroup"),
+            f"levels with {SUPPRESS_AT_OR_BELOW} subjects or fewer are never shown",
+            f"give at least {SUPPRESS_AT_OR_BELOW + 1}",
+        )
+
+
+def _intersections(declaration: Declaration) -> Iterator[Mistake]:
+    """Two different declared subgroups each, no pair twice."""
+    declared = declaration.evaluation.subgroups
+    for name in declared:
+        if JOINT.strip() in name:
+            yield Mistake(
+                ("evaluation", "subgroups", name),
+                f"a name with '{JOINT.strip()}' is that of an intersection",
+                "use another name",
+            )
+    seen: set[frozenset[str]] = set()
+    for index, pair in enumerate(declaration.evaluation.intersections):
+        path = ("evaluation", "intersections", index)
+        for name in pair:
+            if name not in declared:
+                yield Mistake(path, f"'{name}' is not a declared subgroup", nearest(name, declared))
+        if len(pair) != 2 or len(set(pair)) != 2:
+            yield Mistake(path, "not two different subgroups", "name two of evaluation.subgroups")
+        elif frozenset(pair) in seen:
+            yield Mistake(path, "this pair stands here twice", "remove one of them")
+        seen.add(frozenset(pair))
+
+
+def _alerts(declaration: Declaration) -> Iterator[Mistake]:
+    """Durations that can be read, a capacity, beds, and alerts that are counted by the day."""
+    evaluation, alerts = declaration.evaluation, declaration.evaluation.alerts
+    path = ("evaluation", "alerts")
+    if alerts == Alerts():
+        return
+    if evaluation.burden_per != "day":
+        yield Mistake(path, "alerts are not counted by the day", "add burden_per: day")
+    if declaration.question.outcome.kind != "binary":
+        yield Mistake(
+            path,
+            "alerts over time are counted for yes-or-no outcomes only",
+            "remove it, or ask whether the event comes",
+        )
+    for name, text, shortest in (("lead", alerts.lead, "1 min"), ("snooze", alerts.snooze, "0 h")):
+        try:
+            right = parse_duration(text) >= parse_duration(shortest)
+        except Invalid as error:
+            yield Mistake((*path, name), error.problem.rstrip("."), error.fix.rstrip("."))
+            continue
+        if not right:
+            yield Mistake((*path, name), f"'{text}' is too short", f"give at least {shortest}")
+    if alerts.capacity is not None and alerts.capacity <= 0:
+        yield Mistake(
+            (*path, "capacity"), "there is no capacity", "give the alerts that 24 h have staff for"
+        )
+    if alerts.beds < 1:
+        yield Mistake((*path, "beds"), "there are no beds", "give at least 1")
 
 
 def gate_mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
@@ -58,9 +138,12 @@ def gate_mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator
             )
         if (gate.at_least is None) == (gate.at_most is None):
             yield Mistake(path, "a gate needs one bound", "give at_least or at_most")
-        if gate.subgroup is not None and gate.subgroup not in declaration.evaluation.subgroups:
+        groups = list(declaration.evaluation.subgroups)
+        if not gate.metric.endswith("_gap"):  # which is of one subgroup only
+            groups += [JOINT.join(pair) for pair in declaration.evaluation.intersections]
+        if gate.subgroup is not None and gate.subgroup not in groups:
             yield Mistake(
                 (*path, "subgroup"),
                 f"'{gate.subgroup}' is not a declared subgroup",
-                nearest(gate.subgroup, declaration.evaluation.subgroups),
+                nearest(gate.subgroup, groups),
             )
