@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -12,7 +12,14 @@ import numpy as np
 
 from bedside.core.clock import FixedClock
 from bedside.core.ids import canonical_json, digest_bytes
-from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
+from bedside.core.records.bundle import (
+    EXAMPLE,
+    FEATURES,
+    LEARNT,
+    UNCERTAINTY,
+    Bundle,
+    GroupThreshold,
+)
 from bedside.core.records.declaration import (
     CdsHooks,
     Channels,
@@ -31,6 +38,9 @@ from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
 from bedside.core.records.question import Question
 from bedside.core.records.version import Stage
 from bedside.features.definition import expand, feature_set_to_json
+from bedside.models.form import Additive, Member, ModelForm, Term
+from bedside.models.form_json import form_to_json
+from bedside.models.learnt import LearntModel
 from bedside.serve.answer import Answerer
 from bedside.serve.auth import token_digest
 
@@ -258,8 +268,32 @@ class Served:
     """A model being served, with the parts that a test looks at."""
 
     answerer: Answerer
-    model: LogisticModel
+    model: Any
     ledger: MemoryLedger
+
+
+def a_form(declaration: Declaration, **parts: Any) -> ModelForm:
+    """A real form over the declaration's features, whose margins rise with the lactate.
+
+    The first margin of several stays at 0; each further one rises more steeply.
+    """
+    names = expand(declaration).names
+    hazards = parts.get("hazards")
+    size = len(parts.get("levels", ())) if parts.get("link") == "softmax" else 1
+    size = len(hazards.cumulative) if hazards is not None else size
+    steep = [1.0] if size == 1 else [0.6 * at for at in range(size)]
+    lactate = Term(
+        kind="linear",
+        features=(names.index("lactate.last"),),
+        scores=tuple((slope, 0.0) for slope in steep),
+    )
+    part = Additive(
+        intercept=tuple(-2.0 * slope for slope in steep),
+        terms=(lactate,),
+        expected=((0.0,) * size,),
+    )
+    told: dict[str, Any] = {"outcome": "binary", "link": "logistic"}
+    return ModelForm(width=len(names), members=(Member(part=part),), **(told | parts))
 
 
 def a_served_model(
@@ -269,10 +303,16 @@ def a_served_model(
     declaration: Declaration | None = None,
     learnt: Learnt | None = None,
     now: datetime = NOW,
+    form: ModelForm | None = None,
+    uncertainty: Mapping[str, Any] | None = None,
+    threshold: float | None = 0.3,
+    group_thresholds: tuple[GroupThreshold, ...] = (),
 ) -> Served:
+    """With a form, the real model of it runs; without, one that can be made to fail."""
     declaration = declaration or a_declaration()
     features = expand(declaration, learnt)
-    model, ledger = LogisticModel(features.names), MemoryLedger()
+    model: Any = LogisticModel(features.names) if form is None else LearntModel(form)
+    ledger = MemoryLedger()
     row = np.full((1, len(features.features)), np.nan)
     row[0, 0] = 4.0
     risk = float(model.predict(row)[0]) if example_risk is None else example_risk
@@ -280,10 +320,13 @@ def a_served_model(
     bundle = Bundle(
         digest="ab" * 32,
         declaration=declaration,
-        threshold=0.3,
+        threshold=threshold,
+        group_thresholds=group_thresholds,
         files={
             FEATURES: feature_set_to_json(features),
             EXAMPLE: json.dumps({"features": values, "risk": risk}).encode(),
+            **({} if form is None else {LEARNT: form_to_json(form)}),
+            **({} if uncertainty is None else {UNCERTAINTY: canonical_json(uncertainty)}),
         },
     )
     answerer = Answerer(

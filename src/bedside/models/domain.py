@@ -10,8 +10,11 @@ __all__ = ["Domain", "DomainCheck", "Unlike"]
 
 Floats = npt.NDArray[np.float64]
 MOST_TOLD = 3
+WORTH_TELLING = 0.3  # a feature that gives less than this share of the most is not told
+LARGEST = 1e300
 FARTHEST = 1000.0  # standard deviations; what lies further counts as this far
 NEVER_OTHER = 5.0  # so far counts any other number where all but a few training rows had one
+FEW = 32  # rows for which all features at once is faster than one feature after the other
 CHUNK = 2048  # rows at once, to bound memory
 
 
@@ -30,8 +33,8 @@ class Domain:
         axes: The leading directions in which the scores vary together, shape (a, len(columns)).
         spread: The variance along each.
         rest: The variance of each score beside the axes.
-        limits: Of the three distances: along the axes, beside them, and of what is missing and
-            which categories there are.
+        limits: Of the two distances: of the numbers, and of what is missing and which categories
+            there are.
     """
 
     share: float
@@ -44,7 +47,7 @@ class Domain:
     axes: tuple[tuple[float, ...], ...]
     spread: tuple[float, ...]
     rest: tuple[float, ...]
-    limits: tuple[float, float, float]
+    limits: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +67,24 @@ class Unlike:
 class DomainCheck:
     """Measures rows against a domain; safe to call from several threads.
 
-    Three distances, each against its limit. Numbers become normal scores by the training
-    quantiles (beyond the outermost ones, straight on); what is missing counts as ordinary there.
-    Along the leading axes of the scores their squared Mahalanobis distance counts, beside them the
-    squared scores in units of their variance. The third is how surprising it is which features
-    are missing and which categories there are, feature by feature.
+    Two distances, each against its limit. Numbers become normal scores by the training quantiles
+    (beyond the outermost ones, straight on); what is missing counts as ordinary there. The first
+    is the squared Mahalanobis distance of the scores, whose covariance is that along the leading
+    axes and, beside them, of each score for itself. The second is how surprising it is which
+    features are missing and which categories there are, feature by feature.
 
-    Source: Jackson & Mudholkar, Technometrics 1979;21(3):341-349, for the first two.
+    Source: Tipping & Bishop, J R Stat Soc B 1999;61(3):611-622, for such a covariance.
     """
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
         self._columns = np.array(domain.columns, dtype=np.int64)
         self._axes = np.array(domain.axes).reshape(len(domain.axes), len(domain.columns))
-        self._spread, self._rest = np.array(domain.spread), np.array(domain.rest)
+        self._rest = np.array(domain.rest)
         self._limits = np.array(domain.limits)
-        self._size = self._sizes()
+        loads = self._axes / self._rest
+        inner = np.diag(1 / np.array(domain.spread)) + loads @ self._axes.T
+        self._less = np.linalg.solve(inner, loads) if len(inner) else loads
         least = 0.5 / (domain.rows + 1)  # of what never occurred
         missing = np.array(domain.missing)
         self._absent = -np.log(np.maximum(missing, least))
@@ -94,9 +99,9 @@ class DomainCheck:
         self._lines()
 
     def distances(self, matrix: Floats) -> Floats:
-        """Each of the three, as a multiple of its limit; shape (n, 3) of rows of shape (n, k)."""
+        """Each of the two, as a multiple of its limit; shape (n, 2) of rows of shape (n, k)."""
         parts = [self._distances(matrix[at : at + CHUNK]) for at in range(0, len(matrix), CHUNK)]
-        return np.concatenate(parts) if parts else np.zeros((0, 3))
+        return np.concatenate(parts) if parts else np.zeros((0, 2))
 
     def inside(self, matrix: Floats) -> npt.NDArray[np.bool_]:
         """Which rows are like the training rows; shape (n,)."""
@@ -115,51 +120,27 @@ class DomainCheck:
         distances = self._distances(matrix)[0]
         if (distances <= 1).all():
             return ()
-        kind = int(np.argmax(distances))
-        parts = self._parts(matrix, kind)
+        by_number = distances[0] >= distances[1]
+        parts = (self._parts if by_number else self._surprise)(matrix)[0]
         order = np.argsort(-parts, kind="stable")[:MOST_TOLD]
-        told = [int(at) for at in order if parts[at] >= 0.5 * parts[order[0]]]
-        if kind < 2:
+        told = [int(at) for at in order if parts[at] >= WORTH_TELLING * parts[order[0]]]
+        if by_number:
             return tuple(Unlike(column=int(self._columns[at]), way="value") for at in told)
         return tuple(self._named(row, at, never=False) for at in told)
 
     def _distances(self, matrix: Floats) -> Floats:
-        scores = self.scores(matrix)
-        along = scores @ self._axes.T
-        beside = scores - along @ self._axes
-        raw = np.stack(
-            [
-                (along**2 / self._spread).sum(axis=1),
-                (beside**2 / self._rest).sum(axis=1),
-                self._surprise(matrix).sum(axis=1),
-            ],
-            axis=1,
-        )
-        return np.asarray(raw / self._limits)
+        parts = self._parts(matrix).sum(axis=1), self._surprise(matrix).sum(axis=1)
+        return np.asarray(np.stack(parts, axis=1) / self._limits)
 
-    def _parts(self, matrix: Floats, kind: int) -> Floats:
-        """By how much the distance would fall, were one score (or feature) set at its best.
+    def _parts(self, matrix: Floats) -> Floats:
+        """What each score gives to the Mahalanobis distance; shape (n, len(columns)).
 
-        Source: Alcala & Qin, Automatica 2009;45(7):1593-1600 (reconstruction-based contribution,
-        here of the sum of the first two distances).
+        The inverse of the covariance is applied by Woodbury's identity.
         """
-        if kind == 2:
-            return np.asarray(self._surprise(matrix)[0])
-        scores = self.scores(matrix)[0]
-        along = self._axes @ scores
-        weighted = (scores - along @ self._axes) / self._rest
-        beside = weighted - (self._axes @ weighted) @ self._axes
-        pull = ((along / self._spread) @ self._axes) / self._limits[0] + beside / self._limits[1]
-        return np.asarray(pull**2 / self._size)
-
-    def _sizes(self) -> Floats:
-        """The sum of the first two distances of a row whose one score is 1, for each score."""
-        squares = self._axes**2
-        along = (squares / self._spread[:, None]).sum(axis=0)
-        crossed = ((self._axes / self._rest) @ self._axes.T) @ self._axes
-        beside = (1 - 2 * squares.sum(axis=0)) / self._rest + (self._axes * crossed).sum(axis=0)
-        found = along / self._limits[0] + beside / self._limits[1]
-        return np.asarray(np.maximum(found, 1e-12))
+        scores = self.scores(matrix)
+        pulled = scores / self._rest
+        pulled -= (pulled @ self._axes.T) @ self._less
+        return np.asarray(scores * pulled)
 
     def _surprise(self, matrix: Floats) -> Floats:
         missing = np.isnan(matrix)
@@ -212,15 +193,26 @@ class DomainCheck:
     def scores(self, matrix: Floats) -> Floats:
         """Normal scores, shape (n, len(columns)); 0 where missing."""
         values = matrix[:, self._columns]
-        known = np.where(np.isnan(values), 0.0, values)
-        segment = (self._knots[None] <= known[:, :, None]).sum(axis=2)
+        known = np.clip(np.where(np.isnan(values), 0.0, values), -LARGEST, LARGEST)
+        segment = self._segments(known)
         rows = np.arange(values.shape[1])
         slope, start = self._slope[rows, segment], self._start[rows, segment]
-        scores = self._value[rows, segment] + slope * (known - start)
+        with np.errstate(over="ignore"):
+            scores = self._value[rows, segment] + slope * (known - start)
         if self._only.any():
             away = np.abs(known - start) > 1e-6 * (1 + np.abs(start))
             scores = np.where(self._only, NEVER_OTHER * np.sign(known - start) * away, scores)
         return np.where(np.isnan(values), 0.0, np.clip(scores, -FARTHEST, FARTHEST))
+
+    def _segments(self, known: Floats) -> npt.NDArray[np.int64]:
+        """How many knots of its feature each value has reached."""
+        if len(known) < FEW:
+            return np.asarray((self._knots[None] <= known[:, :, None]).sum(axis=2))
+        made = [
+            np.searchsorted(knots, column, side="right")
+            for knots, column in zip(self._knots, known.T, strict=True)
+        ]
+        return np.stack(made, axis=1) if made else np.zeros(known.shape, np.int64)
 
 
 def _tail(knots: Floats, scores: Floats, end: int, whole: float) -> float:

@@ -78,7 +78,7 @@ def _domain(told: dict[str, Any]) -> Domain:
         rising = all(low < high for low, high in itertools.pairwise(knots))
         if not knots or len(knots) != len(scores) or not rising:
             raise ValueError("knots that do not ascend")
-    if len(domain.limits) != 3 or min(*domain.limits, *domain.spread, *domain.rest) <= 0:
+    if len(domain.limits) != 2 or min(*domain.limits, *domain.spread, *domain.rest) <= 0:
         raise ValueError("a limit or variance that is not above 0")
     return domain
 

@@ -17,12 +17,14 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 FEWEST = 50  # training subjects
 MOST_ROWS = 20_000
+MOST_VALUES = 4_000_000  # rows times features
+FEWEST_ROWS = 2000  # however many features there are
 FOLDS = 5
 FEWEST_MEASURED = 5  # rows with a number, to know how it varies
 EXPLAINED = 0.9  # of the variance, by the leading axes
 MOST_AXES = 50
-LEAST_REST = 1e-3  # variance beside the axes
-LEAST_LIMITS = (1.0, 1.0, 0.01)  # nobody is outside for less, e.g. by rounding
+LEAST_REST = 0.02  # variance beside the axes
+LEAST_LIMITS = (1.0, 0.01)  # nobody is outside for less, e.g. by rounding
 EXACT = 600  # so many numbers have their axes found exactly
 TURNS = 6  # of subspace iteration, where there are more
 DIGITS = 8
@@ -36,7 +38,7 @@ def learn_domain(train: Matrix, categories: Sequence[int], share: float) -> Doma
 
     The limits are those that leave `share` of the training subjects inside, each measured by a
     domain that was learnt without a fifth of the subjects, its own among them; each subject counts
-    once. At most 20,000 rows are used, evenly spaced.
+    once. At most 20,000 rows are used, and fewer of many features, evenly spaced.
 
     Args:
         train: Real rows; NaN = missing.
@@ -48,7 +50,8 @@ def learn_domain(train: Matrix, categories: Sequence[int], share: float) -> Doma
     """
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-    rows = train.taken(_spaced(len(train.label)))
+    most = min(MOST_ROWS, max(FEWEST_ROWS, MOST_VALUES // max(len(categories), 1)))
+    rows = train.taken(_spaced(len(train.label), most))
     whose = np.arange(len(rows.label)) if rows.subject is None else rows.subject
     known, whose = np.unique(whose, return_inverse=True)
     if len(known) < FEWEST:
@@ -58,7 +61,7 @@ def learn_domain(train: Matrix, categories: Sequence[int], share: float) -> Doma
             code="too_few_rows",
         )
     with threadpool_limits(1):  # the last bits must not depend on the machine
-        distances = np.empty((len(whose), 3))
+        distances = np.empty((len(whose), 2))
         for fold in range(FOLDS):
             apart = whose % FOLDS == fold
             check = DomainCheck(_described(rows.features[~apart], categories, share))
@@ -68,12 +71,12 @@ def learn_domain(train: Matrix, categories: Sequence[int], share: float) -> Doma
     limits = np.array([_quantile(one, weight, share) for one in distances.T])
     limits = np.maximum(limits, LEAST_LIMITS)
     limits *= max(_quantile((distances / limits).max(axis=1), weight, share), 1.0)
-    first, second, third = _rounded(limits)
-    return replace(domain, limits=(first, second, third))
+    first, second = _rounded(limits)
+    return replace(domain, limits=(first, second))
 
 
-def _spaced(rows: int) -> Ints:
-    return np.unique(np.linspace(0, rows - 1, min(rows, MOST_ROWS)).round().astype(np.int64))
+def _spaced(rows: int, most: int) -> Ints:
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
 
 
 def _quantile(values: Floats, weight: Floats, share: float) -> float:
@@ -107,7 +110,7 @@ def _described(features: Floats, categories: Sequence[int], share: float) -> Dom
         axes=(),
         spread=(),
         rest=(1.0,) * len(numbers),
-        limits=(1.0, 1.0, 1.0),
+        limits=(1.0, 1.0),
     )
     return _with_axes(domain, DomainCheck(domain).scores(features), known[:, numbers])
 
