@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, roc_auc_score
 
-from bedside.core.records.declaration import Evaluation
+from bedside.core.records.declaration import Evaluation, Fairness
 from bedside.develop.evaluate.fairness import fairness_of
+from bedside.develop.evaluate.fairness_page import fairness_section
+from bedside.develop.evaluate.mitigation import Side, before_and_after
 from bedside.develop.evaluate.statistics import Rows
 from bedside.metrics.bootstrap import replicate_counts
 from bedside.metrics.fairness import GAPS, GroupRates, spread
@@ -125,6 +127,48 @@ def test_small_and_unknown_groups_are_not_judged():
         assert all(figure["estimate"] is None for figure in told.values())
         assert "fewer than two groups" in told["tpr_gap"]["why"]
     assert fairness_of(rows, {"ward": level}, 2.0, OPTIONS, 1)["ward"]["ppv_gap"]["why"]
+
+
+def test_the_cost_of_a_mitigation_is_the_difference_on_the_same_resamples():
+    rows, level = some_rows(5)
+    lower = np.where(level == "b", THRESHOLD - 0.2, THRESHOLD)
+    counts = replicate_counts(rows.subjects, 30, 3)
+
+    told = before_and_after(
+        Side(rows=rows, threshold=THRESHOLD),
+        Side(rows=rows, threshold=lower),
+        {"ward": level},
+        Fairness(subgroup="ward", mitigation="thresholds_by_group"),
+        Evaluation(bootstrap=30),
+        3,
+    )
+
+    def worth(threshold, weight):
+        """True alerts less false ones at the odds of the threshold before, for 1,000 rows."""
+        alert = (rows.risk >= threshold) * weight
+        true, false = (alert[rows.label == one].sum() for one in (1, 0))
+        return 1000 * (true - false * THRESHOLD / (1 - THRESHOLD)) / weight.sum()
+
+    drawn = [
+        worth(lower, one[rows.subject]) - worth(THRESHOLD, one[rows.subject]) for one in counts
+    ]
+    point = worth(lower, np.ones(len(level))) - worth(THRESHOLD, np.ones(len(level)))
+    cost = told["cost"]["net_benefit_per_1000"]
+    assert [cost[key] for key in ("estimate", "low", "high")] == pytest.approx(
+        [point, *np.percentile(drawn, [2.5, 97.5])]
+    )
+    assert told["cost"]["auroc"]["estimate"] == 0
+    assert told["after"]["gaps"]["tpr_gap"]["estimate"] < told["before"]["gaps"]["tpr_gap"]["low"]
+    page = fairness_section(
+        {
+            "fairness": {"<ward>": told["after"]["gaps"]},
+            "mitigation": {**told, "thresholds": {"b": THRESHOLD - 0.2}},
+            "threshold": {"value": THRESHOLD},
+        }
+    )
+    assert "a threshold for each group" in page
+    assert f"{cost['estimate']:.3f}" in page
+    assert "&lt;ward&gt;" in page
 
 
 @settings(max_examples=20, deadline=None)

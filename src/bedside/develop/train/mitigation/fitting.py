@@ -10,7 +10,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.mitigation.groups import Levels, level_columns
 from bedside.develop.train.mitigation.recalibration import with_group_calibration
-from bedside.develop.train.mitigation.reductions import operating_point, reduced
+from bedside.develop.train.mitigation.reductions import reduced
 from bedside.develop.train.mitigation.reweighing import row_weights
 from bedside.features.definition import FeatureSet
 from bedside.models.form import ModelForm
@@ -49,8 +49,14 @@ def fitted(
     if fairness.mitigation == "reweighing":
         given = np.ones(len(train.label)) if train.weight is None else train.weight
         return fit(replace(train, weight=given * row_weights(levels.train, train)))
-    point = operating_point(fit(train), tuning, declaration.evaluation.threshold)
-    return reduced(fit, train, levels.train, constraint=fairness.constraint, threshold=point)
+    return reduced(
+        fit,
+        train,
+        tuning,
+        levels.train,
+        constraint=fairness.constraint,
+        chosen=declaration.evaluation.threshold,
+    )
 
 
 def recalibrated(
