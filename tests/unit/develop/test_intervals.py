@@ -13,6 +13,7 @@ from bedside.develop.evaluate.intervals import (
     drawn_by,
     estimates,
     estimates_by,
+    net_benefit_curve,
 )
 from bedside.develop.evaluate.statistics import Rows, statistics
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks, replicate_counts
@@ -143,3 +144,21 @@ def test_one_subject_with_most_rows_makes_the_interval_as_wide_as_one_subject_ca
 
     alone = estimates(rows.taken(subject < 50), 0.5, Evaluation(bootstrap=200), 1, ("brier",))
     assert found["high"] - found["low"] > 0.3 * (alone["brier"]["high"] - alone["brier"]["low"])
+
+
+def test_a_decision_curve_is_the_net_benefit_at_each_threshold():
+    rows, bars = some_rows(), np.array([0.1, 0.3, 0.62])
+
+    curve = net_benefit_curve(rows, bars, OPTIONS, 1)
+
+    for at, bar in enumerate(bars):
+        single = estimates(rows, bar, OPTIONS, 1, ("net_benefit",))["net_benefit"]
+        assert (curve["model"][at], curve["low"][at], curve["high"][at]) == pytest.approx(
+            (single["estimate"], single["low"], single["high"])
+        )
+    always = estimates(rows, 0.0, OPTIONS, 1, ("sensitivity",))["sensitivity"]["estimate"]
+    share = rows.label.mean()
+    assert always == 1.0
+    assert curve["treat_all"] == pytest.approx(share - (1 - share) * bars / (1 - bars))
+    with pytest.raises(Invalid, match="ascend"):
+        net_benefit_curve(rows, bars[::-1], OPTIONS, 1)

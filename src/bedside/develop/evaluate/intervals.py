@@ -12,9 +12,17 @@ from bedside.core.records.declaration import Evaluation
 from bedside.core.records.evidence import Estimate
 from bedside.develop.evaluate.statistics import Rows, families
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
+from bedside.metrics.decision_curve import decision_family
 from bedside.metrics.resampled.family import Family
 
-__all__ = ["Drawn", "difference_estimates", "drawn_by", "estimates", "estimates_by"]
+__all__ = [
+    "Drawn",
+    "difference_estimates",
+    "drawn_by",
+    "estimates",
+    "estimates_by",
+    "net_benefit_curve",
+]
 
 Floats = npt.NDArray[np.float64]
 Masks = Mapping[str, npt.NDArray[np.bool_]]
@@ -151,6 +159,43 @@ def drawn_by(
     }
     made = _drawn(parts, rows.subjects, options, seed)
     return {name: made.get(name, {}) for name in masks}
+
+
+def net_benefit_curve(
+    rows: Rows, thresholds: Floats, options: Evaluation, seed: int
+) -> dict[str, list[float | None]]:
+    """A decision curve with 95 % intervals at each threshold, by resampling subjects.
+
+    Returns:
+        `threshold`, `model` with `low` and `high`, and `treat_all`, each of shape (t,).
+
+    Args:
+        rows: Of a yes-or-no outcome, or of levels, where any but the first calls for something.
+        thresholds: Shape (t,), in (0, 1), ascending.
+        options: With how many resamples and which interval.
+        seed: Of the resampling.
+
+    Raises:
+        Invalid: the outcome is another, or a threshold is out of range.
+    """
+    if rows.outcome in ("regression", "survival"):
+        raise Invalid(
+            f"A decision curve of a {rows.outcome} outcome is not drawn.",
+            fix="take `net_benefit` at the threshold instead.",
+        )
+    ill = (rows.label > 0).astype(np.int64)
+    family = decision_family(ill, rows.risk, rows.subject, thresholds)
+    part = _Part(members=None, families=[family], rows=len(rows.risk))
+    made = _drawn({"": part}, rows.subjects, options, seed)[""]
+    figures = [made[name].estimate(options.interval) for name in family.names]
+    model, everybody = figures[: thresholds.size], figures[thresholds.size :]
+    return {
+        "threshold": [float(bar) for bar in thresholds],
+        "model": [one.estimate for one in model],
+        "low": [one.low for one in model],
+        "high": [one.high for one in model],
+        "treat_all": [one.estimate for one in everybody],
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from bedside.metrics.kernel import kernel
 from bedside.metrics.resampled.family import Family
 from bedside.metrics.smoothing import BINS, bin_of, index_of
 
-__all__ = ["ici_family"]
+__all__ = ["binned", "ici_family"]
 
 
 def ici_family(label: Ints, risk: Floats, subject: Ints) -> Family:
@@ -18,14 +18,14 @@ def ici_family(label: Ints, risk: Floats, subject: Ints) -> Family:
 
     def of(weights: Floats) -> Floats:
         totals = np.zeros((3, BINS, weights.shape[1]))
-        _binned(at, whose, risks, labels, weights, totals)
+        binned(at, whose, risks, labels, weights, totals)
         return index_of(totals)[None, :]
 
     return Family(names=("ici",), of=of)
 
 
 @kernel
-def _binned(
+def binned(
     at: Ints, subject: Ints, risk: Floats, label: Floats, weights: Floats, totals: Floats
 ) -> None:
     """Add every row to its bin: its weight, and that times its risk and its outcome."""
