@@ -113,10 +113,11 @@ def _boosted(
     }
     if any(column.monotone for column in plan.columns):
         options["monotone_constraints"] = [column.monotone for column in plan.columns]
+    weight = row_weights(train, plan)
     data = lightgbm.Dataset(
         train.features,
         _target(train),
-        weight=row_weights(train, plan),
+        weight=None if (weight == 1.0).all() else weight,  # faster without
         feature_name=[f"f{at}" for at in range(len(train.names))],  # a name may hold any sign
     )
     stop = learner.early_stopping
