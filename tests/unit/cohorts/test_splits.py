@@ -11,6 +11,7 @@ from bedside.cohorts.shares import shares
 from bedside.cohorts.splits import assign, side_of
 from bedside.core.errors import Invalid
 from bedside.core.ids import stable_share
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import Split
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -245,7 +246,7 @@ def test_not_the_same_subjects_tune_in_every_fold():
 def test_a_fold_without_a_case_is_refused():
     asked = the_ward().with_columns(label=(pl.col("subject_id") == 3).cast(pl.Int8))
 
-    with pytest.raises(Invalid, match="no (positive|negative) case"):
+    with pytest.raises(Invalid, match=r"no (positive|negative) case"):
         folds(asked, 3, Split())
 
 
@@ -260,3 +261,26 @@ def test_an_empty_class_is_refused():
 
     with pytest.raises(Invalid, match="no positive case"):
         assign(asked, Split())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "label", "missing"),
+    [
+        (Outcome(kind="survival", horizons=("30 d",)), 1, None),  # nobody need be censored
+        (Outcome(kind="survival", horizons=("30 d",)), 2, "positive"),
+        (Outcome(kind="ordinal", levels=("a", "b", "c")), 2, "negative"),
+        (Outcome(kind="regression"), 0, None),
+    ],
+)
+def test_a_side_or_fold_needs_the_cases_that_its_kind_of_outcome_has(outcome, label, missing):
+    asked = pl.DataFrame({"subject_id": range(100), "label": [label] * 100, "target": [1.0] * 100})
+
+    for make in (
+        lambda: assign(asked, Split(), outcome=outcome),
+        lambda: folds(asked, 4, Split(), outcome=outcome),
+    ):
+        if missing is None:
+            make()
+        else:
+            with pytest.raises(Invalid, match=f"no {missing} case"):
+                make()
