@@ -25,12 +25,13 @@ def drawings(subjects: int, replicates: int, seed: int) -> Floats:
 
 
 def even_cuts(values: Floats, bins: int) -> Floats:
-    """Ascending cuts that put about as many values into each of so many bins.
+    """Ascending cuts that put about as many values into each of so many bins, and some into each.
 
     >>> even_cuts(np.arange(10.0), 2).tolist()
     [4.5]
     """
-    return np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    return cuts[cuts > values.min()]  # below the least value there would be nobody
 
 
 def kept_cuts(values: Floats, subject: Ints, cuts: Floats) -> Floats:
