@@ -1,6 +1,7 @@
 """Every metric that is computed has its words, and a declaration promises what is computed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,3 +56,9 @@ def test_a_name_that_is_no_metric_is_not_found():
         METRICS["auroc_at_"]
     with pytest.raises(KeyError):
         METRICS["nonsense_at_30_days"]
+
+
+def test_every_metric_is_in_the_manual():
+    page = (Path(__file__).parents[3] / "docs/reference/metrics.md").read_text()
+
+    assert [name for name in METRICS if f"`{name}`" not in page] == []
