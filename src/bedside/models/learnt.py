@@ -1,12 +1,12 @@
 """Runs a form: margins, predictions, survival curves, and what each feature gave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from bedside.core.errors import Invalid
-from bedside.models.additive import term_scores
+from bedside.models.additive import Scorer, scorer_of
 from bedside.models.calibration import calibrated
 from bedside.models.form import Additive, ModelForm, Trees
 from bedside.models.links import incidence, primary_of
@@ -29,6 +29,12 @@ class LearntModel:
         self._threads = threads
         self._boosters = [
             _booster(member.part) if isinstance(member.part, Trees) else None
+            for member in form.members
+        ]
+        self._scorers: list[list[Scorer]] = [
+            [scorer_of(term) for term in member.part.terms]
+            if isinstance(member.part, Additive)
+            else []
             for member in form.members
         ]
 
@@ -81,32 +87,34 @@ class LearntModel:
             return made.reshape(len(matrix), part.outputs)
         assert isinstance(part, Additive)  # noqa: S101 - what is no tree is additive
         total = np.tile(np.asarray(part.intercept), (len(matrix), 1))
-        for term in part.terms:
-            total += term_scores(term, matrix)
+        for scorer in self._scorers[at]:
+            total += scorer(matrix)
         return total
 
     def _contributions(self, matrix: Floats) -> Floats:
         """Shape (n, m, k + 1)."""
         width = self.form.width + 1
         total = np.zeros((len(matrix), self.form.members[0].part.outputs, width))
-        for member, booster in zip(self.form.members, self._boosters, strict=True):
+        parts = zip(self.form.members, self._boosters, self._scorers, strict=True)
+        for member, booster, scorers in parts:
             if booster is not None:
                 made = np.asarray(booster(matrix, pred_contrib=True, num_threads=1))
                 total += member.weight * made.reshape(len(matrix), -1, width)
             else:
                 assert isinstance(member.part, Additive)  # noqa: S101 - as above
-                total += member.weight * _additive_contributions(member.part, matrix, width)
+                total += member.weight * _shares(member.part, scorers, matrix, width)
         return total
 
 
-def _additive_contributions(part: Additive, matrix: Floats, width: int) -> Floats:
+def _shares(part: Additive, scorers: Sequence[Scorer], matrix: Floats, width: int) -> Floats:
     """Each term less its mean goes to its feature, half to each of two."""
     made = np.zeros((len(matrix), part.outputs, width))
     made[:, :, -1] = np.asarray(part.intercept)
-    for number, term in enumerate(part.terms):
+    for number, (term, scorer) in enumerate(zip(part.terms, scorers, strict=True)):
         mean = np.asarray(part.expected[number]) if part.expected else np.zeros(part.outputs)
+        share = (scorer(matrix) - mean) / len(term.features)
         for feature in term.features:
-            made[:, :, feature] += (term_scores(term, matrix) - mean) / len(term.features)
+            made[:, :, feature] += share
         made[:, :, -1] += mean
     return made
 
