@@ -31,7 +31,8 @@ def even_cuts(values: Floats, bins: int) -> Floats:
     [4.5]
     """
     cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    return cuts[cuts > values.min()]  # below the least value there would be nobody
+    some: Floats = cuts[cuts > values.min()]  # below the least value there would be nobody
+    return some
 
 
 def kept_cuts(values: Floats, subject: Ints, cuts: Floats) -> Floats:
