@@ -116,7 +116,7 @@ def _boosted(
     weight = row_weights(train, plan)
     data = lightgbm.Dataset(
         train.features,
-        _target(train),
+        _target(train, plan),
         weight=None if (weight == 1.0).all() else weight,  # faster without
         feature_name=[f"f{at}" for at in range(len(train.names))],  # a name may hold any sign
     )
@@ -126,7 +126,9 @@ def _boosted(
             options,
             data,
             num_boost_round=learner.rounds,
-            valid_sets=[data.create_valid(tuning.features, _target(tuning))] if stop else None,
+            valid_sets=[data.create_valid(tuning.features, _target(tuning, plan))]
+            if stop
+            else None,
             feval=measure if stop else None,
             callbacks=[lightgbm.early_stopping(stop, verbose=False)] if stop else None,
         )
@@ -140,5 +142,7 @@ def _boosted(
     return text
 
 
-def _target(rows: Matrix) -> Floats:
-    return rows.label.astype(np.float64) if rows.target is None else rows.target
+def _target(rows: Matrix, plan: Plan) -> Floats:
+    if plan.outcome.kind == "regression" and rows.target is not None:
+        return rows.target
+    return rows.label.astype(np.float64)
