@@ -4,7 +4,7 @@ Near the fit of the subjects as they are, the score equations of a weighted fit 
 the way from that fit, and their coefficients are totals over subjects. Each weighting's equations
 are solved by Newton's steps on the series; what the cut-off series leaves out is bounded for each
 weighting, in the equations and in their slopes, and a weighting whose fit is not thereby known to
-1e-11 is fitted anew on its rows.
+1e-10 is fitted anew on its rows.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,13 @@ from bedside.metrics.resampled.family import Family, summed
 
 __all__ = ["calibration_families"]
 
-_ORDER = 7
-_SURE = 1e-11
+_ORDER, _SHORT = 7, 5
+"""Of the series; the short one where subjects are so many that resamples hardly move the fit."""
+
+_MANY = 200_000
+_SURE = 1e-10
 _STEPS = 8
-_CUT = 2.2 / np.pi ** (_ORDER + 2)
+_CUT = 2.2
 """No derivative of order m of the logistic function, over m!, exceeds 2.2 / pi**(m + 1).
 
 The function is a sum over its poles, 1/2 + sum of 2x / (x² + (2n + 1)² pi²), so that this bound is
@@ -37,6 +40,7 @@ class _Series:
 
     matrix: Floats  # (columns, subjects)
     powers: int  # of the position along the odds in each equation: 1 for a shift, 2 for a line
+    order: int
 
 
 def calibration_families(label: Ints, risk: Floats, subject: Ints, subjects: int) -> list[Family]:
@@ -115,13 +119,15 @@ def _series(
 ) -> _Series:
     """The columns: residual × x**j, then derivative k over k! × x**j, then |x|**m."""
     share = 1 / (1 + np.exp(-(fitted[0] + fitted[1] * odds)))
+    order = _ORDER if subjects < _MANY else _SHORT
     if powers == 1:
-        rows = [label - share, *_derivatives(share), np.ones_like(share)]
-        return _Series(matrix=np.stack([summed(r, subject, subjects) for r in rows]), powers=1)
+        rows = [label - share, *_derivatives(share, order), np.ones_like(share)]
+        matrix = np.stack([summed(values, subject, subjects) for values in rows])
+        return _Series(matrix=matrix, powers=1, order=order)
     along = odds - middle
     parts = [(label - share, along, 2)]
-    parts += [(term, along, k + 2) for k, term in enumerate(_derivatives(share), start=1)]
-    parts.append((np.ones_like(share), np.abs(along), _ORDER + 3))
+    parts += [(term, along, k + 2) for k, term in enumerate(_derivatives(share, order), start=1)]
+    parts.append((np.ones_like(share), np.abs(along), order + 3))
     matrix = np.empty((sum(count for _, _, count in parts), subjects))
     at = 0
     for first, factor, count in parts:
@@ -130,14 +136,14 @@ def _series(
             column = column * factor if degree else first
             matrix[at] = summed(column, subject, subjects)
             at += 1
-    return _Series(matrix=matrix, powers=powers)
+    return _Series(matrix=matrix, powers=powers, order=order)
 
 
-def _derivatives(share: Floats) -> list[Floats]:
-    """Derivatives 1 to `_ORDER` of the logistic function, each over its factorial."""
+def _derivatives(share: Floats, order: int) -> list[Floats]:
+    """Derivatives 1 to `order` of the logistic function, each over its factorial."""
     of_share = np.array([0.0, 1.0])
     out: list[Floats] = []
-    for k in range(1, _ORDER + 1):
+    for k in range(1, order + 1):
         of_share = polynomial.polymul(polynomial.polyder(of_share), [0.0, 1.0, -1.0]) / k
         out.append(np.asarray(polynomial.polyval(share, of_share), dtype=np.float64))
     return out
@@ -154,16 +160,17 @@ def _solved(series: _Series, totals: Floats) -> tuple[tuple[Floats, Floats], np.
             step = _inverse(series.powers, bend, gradient)
             a, b = a + step[0], b + step[1]
         gradient, bend = _equations(series.powers, totals, terms, a, b)
-        sizes, last = (np.abs(a), np.abs(b)), _ORDER + 1
+        sizes, last = (np.abs(a), np.abs(b)), series.order + 1
+        most = _CUT / np.pi ** (last + 1)
         rest = [
-            np.abs(gradient[j]) + _CUT * _left(absolute, *sizes, j, last)
+            np.abs(gradient[j]) + most * _left(absolute, *sizes, j, last)
             for j in range(series.powers)
         ]
         error = _inverse(series.powers, bend, rest, absolute=True)
         near = np.zeros_like(a)
         for column in range(series.powers):  # the information itself is cut off too
             cut = [
-                _CUT * last * _left(absolute, *sizes, column + j, _ORDER)
+                most * last * _left(absolute, *sizes, column + j, last - 1)
                 for j in range(series.powers)
             ]
             near = np.maximum(near, sum(_inverse(series.powers, bend, cut, absolute=True)))
@@ -176,7 +183,7 @@ def _solved(series: _Series, totals: Floats) -> tuple[tuple[Floats, Floats], np.
 def _split(series: _Series, totals: Floats) -> tuple[list[Floats], Floats]:
     """The totals of each order of the series, shape (degrees, k), and the absolute moments."""
     at, terms = series.powers, []
-    for k in range(1, _ORDER + 1):
+    for k in range(1, series.order + 1):
         degrees = k + 2 if series.powers == 2 else 1
         terms.append(totals[at : at + degrees])
         at += degrees
