@@ -1,5 +1,6 @@
 """The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.mitigation import Side
+from bedside.develop.evaluate.statistics import Rows
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
@@ -97,7 +99,20 @@ def judge_model(
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
-    reference = make_reference(
+    reference = _reference(feature_set, judged, rows, groups, threshold, declaration.learner.seed)
+    return evidence, reference, _example(judged, predictor)
+
+
+def _reference(
+    feature_set: FeatureSet,
+    judged: Floats,
+    rows: Rows,
+    groups: Mapping[str, npt.NDArray[np.str_]],
+    threshold: float,
+    seed: int,
+) -> dict[str, Any]:
+    """What monitoring compares later patients with."""
+    return make_reference(
         judged,
         feature_set.names,
         labels_text={feature.name: title(feature) for feature in feature_set.features},
@@ -107,9 +122,8 @@ def judge_model(
         subject_index=rows.subject,
         groups=groups,
         threshold=threshold,
-        seed=declaration.learner.seed,
+        seed=seed,
     )
-    return evidence, reference, _example(judged, predictor)
 
 
 def _same_as_trained(outputs: Floats, judged: Floats, form: ModelForm) -> None:
