@@ -6,6 +6,7 @@ import polars as pl
 
 from bedside.core.ports import Predictor
 from bedside.core.records.declaration import Declaration
+from bedside.develop.evaluate.out_of_fold import curve_days_of, target_of
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.train.matrix import Matrix
 from bedside.lifecycle.cohort import subject_indices
@@ -16,7 +17,6 @@ __all__ = ["HOURS_A_ROW", "judged_rows", "matrix_of"]
 
 Floats = npt.NDArray[np.float64]
 HOURS_A_ROW = 1.0  # what a prediction stands for where alerts are counted by the day
-CURVE_POINTS = 100
 HOUR = 3.6e9  # microseconds
 
 
@@ -26,7 +26,7 @@ def matrix_of(asked: pl.DataFrame, features: Floats, names: tuple[str, ...]) -> 
         features=features,
         label=asked["label"].to_numpy().astype(np.int64),
         names=names,
-        target=_target(asked),
+        target=target_of(asked),
         subject=subject_indices(asked),
     )
 
@@ -48,9 +48,8 @@ def judged_rows(
         form: The model, for its levels, horizons and survival curve.
         predictor: Runs it.
     """
-    curve_days = curve = None
-    if form.hazards is not None:
-        curve_days = np.linspace(0, form.horizons[-1], CURVE_POINTS + 1)[1:]
+    curve_days, curve = curve_days_of(form), None
+    if curve_days is not None:
         curve = LearntModel(form).curve(features, curve_days)
     return Rows(
         risk=predictor.predict(features),
@@ -59,7 +58,7 @@ def judged_rows(
         days=np.full(asked.height, HOURS_A_ROW / 24),
         outcome=declaration.question.outcome.kind,
         outputs=predictor.outputs(features),
-        target=_target(asked),
+        target=target_of(asked),
         levels=form.levels,
         horizons=form.horizons,
         curve=curve,
@@ -67,12 +66,6 @@ def judged_rows(
         hours=_hours(asked, "prediction_time"),
         event_hours=_hours(asked, "event_time"),
     )
-
-
-def _target(asked: pl.DataFrame) -> Floats | None:
-    if "target" not in asked.columns:
-        return None
-    return asked["target"].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _hours(asked: pl.DataFrame, column: str) -> Floats | None:

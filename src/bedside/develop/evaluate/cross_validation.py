@@ -34,6 +34,7 @@ from bedside.develop.evaluate.out_of_fold import (
     labels_of,
     out_of_fold,
     subjects_of,
+    target_of,
 )
 from bedside.develop.evaluate.statistics import Rows, statistics
 
@@ -63,7 +64,8 @@ def cross_validate(
 
     Args:
         declaration: Its `evaluation.folds`, at least 2, its split, threshold and metrics.
-        asked: `subject_id` and `label`, subject by subject, then by time, as a build asks them.
+        asked: `subject_id`, `label` and, where the outcome has one, `target`; subject by subject,
+            then by time, as a build asks them.
             Rows whose label is null are passed over.
         matrix: Their features, shape (n, k).
         learner: Fits one model, such as `trees`.
@@ -81,12 +83,14 @@ def cross_validate(
         asked, mask = asked.filter(known), known.to_numpy()
         matrix, days = matrix[mask], days[mask]
     options = declaration.evaluation
+    outcome = declaration.question.outcome
     judged = out_of_fold(
         asked,
         matrix,
         learner,
         options=options,
         names=names,
+        outcome=outcome,
         group=group,
         bars=bars,
         advance=advance,
@@ -96,16 +100,23 @@ def cross_validate(
         label=labels_of(asked),
         subject=subjects_of(asked["subject_id"]),
         days=days,
+        outcome=outcome.kind,
+        target=target_of(asked),
+        outputs=judged.outputs,
+        levels=judged.levels,
+        horizons=judged.horizons,
+        curve=judged.curve,
+        curve_days=judged.curve_days,
     )
     pooled = estimates(rows, judged.threshold, options, declaration.learner.seed)
     spread = _by_fold(rows, judged, options)
     told: dict[str, Any] = rounded(
         {
             "folds": options.folds,
-            "counts": {**_counts(rows), "positive": int(rows.label.sum())},
+            "counts": {**_counts(rows), "positive": int(_ill(rows).sum())},
             "by_fold": [
-                {**_counts(part), "threshold": float(judged.threshold[judged.fold == n][0])}
-                for n, part in enumerate(_parts(rows, judged))
+                {**_counts(part), "threshold": None if bar is None else float(bar[0])}
+                for part, bar in _parts(rows, judged)
             ],
             "metrics": {
                 name: {"pooled": figure, "by_fold": spread[name]} for name, figure in pooled.items()
@@ -127,21 +138,21 @@ def spread_text(figure: Mapping[str, Any]) -> tuple[str, str]:
     return f"{figure['mean']:.3f}", f"{sd} ({figure['lowest']:.3f} to {figure['highest']:.3f})"
 
 
-def _parts(rows: Rows, judged: Judged) -> list[Rows]:
-    """The rows of each fold."""
-    parts = []
-    for number in np.unique(judged.fold):
-        inside = judged.fold == number
-        subject = subjects_of(pl.Series(rows.subject[inside]))
-        parts.append(
-            Rows(
-                risk=rows.risk[inside],
-                label=rows.label[inside],
-                subject=subject,
-                days=rows.days[inside],
-            )
-        )
-    return parts
+def _parts(rows: Rows, judged: Judged) -> list[tuple[Rows, Floats | None]]:
+    """The rows of each fold, and where they alert."""
+    bar = judged.threshold
+    return [
+        (rows.taken(inside), None if bar is None else bar[inside])
+        for number in np.unique(judged.fold)
+        for inside in (judged.fold == number,)
+    ]
+
+
+def _ill(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Whether what calls for something came true; of a number, never."""
+    if rows.outcome == "regression":
+        return np.zeros(len(rows.label), np.bool_)
+    return rows.label == 1 if rows.outcome in ("binary", "survival") else rows.label > 0
 
 
 def _counts(rows: Rows) -> dict[str, int]:
@@ -153,21 +164,21 @@ def _by_fold(rows: Rows, judged: Judged, options: Evaluation) -> dict[str, Any]:
     parts = _parts(rows, judged)
     made = [
         statistics(
-            part,
-            judged.threshold[judged.fold == number],
-            utility=options.utility is not None,
-            repeated=options.burden_per == "day",
+            part, bar, utility=options.utility is not None, repeated=options.burden_per == "day"
         )
-        for number, part in enumerate(parts)
+        for part, bar in parts
     ]
-    if any(_few(part) for part in parts):
+    if any(_few(part) for part, _ in parts):
         why = "a fold has 10 subjects or fewer with, or without, the outcome"
         hidden = {"mean": None, "sd": None, "lowest": None, "highest": None, "folds": 0, "why": why}
         return dict.fromkeys(made[0], hidden)
     return {
         name: _spread(
             np.array(
-                [one[name](np.ones(part.subjects)) for one, part in zip(made, parts, strict=True)]
+                [
+                    one[name](np.ones(part.subjects))
+                    for one, (part, _) in zip(made, parts, strict=True)
+                ]
             )
         )
         for name in made[0]
@@ -176,7 +187,9 @@ def _by_fold(rows: Rows, judged: Judged, options: Evaluation) -> dict[str, Any]:
 
 def _few(rows: Rows) -> bool:
     """Whether so few subjects have, or lack, the outcome that a figure could name them."""
-    ill = len(np.unique(rows.subject[rows.label == 1]))
+    if rows.outcome == "regression":
+        return rows.subjects <= SUPPRESS_AT_OR_BELOW
+    ill = len(np.unique(rows.subject[_ill(rows)]))
     return min(ill, rows.subjects - ill) <= SUPPRESS_AT_OR_BELOW
 
 

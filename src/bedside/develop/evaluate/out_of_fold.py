@@ -1,7 +1,7 @@
 """Risks out of fold: every subject is judged by a model that never saw them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,17 @@ import numpy.typing as npt
 import polars as pl
 
 from bedside.cohorts.folds import folds, sides_of_fold
+from bedside.cohorts.question.primary import missing_case, primary_label
 from bedside.core.errors import Invalid
-from bedside.core.records.declaration import Declaration, Evaluation
+from bedside.core.records.declaration import Declaration, Evaluation, Threshold
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import Split
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.train.learning import learn
 from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.mitigation.groups import Levels
 from bedside.features.definition import FeatureSet
+from bedside.models.form import ModelForm
 from bedside.models.learnt import LearntModel
 
 __all__ = [
@@ -25,14 +28,18 @@ __all__ = [
     "Judged",
     "Learn",
     "Predict",
+    "curve_days_of",
     "labels_of",
     "out_of_fold",
     "subjects_of",
+    "target_of",
     "trees",
 ]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+BINARY = Outcome()
+CURVE_POINTS = 100
 Predict = Callable[[Floats], Floats]
 """From features, shape (n, k), to calibrated risks, shape (n,)."""
 
@@ -56,16 +63,26 @@ class Fold:
     tuning_rows: Ints
 
 
-Learn = Callable[[Fold], Predict]
+Learn = Callable[[Fold], Predict | LearntModel]
+"""Fits one model; of a mere function the risk is all that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """For each row, shape (n,): its fold, its risk by that fold's model, and where this alerts."""
+    """For each row, shape (n,): its fold, its risk by that fold's model, and where this alerts.
+
+    `threshold` is None where none is declared. `outputs` and `curve` are what `Rows` calls so, with
+    the same levels, horizons and curve days in every fold; None where the models do not say.
+    """
 
     fold: Ints
     risk: Floats
-    threshold: Floats
+    threshold: Floats | None
+    outputs: Floats | None = None
+    curve: Floats | None = None
+    curve_days: Floats | None = None
+    levels: tuple[str, ...] = ()
+    horizons: tuple[float, ...] = ()
 
 
 def trees(
@@ -93,17 +110,22 @@ def trees(
             fix="pass `copies`.",
         )
 
-    def fitted(fold: Fold) -> Predict:
-        label, names = fold.train.label, fold.train.names
+    def fitted(fold: Fold) -> LearntModel:
+        train, count = fold.train, len(fold.train.label)
         made = [
-            Matrix(features=one, label=np.tile(label, len(one) // len(label)), names=names)
+            Matrix(
+                features=one,
+                label=np.tile(train.label, len(one) // count),
+                names=train.names,
+                target=None if train.target is None else np.tile(train.target, len(one) // count),
+            )
             for one in (copies(fold.rows) if copies is not None and changed else ())
         ]
         own = None
         if levels is not None:
             own = Levels(train=levels[fold.rows], tuning=levels[fold.tuning_rows])
         form = learn(declaration, feature_set, fold.train, fold.tuning, made, levels=own).form
-        return LearntModel(form, threads=declaration.learner.threads).predict
+        return LearntModel(form, threads=declaration.learner.threads)
 
     return fitted
 
@@ -115,6 +137,7 @@ def out_of_fold(
     *,
     options: Evaluation,
     names: tuple[str, ...],
+    outcome: Outcome = BINARY,
     group: pl.DataFrame | None = None,
     bars: Bars | None = None,
     advance: Callable[[int], None] = lambda _: None,
@@ -127,57 +150,120 @@ def out_of_fold(
     Raises:
         Invalid: as `cross_validate`.
     """
-    fold = folds(asked, options.folds, options.split, group=group)
-    label, subject = labels_of(asked), asked["subject_id"]
-    risk, threshold = np.full(len(label), np.nan), np.full(len(label), np.nan)
+    fold = folds(asked, options.folds, options.split, group=group, outcome=outcome)
+    whole = Matrix(
+        features=matrix,
+        label=labels_of(asked),
+        names=names,
+        target=target_of(asked),
+        subject=subjects_of(asked["subject_id"]),
+    )
+    alerts = options.threshold != Threshold()
+    threshold = np.full(asked.height, np.nan)
+    made = _Predicted(asked.height)
     for number in range(options.folds):
-        sides = _sides(asked, fold, number, options.split, group)
-        parts = {
-            side: Matrix(
-                features=matrix[inside],
-                label=label[inside],
-                names=names,
-                subject=subjects_of(subject.filter(pl.Series(inside))),
-            )
-            for side in ("train", "tuning")
-            for inside in (sides == side,)
-        }
-        rows, tuning_rows = (np.flatnonzero(sides == side) for side in ("train", "tuning"))
-        predict = learner(Fold(number=number, rows=rows, tuning_rows=tuning_rows, **parts))
-        tuning, judged = parts["tuning"], matrix[sides == "held_out"]
-        seen = predict(tuning.features)
-        common = choose_threshold(
-            options.threshold,
-            tuning.label,
-            seen,
-            subjects_of(subject.filter(pl.Series(sides == "tuning"))),
+        sides = _sides(asked, fold, number, options.split, group, outcome)
+        rows, tuning_rows, held = (
+            np.flatnonzero(sides == side) for side in ("train", "tuning", "held_out")
         )
-        threshold[sides == "held_out"] = (
-            common if bars is None else bars(tuning, seen, common, judged)
+        train, tuning = _alone(whole, rows), _alone(whole, tuning_rows)
+        model = learner(
+            Fold(number=number, train=train, tuning=tuning, rows=rows, tuning_rows=tuning_rows)
         )
-        risk[sides == "held_out"] = predict(judged)
+        judged = matrix[held]
+        made.add(held, model, judged)
+        if alerts:
+            seen, subject = _risk_of(model, tuning.features), subjects_of(pl.Series(tuning.subject))
+            ill = primary_label(asked, outcome).to_numpy()[tuning_rows].astype(np.int64)
+            common = choose_threshold(options.threshold, ill, seen, subject)
+            threshold[held] = common if bars is None else bars(tuning, seen, common, judged)
         advance(1)
-    return Judged(fold=fold.to_numpy().astype(np.int64), risk=risk, threshold=threshold)
+    return made.judged(fold, threshold if alerts else None)
+
+
+class _Predicted:
+    """What the models of all folds say of `n` rows."""
+
+    def __init__(self, n: int) -> None:
+        self.risk = np.full(n, np.nan)
+        self.parts: dict[str, Any] = {}
+
+    def add(self, held: Ints, model: Predict | LearntModel, features: Floats) -> None:
+        """The rows of one fold."""
+        self.risk[held] = _risk_of(model, features)
+        if not isinstance(model, LearntModel):
+            return
+        form = model.form
+        self.parts |= {"levels": form.levels, "horizons": form.horizons}
+        self._keep("outputs", held, model.outputs(features))
+        days = curve_days_of(form)
+        if days is not None:
+            self.parts["curve_days"] = days
+            self._keep("curve", held, model.curve(features, days))
+
+    def _keep(self, name: str, held: Ints, values: Floats) -> None:
+        made = self.parts.setdefault(name, np.full((len(self.risk), values.shape[1]), np.nan))
+        made[held] = values
+
+    def judged(self, fold: pl.Series, threshold: Floats | None) -> Judged:
+        """All of them."""
+        return Judged(
+            fold=fold.to_numpy().astype(np.int64),
+            risk=self.risk,
+            threshold=threshold,
+            **self.parts,
+        )
+
+
+def _alone(whole: Matrix, rows: Ints) -> Matrix:
+    """These rows, with their subjects counted anew from 0."""
+    some = whole.taken(rows)
+    return replace(some, subject=subjects_of(pl.Series(some.subject)))
+
+
+def _risk_of(model: Predict | LearntModel, features: Floats) -> Floats:
+    return model.predict(features) if isinstance(model, LearntModel) else model(features)
 
 
 def _sides(
-    asked: pl.DataFrame, fold: pl.Series, number: int, split: Split, group: pl.DataFrame | None
+    asked: pl.DataFrame,
+    fold: pl.Series,
+    number: int,
+    split: Split,
+    group: pl.DataFrame | None,
+    outcome: Outcome,
 ) -> npt.NDArray[Any]:
-    """The side of each row in one fold; each side has both classes."""
-    sides = sides_of_fold(asked, fold, number, split, group=group).to_numpy()
+    """The side of each row in one fold; each side has the cases that it needs."""
+    sides = sides_of_fold(asked, fold, number, split, group=group)
+    label = primary_label(asked, outcome)
     for side in ("train", "tuning"):
-        if len(np.unique(asked["label"].to_numpy()[sides == side])) < 2:
+        word = missing_case(label.filter((sides == side).fill_null(False)), outcome)
+        if word is not None:
             raise Invalid(
-                f"In fold {number + 1}, the {side} subjects have no positive or no negative case.",
+                f"In fold {number + 1}, the {side} subjects have no {word} case.",
                 fix="ask for fewer folds, or bring more subjects.",
                 code="empty_class",
             )
-    return sides
+    return sides.to_numpy()
+
+
+def curve_days_of(form: ModelForm) -> Floats | None:
+    """The days at which a survival model's curve is judged, up to its last horizon; else None."""
+    if form.hazards is None:
+        return None
+    return np.linspace(0, form.horizons[-1], CURVE_POINTS + 1)[1:]
 
 
 def labels_of(asked: pl.DataFrame) -> Ints:
-    """The label of each row, 0 or 1."""
+    """The label of each row, all of which are known."""
     return asked["label"].to_numpy().astype(np.int64)
+
+
+def target_of(asked: pl.DataFrame) -> Floats | None:
+    """The target of each row, NaN where it has none; None without such a column."""
+    if "target" not in asked.columns:
+        return None
+    return asked["target"].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def subjects_of(subject: pl.Series) -> Ints:
