@@ -33,7 +33,12 @@ from bedside.develop.evaluate.pictures_by_outcome import (
     survival_pictures,
     value_pictures,
 )
-from bedside.develop.evaluate.subgroup_pictures import differing, main_metrics, subgroup_pictures
+from bedside.develop.evaluate.subgroup_pictures import (
+    differing,
+    in_order,
+    main_metrics,
+    subgroup_pictures,
+)
 from bedside.develop.evaluate.verdict import headline, per_thousand, verdict
 from bedside.metrics.names import METRICS
 
@@ -60,7 +65,7 @@ def render_report(
         e=evidence,
         gates=gates,
         verdict=verdict(declaration, evidence, gates),
-        headline=headline(metrics),
+        headline=headline(declaration, metrics),
         metrics=METRICS,
         shown=[
             *(name for name in METRICS if name in metrics),
@@ -80,6 +85,7 @@ def render_report(
         forests=subgroup_pictures(evidence),
         group_metrics=main_metrics(metrics),
         differing=differing(evidence),
+        in_order=in_order,
         fairness=fairness_section(evidence),
         gaps=imputation_text(evidence["training"]),
         made=augmentation_text(evidence["training"]),
@@ -129,12 +135,12 @@ def _flow(evidence: Mapping[str, Any]) -> Markup | None:
 
 def _thousand(declaration: Declaration, evidence: Mapping[str, Any]) -> Picture | None:
     """What happens to 1,000 patients (or times that one asks) at the threshold."""
-    shares = per_thousand(evidence["metrics"], evidence["counts"]["held_out"])
+    shares = per_thousand(evidence["metrics"])
     if shares is None:
         return None
     counts = shared_out(THOUSAND, shares)
-    words = ("have the outcome and are alerted", "have the outcome and are missed",
-             "are alerted without it", "are rightly left in peace")  # fmt: skip
+    words = ("with the outcome, alerted", "with the outcome, missed", "without it, alerted",
+             "without it, left in peace")  # fmt: skip
     repeated = declaration.evaluation.burden_per == "day"
     who = "predictions" if repeated else "patients"
     says = (

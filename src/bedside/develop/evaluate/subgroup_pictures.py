@@ -1,16 +1,19 @@
 """The subgroups of the evidence as forest plots, and in words which levels differ."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from bedside.charts.forest import ForestRow, forest_chart
+from bedside.core.records.evidence import JOINT
+from bedside.develop.evaluate.fairness import UNKNOWN
 from bedside.develop.evaluate.pictures import Picture
 from bedside.develop.evaluate.subgroups import ALPHA, subgroup_metrics
 from bedside.metrics.names import METRICS
 
-__all__ = ["differing", "main_metrics", "subgroup_pictures"]
+__all__ = ["differing", "in_order", "main_metrics", "subgroup_pictures"]
 
 _DRAWN = ("sensitivity", "expected_observed_ratio")  # beside the first metric
 _TELLING = {"harrell_c": "survival", "ordinal_c": "ordinal", "macro_auroc": "multiclass",
@@ -30,12 +33,40 @@ def subgroup_pictures(evidence: Mapping[str, Any]) -> list[Picture]:
     return [_forest(evidence, name) for name in picked] if evidence["subgroups"] else []
 
 
+def in_order(
+    subgroups: Mapping[str, Any],
+) -> list[tuple[str, list[tuple[str, Mapping[str, Any]]]]]:
+    """Subgroups before intersections; bands by their edges, and what is unknown last.
+
+    >>> in_order({"a × b": {}, "b": {"9 and over": {}, "unknown": {}, "under 9": {}}})
+    [('b', [('under 9', {}), ('9 and over', {}), ('unknown', {})]), ('a × b', [])]
+    """
+    names = sorted(subgroups, key=lambda name: (JOINT in name, name))
+    return [
+        (name, sorted(subgroups[name].items(), key=lambda one: _place(one[0]))) for name in names
+    ]
+
+
+def _place(level: str) -> list[tuple[bool, float, str]]:
+    """What a level is sorted by, part by part."""
+    told = (
+        (part, re.match(r"(under )?(-?[\d.e+]+)( to | and over|$)", part))
+        for part in level.split(JOINT)
+    )
+    return [
+        (part in UNKNOWN, float(edge[2]) - (0.5 if edge[1] else 0.0), "")
+        if edge
+        else (part in UNKNOWN, 0.0, part)
+        for part, edge in told
+    ]
+
+
 def _forest(evidence: Mapping[str, Any], metric: str) -> Picture:
     whole = evidence["metrics"][metric]
     rows = [ForestRow(name="all patients", **_figures(whole))]
-    for dimension, levels in evidence["subgroups"].items():
+    for dimension, levels in in_order(evidence["subgroups"]):
         rows.append(ForestRow(name=dimension.replace("_", " ")))
-        rows += [_row(level, told, metric) for level, told in levels.items()]
+        rows += [_row(level, told, metric) for level, told in levels]
     title = METRICS[metric].title
     starred = any(row.stands_out for row in rows)
     says = (
@@ -80,8 +111,8 @@ def differing(evidence: Mapping[str, Any]) -> list[str]:
         f"{dimension.replace('_', ' ')} {level}: {METRICS[metric].title} differs by "
         f"{one['difference']['estimate']:+.3f} from that of all others (adjusted p "
         f"{_p(one['adjusted'])})."
-        for dimension, levels in evidence["subgroups"].items()
-        for level, told in levels.items()
+        for dimension, levels in in_order(evidence["subgroups"])
+        for level, told in levels
         for metric, one in told["differs"].items()
         if one["is_different"]
     ]

@@ -47,13 +47,13 @@ def _what(declaration: Declaration) -> str:
     use, asked = declaration.intended_use, declaration.question
     kind = {
         "binary": "gives the risk that the answer is yes",
-        "survival": f"gives the risk within {' and '.join(asked.outcome.horizons)}",
+        "survival": f"gives the risk within {_listed(asked.outcome.horizons)}",
         "multiclass": f"gives a chance to each of {len(asked.outcome.levels)} answers",
         "ordinal": f"gives a chance to each of {len(asked.outcome.levels)} ordered answers",
         "regression": "gives a value",
     }[asked.outcome.kind]
     return (
-        f"It is asked: {asked.ask.rstrip('?.')}? It {kind}, to help {', '.join(use.users)} decide "
+        f"It is asked: {asked.ask.rstrip('?.')}? It {kind}, to help {_listed(use.users)} decide "
         f"{use.decision}."
     )
 
@@ -66,11 +66,20 @@ def _how_well(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
         return f"On {subjects:,} held-out patients it could not be measured how well it does."
     share = f"{100 * figure['estimate']:.1f}\u00a0%"
     said = words.format(share=share, value=f"{figure['estimate']:.3g}")
-    said = f"On {subjects:,} held-out patients {said} ({_interval(figure)}"
+    said = f"On {subjects:,} held-out patients, {said} ({_interval(figure)}"
     plain = evidence["baseline"].get(name, {"estimate": None})
     if plain["estimate"] is not None:
         said += f"; a plain regression on the same features: {plain['estimate']:.3f}"
     return f"{said}){_on_average(evidence['metrics'])}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words with commas, and "and" before the last.
+
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _interval(figure: Mapping[str, Any]) -> str:
@@ -105,25 +114,30 @@ def _gates(gates: Sequence[GateResult]) -> str:
     )
 
 
-def headline(metrics: Mapping[str, Any]) -> list[str]:
+def headline(declaration: Declaration, metrics: Mapping[str, Any]) -> list[str]:
     """The few figures that are shown large, by name."""
-    told = [name for name in _HEADLINE if metrics.get(name, {}).get("estimate") is not None]
+    first = _LEADING[declaration.question.outcome.kind][0]
+    names = [first, *(name for name in _HEADLINE if name != first)]
+    told = [name for name in names if metrics.get(name, {}).get("estimate") is not None]
     return told[:_AT_MOST]
 
 
-def per_thousand(
-    metrics: Mapping[str, Any], counts: Mapping[str, int]
-) -> tuple[float, float, float, float] | None:  # fmt: skip
+def per_thousand(metrics: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
     """Shares of all predictions: found, missed, falsely alerted, rightly left in peace.
 
-    >>> told = {"sensitivity": {"estimate": 0.8}, "specificity": {"estimate": 0.9}}
-    >>> [round(part, 3) for part in per_thousand(told, {"rows": 10, "positive": 5})]
-    [0.4, 0.1, 0.05, 0.45]
+    They come from the share that alerts, and how often alerts and silence are right, so that
+    censored patients count as far as they were followed.
+
+    >>> told = {"alert_rate": 0.5, "ppv": 0.8, "npv": 0.9}
+    >>> shares = per_thousand({name: {"estimate": value} for name, value in told.items()})
+    >>> [round(part, 3) for part in shares]
+    [0.4, 0.05, 0.1, 0.45]
     """
-    found, quiet = (
-        metrics.get(name, {}).get("estimate") for name in ("sensitivity", "specificity")
+    alerted, right, quiet = (
+        metrics.get(name, {}).get("estimate") for name in ("alert_rate", "ppv", "npv")
     )
-    if found is None or quiet is None or not counts["rows"]:
+    if alerted is None or (right is None and alerted > 0) or (quiet is None and alerted < 1):
         return None
-    ill = counts["positive"] / counts["rows"]
-    return ill * found, ill * (1 - found), (1 - ill) * (1 - quiet), (1 - ill) * quiet
+    right, quiet = right or 0.0, quiet or 0.0
+    silent = 1 - alerted
+    return alerted * right, silent * (1 - quiet), alerted * (1 - right), silent * quiet
