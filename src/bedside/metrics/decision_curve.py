@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, Ints, as_labels, as_probabilities, as_weights, ratio
-from bedside.metrics.resampled.family import Family
+from bedside.metrics.family import Family
 from bedside.metrics.resampled.smoothing import binned
 
 __all__ = ["DecisionCurve", "decision_curve", "decision_family"]

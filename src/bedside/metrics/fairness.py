@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, Ints, as_labels, as_probabilities, ratio
-from bedside.metrics.resampled.family import Family, family_of_totals, summed
+from bedside.metrics.family import Family, family_of_totals, summed
 from bedside.metrics.resampled.ranking import ranking_family
 
 __all__ = ["GAPS", "GroupRates", "spread"]

@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import as_weights
+from bedside.metrics.family import by_name
 from bedside.metrics.levels import as_chances
-from bedside.metrics.resampled.family import by_name
 from bedside.metrics.resampled.levels import level_families
 from bedside.metrics.resampled.values import values_family
 

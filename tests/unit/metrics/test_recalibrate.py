@@ -13,7 +13,7 @@ from bedside.metrics.calibration import (
     log_odds,
     recalibrate,
 )
-from bedside.metrics.resampled.family import by_name
+from bedside.metrics.family import by_name
 from bedside.metrics.resampled.logistic import calibration_families
 
 

@@ -18,7 +18,7 @@ from sksurv.util import Surv
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import ratio
-from bedside.metrics.resampled.family import by_name
+from bedside.metrics.family import by_name
 from bedside.metrics.resampled.survival import Predicted, survival_alerting, survival_families
 from bedside.metrics.survival.brier import brier_over
 from bedside.metrics.survival.concordance import harrell_c, uno_c

@@ -13,7 +13,7 @@ from bedside.core.records.evidence import Estimate
 from bedside.develop.evaluate.statistics import Rows, families
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
 from bedside.metrics.decision_curve import decision_family
-from bedside.metrics.resampled.family import Family
+from bedside.metrics.family import Family
 
 __all__ = [
     "Drawn",

@@ -13,8 +13,8 @@ from bedside.develop.evaluate.fairness import fairness_of
 from bedside.develop.evaluate.intervals import estimates
 from bedside.develop.evaluate.statistics import Rows
 from bedside.metrics.bootstrap import estimate_from, replicate_blocks
+from bedside.metrics.family import Family
 from bedside.metrics.resampled.binary import alerting_family
-from bedside.metrics.resampled.family import Family
 from bedside.metrics.resampled.ranking import ranking_family
 
 __all__ = ["Side", "before_and_after"]

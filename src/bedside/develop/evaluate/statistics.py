@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from bedside.core.errors import Invalid
 from bedside.core.records.outcome import OutcomeKind
+from bedside.metrics.family import Family, Statistic, by_name
 from bedside.metrics.resampled.binary import (
     alerting_family,
     burden_family,
     risk_families,
     utility_family,
 )
-from bedside.metrics.resampled.family import Family, Statistic, by_name
 from bedside.metrics.resampled.levels import level_families
 from bedside.metrics.resampled.survival import Predicted, survival_alerting, survival_families
 from bedside.metrics.resampled.values import values_family

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bedside.metrics.accuracy import squared_errors, surprises
 from bedside.metrics.arrays import Floats, Ints, ratio
-from bedside.metrics.resampled.family import Family, family_of_totals, summed
+from bedside.metrics.family import Family, family_of_totals, summed
 from bedside.metrics.resampled.logistic import calibration_families
 from bedside.metrics.resampled.ranking import ranking_family
 from bedside.metrics.resampled.smoothing import ici_family

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.metrics.arrays import Floats, Ints, ratio
+from bedside.metrics.family import Family, family_of_totals, summed
 from bedside.metrics.kernel import kernel
 from bedside.metrics.levels import level_surprises, ranked_errors, squared_distances
-from bedside.metrics.resampled.family import Family, family_of_totals, summed
 from bedside.metrics.resampled.ranking import Ranked
 
 __all__ = ["level_families"]

@@ -16,7 +16,7 @@ from numpy.polynomial import polynomial
 
 from bedside.metrics.arrays import Floats, Ints
 from bedside.metrics.calibration import log_odds, recalibrate, shift
-from bedside.metrics.resampled.family import Family, summed
+from bedside.metrics.family import Family, summed
 
 __all__ = ["calibration_families"]
 

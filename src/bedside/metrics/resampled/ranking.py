@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.metrics.arrays import Floats, Ints, ratio
+from bedside.metrics.family import Family
 from bedside.metrics.kernel import kernel
-from bedside.metrics.resampled.family import Family
 
 __all__ = ["Ranked", "ranking_family"]
 

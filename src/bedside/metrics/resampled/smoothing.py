@@ -3,8 +3,8 @@
 import numpy as np
 
 from bedside.metrics.arrays import Floats, Ints
+from bedside.metrics.family import Family
 from bedside.metrics.kernel import kernel
-from bedside.metrics.resampled.family import Family
 from bedside.metrics.smoothing import BINS, bin_of, index_of
 
 __all__ = ["binned", "ici_family"]

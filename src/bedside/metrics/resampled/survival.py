@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.metrics.arrays import Floats, Ints, ratio
+from bedside.metrics.family import Family, family_of_totals, summed
 from bedside.metrics.names import at_horizon
 from bedside.metrics.resampled.binary import alerting_family
-from bedside.metrics.resampled.family import Family, family_of_totals, summed
 from bedside.metrics.resampled.ranking import Ranked
 from bedside.metrics.resampled.smoothing import ici_family
 from bedside.metrics.survival.brier import brier_family

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bedside.metrics.arrays import Floats, Ints, ratio
-from bedside.metrics.resampled.family import Family, family_of_totals, summed
+from bedside.metrics.family import Family, family_of_totals, summed
 
 __all__ = ["values_family"]
 

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, Ints, as_weights, ratio
-from bedside.metrics.resampled.family import Family, summed
+from bedside.metrics.family import Family, summed
 from bedside.metrics.survival.followed import Followed
 from bedside.metrics.survival.horizon import Known
 
