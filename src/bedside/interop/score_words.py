@@ -95,12 +95,12 @@ def _bounds(score: Score, declaration: Declaration) -> str:
 
 
 def _apart(one: float, two: float) -> tuple[str, str]:
-    """Two risks with as many digits as it takes to tell them apart, at most three."""
-    first, second = percent(one), percent(two)
-    for digits in range(1, MOST_DIGITS + 1):
-        if first == second:
-            first, second = percent(one, digits=digits), percent(two, digits=digits)
-    return first, second
+    """Two risks with as many digits as it takes to tell them apart, if three are enough."""
+    for digits in range(MOST_DIGITS + 1):
+        first, second = percent(one, digits=digits), percent(two, digits=digits)
+        if first != second:
+            return first, second
+    return percent(one), percent(two)
 
 
 def _number(value: float, declaration: Declaration) -> str:
