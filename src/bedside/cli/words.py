@@ -11,8 +11,16 @@ from bedside.lifecycle.package import Built
 __all__ = ["built_json", "built_words", "watched_words"]
 
 HEADLINE = (
+    "harrell_c",
+    "uno_c",
+    "integrated_brier",
     "auroc",
     "auprc",
+    "macro_auroc",
+    "quadratic_kappa",
+    "mae",
+    "rmse",
+    "r2",
     "brier",
     "calibration_slope",
     "sensitivity",
@@ -46,12 +54,27 @@ def built_words(built: Built) -> str:
         f"{built.version.id} on {counts['subjects']} held-out subjects, "
         f"{counts['rows']} predictions:",
         *(f"  {name:<21} {figure_text(metrics[name])}" for name in HEADLINE if name in metrics),
+        *_crossed(built.evidence),
         *(f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates),
         f"Report: {built.report}",
     ]
     if built.version.gates_passed:
         lines.append(f"Next: bedside approve {built.version.id} --name '…' --meaning '…'")
     return "\n".join(lines)
+
+
+def _crossed(evidence: Mapping[str, Any]) -> list[str]:
+    """The first headline figure by cross-validation, where there is one."""
+    crossed = evidence.get("cross_validation")
+    shown = [name for name in HEADLINE if crossed and name in crossed["metrics"]]
+    if not crossed or not shown:
+        return []
+    name = "normalised_utility" if "normalised_utility" in shown else shown[0]
+    return [
+        f"  {name} by {crossed['folds']}-fold cross-validation over "
+        f"{crossed['counts']['subjects']:,} subjects: "
+        f"{figure_text(crossed['metrics'][name]['pooled'])}"
+    ]
 
 
 def watched_words(report: Mapping[str, Any], page: Path) -> str:

@@ -1,6 +1,5 @@
 """The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -8,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bedside.cohorts.question.primary import primary_label
 from bedside.core.errors import Refused
 from bedside.core.ports import Explainer, Predictor
-from bedside.core.records.declaration import Declaration
+from bedside.core.records.bundle import GroupThreshold
+from bedside.core.records.declaration import Declaration, Threshold
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.mitigation import Side
-from bedside.develop.evaluate.statistics import Rows
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
@@ -26,9 +26,9 @@ from bedside.lifecycle.fairness import (
 )
 from bedside.lifecycle.judging import judged_rows
 from bedside.lifecycle.training_group import training_group
+from bedside.lifecycle.watching import reference_of
 from bedside.models.form import ModelForm
 from bedside.models.learnt import LearntModel
-from bedside.monitor.reference import make_reference
 
 __all__ = ["PARITY", "judge_model"]
 
@@ -67,10 +67,12 @@ def judge_model(
     judged = matrix[side == "held_out"]
     rows = judged_rows(declaration, held, judged, form=form, predictor=predictor)
     _same_as_trained(predictor.outputs(judged), judged, form)
-    chosen = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
-    threshold = float(f"{chosen:.10g}")  # as the evidence prints it, so that all agree on it
-    bars = group_bars(declaration, feature_set, asked, matrix, predictor, threshold)
-    thresholds = row_thresholds(bars, threshold, judged)
+    threshold = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
+    bars: dict[str, GroupThreshold] = {}
+    thresholds: float | Floats | None = None
+    if threshold is not None:
+        bars = group_bars(declaration, feature_set, asked, matrix, predictor, threshold)
+        thresholds = row_thresholds(bars, threshold, judged)
     groups = groups_of(declaration, events, held)
     evidence = evaluate(
         HeldOut(
@@ -87,43 +89,22 @@ def judge_model(
     )
     if bars:
         evidence["threshold"]["groups"] = [asdict(one) for one in bars.values()]
-    evidence.update(
-        fairness_evidence(
+    evidence["fairness"] = {}
+    if thresholds is not None:
+        evidence |= fairness_evidence(
             declaration,
             Side(rows=rows, threshold=thresholds),
             groups,
             bars=bars,
             before=lambda: without_mitigation(declaration, asked, matrix, form=form, plain=plain),
         )
-    )
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
-    reference = _reference(feature_set, judged, rows, groups, threshold, declaration.learner.seed)
-    return evidence, reference, _example(judged, predictor)
-
-
-def _reference(
-    feature_set: FeatureSet,
-    judged: Floats,
-    rows: Rows,
-    groups: Mapping[str, npt.NDArray[np.str_]],
-    threshold: float,
-    seed: int,
-) -> dict[str, Any]:
-    """What monitoring compares later patients with."""
-    return make_reference(
-        judged,
-        feature_set.names,
-        labels_text={feature.name: title(feature) for feature in feature_set.features},
-        units={feature.name: feature.unit for feature in feature_set.features},
-        risk=rows.risk,
-        label=rows.label,
-        subject_index=rows.subject,
-        groups=groups,
-        threshold=threshold,
-        seed=seed,
+    reference = reference_of(
+        feature_set, judged, rows, groups, threshold=threshold, seed=declaration.learner.seed
     )
+    return evidence, reference, _example(judged, predictor)
 
 
 def _same_as_trained(outputs: Floats, judged: Floats, form: ModelForm) -> None:
@@ -137,9 +118,13 @@ def _same_as_trained(outputs: Floats, judged: Floats, form: ModelForm) -> None:
         )
 
 
-def _threshold(declaration: Declaration, tuning: pl.DataFrame, risk: Floats) -> float:
-    chosen, label = declaration.evaluation.threshold, tuning["label"].to_numpy()
-    return choose_threshold(chosen, label, risk, subject_indices(tuning))
+def _threshold(declaration: Declaration, tuning: pl.DataFrame, risk: Floats) -> float | None:
+    """As the evidence prints it, so that all agree on it; None where none is declared."""
+    chosen = declaration.evaluation.threshold
+    if chosen == Threshold():
+        return None
+    label = primary_label(tuning, declaration.question.outcome).to_numpy().astype(np.int64)
+    return float(f"{choose_threshold(chosen, label, risk, subject_indices(tuning)):.10g}")
 
 
 def _importance(

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from bedside.cohorts.question import ask
-from bedside.core.errors import Refused
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
 from bedside.core.records.declaration import Declaration
@@ -20,6 +19,7 @@ from bedside.lifecycle.cohort import build_features, groups_of, received_file, s
 from bedside.lifecycle.intake import SourceIntake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.lifecycle.watching import watched_label
 from bedside.monitor.compare import compare
 from bedside.monitor.report import render_report
 
@@ -34,13 +34,7 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
-    declaration, threshold = bundle.declaration, bundle.threshold
-    if threshold is None:
-        raise Refused(
-            f"{version.id} has no alert threshold, so what it alerts cannot be watched.",
-            fix="declare evaluation.threshold and build it again.",
-            code="no_threshold",
-        )
+    declaration = bundle.declaration
     feature_set = feature_set_from_json(bundle.files[FEATURES])
     with platform.progress.step("compare"):
         clean, labelled = _seen(platform, declaration, data)
@@ -52,10 +46,10 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
             matrix,
             feature_set.names,
             risk=risk,
-            label=asked["label"].to_numpy().astype(np.float64) if labelled else None,
+            label=_labels(declaration, asked) if labelled else None,
             subject_index=subject_indices(asked),
             groups=groups_of(declaration, clean, asked),
-            threshold=threshold,
+            threshold=bundle.threshold,
             options=declaration.monitoring,
         )
     platform.ledger.append(
@@ -71,6 +65,16 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     page = platform.folder / "reports" / f"{version.name}-{digest_of(report)[:12]}.html"
     platform.write(page, render_report(report, title=declaration.title).encode())
     return report, page
+
+
+def _labels(declaration: Declaration, asked: pl.DataFrame) -> Any:
+    """Whether the outcome came, shape (n,), NaN where it is not known; None: no yes or no."""
+    label = asked["label"].to_numpy().astype(np.float64)
+    known = ~np.isnan(label)
+    told = watched_label(declaration.question.outcome.kind, label[known])
+    if told is not None:
+        label[known] = told
+    return None if told is None else label
 
 
 def _seen(

@@ -40,8 +40,11 @@ def one_row_cohort(
     subject_index: ArrayLike,
     groups: Mapping[str, ArrayLike],
     seed: int,
+    is_risk: bool = True,
 ) -> Cohort:
     """Check the arrays and keep one row of each subject.
+
+    With `is_risk` false, what is predicted is a number, not a probability.
 
     Raises:
         Invalid: shapes differ, a name occurs twice, a value is infinite, a risk is out of
@@ -64,7 +67,7 @@ def one_row_cohort(
             fix="leave the value missing.",
         )
     rows = values.shape[0]
-    risks = as_probabilities(risk, rows)
+    risks = as_probabilities(risk, rows) if is_risk else _numbers(risk, rows)
     labels = _labels(label, rows)
     subjects = np.asarray(subject_index)
     _check_length("subject index", subjects, rows)
@@ -90,6 +93,14 @@ def group_counts(values: NDArray[Any]) -> dict[str, int]:
     """
     names, counts = np.unique(values, return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _numbers(values: ArrayLike, rows: int) -> Floats:
+    numbers = np.asarray(values, dtype=np.float64)
+    _check_length("predictions", numbers, rows)
+    if not np.isfinite(numbers).all():
+        raise Invalid("A prediction is not a finite number.", fix="give one for every row.")
+    return numbers
 
 
 def _labels(label: ArrayLike | None, rows: int) -> Floats:

@@ -32,7 +32,7 @@ def compare(
     label: ArrayLike | None,
     subject_index: ArrayLike,
     groups: Mapping[str, ArrayLike],
-    threshold: float,
+    threshold: float | None,
     options: Monitoring,
 ) -> Report:
     """Compare new patients with the reference of a bundle.
@@ -51,7 +51,7 @@ def compare(
         label: Shape (n,), 0, 1, or NaN where the outcome is not known yet; None if none is.
         subject_index: Shape (n,), integers that tell subjects apart.
         groups: For each subgroup dimension of the reference, shape (n,), the group of each row.
-        threshold: The alert threshold; it must be the reference's.
+        threshold: The alert threshold (None: there is none); it must be the reference's.
         options: The run's error rate and the fewest subjects that are judged (never below 11).
 
     Returns:
@@ -66,8 +66,8 @@ def compare(
         raise Invalid("This is not a monitoring reference.", fix="give what make_reference made.")
     if threshold != reference["threshold"]:
         raise Invalid(
-            f"The alert threshold is {threshold:g}, but the reference's is "
-            f"{reference['threshold']:g}.",
+            f"The alert threshold is {_bar(threshold)}, but the reference's is "
+            f"{_bar(reference['threshold'])}.",
             fix="give the threshold that the model was released with.",
         )
     cohort = one_row_cohort(
@@ -78,6 +78,7 @@ def compare(
         subject_index=subject_index,
         groups=groups,
         seed=reference["seed"],
+        is_risk=reference.get("predicts", "risk") == "risk",
     )
     columns = _columns(reference, cohort)
     minimum = max(options.minimum_subjects, SUPPRESS_AT_OR_BELOW + 1)
@@ -106,7 +107,12 @@ def _compared(
     checks += made
     labelled = ~np.isnan(cohort.label)
     known = int(labelled.sum())
-    if known < minimum:
+    if reference["outcomes"] is None:
+        report["cannot_know_yet"].append(
+            "Outcomes, performance and calibration: what this model predicts is no yes or no. "
+            "Judge it on patients whose outcome is known with: bedside evaluate."
+        )
+    elif known < minimum:
         report["cannot_know_yet"].append(
             f"Outcomes, performance and calibration: labels have come for "
             f"{count_of(known, cohort.subjects) if known else f'none of {cohort.subjects:,}'} "
@@ -174,6 +180,10 @@ def _same_names(what: str, wanted: Sequence[str], given: Sequence[str]) -> None:
             f"The {what} '{strange[0]}' is not in the reference.",
             fix="build the new data with the feature definition of the bundle.",
         )
+
+
+def _bar(threshold: float | None) -> str:
+    return "none" if threshold is None else f"{threshold:g}"
 
 
 def _few(subjects: int) -> str:

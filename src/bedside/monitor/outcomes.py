@@ -38,6 +38,7 @@ def compare_predictions(reference: Figures, risk: Floats) -> tuple[Figures, list
     counts = count_in(reference["risk"]["edges"], risk).astype(np.float64)
     shown, p = compare_counts(reference["risk"], reference["n_subjects"], counts)
     now = float(np.median(risk))
+    said = per_cent if reference.get("predicts", "risk") == "risk" else number
     shown["typical"] = {"then": reference["risk"]["median"], "now": float(f"{now:.2e}")}
     if p is not None:
         checks.append(
@@ -49,11 +50,13 @@ def compare_predictions(reference: Figures, risk: Floats) -> tuple[Figures, list
                 p=p,
                 large=shown["psi"] >= 0.1,
                 severity="high" if shown["psi"] >= 0.25 else "medium",
-                text="The predicted risks are spread differently: the typical (median) risk was "
-                f"{per_cent(reference['risk']['median'])} and is {per_cent(now)}",
+                text="The predictions are spread differently: the typical (median) one was "
+                f"{said(reference['risk']['median'])} and is {said(now)}",
                 shown_in=shown,
             )
         )
+    if reference["threshold"] is None:
+        return {"risk": shown, "alert_rate": None}, checks
     alerts, check = _share_check(
         reference["alerts"],
         reference["n_subjects"],

@@ -26,11 +26,12 @@ def make_reference(
     labels_text: Mapping[str, str],
     units: Mapping[str, str | None],
     risk: ArrayLike,
-    label: ArrayLike,
+    label: ArrayLike | None,
     subject_index: ArrayLike,
     groups: Mapping[str, ArrayLike],
-    threshold: float,
+    threshold: float | None,
     seed: int,
+    is_risk: bool = True,
 ) -> dict[str, Any]:
     """Describe the held-out patients so that later patients can be compared with them.
 
@@ -47,11 +48,12 @@ def make_reference(
         labels_text: Words for each feature; the name itself where absent.
         units: UCUM unit of each feature, or None.
         risk: Shape (n,), predicted probabilities.
-        label: Shape (n,), 0 or 1.
+        label: Shape (n,), 0 or 1; None where what came true is no yes or no (a time, a number).
         subject_index: Shape (n,), integers that tell subjects apart.
         groups: For each subgroup dimension, shape (n,), the group of each row in words.
-        threshold: Risks of at least this alert.
+        threshold: Risks of at least this alert; None where nothing alerts.
         seed: Which row of each patient is drawn.
+        is_risk: Whether `risk` holds probabilities; else it holds predicted numbers.
 
     Returns:
         A value that canonical JSON can say; the same for the same arguments, to the byte.
@@ -68,17 +70,19 @@ def make_reference(
         subject_index=subject_index,
         groups=groups,
         seed=seed,
+        is_risk=is_risk,
     )
     if cohort.subjects <= SUPPRESS_AT_OR_BELOW:
         raise Invalid(
             f"There are only {cohort.subjects} held-out subjects to watch the model by.",
             fix=f"hold out more than {SUPPRESS_AT_OR_BELOW} subjects.",
         )
-    labels = as_labels(cohort.label)
+    labels = None if label is None else as_labels(cohort.label)
     return {
         "form": FORM,
         "seed": seed,
-        "threshold": float(threshold),
+        "threshold": None if threshold is None else float(threshold),
+        "predicts": "risk" if is_risk else "number",
         "n_subjects": cohort.subjects,
         "features": [
             {
@@ -90,14 +94,16 @@ def make_reference(
             for column, name in enumerate(cohort.feature_names)
         ],
         "risk": describe_values(cohort.risk),
-        "alerts": count_range(int((cohort.risk >= threshold).sum()), cohort.subjects),
-        "outcomes": count_range(int(labels.sum()), cohort.subjects),
-        "performance": performance_of(labels, cohort.risk),
+        "alerts": None
+        if threshold is None
+        else count_range(int((cohort.risk >= threshold).sum()), cohort.subjects),
+        "outcomes": None if labels is None else count_range(int(labels.sum()), cohort.subjects),
+        "performance": None if labels is None else performance_of(labels, cohort.risk),
         "subgroups": {name: _dimension(cohort, labels, name) for name in sorted(cohort.groups)},
     }
 
 
-def _dimension(cohort: Cohort, labels: Floats, name: str) -> dict[str, Any]:
+def _dimension(cohort: Cohort, labels: Floats | None, name: str) -> dict[str, Any]:
     """One subgroup dimension: the groups that are large enough, and how many are hidden.
 
     Counts of the shown groups are scaled to add up to all subjects, so that a hidden one cannot
@@ -115,7 +121,9 @@ def _dimension(cohort: Cohort, labels: Floats, name: str) -> dict[str, Any]:
             {
                 "group": group,
                 "n": int(size),
-                "performance": group_performance(labels, cohort.risk, values == group, int(size)),
+                "performance": None
+                if labels is None
+                else group_performance(labels, cohort.risk, values == group, int(size)),
             }
             for group, size in zip(shown, sizes, strict=True)
         ],
