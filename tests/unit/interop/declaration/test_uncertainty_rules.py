@@ -1,4 +1,4 @@
-"""Uncertainty and calibration as declared: what cannot be is named when it is read, with the fix."""
+"""Uncertainty and calibration as declared: a mistake is named when it is read, with the fix."""
 
 from dataclasses import replace
 
