@@ -19,7 +19,11 @@ from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.mitigation import reductions
 from bedside.develop.train.mitigation.fitting import fitted
 from bedside.develop.train.mitigation.groups import LevelColumn, Levels, level_columns
-from bedside.develop.train.mitigation.recalibration import held_platt, with_group_calibration
+from bedside.develop.train.mitigation.recalibration import (
+    held_platt,
+    shared_slope,
+    with_group_calibration,
+)
 from bedside.develop.train.mitigation.reductions import reduced, threshold_margin
 from bedside.develop.train.mitigation.reweighing import row_weights
 from bedside.develop.train.mitigation.thresholds import group_thresholds
@@ -273,6 +277,17 @@ def test_a_calibration_for_each_group_makes_the_risks_of_both_right():
     assert error(form, 1.0) > 0.04
     assert abs(error(made, 0.0)) < 0.04
     assert abs(error(made, 1.0)) < 0.02
+
+
+def test_margins_that_lie_apart_for_no_reason_do_not_flatten_the_risks_within_groups():
+    rows = ward(8, n=1200)
+    group = rows.features[:, 1] == 1
+    margin = 1.5 * rows.features[:, 0] - 4.0 * group
+
+    slope, intercepts = shared_slope(margin, rows.label, [~group, group])
+
+    assert slope == pytest.approx(1.0, abs=0.15)
+    assert intercepts[1] - intercepts[0] == pytest.approx(4.0, abs=0.5)
 
 
 def test_the_held_calibration_is_the_most_likely_under_its_priors():
