@@ -192,7 +192,7 @@ def _residuals(left: Mapping[str, Any], span: tuple[float, float], unit: str) ->
     x = left["predicted"]
     reach = max([abs(value) for value in [*left["tenth"], *left["ninetieth"]]] or [1.0]) * 1.1
     eight_tenths = Line(
-        name="eight tenths of patients", x=x, y=left["median"], low=left["tenth"],
+        name="median, and eight tenths of patients", x=x, y=left["median"], low=left["tenth"],
         high=left["ninetieth"], band=True, tone=0,
     )  # fmt: skip
     return picture_of(
