@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench conformance conformance-aces docs lock clean
+.PHONY: help demo test check bench results conformance conformance-aces docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
@@ -80,6 +80,9 @@ $(ACES)/.installed: tools/conformance/aces-requirements.txt tools/venv.sh
 
 conformance-aces: $(STAMP) $(ACES)/.installed
 	@PYTHONPATH=tools $(BIN)/python -m conformance.aces "$(DATA)" --python $(ACES)/bin/python
+
+results: $(STAMP) ## Build the use cases on the public data and write docs/results.md; DATA=DIR says where they lie.
+	@PYTHONPATH=tools $(BIN)/python -m results.run "$(DATA)"
 
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py

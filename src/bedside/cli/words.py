@@ -39,6 +39,7 @@ def built_json(built: Built) -> dict[str, Any]:
         "gates_passed": built.version.gates_passed,
         "gates": [asdict(gate) for gate in built.version.gates],
         "metrics": built.evidence["metrics"],
+        "cross_validation": built.evidence.get("cross_validation"),
         "baseline": built.evidence["baseline"],
         "subgroups": built.evidence["subgroups"],
         "threshold": built.evidence["threshold"],

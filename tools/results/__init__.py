@@ -1,0 +1,1 @@
+"""Our results beside the published ones: `make results`."""
