@@ -15,8 +15,10 @@ from bedside.core.records.declaration import Declaration, Threshold
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.mitigation import Side
+from bedside.develop.evaluate.sureness import sureness_evidence
 from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
+from bedside.interop.predicted import label_words
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
 from bedside.lifecycle.fairness import (
     fairness_evidence,
@@ -29,6 +31,7 @@ from bedside.lifecycle.training_group import training_group
 from bedside.lifecycle.watching import reference_of
 from bedside.models.form import ModelForm
 from bedside.models.learnt import LearntModel
+from bedside.models.uncertainty import uncertainty_from_json
 
 __all__ = ["PARITY", "judge_model"]
 
@@ -50,10 +53,12 @@ def judge_model(
     predictor: Predictor,
     explainer: Explainer,
     plain: bytes = b"",
+    uncertainty: bytes = b"{}",
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evidence, monitoring reference and worked example of a fitted model.
 
-    `plain` is what `unmitigated` made beside the form.
+    `plain` is what `unmitigated` made beside the form, `uncertainty` what stands in
+    `uncertainty.json`.
 
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
@@ -98,6 +103,9 @@ def judge_model(
             bars=bars,
             before=lambda: without_mitigation(declaration, asked, matrix, form=form, plain=plain),
         )
+    learnt = uncertainty_from_json(uncertainty)
+    words = label_words(declaration)
+    evidence["uncertainty"] = sureness_evidence(learnt, form, judged, rows, words)
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"] = _importance(feature_set, judged, explainer)
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])

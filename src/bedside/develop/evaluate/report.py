@@ -39,6 +39,7 @@ from bedside.develop.evaluate.subgroup_pictures import (
     main_metrics,
     subgroup_pictures,
 )
+from bedside.develop.evaluate.sureness import sureness_sentences
 from bedside.develop.evaluate.verdict import headline, per_thousand, verdict
 from bedside.metrics.names import METRICS
 
@@ -79,6 +80,7 @@ def render_report(
         quality=evidence["quality"],
         ranking=ranking,
         calibration=calibration,
+        sure=sureness_sentences(evidence.get("uncertainty", {})),
         usefulness=usefulness,
         thousand=_thousand(declaration, evidence),
         alerts=_alerts(declaration, evidence),
