@@ -10,7 +10,6 @@ import polars as pl
 from bedside.cohorts.question.primary import primary_label
 from bedside.core.errors import Refused
 from bedside.core.ports import Explainer, Predictor
-from bedside.core.records.bundle import GroupThreshold
 from bedside.core.records.declaration import Declaration, Threshold
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
@@ -73,11 +72,8 @@ def judge_model(
     rows = judged_rows(declaration, held, judged, form=form, predictor=predictor)
     _same_as_trained(predictor.outputs(judged), judged, form)
     threshold = _threshold(declaration, tuning, predictor.predict(matrix[side == "tuning"]))
-    bars: dict[str, GroupThreshold] = {}
-    thresholds: float | Floats | None = None
-    if threshold is not None:
-        bars = group_bars(declaration, feature_set, asked, matrix, predictor, threshold)
-        thresholds = row_thresholds(bars, threshold, judged)
+    bars = group_bars(declaration, feature_set, asked, matrix, predictor, threshold)
+    thresholds = None if threshold is None else row_thresholds(bars, threshold, judged)
     groups = groups_of(declaration, events, held)
     evidence = evaluate(
         HeldOut(

@@ -107,7 +107,7 @@ def group_bars(
     asked: pl.DataFrame,
     matrix: Floats,
     predictor: Predictor,
-    threshold: float,
+    threshold: float | None,
 ) -> dict[str, GroupThreshold]:
     """The threshold of each level; empty where no thresholds by group are declared.
 
@@ -117,9 +117,9 @@ def group_bars(
         asked: Every row, with its side; shape (n,).
         matrix: Shape (n, k).
         predictor: Runs the model that will answer.
-        threshold: The common one.
+        threshold: The common one; None: nobody is alerted.
     """
-    if not _by_group(declaration):
+    if threshold is None or not _by_group(declaration):
         return {}
     inside = asked["side"].to_numpy() == "tuning"
     tuning = matrix_of(asked.filter(pl.Series(inside)), matrix[inside], feature_set.names)
