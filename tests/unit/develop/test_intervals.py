@@ -128,8 +128,7 @@ def test_subjects_with_one_class_have_figures_but_no_ranking():
 
     found = estimates_by(calm, {"all": rows.risk > 0}, 0.4, OPTIONS, 1)["all"]
 
-    assert found["auroc"]["why"] == "undefined on these rows"
-    assert found["calibration_slope"]["estimate"] is None
+    assert "everybody has, the outcome" in found["auroc"]["why"]
     assert found["specificity"]["estimate"] is not None
 
 
@@ -162,3 +161,14 @@ def test_a_decision_curve_is_the_net_benefit_at_each_threshold():
     assert curve["treat_all"] == pytest.approx(share - (1 - share) * bars / (1 - bars))
     with pytest.raises(Invalid, match="ascend"):
         net_benefit_curve(rows, bars[::-1], OPTIONS, 1)
+
+
+def test_risks_that_part_the_classes_perfectly_have_no_slope_and_say_so():
+    rows = some_rows()
+    sure = replace(rows, label=(rows.risk > 0.5).astype(np.int64))
+
+    found = estimates(sure, 0.5, OPTIONS, 1)
+
+    assert found["auroc"]["estimate"] == 1.0
+    assert found["calibration_slope"]["estimate"] is None
+    assert "part the classes perfectly" in found["calibration_slope"]["why"]

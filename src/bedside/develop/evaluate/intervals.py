@@ -1,7 +1,7 @@
 """Every metric with its interval, by resampling subjects: whole, by subgroup, and of two models."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from bedside.develop.evaluate.statistics import Rows, families
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
 from bedside.metrics.decision_curve import decision_family
 from bedside.metrics.family import Family
+from bedside.metrics.names import METRICS
 
 __all__ = [
     "Drawn",
@@ -105,9 +106,17 @@ def estimates_by(
     """
     made = drawn_by(rows, masks, threshold, options, seed, only)
     return {
-        part: {name: one.estimate(options.interval).as_json() for name, one in figures.items()}
+        part: {name: _told(name, one.estimate(options.interval)) for name, one in figures.items()}
         for part, figures in made.items()
     }
+
+
+def _told(name: str, estimate: Estimate) -> dict[str, Any]:
+    """As JSON; a metric that is undefined says when it is."""
+    metric = METRICS[name]
+    if estimate.estimate is None and metric.undefined is not None:
+        estimate = replace(estimate, why=f"{estimate.why}: {metric.undefined}")
+    return estimate.as_json()
 
 
 def difference_estimates(

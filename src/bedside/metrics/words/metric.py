@@ -12,7 +12,7 @@ class Metric:
 
     `style` is `share` (0 to 1, shown in per cent), `number` or `rate`. `better` says which way
     is good; `nearest` is the ideal value where neither end is. `meaning` completes the sentence
-    "This figure is …" for a clinician.
+    "This figure is …" for a clinician. `undefined` says when there is none.
     """
 
     title: str
@@ -20,3 +20,4 @@ class Metric:
     meaning: str
     better: Literal["high", "low"] | None = None
     nearest: float | None = None
+    undefined: str | None = None

@@ -11,6 +11,7 @@ RISK: dict[str, Metric] = {
         better="high",
         meaning="the chance that a random case with the outcome is ranked above a random case "
         "without it; 0.5 is a coin, 1 is perfect",
+        undefined="nobody has, or everybody has, the outcome",
     ),
     "auprc": Metric(
         title="AUPRC",
@@ -18,6 +19,7 @@ RISK: dict[str, Metric] = {
         better="high",
         meaning="the mean share of true alerts over all sensitivities; a coin reaches only the "
         "share of cases that have the outcome",
+        undefined="nobody has the outcome",
     ),
     "brier": Metric(
         title="Brier score",
@@ -44,6 +46,8 @@ RISK: dict[str, Metric] = {
         style="number",
         nearest=1.0,
         meaning="1 when the risks are spread as they should be; below 1 they are too extreme",
+        undefined="one class is missing, all risks are equal, or the risks part the classes "
+        "perfectly",
     ),
     "calibration_intercept": Metric(
         title="Calibration intercept",
@@ -51,6 +55,7 @@ RISK: dict[str, Metric] = {
         nearest=0.0,
         meaning="0 when the risks are right on average; above 0 they are too low, below 0 too "
         "high (in log-odds)",
+        undefined="nobody has, or everybody has, the outcome",
     ),
     "expected_observed_ratio": Metric(
         title="Expected / observed",
@@ -84,6 +89,7 @@ RISK: dict[str, Metric] = {
         style="share",
         better="high",
         meaning="the share of cases with the outcome that are alerted",
+        undefined="nobody has the outcome",
     ),
     "specificity": Metric(
         title="Specificity",
@@ -96,6 +102,7 @@ RISK: dict[str, Metric] = {
         style="share",
         better="high",
         meaning="the share of alerts that are right",
+        undefined="nothing alerts",
     ),
     "npv": Metric(
         title="Negative predictive value",
@@ -108,6 +115,7 @@ RISK: dict[str, Metric] = {
         style="rate",
         better="low",
         meaning="how many alerts are looked at to find one that is right",
+        undefined="no alert is right",
     ),
     "min_sensitivity_ppv": Metric(
         title="Smaller of sensitivity and PPV",
