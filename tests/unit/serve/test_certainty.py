@@ -259,6 +259,16 @@ def test_without_anything_declared_an_answer_is_as_before():
     assert "low" not in sealed_of(made)
 
 
+def test_a_risk_that_is_the_threshold_is_told_with_no_digits_that_tell_nothing():
+    declaration = declared(calibration="none")
+    risk = float(1 / (1 + np.exp(-2.0)))
+    made, _ = served(declaration, threshold=risk - 1e-12)
+
+    _, parameters, _ = on_the_wires(made, lactate=4.0)
+
+    assert parameters["text"] == "risk 88 %, at or above the alert threshold of 88 %"
+
+
 def test_a_group_has_its_own_threshold():
     declaration = declared()
     column = expand(declaration).names.index("sex.last")

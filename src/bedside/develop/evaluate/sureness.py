@@ -93,8 +93,7 @@ def sureness_sentences(told: Mapping[str, Any]) -> list[str]:
 def _words(figure: Mapping[str, Any]) -> str:
     if figure["estimate"] is None:
         return f"(not shown: {figure['why']})"
-    low, high = max(figure["low"], 0.0), min(figure["high"], 1.0)
-    return f"{figure['estimate']:.1%} ({low:.1%} to {high:.1%})"
+    return f"{figure['estimate']:.1%} ({figure['low']:.1%} to {figure['high']:.1%})"
 
 
 def _share(
@@ -113,4 +112,5 @@ def _share(
     share = float((np.bincount(whose, weights=came[some]) / np.bincount(whose)).mean())
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     reach = Z / (1 + Z**2 / n) * float(np.sqrt(share * (1 - share) / n + Z**2 / 4 / n**2))
-    return Estimate(estimate=share, low=middle - reach, high=middle + reach, n=n).as_json()
+    low, high = max(middle - reach, 0.0), min(middle + reach, 1.0)
+    return Estimate(estimate=share, low=low, high=high, n=n).as_json()
