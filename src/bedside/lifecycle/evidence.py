@@ -62,7 +62,6 @@ def judge_model(
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
     """
-    options = declaration.evaluation
     side = asked["side"].to_numpy()
     tuning, held = (
         asked.filter(pl.col("side") == "tuning"),
@@ -85,7 +84,7 @@ def judge_model(
             thresholds=thresholds if isinstance(thresholds, np.ndarray) else None,
         ),
         threshold=threshold,
-        options=options,
+        options=declaration.evaluation,
         seed=declaration.learner.seed,
     )
     if bars:
