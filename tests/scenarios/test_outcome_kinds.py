@@ -271,7 +271,7 @@ features:
 learner: {{kind: linear}}
 
 evaluation:
-  split: {{train: 0.6, tuning: 0.2, held_out: 0.2}}
+  split: {{train: 0.4, tuning: 0.2, held_out: 0.4}}
 """
 
 TRANSPLANT = f"""

@@ -6,15 +6,20 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.metrics import recall_score, roc_auc_score
+from sksurv.metrics import concordance_index_censored
 
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Evaluation, Learner, Threshold
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import Split
 from bedside.core.records.training import Augmentation, Jitter
 from bedside.develop.evaluate.cross_validation import cross_validate
 from bedside.develop.evaluate.out_of_fold import out_of_fold, trees
+from bedside.develop.train.learners.contract import Column, Plan
+from bedside.develop.train.learners.cox import Cox
 from bedside.features.definition import expand
+from bedside.models.learnt import LearntModel
 from trained import a_declaration
 
 SCORE = Threshold(maximise="min_sensitivity_ppv")
@@ -219,3 +224,73 @@ def test_a_fold_without_a_case_to_tune_on_is_refused():
             told(folds=2, split=Split(train=0.98, tuning=0.01, held_out=0.01)),
             rows=(asked, matrix),
         )
+
+
+def a_cox_model(fold):
+    options = Learner(kind="cox", parameters={"ridge": 0.01})
+    plan = Plan(
+        options=options,
+        columns=tuple(Column(name=name) for name in fold.train.names),
+        outcome=Outcome(kind="survival", horizons=("30 d", "60 d")),
+        horizons=(30.0, 60.0),
+    )
+    return LearntModel(Cox().fit(fold.train, fold.tuning, plan))
+
+
+def test_survival_is_judged_by_what_the_model_of_each_fold_says_of_its_own_rows():
+    generator = np.random.default_rng(7)
+    matrix = generator.normal(size=(240, 2))
+    came = generator.exponential(50 * np.exp(-matrix[:, 0]))
+    left = generator.exponential(80, 240)
+    asked = pl.DataFrame(
+        {
+            "subject_id": np.arange(240),
+            "label": (came <= left).astype(np.int64),
+            "target": np.minimum(came, left),
+        }
+    )
+    outcome = Outcome(kind="survival", horizons=("30 d", "60 d"))
+    declaration = told(folds=3, threshold=Threshold())
+    declaration = replace(declaration, question=replace(declaration.question, outcome=outcome))
+
+    found = validated(a_cox_model, declaration, rows=(asked, matrix))["metrics"]
+
+    judged = out_of_fold(
+        asked,
+        matrix,
+        a_cox_model,
+        options=declaration.evaluation,
+        names=("risk", "subject"),
+        outcome=outcome,
+    )
+    theirs = concordance_index_censored(asked["label"] == 1, asked["target"], judged.risk)[0]
+    assert found["harrell_c"]["pooled"]["estimate"] == pytest.approx(theirs, abs=1e-9)
+    assert judged.threshold is None
+    np.testing.assert_array_equal(judged.outputs[:, 1], judged.risk)
+    assert (judged.outputs[:, 0] < judged.outputs[:, 1]).all()
+    for number in range(3):
+        own = judged.fold == number
+        some = {"event": asked["label"].to_numpy()[own] == 1, "days": asked["target"].filter(own)}
+        alone = concordance_index_censored(some["event"], some["days"], judged.risk[own])[0]
+        assert found["harrell_c"]["by_fold"]["lowest"] <= alone + 1e-9
+        assert found["harrell_c"]["by_fold"]["highest"] >= alone - 1e-9
+
+
+def test_a_number_is_judged_without_positive_rows_or_a_threshold():
+    generator = np.random.default_rng(8)
+    matrix = generator.normal(size=(120, 2))
+    value = 3 * matrix[:, 0] + generator.normal(size=120)
+    asked = pl.DataFrame({"subject_id": np.arange(120), "label": [0] * 120, "target": value})
+    declaration = told(folds=3, threshold=Threshold())
+    question = replace(declaration.question, outcome=Outcome(kind="regression"))
+
+    found = validated(
+        lambda _: lambda features: 3 * features[:, 0],
+        replace(declaration, question=question),
+        rows=(asked, matrix),
+    )
+
+    assert found["counts"] == {"subjects": 120, "rows": 120, "positive": 0}
+    error = np.abs(value - 3 * matrix[:, 0]).mean()
+    assert found["metrics"]["mae"]["pooled"]["estimate"] == pytest.approx(error)
+    assert {one["threshold"] for one in found["by_fold"]} == {None}
