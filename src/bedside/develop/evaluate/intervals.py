@@ -209,11 +209,15 @@ def net_benefit_curve(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """Some of the rows: their subjects among all (None: all of them) and what to make of them."""
+    """Some of the rows: their subjects among all (None: all of them) and what to make of them.
+
+    `by_row` is whether rows are weighted one by one, and not only by subject.
+    """
 
     members: npt.NDArray[np.int64] | None
     families: list[Family]
     rows: int
+    by_row: bool = False
 
     @classmethod
     def of(
@@ -240,6 +244,7 @@ class _Part:
             members=members,
             families=[one if only is None else one.only(only) for one in wanted],
             rows=len(rows.risk),
+            by_row=rows.outcome == "survival",
         )
 
     def figures(self, weights: Floats) -> Floats:
@@ -257,7 +262,7 @@ def _drawn(
 ) -> dict[str, dict[str, Drawn]]:
     """Weigh every part by the same resamples, a bounded number of them at a time."""
     parts = {name: part for name, part in parts.items() if part.families}
-    most = max([subjects, 1, *(part.rows for part in parts.values())])
+    most = max([subjects, 1, *(part.rows for part in parts.values() if part.by_row)])
     width = int(np.clip(_CELLS // most, _NARROWEST, _WIDEST))
     point = _over(parts, iter([np.ones((subjects, 1))]))
     drawn = _over(parts, _weights(subjects, options.bootstrap, seed, width))
