@@ -10,10 +10,13 @@ from zipfile import ZipFile
 import polars as pl
 import pytest
 
+import bedside.usecases
+from bedside.data.collect.bundled import breast_cancer
 from data_folder import data_folder
 from house import ROOT
 from planted import bedside_run
 
+USECASES = Path(bedside.usecases.__file__).parent
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -171,3 +174,23 @@ def test_the_page_about_questions_does_what_it_says(a_part, tmp_path):
         assert re.search(r"Known, [1-9]\d* of \d+ features", told)
     assert "min_sensitivity_ppv" in said["bedside build icu_mortality"]
     assert "set-a/132539.txt byte" in "".join(said.values())
+
+
+def test_the_page_about_proving_does_what_it_says(tmp_path):
+    table = breast_cancer().with_columns(case="elsewhere " + pl.col("case"))
+    numbers = [name for name in table.columns if table.schema[name] == pl.Float64]
+    other = tmp_path / "another_hospital.parquet"
+    table.with_columns(pl.col(numbers) * 1.05).write_parquet(other)
+
+    said = said_by("prove.md", tmp_path, OTHER=other, USECASES=USECASES)
+
+    assert "on 569 other patients" in said["bedside evaluate $FIRST --data $OTHER"]
+    assert "refitted on 569 patients" in said["bedside recalibrate $FIRST --data $OTHER"]
+    compared = said["bedside compare $FIRST diagnosis"]
+    assert "on the same 125 patients (held out by both)" in compared
+    assert "learner.parameters.num_leaves: 8, then 3" in compared
+    assert said["bedside history diagnosis"].count("built 20") == 3
+    assert "same to the byte" in said["bedside reproduce $FIRST"]
+    (edited,) = [text for command, text in said.items() if "--folder" in command]
+    assert "The declaration was edited: learner.parameters.num_leaves: 8, then 3." in edited
+    assert "another model, as it says" in edited

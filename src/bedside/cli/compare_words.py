@@ -63,8 +63,9 @@ def _alerted(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _otherwise(told: Mapping[str, Any]) -> Iterator[str]:
     same = "the same data" if told["same_snapshot"] else "different data"
-    code = "the same code" if told["same_code"] else "different code or libraries"
-    yield f"Made from {same}, by {code}."
+    code = "the same code" if told["same_code"] else "different code"
+    libraries = "other libraries" if told["environment"] else "the same libraries"
+    yield f"Made from {same}, by {code} with {libraries}."
     yield from (f"  {one}" for one in told["environment"])
     if not told["declaration"]:
         yield "Their declarations say the same."
@@ -108,7 +109,7 @@ def _of_version(told: Mapping[str, Any], headline: tuple[str, ...]) -> Iterator[
         if name in told["metrics"]:
             yield f"  {name:<{WIDE}} {figure_text(told['metrics'][name])}"
     changes = told["changes"]
-    yield from (f"  since the version before: {one}" for one in changes[:MOST_CHANGES])
+    yield from (f"  changed: {one}" for one in changes[:MOST_CHANGES])
     if len(changes) > MOST_CHANGES:
         yield f"  … and {len(changes) - MOST_CHANGES} more changes: --json prints all."
     if told["approval"]:

@@ -1,10 +1,10 @@
 """What `bedside evaluate` and `bedside recalibrate` print."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bedside.core.records.evidence import figure_text
-from bedside.develop.evaluate.external_page import difference_text, summary_of
+from bedside.develop.evaluate.external_page import difference_text, summary_of, ways_of
 from bedside.lifecycle.evaluating import Evaluated
 from bedside.lifecycle.package import Built
 
@@ -31,39 +31,42 @@ def evaluated_words(done: Evaluated) -> str:
     if "metrics" in evidence:
         lines += _figures(evidence)
     if "recalibration" in evidence:
-        lines += _recalibration(evidence["recalibration"])
+        lines += _recalibration(evidence["recalibration"], dict(ways_of(evidence)))
     lines += [f"{'!' if one['warn'] else ' '} {one['text']}" for one in summary_of(evidence)]
     return "\n".join([*lines, f"Page: {done.page}"])
 
 
 def _figures(evidence: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  {'':<{WIDE}} {'here':<26} {'at the build':<26} difference"
+    wide = _width(evidence["metrics"])
+    yield f"  {'':<{wide}} {'here':<26} {'at the build':<26} difference"
     for name, figure in evidence["metrics"].items():
         built = evidence["internal"].get(name)
         if built is None:
-            yield f"  {name:<{WIDE}} {figure_text(figure)}"
+            yield f"  {name:<{wide}} {figure_text(figure)}"
             continue
         yield (
-            f"  {name:<{WIDE}} {figure_text(figure):<26} {figure_text(built):<26} "
+            f"  {name:<{wide}} {figure_text(figure):<26} {figure_text(built):<26} "
             f"{difference_text(evidence['difference'][name])}"
         )
 
 
-def _recalibration(told: Mapping[str, Any]) -> Iterator[str]:
+def _recalibration(told: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
     yield (
         f"  Recalibration alone, each patient by a fit on others ({told['folds']} folds, "
-        f"{told['events']} patients with the outcome):"
+        f"{told['events']} patients tell of it):"
     )
-    ways = [way for way in ("as_it_is", "intercept", "slope_and_intercept") if way in told]
-    shown = [way for way in ways if "why" not in told[way]]
-    yield f"  {'':<{WIDE}} " + "".join(f"{way.replace('_', ' '):<26} " for way in shown)
+    shown = [way for way in words if "why" not in told[way]]
+    wide = _width(told["as_it_is"])
+    yield f"  {'':<{wide}} " + "".join(f"{words[way]:<26} " for way in shown)
     for name in told["as_it_is"]:
-        yield f"  {name:<{WIDE}} " + "".join(
+        yield f"  {name:<{wide}} " + "".join(
             f"{figure_text(told[way][name]):<26} " for way in shown
         )
-    for way in ways:
-        if "why" in told[way]:
-            yield f"  {way.replace('_', ' ')}: {told[way]['why']}"
+    yield from (f"  {words[way]}: {told[way]['why']}" for way in words if "why" in told[way])
+
+
+def _width(names: Iterable[str]) -> int:
+    return max(WIDE, *(len(name) for name in names))
 
 
 def recalibrated_words(built: Built) -> str:

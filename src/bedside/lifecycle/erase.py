@@ -1,5 +1,6 @@
 """Erasing a subject: from every zone and snapshot, with a proof that does not name them."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -9,6 +10,7 @@ from bedside.cohorts.splits import side_of
 from bedside.core.clock import iso
 from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import subject_pseudonym
+from bedside.core.records.bundle import EVIDENCE
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
 from bedside.data.collect.kept import KeptPart
@@ -238,5 +240,7 @@ def _side(platform: Platform, version_id: str, ids: set[int]) -> str:
         bundle = open_bundle(platform, platform.registry.get(version_id))
     except (NotFound, Refused):
         return "unknown"
+    if "recalibration" in json.loads(bundle.files[EVIDENCE]):
+        return "recalibration"
     split = bundle.declaration.evaluation.split
     return " and ".join(sorted({side_of(one, split) for one in ids}))

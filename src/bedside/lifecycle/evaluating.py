@@ -89,6 +89,7 @@ def evaluate_version(
             "snapshot": patients.snapshot.digest,
             "files": [file.name for file in patients.snapshot.manifest.sources],
             "familiar": known.as_json(),
+            "quality": dict(patients.quality),
             "flow": [asdict(step) for step in told_flow(patients.flow)],
             **evidence,
         }
@@ -136,7 +137,8 @@ def seen_elsewhere(platform: Platform, patients: Patients) -> Elsewhere:
         form=form_from_json(patients.bundle.files[LEARNT]),
         rows=patients.judged(platform),
         matrix=matrix_of(patients.asked, patients.matrix, feature_set.names),
-        threshold=patients.thresholds,
+        threshold=patients.bundle.threshold,
+        own_thresholds=patients.own_thresholds,
         groups=patients.groups,
         categories=[len(feature.labels) for feature in feature_set.features],
         texts={feature.name: title(feature) for feature in feature_set.features},

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,9 @@ def history(platform: Platform, model: str) -> History:
     """
     name = platform.registry.get(model).name
     entries = list(platform.ledger.entries())
-    versions, before = [], None
+    versions, made = [], _Made()
     for version in platform.registry.versions(name):
-        told, before = _told(platform, version, before, entries)
-        versions.append(told)
+        versions.append(_told(platform, version, made, entries))
     shown = {metric for told in versions for metric in told["metrics"]}
     headline = next((ones for ones in HEADLINES if set(ones) & shown), ())
     folder = platform.folder / "reports" / name
@@ -74,10 +73,10 @@ def history(platform: Platform, model: str) -> History:
 def _told(
     platform: Platform,
     version: ModelVersion,
-    before: Mapping[str, Any] | None,
+    made: "_Made",
     entries: list[LedgerEntry],
-) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
-    """One version, and what the next is set beside; of a bundle that does not open, why."""
+) -> dict[str, Any]:
+    """One version; of a bundle that does not open, why."""
     told: dict[str, Any] = {
         "version": version.id,
         "built_at": version.built_at,
@@ -98,11 +97,13 @@ def _told(
     try:
         bundle, facts = open_bundle(platform, version), facts_of(platform, version)
     except BedsideError as error:
-        return {**told, "unreadable": error.problem}, before
+        return {**told, "unreadable": error.problem}
     declared = json.loads(bundle.files[DECLARATION])
     evidence = json.loads(bundle.files[EVIDENCE])
     now = {"declaration": declared, "facts": facts}
     recalibrated = facts.get("recalibrated")
+    before = made.before(None if recalibrated is None else recalibrated["parent"])
+    made.add(version.bundle, now)
     return {
         **told,
         "snapshot": facts["snapshot"],
@@ -112,11 +113,28 @@ def _told(
         "recalibrated": None if recalibrated is None else recalibrated["method"],
         "metrics": evidence["metrics"],
         "changes": [] if before is None else list(_changes(before, now)),
-    }, now
+    }
+
+
+@dataclass(slots=True)
+class _Made:
+    """How the versions so far were made, by bundle, oldest first."""
+
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def before(self, parent: str | None) -> dict[str, Any] | None:
+        """What a version is set beside: its parent, or the version before it."""
+        if parent is not None:
+            return self.known.get(parent)
+        return next(reversed(self.known.values()), None)
+
+    def add(self, bundle: str, made: dict[str, Any]) -> None:
+        """Remember one more."""
+        self.known[bundle] = made
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What differs from the version that was built before this one."""
+    """What differs from the version before this one, or from its parent."""
     old, new = before["facts"], now["facts"]
     yield from changed_keys(before["declaration"], now["declaration"])
     if old["snapshot"] != new["snapshot"]:

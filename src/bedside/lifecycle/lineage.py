@@ -219,9 +219,12 @@ class _Known:
 
     def above(self, node: Node) -> list[Node]:
         """What was made from it, directly."""
-        if node.kind == "version":
-            return [Node(kind="prediction", id=one) for one in self.by_version.get(node.id, [])]
         edges = self.platform.store.catalogue.made_from(node)
+        if node.kind == "version":
+            made = list(dict.fromkeys(edge.output for edge in edges))
+            return made + [
+                Node(kind="prediction", id=one) for one in self.by_version.get(node.id, [])
+            ]
         found = [edge.output for edge in edges]
         after = {one.successor for one in self.entries if one.snapshot == node.id and one.successor}
         return list(dict.fromkeys([*found, *_nodes("snapshot", after)]))
@@ -238,6 +241,8 @@ class _Known:
             return f"{found[-1].name}, {found[-1].rows} events{state}" if found else ""
         if node.kind == "version":
             return self._version_text(node.id)
+        if node.kind == "report":
+            return "an evaluation on other patients"
         if node.kind == "prediction":
             answer = self.answers[node.id]
             return f"{answer.details['outcome']}, as of {answer.details['as_of'][:19]}Z"

@@ -32,6 +32,7 @@ from bedside.lifecycle.intake import FileIntake, Intake, SourceIntake
 from bedside.lifecycle.judging import judged_rows
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
+from bedside.lifecycle.steps import Done
 from bedside.models.form_json import form_from_json
 
 __all__ = [
@@ -62,6 +63,7 @@ class Patients:
         asked: By subject, then time; of the version's own build, with `side`.
         matrix: Shape (n, k), the version's own features.
         flow: How the rows were arrived at.
+        quality: What became of the raw rows, and what was set aside.
         run_id: Of this run, in the lineage.
     """
 
@@ -72,6 +74,7 @@ class Patients:
     asked: pl.DataFrame
     matrix: Floats
     flow: tuple[FlowStep, ...]
+    quality: Mapping[str, Any]
     run_id: str
 
     @property
@@ -85,15 +88,21 @@ class Patients:
         return groups_of(self.declaration, self.events, self.asked)
 
     @property
-    def thresholds(self) -> float | Floats | None:
-        """Where the version alerts: one for all rows, or shape (n,) where groups have their own."""
+    def own_thresholds(self) -> Floats | None:
+        """Where the version alerts each row, shape (n,); None where that is the same for all."""
         threshold = self.bundle.threshold
         if threshold is None or not self.bundle.group_thresholds:
-            return threshold
+            return None
         each = np.full(len(self.matrix), threshold)
         for group in reversed(self.bundle.group_thresholds):  # the first that fits decides
             each[self.matrix[:, group.column] == group.value] = group.threshold
         return each
+
+    @property
+    def thresholds(self) -> float | Floats | None:
+        """Where the version alerts: one for all rows, or shape (n,)."""
+        own = self.own_thresholds
+        return self.bundle.threshold if own is None else own
 
     def taken(self, some: Bools) -> "Patients":
         """Only these rows."""
@@ -164,10 +173,12 @@ def own_patients(platform: Platform, bundle: Bundle, intake: Intake, index: Path
         index: Where the index of the steps lies.
     """
     asking = _asking(platform, bundle.declaration, intake, index)
-    prepared = asking.prepare(asking.collect())
+    collected = asking.collect()
+    prepared = asking.prepare(collected)
     done = asking.ask(prepared)
     asked = frame_of(asking.steps.read(done, "asked"))
-    return _seen(asking, bundle, asking.prepared(prepared), asked, asking.flow(done))
+    quality = _quality(asking, collected, prepared)
+    return _seen(asking, bundle, asking.prepared(prepared), asked, asking.flow(done), quality)
 
 
 def digest_of_data(data: Path) -> str:
@@ -242,7 +253,9 @@ def new_patients(
     named = intake.declaration
     index = index or platform.folder / "steps" / digest_of(named.name)
     asking = _asking(platform, named, intake, index)
-    snapshot = asking.prepared(asking.prepare(asking.collect()))
+    collected = asking.collect()
+    prepared = asking.prepare(collected)
+    snapshot, quality = asking.prepared(prepared), _quality(asking, collected, prepared)
     question = replace(named.question, data_end=_data_end(named, snapshot))
     asking = replace(asking, declaration=replace(named, question=question))
     with platform.progress.step("question"):
@@ -254,12 +267,17 @@ def new_patients(
             fix="check that the outcome is in them, and see bedside question flow.",
             code="nobody_asked",
         )
-    return _seen(asking, bundle, snapshot, asked, cohort.flow)
+    return _seen(asking, bundle, snapshot, asked, cohort.flow, quality)
 
 
 def _asking(platform: Platform, declaration: Declaration, intake: Intake, index: Path) -> Asking:
     steps = steps_of(platform, index)
     return Asking(platform=platform, declaration=declaration, intake=intake, steps=steps)
+
+
+def _quality(asking: Asking, collected: Done, prepared: Done) -> dict[str, Any]:
+    report = json.loads(asking.steps.read(collected, "report"))
+    return {**report, **json.loads(asking.steps.read(prepared, "quality"))}
 
 
 def _seen(
@@ -268,6 +286,7 @@ def _seen(
     snapshot: Snapshot,
     asked: pl.DataFrame,
     flow: tuple[FlowStep, ...],
+    quality: Mapping[str, Any],
 ) -> Patients:
     """The rows with the bundle's own features of them."""
     platform, told = asking.platform, bundle.files[FEATURES]
@@ -295,6 +314,7 @@ def _seen(
         asked=asked,
         matrix=array_of(asking.steps.read(done, "matrix")),
         flow=flow,
+        quality=quality,
         run_id=asking.intake.run_id,
     )
 

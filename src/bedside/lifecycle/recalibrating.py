@@ -21,6 +21,7 @@ from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.onnx_graph import onnx_of
 from bedside.develop.evaluate.evidence import HeldOut, evaluate, rounded
 from bedside.develop.evaluate.external import OF_CALIBRATION, counts_told, refuse_too_few
+from bedside.develop.evaluate.fairness import fairness_of
 from bedside.develop.evaluate.intervals import estimates
 from bedside.develop.evaluate.recalibration import (
     FOLDS,
@@ -108,8 +109,10 @@ def recalibrate(platform: Platform, version_id: str, data: Path | None = None) -
     return built
 
 
-def recalibrated_again(platform: Platform, facts: Mapping[str, Any], index: Path) -> Packed:
-    """What a recalibrated version was made of, made again without any earlier step.
+def recalibrated_again(
+    platform: Platform, facts: Mapping[str, Any], index: Path
+) -> tuple[Packed, Patients]:
+    """A recalibrated version made again without any earlier step, and the patients it is of.
 
     Args:
         platform: The workspace, locked.
@@ -126,7 +129,7 @@ def recalibrated_again(platform: Platform, facts: Mapping[str, Any], index: Path
     intake = same_data(platform, entry)(elsewhere(bundle.declaration, mark))
     patients = new_patients(platform, bundle, intake, index)
     patients = without_known(patients, familiar(platform, parent, patients))
-    return _recalibrated(platform, parent, patients)
+    return _recalibrated(platform, parent, patients), patients
 
 
 def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) -> Packed:
@@ -142,7 +145,9 @@ def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) 
     new = platform.predictor_of(onnx_of(after))
     risks = before.risk, new.predict(patients.matrix)
     thresholds = _thresholds(bundle, form, risks)
-    evidence = _evidence(patients, before, judged, thresholds)
+    moved = replace(patients, bundle=_moved_bundle(bundle, thresholds))
+    evidence = _evidence(moved, judged)
+    evidence["threshold"] = thresholds
     evidence["recalibration"] = {
         "parent": parent.id,
         "method": method,
@@ -154,7 +159,7 @@ def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) 
                 patients.thresholds,
                 declaration.evaluation,
                 declaration.learner.seed,
-                only=OF_CALIBRATION,
+                only=tuple(name for name in OF_CALIBRATION if name != "net_benefit"),
             )
         ),
     }
@@ -186,18 +191,25 @@ def _facts(parent: ModelVersion, patients: Patients, method: Method) -> dict[str
     }
 
 
-def _evidence(
-    patients: Patients, before: Rows, judged: Rows, thresholds: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The parent's evidence, with whatever is about patients replaced by what is about these."""
+def _evidence(patients: Patients, judged: Rows) -> dict[str, Any]:
+    """The parent's evidence, with whatever is about patients replaced by what is about these.
+
+    Args:
+        patients: With the new thresholds.
+        judged: Out of fold.
+    """
     declaration = patients.bundle.declaration
+    options, seed = declaration.evaluation, declaration.learner.seed
     old: dict[str, Any] = json.loads(patients.bundle.files[parts.EVIDENCE])
+    groups = patients.groups
     found = evaluate(
-        HeldOut(rows=judged, groups=patients.groups),
-        threshold=_each(patients, thresholds),
-        options=declaration.evaluation,
-        seed=declaration.learner.seed,
+        HeldOut(rows=judged, groups=groups, thresholds=patients.own_thresholds),
+        threshold=patients.bundle.threshold,
+        options=options,
+        seed=seed,
     )
+    if "fairness" in old and patients.thresholds is not None:
+        found["fairness"] = fairness_of(judged, groups, patients.thresholds, options, seed)
     sides = pl.concat(
         [patients.asked.with_columns(side=pl.lit(side)) for side in ("tuning", "held_out")]
     )
@@ -205,8 +217,8 @@ def _evidence(
     return {
         **{name: part for name, part in old.items() if name not in OF_THE_PARENT_ALONE},
         **found,
-        "threshold": dict(thresholds),
         "counts": {**counts, "train": old["counts"]["train"]},
+        "quality": dict(patients.quality),
         "flow": [asdict(step) for step in told_flow(patients.flow)],
     }
 
@@ -249,11 +261,9 @@ def _moved(threshold: float, before: Floats, after: Floats, *, odds: bool) -> fl
     return float(f"{risk:.10g}")
 
 
-def _each(patients: Patients, thresholds: Mapping[str, Any]) -> float | Floats | None:
-    """The new thresholds, one for all rows or for each."""
+def _moved_bundle(bundle: Bundle, thresholds: Mapping[str, Any]) -> Bundle:
     groups = tuple(parts.GroupThreshold(**one) for one in thresholds.get("groups", ()))
-    bundle = replace(patients.bundle, threshold=thresholds["value"], group_thresholds=groups)
-    return replace(patients, bundle=bundle).thresholds
+    return replace(bundle, threshold=thresholds["value"], group_thresholds=groups)
 
 
 def _uncertainty(declaration: Declaration, bundle: Bundle, form: ModelForm, rows: Matrix) -> bytes:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
 
-from bedside.core.errors import BedsideError
+from bedside.core.errors import BedsideError, Invalid
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import DECLARATION, DECLARATION_SOURCE, MANIFEST, MODEL, Bundle
 from bedside.core.records.snapshot import SnapshotEntry
@@ -83,6 +83,11 @@ def reproduce(platform: Platform, version_id: str, folder: Path | None = None) -
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     facts = facts_of(platform, version)
+    if folder is not None and "recalibrated" in facts:
+        raise Invalid(
+            "A recalibrated version is made again from its parent, not from a declaration.",
+            fix="leave --folder out.",
+        )
     source = bundle.files[DECLARATION_SOURCE] if folder is None else load_declaration(folder)[1]
     entry = entry_of(platform, facts["snapshot"])
     if entry.successor is not None:
@@ -114,9 +119,10 @@ def _compared(
     with platform.lock(), scratch as place:
         index = Path(place)
         causes = _causes(platform, bundle, facts, source)
+        patients: Patients | None = None
         try:
             if "recalibrated" in facts:
-                made = recalibrated_again(platform, facts, index)
+                made, patients = recalibrated_again(platform, facts, index)
             else:
                 made = rebuilt(platform, source, same_data(platform, entry), index)
         except BedsideError as error:
@@ -125,7 +131,6 @@ def _compared(
             because = f"It cannot be built here: {error.problem}"
             return _different(version.id, _joined([because, *causes]), causes)
         digest = seal(made.files, made.facts, index / "bundles")
-        differing = differing_files(bundle.files, made.files, apart_from=[MANIFEST])
         if digest == version.bundle:
             return Reproduction(
                 version=version.id,
@@ -134,11 +139,14 @@ def _compared(
                 because="Every file came out the same to the byte.",
                 worst=0.0,
             )
-        rows: int = 0
-        worst: float | None = 0.0
-        if differing and "recalibrated" not in facts:
-            rows, worst = _worst(platform, bundle, made, entry, index)
-    return _told(version.id, bundle, made, differing, causes, rows, worst)
+        differing = differing_files(bundle.files, made.files, apart_from=[MANIFEST])
+        compared: tuple[int, float | None] = (0, 0.0)
+        if patients is not None:
+            seen = (_under(patients, files) for files in (bundle.files, made.files))
+            compared = _apart(platform, *seen)
+        elif differing:
+            compared = _worst(platform, bundle, made, entry, index)
+    return _told(version.id, bundle, made, differing, causes, compared)
 
 
 def _told(
@@ -147,9 +155,9 @@ def _told(
     made: Packed,
     differing: tuple[str, ...],
     causes: tuple[str, ...],
-    rows: int,
-    worst: float | None,
+    compared: tuple[int, float | None],
 ) -> Reproduction:
+    rows, worst = compared
     first = ""
     if differing:
         name = differing[0]
@@ -163,11 +171,9 @@ def _told(
         said = "Every file came out the same to the byte; only what built them is another"
     elif worst is None:
         said = "No prediction can be compared: they answer for other patients"
-    elif rows == 0:
-        said = "Some files came out differently"
     else:
         said = (
-            f"The bytes differ; over {rows:,} held-out predictions the risk differs by at most "
+            f"The bytes differ; over {rows:,} predictions the risk differs by at most "
             f"{worst:.2g}, and up to {TOLERANCE:g} counts as equal"
         )
     return Reproduction(
@@ -221,13 +227,22 @@ def _worst(
         threshold=None,
         files=made.files,
     )
-    seen = [_held_out(platform, one, entry, index) for one in (bundle, new)]
+    first, second = (_held_out(platform, one, entry, index) for one in (bundle, new))
+    return _apart(platform, first, second)
+
+
+def _under(patients: Patients, files: Mapping[str, bytes]) -> Patients:
+    """The same patients as another model with the same features sees them."""
+    return replace(patients, bundle=replace(patients.bundle, files=files))
+
+
+def _apart(platform: Platform, first: Patients, second: Patients) -> tuple[int, float | None]:
     keys = ["subject_id", "prediction_time"]
     rows = [
         one.asked.select(keys).with_columns(
             risk=platform.predictor_of(one.bundle.files[MODEL]).predict(one.matrix)
         )
-        for one in seen
+        for one in (first, second)
     ]
     both = rows[0].join(rows[1], on=keys, suffix="_again")
     if both.is_empty():

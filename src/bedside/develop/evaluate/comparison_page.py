@@ -7,7 +7,12 @@ from markupsafe import Markup
 
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.core.records.evidence import figure_text
-from bedside.develop.evaluate.external_page import difference_text, proof_template, title_of
+from bedside.develop.evaluate.external_page import (
+    difference_text,
+    in_order,
+    proof_template,
+    title_of,
+)
 from bedside.metrics.names import METRICS
 
 __all__ = ["render_comparison"]
@@ -20,7 +25,7 @@ def render_comparison(document: Mapping[str, Any]) -> str:
     metrics = document["metrics"]
     page: str = proof_template("comparison.html.j2").render(
         c=document,
-        names=[*(n for n in METRICS if n in metrics), *(n for n in metrics if n not in METRICS)],
+        names=in_order(metrics),
         title=title_of,
         figure=figure_text,
         difference=difference_text,

@@ -15,6 +15,7 @@ from bedside.develop.evaluate.calibration_groups import calibration_groups
 from bedside.develop.evaluate.case_mix import Group, compare_groups, linear_predictor
 from bedside.develop.evaluate.comparison import independent_difference
 from bedside.develop.evaluate.evidence import HeldOut, evaluate, rounded
+from bedside.develop.evaluate.fairness import fairness_of
 from bedside.develop.evaluate.intervals import estimates
 from bedside.develop.evaluate.recalibration import (
     FOLDS,
@@ -59,7 +60,8 @@ class Elsewhere:
         form: The model.
         rows: What it predicts of them, beside what came true.
         matrix: The same rows, with its features.
-        threshold: Where it alerts: for all rows, or shape (n,); None: nowhere.
+        threshold: Where it alerts; None: nowhere.
+        own_thresholds: Shape (n,), where it alerts each row; None: that is the same for all.
         groups: For each subgroup, the level of each row.
         categories: How many categories each feature has; 0: it is a number.
         texts: Each feature in words.
@@ -68,10 +70,16 @@ class Elsewhere:
     form: ModelForm
     rows: Rows
     matrix: Matrix
-    threshold: float | Floats | None
+    threshold: float | None
     groups: Mapping[str, npt.NDArray[np.str_]]
     categories: Sequence[int]
     texts: Mapping[str, str] = field(default_factory=dict)
+    own_thresholds: Floats | None = None
+
+    @property
+    def thresholds(self) -> float | Floats | None:
+        """Where it alerts: for all rows, or shape (n,)."""
+        return self.threshold if self.own_thresholds is None else self.own_thresholds
 
 
 def judge_elsewhere(
@@ -97,7 +105,7 @@ def judge_elsewhere(
         Invalid: there are ten subjects or fewer, or the outcome came true in none, or in all.
     """
     refuse_too_few(new.rows)
-    made: dict[str, Any] = {"counts": counts_told(new.rows)}
+    made: dict[str, Any] = {"outcome": new.rows.outcome, "counts": counts_told(new.rows)}
     if "figures" in parts:
         made |= _figures(new, built, options, seed)
         advance(1)
@@ -154,12 +162,14 @@ def _figures(
 ) -> dict[str, Any]:
     rows = new.rows
     found = evaluate(
-        HeldOut(rows=rows, groups=new.groups),
+        HeldOut(rows=rows, groups=new.groups, thresholds=new.own_thresholds),
         threshold=new.threshold,
         options=options,
         seed=seed,
     )
     found.pop("baseline")
+    if rows.outcome == "binary" and new.groups and new.thresholds is not None:
+        found["fairness"] = fairness_of(rows, new.groups, new.thresholds, options, seed)
     internal = built["metrics"]
     found["internal"] = {name: internal[name] for name in found["metrics"] if name in internal}
     found["difference"] = {
@@ -189,7 +199,7 @@ def _recalibration(new: Elsewhere, options: Evaluation, seed: int) -> dict[str, 
         "folds": FOLDS,
         "advised": method_for(new.matrix, new.form.outcome),
         "events": count_text(events_of(new.matrix, new.form.outcome)),
-        "as_it_is": estimates(new.rows, new.threshold, options, seed, only=OF_CALIBRATION),
+        "as_it_is": estimates(new.rows, new.thresholds, options, seed, only=OF_CALIBRATION),
         "curves": {"as_it_is": calibration_groups(new.rows)},
     }
     for method in METHODS:
@@ -198,6 +208,6 @@ def _recalibration(new: Elsewhere, options: Evaluation, seed: int) -> dict[str, 
         except (Invalid, Refused) as error:
             made[method] = {"why": error.problem}
             continue
-        made[method] = estimates(rows, new.threshold, options, seed, only=OF_CALIBRATION)
+        made[method] = estimates(rows, new.thresholds, options, seed, only=OF_CALIBRATION)
         made["curves"][method] = calibration_groups(rows)
     return made

@@ -1,6 +1,6 @@
 """The evaluation on other patients as one HTML page: no script, no network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,14 +14,19 @@ from bedside.develop.evaluate.cohort_page import flow_picture
 from bedside.develop.evaluate.subgroup_pictures import main_metrics
 from bedside.metrics.names import METRICS
 
-__all__ = ["difference_text", "proof_template", "render_external", "summary_of", "title_of"]
+__all__ = [
+    "difference_text",
+    "in_order",
+    "proof_template",
+    "render_external",
+    "summary_of",
+    "title_of",
+    "ways_of",
+]
 
 MOST_SHOWN = 14
-WAYS = (
-    ("as_it_is", "As it is"),
-    ("intercept", "Intercept"),
-    ("slope_and_intercept", "Slope and intercept"),
-)
+FIRST = ("harrell_c", "uno_c", "integrated_brier")
+WAYS = ("as_it_is", "intercept", "slope_and_intercept")
 
 
 def render_external(evidence: Mapping[str, Any]) -> str:
@@ -33,7 +38,7 @@ def render_external(evidence: Mapping[str, Any]) -> str:
     page: str = proof_template("external.html.j2").render(
         e=evidence,
         says=list(summary_of(evidence)),
-        names=[*(n for n in METRICS if n in named), *(n for n in named if n not in METRICS)],
+        names=in_order(named),
         group_names=main_metrics(named) if first else [],
         title=title_of,
         meaning=_meaning,
@@ -42,8 +47,8 @@ def render_external(evidence: Mapping[str, Any]) -> str:
         number=lambda value: "not shown" if value is None else f"{value:.3g}",
         signed=lambda value: "" if value is None else f"{value:+.2f}",
         share=lambda value: "not shown" if value is None else f"{100 * value:.1f} %",
-        ways=WAYS,
-        survival="horizons" in evidence,
+        ways=ways_of(evidence),
+        survival=evidence["outcome"] == "survival",
         calibration=_calibration(evidence),
         mix=_mix(evidence),
         flow=Markup(flow_picture(steps)) if steps else None,  # noqa: S704 - escaped by charts
@@ -75,6 +80,28 @@ def difference_text(figure: Mapping[str, Any]) -> str:
     if figure.get("low") is None:
         return text
     return f"{text} ({figure['low']:+.3f} to {figure['high']:+.3f})"
+
+
+def ways_of(evidence: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Each way to recalibrate, in words.
+
+    >>> ways_of({"outcome": "survival"})[1]
+    ('intercept', 'Baseline hazard')
+    """
+    what = "baseline hazard" if evidence["outcome"] == "survival" else "intercept"
+    words = ("As it is", what.capitalize(), f"Slope and {what}")
+    return tuple(zip(WAYS, words, strict=True))
+
+
+def in_order(named: Iterable[str]) -> list[str]:
+    """Metrics in the order of the manual; how a survival model ranks comes first.
+
+    >>> in_order(["brier", "harrell_c", "auroc"])
+    ['harrell_c', 'auroc', 'brier']
+    """
+    known = [*FIRST, *(name for name in METRICS if name not in FIRST)]
+    rank = {name: place for place, name in enumerate(known)}
+    return sorted(named, key=lambda name: rank.get(name, len(rank)))
 
 
 def title_of(name: str) -> str:
@@ -168,7 +195,7 @@ def _calibration(evidence: Mapping[str, Any]) -> Markup | None:
             low=curves[way]["low"] if way == "as_it_is" else (),
             high=curves[way]["high"] if way == "as_it_is" else (),
         )
-        for way, words in WAYS
+        for way, words in ways_of(evidence)
         if way in curves
     ]
     svg = line_chart(

@@ -49,7 +49,7 @@ def _picture(metric: str, versions: Versions) -> Markup | None:
         if value is not None
     ]
     spare = 0.1 * (max(ends) - min(ends)) or 0.05
-    lines = [_dots("held out at the build", built)]
+    lines = [_dots("as judged at the build", built)]
     if others:
         lines.append(_dots("other patients", others))
     svg = line_chart(
@@ -58,7 +58,7 @@ def _picture(metric: str, versions: Versions) -> Markup | None:
         says=f"{title_of(metric)} with its interval, of each version from the oldest on.",
         x_title="version, oldest first",
         y_title=title_of(metric),
-        x_range=(0.5, len(versions) + 0.5),
+        x_range=(0, len(versions) + 1),
         y_range=(min(ends) - spare, max(ends) + spare),
     )
     return Markup(svg)  # noqa: S704 - escaped by charts
