@@ -16,20 +16,12 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.flow_words import told_flow
 from bedside.core.records.leakage import LeakageReport
 from bedside.data.store.snapshot import Snapshot
-from bedside.deploy.package.onnx_graph import onnx_of
-from bedside.develop.train.baseline import fit_baseline
-from bedside.develop.train.learning import learn, plan_of
-from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
-from bedside.lifecycle.augmentation import copies_of, number_of_copies
-from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.evidence import judge_model
-from bedside.lifecycle.fairness import fit_depends_on, levels_of_sides, unmitigated
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
-from bedside.lifecycle.judging import matrix_of
 from bedside.lifecycle.leakage import (
     audited,
     findings_to_json,
@@ -38,6 +30,7 @@ from bedside.lifecycle.leakage import (
     write_leakage,
 )
 from bedside.lifecycle.leakage_gate import refuse_leaks
+from bedside.lifecycle.learning import Learning
 from bedside.lifecycle.package import (
     Built,
     Packed,
@@ -50,7 +43,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.vocabulary import feature_set_of
-from bedside.models.form_json import form_from_json, form_to_json
+from bedside.models.form_json import form_from_json
 
 __all__ = ["audit_model", "build", "rebuilt"]
 
@@ -141,15 +134,22 @@ class _Build:
 
     def run(self) -> Packed:
         refuse_leaks(self.platform, self.declaration, self.audit()[0])
-        self._augment()
-        self._fit()
-        self._cross_validate()
+        Learning(asking=self.asking, told=self.told, done=self.done).run()
         self.done["evaluate"] = self.steps.run(
             "evaluate",
             {
                 **{
                     name: dict(self.done[name].outputs)
-                    for name in ("ask", "vocabulary", "audit", "fit", "folds")
+                    for name in (
+                        "ask",
+                        "vocabulary",
+                        "audit",
+                        "sample",
+                        "tune",
+                        "fit",
+                        "curve",
+                        "folds",
+                    )
                     if name in self.done
                 },
                 "declaration": self.told,
@@ -252,99 +252,6 @@ class _Build:
             make,
         )
 
-    def _augment(self) -> None:
-        """Features of changed copies of the training subjects, where some are declared."""
-        copies = number_of_copies(self.declaration)
-        if not copies:
-            return
-        train = self._asked.filter(pl.col("side") == "train")
-
-        def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            made = copies_of(
-                self.platform, self.declaration, self._feature_set, self._snapshot, train, advance
-            )
-            return {f"copies-{number}": array_bytes(matrix) for number, matrix in enumerate(made)}
-
-        self.done["augment"] = self.steps.run(
-            "augment",
-            {
-                "events": self._output("prepare", "snapshot"),
-                "asked": self._output("ask", "asked"),
-                "features": self._output("vocabulary", "features"),
-                "signals": self.told["signals"],
-                "augmentation": [one for one in self.told["augmentation"] if not one["resample"]],
-            },
-            make,
-            total=train["subject_id"].n_unique() * copies,
-        )
-
-    def _learning_inputs(self) -> dict[str, Any]:
-        """What a fit depends on."""
-        names = ("signals", "imputation", "augmentation", "learner", "uncertainty", "fairness")
-        return {
-            "matrix": self._output("features", "matrix"),
-            "asked": self._output("ask", "asked"),
-            "features": self._output("vocabulary", "features"),
-            **{name: self.told[name] for name in names},
-            **fit_depends_on(self.told, self._output("prepare", "snapshot")),
-        }
-
-    def _fit(self) -> None:
-        made = self.done.get("augment")
-        inputs = {**self._learning_inputs(), "copies": None if made is None else dict(made.outputs)}
-        self.done["fit"] = self.steps.run("fit", inputs, lambda _: self._fitted())
-
-    def _fitted(self) -> dict[str, bytes]:
-        rows, values, feature_set = self._asked, self._matrix, self._feature_set
-        names = feature_set.names
-
-        def side(name: str) -> Matrix:
-            inside = rows["side"] == name
-            return matrix_of(rows.filter(inside), values[inside.to_numpy()], names)
-
-        real, copies = side("train"), []
-        for number in range(len(self.done["augment"].outputs) if "augment" in self.done else 0):
-            copy = array_of(self._read("augment", f"copies-{number}"))
-            again = np.tile(real.label, len(copy) // len(real.label))
-            copies.append(Matrix(features=copy, label=again, names=names))
-        tuning = side("tuning")
-        levels = levels_of_sides(self.declaration, self._snapshot, rows)
-        learnt = learn(self.declaration, feature_set, real, tuning, copies, levels=levels)
-        plain = unmitigated(self.declaration, feature_set, real, tuning, copies)
-        baseline = fit_baseline(real, plan_of(self.declaration, feature_set))
-        return {
-            "learnt": form_to_json(learnt.form),
-            "uncertainty": canonical_json(learnt.uncertainty),
-            "onnx": onnx_of(learnt.form),
-            "baseline": form_to_json(baseline),
-            "training": canonical_json(learnt.told),
-            "unmitigated": plain,
-        }
-
-    def _cross_validate(self) -> None:
-        """Figures over all subjects by models that never saw them, where folds are declared."""
-        folds = self.declaration.evaluation.folds
-        if not folds:
-            return
-
-        def make(advance: Callable[[int], None]) -> dict[str, bytes]:
-            return {
-                "figures": canonical_json(
-                    cross_validated(
-                        self.platform,
-                        self.declaration,
-                        self._feature_set,
-                        self._snapshot,
-                        self._asked,
-                        self._matrix,
-                        advance,
-                    )
-                )
-            }
-
-        inputs = {**self._learning_inputs(), "evaluation": self.told["evaluation"]}
-        self.done["folds"] = self.steps.run("cross-validate", inputs, make, total=folds)
-
     def _evaluated(self) -> dict[str, bytes]:
         learnt = self._read("fit", "learnt")
         evidence, reference, example = judge_model(
@@ -358,6 +265,7 @@ class _Build:
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
             explainer=self.platform.explainer_of(learnt),
             plain=self._read("fit", "unmitigated"),
+            uncertainty=self._read("fit", "uncertainty"),
         )
         because = {one.finding: one.because for one in self.declaration.acknowledged}
         evidence["leakage"] = [
@@ -371,6 +279,11 @@ class _Build:
         steps = told_flow(self.asking.flow(self.done["ask"]))
         evidence["flow"] = [asdict(step) for step in steps]
         evidence["training"] = json.loads(self._read("fit", "training"))
+        evidence["training"]["sample_size"] = json.loads(self._read("sample", "needed"))
+        if "tune" in self.done:
+            evidence["training"]["tuning"] = json.loads(self._read("tune", "tuning"))
+        if "curve" in self.done:
+            evidence["learning_curve"] = json.loads(self._read("curve", "curve"))
         if "folds" in self.done:
             evidence["cross_validation"] = json.loads(self._read("folds", "figures"))
         return {

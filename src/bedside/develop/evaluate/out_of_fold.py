@@ -15,7 +15,7 @@ from bedside.core.records.declaration import Declaration, Evaluation, Threshold
 from bedside.core.records.outcome import Outcome
 from bedside.core.records.split import Split
 from bedside.develop.evaluate.alerting import choose_threshold
-from bedside.develop.train.learning import learn
+from bedside.develop.train.learning import copies_of_rows, learn
 from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.mitigation.groups import Levels
 from bedside.features.definition import FeatureSet
@@ -28,6 +28,7 @@ __all__ = [
     "Judged",
     "Learn",
     "Predict",
+    "Tune",
     "curve_days_of",
     "labels_of",
     "out_of_fold",
@@ -66,6 +67,9 @@ class Fold:
 Learn = Callable[[Fold], Predict | LearntModel]
 """Fits one model; of a mere function the risk is all that is known."""
 
+Tune = Callable[[Matrix, Sequence[Floats]], Declaration]
+"""From a fold's training rows and their changed copies, to the declaration with its parameters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -90,6 +94,7 @@ def trees(
     feature_set: FeatureSet,
     copies: Callable[[Ints], Sequence[Floats]] | None = None,
     levels: npt.NDArray[np.str_] | None = None,
+    tune: Tune | None = None,
 ) -> Learn:
     """The declared learner, with its imputation and augmentation, for one fold after the other.
 
@@ -99,6 +104,7 @@ def trees(
         copies: From the numbers of the training rows, ascending, one matrix for each declared
             jitter or time warp, of shape (copies * rows, k).
         levels: Of every row, in the fairness subgroup, where the declaration has one.
+        tune: Chooses parameters anew in each fold, where tuning is declared.
 
     Raises:
         Invalid: copies are declared, but nobody can make them.
@@ -111,20 +117,13 @@ def trees(
         )
 
     def fitted(fold: Fold) -> LearntModel:
-        train, count = fold.train, len(fold.train.label)
-        made = [
-            Matrix(
-                features=one,
-                label=np.tile(train.label, len(one) // count),
-                names=train.names,
-                target=None if train.target is None else np.tile(train.target, len(one) // count),
-            )
-            for one in (copies(fold.rows) if copies is not None and changed else ())
-        ]
+        made = copies(fold.rows) if copies is not None and changed else ()
+        chosen = declaration if tune is None else tune(fold.train, made)
         own = None
         if levels is not None:
             own = Levels(train=levels[fold.rows], tuning=levels[fold.tuning_rows])
-        form = learn(declaration, feature_set, fold.train, fold.tuning, made, levels=own).form
+        again = copies_of_rows(fold.train, made)
+        form = learn(chosen, feature_set, fold.train, fold.tuning, again, levels=own).form
         return LearntModel(form, threads=declaration.learner.threads)
 
     return fitted

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid, Refused
@@ -31,7 +32,7 @@ from bedside.features.definition import FeatureSet
 from bedside.models.form import ModelForm, Trees
 from bedside.models.learnt import LearntModel
 
-__all__ = ["Trained", "learn", "plan_of"]
+__all__ = ["Trained", "copies_of_rows", "learn", "plan_of"]
 
 DAY = 86_400.0  # seconds
 SAME = 1e-12  # of a margin that is a sum of terms
@@ -102,6 +103,35 @@ def learn(
             "augmentation": made,
         },
     )
+
+
+def copies_of_rows(
+    real: Matrix,
+    copies: Sequence[npt.NDArray[np.float64]],
+    some: npt.NDArray[np.int64] | None = None,
+) -> list[Matrix]:
+    """Changed copies of the training rows, with what came true of the rows that they are of.
+
+    Args:
+        real: Training rows, shape (n, k).
+        copies: From each declared jitter or time warp, shape (c * n, k), one copy after another.
+        some: Only the copies of these rows, by their numbers; None: of all.
+    """
+    rows, width = real.features.shape
+    picked = np.arange(rows) if some is None else some
+    made = []
+    for copy in copies:
+        features = copy.reshape(-1, rows, width)[:, picked].reshape(-1, width)
+        times = len(copy) // rows
+        made.append(
+            Matrix(
+                features=features,
+                label=np.tile(real.label[picked], times),
+                names=real.names,
+                target=None if real.target is None else np.tile(real.target[picked], times),
+            )
+        )
+    return made
 
 
 def plan_of(declaration: Declaration, feature_set: FeatureSet, fills: Fills | None = None) -> Plan:

@@ -10,6 +10,7 @@ from bedside.interop.declaration.fairness_rules import fairness_feature_mistakes
 from bedside.interop.declaration.learner_rules import LearnerOf, learner_mistakes
 from bedside.interop.declaration.rules import mistakes
 from bedside.interop.declaration.training_rules import ColumnsOf, training_mistakes
+from bedside.interop.declaration.tuning_rules import space_mistakes
 from bedside.interop.declaration.yaml_records import Mistake, read_record
 
 __all__ = ["declaration_from_json", "declaration_to_json", "read_declaration"]
@@ -40,6 +41,7 @@ def read_declaration(
         yield from mistakes(read, metrics(read))
         if learners is not None:
             yield from learner_mistakes(read, learners, features)
+            yield from space_mistakes(read, learners)
         if features is not None:
             yield from training_mistakes(read, features)
             yield from fairness_feature_mistakes(read, features)

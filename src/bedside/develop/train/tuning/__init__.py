@@ -1,0 +1,1 @@
+"""Which parameters a learner takes, found on the training subjects alone."""
