@@ -1,6 +1,7 @@
 """Runs a form: margins, predictions, survival curves, and what each feature gave."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,13 @@ from bedside.models.additive import Scorer, scorer_of
 from bedside.models.calibration import calibrated
 from bedside.models.form import Additive, ModelForm, Trees
 from bedside.models.links import incidence, primary_of
+from bedside.models.tree_shap import tree_shap
 
 __all__ = ["LearntModel"]
 
 Floats = npt.NDArray[np.float64]
+Explainer = Callable[[Floats], Floats]
+"""From rows of shape (n, k) to contributions of shape (n, m, k + 1)."""
 
 
 class LearntModel:
@@ -31,6 +35,7 @@ class LearntModel:
             _booster(member.part) if isinstance(member.part, Trees) else None
             for member in form.members
         ]
+        self._explainers: list[Explainer | None] = [None] * len(form.members)
         self._scorers: list[list[Scorer]] = [
             [scorer_of(term) for term in member.part.terms]
             if isinstance(member.part, Additive)
@@ -95,15 +100,28 @@ class LearntModel:
         """Shape (n, m, k + 1)."""
         width = self.form.width + 1
         total = np.zeros((len(matrix), self.form.members[0].part.outputs, width))
-        parts = zip(self.form.members, self._boosters, self._scorers, strict=True)
-        for member, booster, scorers in parts:
-            if booster is not None:
-                made = np.asarray(booster(matrix, pred_contrib=True, num_threads=1))
-                total += member.weight * made.reshape(len(matrix), -1, width)
+        for at, (member, scorers) in enumerate(zip(self.form.members, self._scorers, strict=True)):
+            if isinstance(member.part, Trees):
+                total += member.weight * self._explainer(at, member.part)(matrix)
             else:
-                assert isinstance(member.part, Additive)  # noqa: S101 - as above
                 total += member.weight * _shares(member.part, scorers, matrix, width)
         return total
+
+    def _explainer(self, at: int, part: Trees) -> Explainer:
+        """Read when the first reason is asked for: most models only predict."""
+        made = self._explainers[at]
+        if made is None:
+            own = tree_shap(part.text, outputs=part.outputs, width=self.form.width)
+            made = own or partial(self._by_lightgbm, at, part.outputs)
+            self._explainers[at] = made
+        return made
+
+    def _by_lightgbm(self, at: int, outputs: int, matrix: Floats) -> Floats:
+        """The same, of trees in a form that is not known here."""
+        booster = self._boosters[at]
+        assert booster is not None  # noqa: S101 - a member of trees has one
+        made = np.asarray(booster(matrix, pred_contrib=True, num_threads=1))
+        return made.reshape(len(matrix), outputs, -1)
 
 
 def _shares(part: Additive, scorers: Sequence[Scorer], matrix: Floats, width: int) -> Floats:
