@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.stats import linregress, somersd
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
@@ -183,6 +184,9 @@ def test_the_figures_of_a_yes_or_no_outcome_are_those_of_scikit_learn():
         1e-5,
     )
     expected = {
+        "calibration_intercept": brentq(
+            lambda a: (y - 1 / (1 + np.exp(-a - odds))).sum(), -5, 5, xtol=1e-13
+        ),
         "auroc": roc_auc_score(y, p),
         "auprc": average_precision_score(y, p),
         "brier": brier_score_loss(y, p),

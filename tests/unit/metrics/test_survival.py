@@ -20,6 +20,7 @@ from bedside.core.errors import Invalid
 from bedside.metrics.arrays import ratio
 from bedside.metrics.family import by_name
 from bedside.metrics.resampled.survival import Predicted, survival_alerting, survival_families
+from bedside.metrics.smoothing import ici
 from bedside.metrics.survival.brier import brier_over
 from bedside.metrics.survival.concordance import harrell_c, uno_c
 from bedside.metrics.survival.followed import (
@@ -216,6 +217,7 @@ def test_without_censoring_the_figures_are_those_of_a_yes_or_no_outcome():
     made = told(days, np.ones(200, int), [8.0], risk[:, None])
     figures = by_name([*survival_families(made), *survival_alerting(made, alert, 0.4)])
 
+    assert figures["ici"](np.ones(200)) == pytest.approx(ici(ill, risk))
     assert figures["net_benefit"](np.ones(200)) == pytest.approx(
         ((alert & ill).sum() - (alert & ~ill).sum() * 0.4 / 0.6) / 200
     )
