@@ -143,7 +143,7 @@ def test_a_version_on_a_collected_source_is_judged_on_another_delivery(tmp_path)
     done = evaluate_version(platform, version, deliveries["hungarian"]).evidence
 
     assert done["counts"]["subjects"] == "294"
-    assert done["familiar"]["left_out"] == "0"
+    assert done["familiar"] == {"checked": True, "left_out": "0", "same_identifier": "0"}
     assert done["metrics"]["auroc"]["low"] > 0.7
     assert done["case_mix"]["membership"]["c_statistic"] > 0.6, "other vessels, other patients"
 

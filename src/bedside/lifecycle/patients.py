@@ -153,14 +153,28 @@ def same_data(platform: Platform, entry: SnapshotEntry) -> Callable[[Declaration
 
     def intake(declaration: Declaration) -> Intake:
         if declaration.data.source:
-            made_of = platform.store.catalogue.made_of(Node(kind="snapshot", id=entry.snapshot))
-            digest = next(edge.source.id for edge in reversed(made_of) if edge.job == "prepare")
+            digest = _source_of(platform, entry, f"{declaration.data.source}/prepared")
             return SourceIntake(platform=platform, declaration=declaration, digest=digest)
         (file,) = platform.store.opened(entry).manifest.sources
         received = kept_file(platform.store.raw.get(file.digest), file)
         return FileIntake(platform=platform, declaration=declaration, received=received)
 
     return intake
+
+
+def _source_of(platform: Platform, entry: SnapshotEntry, name: str) -> str:
+    """The state of the data set `name` from which a model's prepared snapshot was made.
+
+    A model may have the name of its source; where it sets nothing aside, the two are one snapshot.
+    """
+    names = {one.snapshot: one.name for one in platform.store.catalogue.entries()}
+    made_of = platform.store.catalogue.made_of(Node(kind="snapshot", id=entry.snapshot))
+    found = [
+        edge.source.id
+        for edge in reversed(made_of)
+        if edge.job == "prepare" and names.get(edge.source.id) == name
+    ]
+    return found[0] if found else entry.snapshot
 
 
 def own_patients(platform: Platform, bundle: Bundle, intake: Intake, index: Path) -> Patients:
