@@ -203,7 +203,8 @@ def test_the_first_screen_is_the_verdict_in_three_sentences():
     assert first.count("<p>") == 3
     assert "It is asked: will histology of this mass be malignant?" in first
     assert f"{auroc['low']:.3f} to {auroc['high']:.3f}" in first
-    assert "1 of 2 gates fail, so it cannot be approved: brier: bad" in first
+    assert "1 of 2 gates fail, so it cannot be approved: brier." in first
+    assert "brier: bad" in first
 
 
 def test_a_small_group_is_on_the_page_by_name_only():

@@ -41,7 +41,7 @@ THRESHOLDS = 200
 SNOOZES = (0.0, 3.0, 6.0, 12.0, 24.0)  # hours
 GRID = (*ALERT_METRICS, "subjects_alerted_share")
 FOUND = [GRID.index(name) for name in ("event_sensitivity", "median_lead_hours")]
-LEAD_BINS = 12
+LEAD_BINS, A_BIN = 12, 15  # of a histogram at most; subjects for each
 AT_ONCE = 50  # drawings of the subjects
 DIGITS = 4  # of the figures of the grid
 NEAR = 1e-6  # hours: less than a hundredth of a second
@@ -301,12 +301,14 @@ def _medians(timeline: Timeline, walked: Walked, weights: Floats) -> Floats:
 
 
 def _lead_times(timeline: Timeline, walked: Walked) -> dict[str, Any]:
-    edges = np.linspace(0, timeline.lead, LEAD_BINS + 1)
     found = walked.lead >= 0
-    place = np.clip(np.searchsorted(edges, walked.lead[found], side="right") - 1, 0, LEAD_BINS - 1)
+    subjects = len(np.unique(timeline.event_subject[found]))
+    bins = min(max(subjects // A_BIN, 2), LEAD_BINS)
+    edges = np.linspace(0, timeline.lead, bins + 1)
+    place = np.clip(np.searchsorted(edges, walked.lead[found], side="right") - 1, 0, bins - 1)
     pairs = np.unique(np.column_stack([place, timeline.event_subject[found]]), axis=0)
-    counts = np.bincount(pairs[:, 0].astype(np.int64), minlength=LEAD_BINS)
-    hidden = hidden_cells(counts, [range(LEAD_BINS)])
+    counts = np.bincount(pairs[:, 0].astype(np.int64), minlength=bins)
+    hidden = hidden_cells(counts, [range(bins)])
     return {
         "hours": edges.tolist(),
         "subjects": [None if few else int(n) for n, few in zip(counts, hidden, strict=True)],

@@ -99,7 +99,10 @@ def _on_average(metrics: Mapping[str, Any]) -> str:
         return f", and its risks are too high on average ({ratio['estimate']:.2f} times)"
     if ratio["high"] < 1:
         return f", and its risks are too low on average ({ratio['estimate']:.2f} times)"
-    return f", and its risks are right on average ({ratio['estimate']:.2f} expected for each event)"
+    return (
+        ", and nothing shows that its risks are too high or too low on average "
+        f"({ratio['estimate']:.2f} expected for each event)"
+    )
 
 
 def _gates(gates: Sequence[GateResult]) -> str:
@@ -109,9 +112,8 @@ def _gates(gates: Sequence[GateResult]) -> str:
     if not failed:
         many = f"All {len(gates)} gates pass" if len(gates) > 1 else "The one gate passes"
         return f"{many}, so a person may approve it."
-    return f"{len(failed)} of {len(gates)} gates fail, so it cannot be approved: " + "; ".join(
-        gate.text for gate in failed
-    )
+    names = _listed([gate.metric for gate in failed])
+    return f"{len(failed)} of {len(gates)} gates fail, so it cannot be approved: {names}."
 
 
 def headline(declaration: Declaration, metrics: Mapping[str, Any]) -> list[str]:
