@@ -20,13 +20,12 @@ from bedside.core.records.flow import FlowStep
 from bedside.core.records.lineage import Node
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.version import ModelVersion
-from bedside.data.collect.bundled import bundled_file
-from bedside.data.collect.reading import Received, kept_file, read_file
+from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.evaluate.statistics import Rows
 from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.lifecycle.asking import Asking, steps_of
-from bedside.lifecycle.cohort import groups_of
+from bedside.lifecycle.cohort import groups_of, received_file
 from bedside.lifecycle.frames import array_bytes, array_of, frame_bytes, frame_of
 from bedside.lifecycle.intake import FileIntake, Intake, SourceIntake
 from bedside.lifecycle.judging import judged_rows
@@ -49,6 +48,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+TABLES = tuple(f"{end}{more}" for end in (".csv", ".parquet", ".arff") for more in ("", ".gz"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,18 +348,7 @@ def _data_end(declaration: Declaration, snapshot: Snapshot) -> str | None:
 
 def _received(declaration: Declaration, data: Path | None) -> Received:
     """The file given, the declared one in the folder, or the only table that lies there."""
-    if data is None:
-        if declaration.data.bundled is None:
-            raise Invalid(
-                f"'{declaration.name}' has no bundled data.",
-                fix="give the folder or the file of other patients with --data.",
-                code="no_data",
-            )
-        return bundled_file()
-    path = data
-    if data.is_dir():
-        path = data / declaration.data.file
-        others = sorted(one for one in data.iterdir() if one.suffix in (".csv", ".parquet"))
-        if not path.is_file() and len(others) == 1:
-            path = others[0]
-    return read_file(path, subject=declaration.data.subject)
+    if data is not None and data.is_dir() and not (data / declaration.data.file).is_file():
+        tables = [one for one in sorted(data.iterdir()) if one.name.endswith(TABLES)]
+        data = tables[0] if len(tables) == 1 else data
+    return received_file(declaration, data)
