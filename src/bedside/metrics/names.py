@@ -72,7 +72,7 @@ class _Metrics(dict[str, Metric]):
 
     def __missing__(self, name: str) -> Metric:
         plain, _, when = name.partition(_AT)
-        if plain not in self or not when:
+        if not dict.__contains__(self, plain) or not when:
             raise KeyError(name)
         metric = self[plain]
         words = when.replace("_", " ")
@@ -81,6 +81,10 @@ class _Metrics(dict[str, Metric]):
             title=f"{metric.title} at {words}",
             meaning=f"{metric.meaning} (of the risk by {words})",
         )
+
+    def __contains__(self, name: object) -> bool:
+        plain, _, when = str(name).partition(_AT)
+        return super().__contains__(name) or (bool(when) and super().__contains__(plain))
 
 
 METRICS: dict[str, Metric] = _Metrics({**RISK, **ALERTS, **OUTCOMES, **GAPS})

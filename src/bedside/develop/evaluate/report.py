@@ -68,10 +68,7 @@ def render_report(
         verdict=verdict(declaration, evidence, gates),
         headline=headline(declaration, metrics),
         metrics=METRICS,
-        shown=[
-            *(name for name in METRICS if name in metrics),
-            *(name for name in metrics if name not in METRICS),
-        ],
+        shown=sorted(metrics, key=_place),
         figure=figure_text,
         spread=spread_text,
         crossed=evidence.get("cross_validation"),
@@ -117,6 +114,13 @@ def _curves(
         crossed, levels = level_pictures(curves)
         ranking, calibration = [*crossed, *ranking], [*levels, *calibration]
     return ranking, calibration, usefulness_pictures(curves, evidence["threshold"]["value"])
+
+
+def _place(metric: str) -> tuple[int, str]:
+    """Where a metric stands: in the order of all metrics, at earlier horizons after the last."""
+    order = {name: at for at, name in enumerate(METRICS)}
+    plain, _, when = metric.partition("_at_")
+    return (order[metric] if metric in order else order.get(plain, len(order)), when)
 
 
 def _apart(split: Split) -> str:

@@ -89,7 +89,8 @@ def subgroup_evidence(
         inside.update({_key(name, level): whose == level for level in judged})
     outside = {key: ~mask for key, mask in inside.items() if not mask.all()}
     main = subgroup_metrics(rows.outcome)
-    own = drawn_by(rows, inside, threshold, options, seed) if inside else {}
+    few = main if rows.outcome == "survival" else None  # each of its figures is slow to resample
+    own = drawn_by(rows, inside, threshold, options, seed, few) if inside else {}
     rest = drawn_by(rows, outside, threshold, options, seed, main) if outside else {}
     for name, table in tables.items():
         for level, told in table.items():
