@@ -144,7 +144,10 @@ class _Subject:
                 row = self.row(trigger, *asked) if asked is not None else None
                 if row is not None:  # of two that would be asked at once, the later one is
                     found[row.prediction_time] = row
-        return self.kept([row for _, row in sorted(found.items())])
+        kept = self.kept([row for _, row in sorted(found.items())])
+        if self.question.outcome.kind != "survival":
+            return kept
+        return [row for row in kept if (row.hours_at_risk or 0) > 0]  # last of all: who is followed
 
     def anchors(self, trigger: datetime, next_trigger: datetime | None) -> list[datetime]:
         """When the subject is asked about after this trigger."""
@@ -371,7 +374,7 @@ class _Subject:
         return max(values, default=None)
 
     def survived(self, risk: TimeAtRisk, told: dict[str, Any]) -> Row | None:
-        """The row of a subject who is followed as far as may be; None for one who is not at all."""
+        """The row of a subject who is followed as far as may be; None after the outcome."""
         prediction = told["prediction_time"]
         last = min(
             self.data_end - _duration(self.question.settles_after),
@@ -387,7 +390,7 @@ class _Subject:
             (min(first(risk.censored_by), last), 0),
         ]  # fmt: skip
         when, event = min(moments, key=lambda one: one[0])  # of several at once, in this order
-        if moments[0][0] == prediction or when <= prediction:
+        if moments[0][0] == prediction:
             return None
         hours = (when - prediction) / timedelta(hours=1)
         return Row(**told, label=event, target=hours / 24, event=event, hours_at_risk=hours)
