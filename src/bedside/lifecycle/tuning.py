@@ -173,7 +173,11 @@ class _Tuner:
             "history": digest_of([trial.as_json() for trial in history]),
         }
 
+        before = ", done before"
+
         def make(_: Callable[[int], None]) -> dict[str, bytes]:
+            nonlocal before
+            before = ""
             batch = next_batch(search, history)
             return {"trials": canonical_json([trial.as_json() for trial in batch])}
 
@@ -181,7 +185,9 @@ class _Tuner:
         batch = [Trial.from_json(one) for one in json.loads(self.steps.read(done, "trials"))]
         self.advance(len(batch))
         for trial in batch:
-            self.note(f"  trial {trial.number + 1} of {search.plan.trials}: {_words(trial)}")
+            self.note(
+                f"  trial {trial.number + 1} of {search.plan.trials}: {_words(trial)}{before}"
+            )
         return batch
 
     def _losses(self, declaration: Declaration, trials: Sequence[Trial], fold: int) -> list[float]:
@@ -207,7 +213,8 @@ class _Tuner:
 def _words(trial: Trial) -> str:
     value = f"{value_of(trial.losses):.5g}"
     if trial.pruned:
-        return f"{value} after {len(trial.losses)} folds, given up"
+        folds = f"{len(trial.losses)} fold{'' if len(trial.losses) == 1 else 's'}"
+        return f"{value} after {folds}, given up"
     return f"{value}, as declared" if not trial.parameters else value
 
 

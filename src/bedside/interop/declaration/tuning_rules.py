@@ -33,8 +33,10 @@ def _bounds(path: tuple[str, ...], bounds: Bounds) -> Iterator[Mistake]:
     if bounds.choices:
         if ends or bounds.log or bounds.whole:
             yield Mistake(path, "both choices and a range", "keep either choices, or low and high")
-        if len(set(map(repr, bounds.choices))) < 2:
-            yield Mistake((*path, "choices"), "there is nothing to choose", "give two or more")
+        if len(set(bounds.choices)) < max(2, len(bounds.choices)):
+            yield Mistake(
+                (*path, "choices"), "there is nothing to choose", "give two or more, each once"
+            )
         return
     if len(ends) < 2 or not all(map(math.isfinite, ends)):
         yield Mistake(path, "the range has no two ends", "give low and high, or choices")
