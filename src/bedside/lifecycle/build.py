@@ -20,6 +20,7 @@ from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.evidence import judge_model
+from bedside.lifecycle.explaining import Explanations, explain_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.leakage import (
@@ -42,6 +43,7 @@ from bedside.lifecycle.package import (
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
 from bedside.lifecycle.steps import Done, StepRunner
+from bedside.lifecycle.tuning import with_tuned
 from bedside.lifecycle.vocabulary import feature_set_of
 from bedside.models.form_json import form_from_json
 
@@ -263,7 +265,7 @@ class _Build:
             baseline=form_from_json(self._read("fit", "baseline")),
             form=form_from_json(learnt),
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
-            explainer=self.platform.explainer_of(learnt),
+            explained=self._explained(learnt),
             plain=self._read("fit", "unmitigated"),
             uncertainty=self._read("fit", "uncertainty"),
         )
@@ -291,6 +293,20 @@ class _Build:
             "reference": canonical_json(reference),
             "example": canonical_json(example),
         }
+
+    def _explained(self, learnt: bytes) -> Explanations:
+        chosen = self.declaration
+        if "tune" in self.done:
+            chosen = with_tuned(chosen, json.loads(self._read("tune", "tuning")))
+        return explain_model(
+            chosen,
+            feature_set=self._feature_set,
+            asked=self._asked,
+            matrix=self._matrix,
+            form=form_from_json(learnt),
+            predictor=self.platform.predictor_of(self._read("fit", "onnx")),
+            explainer=self.platform.explainer_of(learnt),
+        )
 
     def _packed(self) -> Packed:
         return packed(

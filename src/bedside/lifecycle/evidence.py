@@ -9,16 +9,16 @@ import polars as pl
 
 from bedside.cohorts.question.primary import primary_label
 from bedside.core.errors import Refused
-from bedside.core.ports import Explainer, Predictor
+from bedside.core.ports import Predictor
 from bedside.core.records.declaration import Declaration, Threshold
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.mitigation import Side
 from bedside.develop.evaluate.sureness import sureness_evidence
 from bedside.features.definition import FeatureSet
-from bedside.features.wording import title
 from bedside.interop.predicted import label_words
 from bedside.lifecycle.cohort import counts_of, groups_of, subject_indices
+from bedside.lifecycle.explaining import Explanations
 from bedside.lifecycle.fairness import (
     fairness_evidence,
     group_bars,
@@ -36,8 +36,6 @@ __all__ = ["PARITY", "judge_model"]
 
 Floats = npt.NDArray[np.float64]
 PARITY = 1e-6  # the largest allowed difference between packaged and trained risks
-EXPLAINED = 2000  # rows over which importance is averaged
-MOST_IMPORTANT = 15
 
 
 def judge_model(
@@ -50,14 +48,14 @@ def judge_model(
     baseline: ModelForm,
     form: ModelForm,
     predictor: Predictor,
-    explainer: Explainer,
+    explained: Explanations,
     plain: bytes = b"",
     uncertainty: bytes = b"{}",
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evidence, monitoring reference and worked example of a fitted model.
 
     `plain` is what `unmitigated` made beside the form, `uncertainty` what stands in
-    `uncertainty.json`.
+    `uncertainty.json`, `explained` what `explain_model` gives.
 
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
@@ -102,7 +100,7 @@ def judge_model(
     words = label_words(declaration)
     evidence["uncertainty"] = sureness_evidence(learnt, form, judged, rows, words)
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
-    evidence["importance"] = _importance(feature_set, judged, explainer)
+    evidence["importance"], evidence["explanations"] = explained
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
     reference = reference_of(
         feature_set, judged, rows, groups, threshold=threshold, seed=declaration.learner.seed
@@ -128,23 +126,6 @@ def _threshold(declaration: Declaration, tuning: pl.DataFrame, risk: Floats) -> 
         return None
     label = primary_label(tuning, declaration.question.outcome).to_numpy().astype(np.int64)
     return float(f"{choose_threshold(chosen, label, risk, subject_indices(tuning)):.10g}")
-
-
-def _importance(
-    feature_set: FeatureSet, judged: Floats, explainer: Explainer
-) -> list[dict[str, Any]]:
-    """Each input's share of the mean absolute contribution, the greatest first."""
-    picked = np.linspace(0, len(judged) - 1, min(len(judged), EXPLAINED)).astype(int)
-    size = np.abs(explainer.contributions(judged[picked])[:, :-1]).mean(axis=0)
-    share = size / size.sum() if size.sum() else size
-    return [
-        {
-            "feature": feature_set.names[at],
-            "text": title(feature_set.features[at]),
-            "share": float(f"{share[at]:.6g}"),
-        }
-        for at in np.argsort(-share, kind="stable")[:MOST_IMPORTANT]
-    ]
 
 
 def _example(judged: Floats, predictor: Predictor) -> dict[str, Any]:
