@@ -36,6 +36,13 @@ def evaluation_mistakes(declaration: Declaration) -> Iterator[Mistake]:
             "not exactly one way to choose the threshold",
             "give one of value, sensitivity, maximise",
         )
+    chosen_by_label = threshold.sensitivity is not None or threshold.maximise is not None
+    if chosen_by_label and declaration.question.outcome.kind in ("survival", "regression"):
+        yield Mistake(
+            ("evaluation", "threshold"),
+            "a time or a number has no yes and no to choose a threshold by",
+            "give threshold: {value: …}, or leave it out: then nothing alerts",
+        )
     if threshold.maximise == "normalised_utility" and evaluation.utility is None:
         yield Mistake(
             ("evaluation", "threshold", "maximise"),
