@@ -20,7 +20,7 @@ from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.evidence import judge_model
-from bedside.lifecycle.explaining import Explanations, explain_model
+from bedside.lifecycle.explaining import explain_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.leakage import (
@@ -137,6 +137,7 @@ class _Build:
     def run(self) -> Packed:
         refuse_leaks(self.platform, self.declaration, self.audit()[0])
         Learning(asking=self.asking, told=self.told, done=self.done).run()
+        self._explain()
         self.done["evaluate"] = self.steps.run(
             "evaluate",
             {
@@ -151,6 +152,7 @@ class _Build:
                         "fit",
                         "curve",
                         "folds",
+                        "explain",
                     )
                     if name in self.done
                 },
@@ -265,7 +267,10 @@ class _Build:
             baseline=form_from_json(self._read("fit", "baseline")),
             form=form_from_json(learnt),
             predictor=self.platform.predictor_of(self._read("fit", "onnx")),
-            explained=self._explained(learnt),
+            explained=(
+                json.loads(self._read("explain", "importance")),
+                json.loads(self._read("explain", "explanations")),
+            ),
             plain=self._read("fit", "unmitigated"),
             uncertainty=self._read("fit", "uncertainty"),
         )
@@ -294,18 +299,40 @@ class _Build:
             "example": canonical_json(example),
         }
 
-    def _explained(self, learnt: bytes) -> Explanations:
-        chosen = self.declaration
-        if "tune" in self.done:
-            chosen = with_tuned(chosen, json.loads(self._read("tune", "tuning")))
-        return explain_model(
-            chosen,
-            feature_set=self._feature_set,
-            asked=self._asked,
-            matrix=self._matrix,
-            form=form_from_json(learnt),
-            predictor=self.platform.predictor_of(self._read("fit", "onnx")),
-            explainer=self.platform.explainer_of(learnt),
+    def _explain(self) -> None:
+        """What the model relies on; some refits, which no change of the evaluation repeats."""
+
+        def make(_: Callable[[int], None]) -> dict[str, bytes]:
+            chosen, learnt = self.declaration, self._read("fit", "learnt")
+            if "tune" in self.done:
+                chosen = with_tuned(chosen, json.loads(self._read("tune", "tuning")))
+            importance, explanations = explain_model(
+                chosen,
+                feature_set=self._feature_set,
+                asked=self._asked,
+                matrix=self._matrix,
+                form=form_from_json(learnt),
+                predictor=self.platform.predictor_of(self._read("fit", "onnx")),
+                explainer=self.platform.explainer_of(learnt),
+            )
+            return {
+                "importance": canonical_json(importance),
+                "explanations": canonical_json(explanations),
+            }
+
+        names = ("signals", "question", "imputation", "learner")
+        self.done["explain"] = self.steps.run(
+            "explain",
+            {
+                "matrix": self._output("features", "matrix"),
+                "asked": self._output("ask", "asked"),
+                "features": self._output("vocabulary", "features"),
+                "fit": dict(self.done["fit"].outputs),
+                "tune": dict(self.done["tune"].outputs) if "tune" in self.done else None,
+                "bootstrap": self.declaration.evaluation.bootstrap,
+                **{name: self.told[name] for name in names},
+            },
+            make,
         )
 
     def _packed(self) -> Packed:

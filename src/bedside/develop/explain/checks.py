@@ -18,6 +18,7 @@ __all__ = ["counter_checks", "driver_of"]
 
 Floats = npt.NDArray[np.float64]
 NOISE = 0.25  # standard deviation of what is added to the label, where the label's steps are 1
+NUMBER_NOISE = 0.01  # the same of a number, as a share of its own standard deviation
 AT_MOST = 0.5  # of its original's share may an irrelevant copy have
 
 
@@ -86,10 +87,11 @@ def driver_of(outcome: str, rows: Matrix, generator: np.random.Generator) -> Flo
 
     Source: Therneau, Grambsch & Fleming, Biometrika 1990;77(1):147-160 (martingale residuals).
     """
-    noise = NOISE * generator.normal(size=len(rows.label))
+    drawn = generator.normal(size=len(rows.label))
     if outcome == "regression":
         assert rows.target is not None  # noqa: S101 - a number has a target
-        return np.asarray(rows.target + rows.target.std() * noise)
+        return np.asarray(rows.target + NUMBER_NOISE * rows.target.std() * drawn)
+    noise = NOISE * drawn
     if outcome != "survival":
         return np.asarray(rows.label + noise)
     assert rows.target is not None  # noqa: S101 - survival has times
