@@ -46,9 +46,9 @@ def test_the_published_examples_come_out():
     survival = needed_for_survival(30, rate=0.065, horizon=2, follow_up=2.07, r2=0.051)
     number = needed_for_a_number(25, mean=1.9, sd=0.6, r2=0.2)
 
-    assert [binary[name] for name in ("shrinkage", "optimism", "overall risk")] == [623, 662, 221]
+    assert [binary[name] for name in ("shrinkage", "optimism", "overall_risk")] == [623, 662, 221]
     assert [survival[name] for name in ("shrinkage", "optimism")] == [5143, 1039]
-    assert [number[name] for name in ("shrinkage", "optimism", "residual spread")] == [
+    assert [number[name] for name in ("shrinkage", "optimism", "residual_spread")] == [
         918,
         401,
         259,
@@ -64,7 +64,7 @@ def test_so_many_patients_tell_the_overall_risk_by_the_horizon_to_a_twentieth():
         risk = 1 - exp(-rate * horizon)
         return max((1 - exp(-high * horizon)) - risk, risk - (1 - exp(-low * horizon)))
 
-    n = needed_for_survival(30, rate, horizon, follow_up)["overall risk"]
+    n = needed_for_survival(30, rate, horizon, follow_up)["overall_risk"]
 
     assert margin(n) <= 0.05 < margin(n - 1)
 
@@ -81,7 +81,7 @@ def test_twice_the_parameters_need_twice_the_patients_against_overfitting(preval
     few, many = needed_for_risk(20, prevalence), needed_for_risk(40, prevalence)
 
     assert abs(many["shrinkage"] - 2 * few["shrinkage"]) <= 1
-    assert many["overall risk"] == few["overall risk"]
+    assert many["overall_risk"] == few["overall_risk"]
 
 
 def test_a_parameter_is_a_number_a_further_category_or_an_indicator():
@@ -125,7 +125,7 @@ def test_survival_counts_events_in_followed_time_and_a_number_its_patients():
     number = sample_size(some_rows(target=np.linspace(1, 9, 400)), a_plan(kind="regression"))
 
     found = needed_for_survival(3, rate=0.25 / 2, horizon=1.0, follow_up=2.0)  # in years
-    assert survival["needed"] == max(found["shrinkage"], found["optimism"], found["overall risk"])
+    assert survival["needed"] == max(found["shrinkage"], found["optimism"], found["overall_risk"])
     assert survival["events_per_parameter"] == pytest.approx(33.33, abs=0.01)
     assert "events" not in number
     assert number["patients_per_parameter"] == pytest.approx(133.3, abs=0.1)

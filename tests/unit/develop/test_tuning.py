@@ -27,6 +27,7 @@ from bedside.develop.train.tuning.loss import loss_of
 from bedside.develop.train.tuning.search import Search, next_batch, searched, told_of
 from bedside.develop.train.tuning.space import proposed, space_of
 from bedside.develop.train.tuning.trial import Trial, best_of, value_of
+from bedside.develop.train.tuning.words import tuning_lines
 from bedside.features.definition import expand
 from bedside.lifecycle.sides import Sides, sides_bytes, sides_from
 from bedside.lifecycle.steps import StepRunner
@@ -452,3 +453,22 @@ def test_within_cross_validation_no_row_of_the_judged_fold_reaches_a_trial():
         again = run(poisoned, label)
         assert again[2][number] == found[number]
         assert again[2] != found  # the other folds learn from these rows
+
+
+def test_the_words_name_the_best_trial_or_that_the_declared_parameters_stay():
+    better = searched(a_search())
+    told = {"kind": "logistic", "loss": "log loss", "folds": 3, **told_of(a_search(), better)}
+
+    (line,) = tuning_lines(told)
+
+    best = best_of(better)
+    assert f"Trial {best.number + 1} has the least log loss" in line
+    assert f"x {best.parameters['x']:.4g}" in line
+    assert f"{sum(trial.pruned for trial in better)} given up early" in line
+    nothing = {"number": 0, "parameters": {}, "value": 0.5}
+    assert "None has a lesser" in tuning_lines({**told, "best": nothing})[0]
+    assert tuning_lines({**told, "members": [told, {**told, "trials": []}]}) == [
+        line,
+        "logistic: nothing to tune.",
+    ]
+    assert tuning_lines(None) == []

@@ -41,6 +41,8 @@ from bedside.develop.evaluate.subgroup_pictures import (
 )
 from bedside.develop.evaluate.sureness import sureness_sentences
 from bedside.develop.evaluate.verdict import headline, per_thousand, verdict
+from bedside.develop.train.sample_size import WORDS as SAMPLE_SIZE
+from bedside.develop.train.tuning.words import tuning_lines
 from bedside.metrics.names import METRICS
 
 __all__ = ["render_report"]
@@ -94,7 +96,12 @@ def render_report(
         ],
         importance=_importance(evidence["importance"]),
         learning=_learning(evidence.get("learning_curve")),
-        sample_size=_flat(evidence["training"].get("sample_size")),
+        sample_size=[
+            (SAMPLE_SIZE.get(name, name), value)
+            for name, value in _flat(evidence["training"].get("sample_size"))
+            if name not in ("text", "enough")
+        ],
+        tuning=tuning_lines(evidence["training"].get("tuning")),
         findings=evidence["leakage"],
         flow=_flow(evidence),
     )
@@ -223,8 +230,8 @@ def _learning(told: Mapping[str, Any] | None) -> list[Picture]:
         made.append(
             picture_of(
                 f"{title} by number of training patients",
-                "The same way of training with fewer patients. When the line still rises at its "
-                "end, more patients would make a better model.",
+                "The same way of training with fewer patients. When the line is not yet level at "
+                "its end, more patients may make a better model.",
                 lines,
                 x_title="training patients",
                 y_title=title,

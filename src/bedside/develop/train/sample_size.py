@@ -18,6 +18,7 @@ from bedside.develop.train.matrix import Matrix
 
 __all__ = [
     "ANTICIPATED",
+    "WORDS",
     "candidate_parameters",
     "needed_for_a_number",
     "needed_for_risk",
@@ -28,6 +29,20 @@ __all__ = [
 ANTICIPATED = 0.15
 """What a model is expected to explain, as a share of what can be explained, where no earlier model
 says it (Riley et al. 2020)."""
+
+WORDS = {
+    "anticipated r2": "R² (Cox and Snell's, or of a number) that a model is expected to have",
+    "criteria – shrinkage": "patients needed so that effects are overstated by a tenth at most",
+    "criteria – optimism": "patients needed so that R² is flattered by 0.05 at most",
+    "criteria – overall risk": "patients needed to know the overall risk within 0.05",
+    "criteria – overall mean": "patients needed to know the overall mean within 10 %",
+    "criteria – residual spread": "patients needed to know the spread within 10 %",
+    "events": "training patients with the outcome",
+    "needed": "patients needed for all of these",
+    "parameters": "candidate parameters",
+    "patients": "training patients",
+}
+"""How the report names what `sample_size` tells."""
 
 SHRINKAGE, OPTIMISM, MARGIN = 0.9, 0.05, 0.05
 Z = 1.96
@@ -51,7 +66,7 @@ def needed_for_risk(
     r2 = ANTICIPATED * greatest if r2 is None else r2
     return {
         **_overfitting(parameters, r2, greatest),
-        "overall risk": math.ceil((Z / MARGIN) ** 2 * prevalence * (1 - prevalence)),
+        "overall_risk": math.ceil((Z / MARGIN) ** 2 * prevalence * (1 - prevalence)),
         "r2": r2,
     }
 
@@ -59,7 +74,7 @@ def needed_for_risk(
 def needed_for_survival(
     parameters: int, rate: float, horizon: float, follow_up: float, r2: float | None = None
 ) -> dict[str, int | float]:
-    """The same for an event in its time; `overall risk` is that by the horizon.
+    """The same for an event in its time; `overall_risk` is that by the horizon.
 
     Args:
         parameters: How many may be learnt.
@@ -78,7 +93,7 @@ def needed_for_survival(
     apart = math.log(1 + MARGIN * math.exp(rate * horizon)) / horizon
     return {
         **_overfitting(parameters, r2, greatest),
-        "overall risk": math.ceil(Z**2 * rate / (apart**2 * follow_up)),
+        "overall_risk": math.ceil(Z**2 * rate / (apart**2 * follow_up)),
         "r2": r2,
     }
 
@@ -111,8 +126,8 @@ def needed_for_a_number(
     return {
         "shrinkage": _first(fewest, lambda n: shrinkage(n) >= SHRINKAGE),
         "optimism": math.ceil(1 + parameters * (1 - r2) / OPTIMISM),
-        "residual spread": 234 + parameters,
-        "overall mean": fewest if mean == 0 else _first(fewest, lambda n: surplus(n) <= 0),
+        "residual_spread": 234 + parameters,
+        "overall_mean": fewest if mean == 0 else _first(fewest, lambda n: surplus(n) <= 0),
         "r2": r2,
     }
 
@@ -243,8 +258,8 @@ def _text(told: Mapping[str, Any], patients: _Patients, kind: OutcomeKind, learn
     parts = [
         f"There are {patients.count:,} training patients{events} and {told['parameters']:,} "
         f"candidate parameters: {per:g} {unit} to each. Where a model explains "
-        f"{ANTICIPATED:.0%} of what can be explained, at least {told['needed']:,} patients are "
-        "needed to learn it without much overfitting (Riley et al. 2020)."
+        f"{ANTICIPATED * 100:g} % of what can be explained, at least {told['needed']:,} patients "
+        "are needed to learn it without much overfitting (Riley et al. 2020)."
     ]
     if told["enough"]:
         parts.append("There are enough.")

@@ -92,6 +92,7 @@ def told_of(search: Search, trials: Sequence[Trial]) -> dict[str, Any]:
     return {
         "trials": [
             {name: part for name, part in trial.as_json().items() if name != "losses"}
+            | {"folds": len(trial.losses)}
             for trial in trials
         ],
         "best": {
