@@ -111,6 +111,8 @@ def _boosted(
         "deterministic": True,
         "force_row_wise": True,
     }
+    if "bagging_fraction" in options:
+        options.setdefault("bagging_freq", 1)  # without it, LightGBM ignores the fraction
     if any(column.monotone for column in plan.columns):
         options["monotone_constraints"] = [column.monotone for column in plan.columns]
     weight = row_weights(train, plan)
