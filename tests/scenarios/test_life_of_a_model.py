@@ -65,6 +65,7 @@ def test_a_build_is_byte_identical_in_another_workspace(ward, tmp_path):
         "features",
         "leakage audit",
         "fit",
+        "explain",
         "evaluate",
         "package",
         "register",
@@ -91,7 +92,7 @@ def test_a_build_killed_in_any_step_goes_on_to_the_same_bundle(ward, tmp_path, s
 def test_an_unchanged_build_runs_no_step_again(ward):
     done = bedside_run(ward[0], "build", "diagnosis")
 
-    assert done.stderr.count("unchanged") == 8
+    assert done.stderr.count("unchanged") == 10
     assert "▶ fit" not in done.stderr
 
 

@@ -19,6 +19,7 @@ from bedside.core.records.version import GateResult
 from bedside.develop.evaluate.burden import burden_of, burden_pictures
 from bedside.develop.evaluate.cohort_page import flow_picture
 from bedside.develop.evaluate.cross_validation import spread_text
+from bedside.develop.evaluate.explanations_page import explanations_section
 from bedside.develop.evaluate.fairness_page import fairness_section
 from bedside.develop.evaluate.pictures import (
     Picture,
@@ -95,6 +96,7 @@ def render_report(
             for step in (evidence["training"]["augmentation"] or {}).get("steps", [])
         ],
         importance=_importance(evidence["importance"]),
+        explanations=explanations_section(evidence, declaration.question.outcome.kind),
         learning=_learning(evidence.get("learning_curve")),
         sample_size=[
             (SAMPLE_SIZE.get(name, name), value)
