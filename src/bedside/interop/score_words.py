@@ -5,7 +5,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.units import display
 from bedside.interop.predicted import horizon_words, outcome_label, value_unit
 
-__all__ = ["each_prediction", "percent", "sureness", "verdict"]
+__all__ = ["each_prediction", "moved", "percent", "sureness", "verdict"]
 
 MOST_DIGITS = 3
 
@@ -41,6 +41,14 @@ def verdict(score: Score, declaration: Declaration) -> str:
     if not limit:
         return told
     return f"{told}, {'at or above' if score.alert else 'below'} the alert threshold of {limit}"
+
+
+def moved(declaration: Declaration) -> str:
+    """What a reason raises or lowers."""
+    outcome = declaration.question.outcome
+    if outcome.kind == "multiclass":
+        return f"chance of anything but {outcome.levels[0]}"
+    return {"regression": "value", "ordinal": "predicted level"}.get(outcome.kind, "risk")
 
 
 def sureness(score: Score, declaration: Declaration) -> str:

@@ -1,4 +1,4 @@
-"""The features that moved a score most, in clinical words and units, with what they rest on."""
+"""The signals that moved a score most, in clinical words and units, with what they rest on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +10,7 @@ from bedside.core.clock import iso
 from bedside.core.records.answer import Reason, ReasonSource
 from bedside.core.records.event import Event
 from bedside.features.definition import Feature, FeatureSet
+from bedside.features.grouping import group_key
 from bedside.features.provenance import Record
 from bedside.features.wording import describe
 
@@ -27,7 +28,10 @@ def top_reasons(
     events: Sequence[Event],
     as_of: datetime,
 ) -> tuple[Reason, ...]:
-    """Up to five reasons, the largest first; a feature that moved nothing is none.
+    """Up to five reasons, one for a signal, the largest first; what moved nothing is none.
+
+    What the features of a signal gave is added up, so that one signal does not take all places.
+    It is told by its feature that gave most in the same direction.
 
     Args:
         feature_set: k features.
@@ -36,19 +40,32 @@ def top_reasons(
         events: The clean events that the values were computed from.
         as_of: The time of the question.
     """
-    order = np.argsort(-np.abs(contributions), kind="stable")[:MOST]
     record = Record(events, as_of)
     return tuple(
         _reason(
             feature_set.features[column],
             float(row[column]),
-            float(contributions[column]),
+            total,
             record.sources(feature_set.features[column]),
             as_of,
         )
-        for column in order
-        if contributions[column] != 0
+        for column, total in _leading(feature_set, contributions)
     )
+
+
+def _leading(
+    feature_set: FeatureSet, contributions: npt.NDArray[np.float64]
+) -> list[tuple[int, float]]:
+    """The strongest feature of each leading signal, and what the signal gave in all."""
+    moved: dict[str, list[int]] = {}
+    for column in np.flatnonzero(contributions).tolist():
+        moved.setdefault(group_key(feature_set.features[column]), []).append(column)
+    told = []
+    for columns in moved.values():
+        parts = contributions[columns]
+        if total := float(parts.sum()):
+            told.append((columns[int((parts * np.sign(total)).argmax())], total))
+    return sorted(told, key=lambda one: -abs(one[1]))[:MOST]
 
 
 def _reason(

@@ -19,7 +19,7 @@ def test_a_sick_patient_gets_a_score_with_reasons_in_words_and_units():
     assert isinstance(answer.outcome, Score)
     assert answer.outcome.alert
     assert answer.outcome.reasons[0].text == "lactate 4.2 mmol/L, measured 1 h ago"
-    assert answer.outcome.reasons[0].contribution == pytest.approx(0.6 * (4.2 - 1.5))
+    assert answer.outcome.reasons[0].contribution == pytest.approx((0.6 + 0.4) * (4.2 - 1.5))
 
 
 def test_reasons_come_largest_first_and_at_most_five():

@@ -74,10 +74,10 @@ def test_a_reason_says_from_which_events_it_comes_and_when_they_happened():
     body = a_client(a_served_model()).post(INFER, json=asked).json()
 
     told = {reason["feature"]: reason for reason in body["parameters"]["reasons"]}
-    assert told["lactate.max.6h"] == {
-        "feature": "lactate.max.6h",
-        "text": "lactate 4.2 mmol/L, highest in 6 h, measured 3 h ago",
-        "contribution": told["lactate.max.6h"]["contribution"],
+    assert told["lactate.last"] == {
+        "feature": "lactate.last",
+        "text": "lactate 4.2 mmol/L, measured 3 h ago",
+        "contribution": pytest.approx((0.6 + 0.4) * (4.2 - 1.5)),
         "measured_at": "2026-03-01T09:00:00.000000Z",
         "sources": [{"code": "LOINC//2524-7", "time": "2026-03-01T09:00:00.000000Z"}],
         "source_count": 1,

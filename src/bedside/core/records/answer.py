@@ -31,9 +31,11 @@ class ReasonSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One feature's part in a score. `text` says it in clinical words and units.
+    """One signal's part in a score. `text` says its strongest feature in clinical words and units.
 
-    `contribution` is in log-odds: positive raises the risk. `measured_at` (ISO 8601) is when the
+    `contribution` is what all features of the signal gave together, on the model's margin before
+    calibration (log-odds of a risk): positive raises what is predicted. `feature` is the strongest
+    of them in this direction; `measured_at`, `sources` and `text` are of it. `measured_at` (ISO 8601) is when the
     newest event behind the value happened; None: a static fact, or nothing was measured. `sources`
     are the newest of the events behind it, `source_count` is how many there are in all.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from bedside.core.records.answer import Abstention, Answer, Score
 from bedside.core.records.declaration import Declaration
-from bedside.interop.score_words import each_prediction, sureness, verdict
+from bedside.interop.score_words import each_prediction, moved, sureness, verdict
 
 __all__ = ["cards_of", "withheld_cards"]
 
@@ -57,7 +57,7 @@ def _score_lines(score: Score, declaration: Declaration) -> list[str]:
     if sure := sureness(score, declaration):
         lines.append(sure)
     if score.reasons:
-        what = "value" if declaration.question.outcome.kind == "regression" else "risk"
+        what = moved(declaration)
         parts = [
             f"- {one.text} ({'raises' if one.contribution > 0 else 'lowers'} the {what})"
             for one in score.reasons
