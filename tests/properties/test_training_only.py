@@ -58,7 +58,7 @@ def a_model(folder, **more):
         {"signals": ["age", "sex"], "aggregates": ["last"]},
     ]
     told["learner"] |= {"rounds": 25, "threads": 1}
-    told["evaluation"] |= {"bootstrap": 20}
+    told["evaluation"] |= {"bootstrap": 100}
     folder.mkdir()
     (folder / "bedside.yaml").write_text(yaml.safe_dump({**told, "gates": [], **more}))
     return folder
@@ -174,11 +174,11 @@ def test_an_answer_takes_the_same_fills_and_says_what_was_not_measured(ward):
 
     row = [np.nan if value is None else value for value in scored.features.values()]
     assert scored.features["lactate.last"] is None
-    assert scored.score.risk == predictor.predict(np.array([row]))[0]
+    assert scored.outcome.risk == predictor.predict(np.array([row]))[0]
     filled = json.loads(bundle.files[EVIDENCE])["training"]["imputation"]
     by_name = {one["feature"]: one["value"] for one in filled if not one["indicator"]}
     whole = [by_name.get(name, value) if value is None else value
              for name, value in scored.features.items()]  # fmt: skip
     same = predictor.predict(np.array([[np.nan if v is None else v for v in whole]]))[0]
-    assert scored.score.risk == same
-    assert any("not measured" in reason.text for reason in scored.score.reasons)
+    assert scored.outcome.risk == same
+    assert any("not measured" in reason.text for reason in scored.outcome.reasons)
