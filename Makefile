@@ -81,6 +81,13 @@ $(ACES)/.installed: tools/conformance/aces-requirements.txt tools/venv.sh
 conformance-aces: $(STAMP) $(ACES)/.installed
 	@PYTHONPATH=tools $(BIN)/python -m conformance.aces "$(DATA)" --python $(ACES)/bin/python
 
+# A full MLflow server needs an older pyarrow than Bedside does, so it lives apart as well.
+MLFLOW := .venv-mlflow
+$(MLFLOW)/.installed: tools/mlflow-requirements.txt tools/venv.sh
+	@sh tools/venv.sh $(MLFLOW)
+	@$(MLFLOW)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
 results: $(STAMP) ## Build the use cases on the public data and write docs/results.md; DATA=DIR says where they lie.
 	@PYTHONPATH=tools $(BIN)/python -m results.run "$(DATA)"
 
@@ -92,5 +99,5 @@ lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a 
 	@sh tools/lock.sh constraints.txt
 
 clean: ## Remove the virtual environment, the caches and what was built here.
-	@rm -rf $(VENV) $(ACES) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@rm -rf $(VENV) $(ACES) $(MLFLOW) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ from bedside.governance.documents.model_card import model_card
 from bedside.interop.declaration import declaration_to_json, read_declaration
 from bedside.lifecycle.evidence import PARITY
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.tracking import track
 from bedside.metrics.names import metric_names
 
 __all__ = ["Built", "Packed", "declaration_of", "load_declaration", "packed", "register"]
@@ -148,6 +149,7 @@ def register(platform: Platform, made: Packed, *, run_id: str) -> Built:
             "build.done",
             {"version": version.id, "bundle": digest, "gates_passed": version.gates_passed},
         )
+    track(platform, version, made.files, made.facts)
     return Built(
         version=version,
         evidence=made.evidence,

@@ -18,6 +18,7 @@ from bedside.core.ports import (
     Progress,
     Registry,
     Signer,
+    Tracker,
 )
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
@@ -40,7 +41,8 @@ class Platform:
 
     `tag` gives the keyed digest by which an erased subject is known again without being named.
     `source` is the digest of Bedside's own source, `code` that of the source and the environment:
-    the version of each library, and of Python, and the kind of machine.
+    the version of each library, and of Python, and the kind of machine. `tracker` is told of each
+    build, where there is one.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Platform:
     source: str
     code: str
     environment: dict[str, str]
+    tracker: Tracker | None = None
 
     @property
     def bundles(self) -> Path:

@@ -25,6 +25,8 @@ VARIABLES = {
     "BEDSIDE_SOURCE_DATABASE": "the URL of the OMOP database that is collected from",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
     "BEDSIDE_RAY_TOKEN": "the token of the Ray cluster",
+    "MLFLOW_TRACKING_URI": "the address of an MLflow server that is told of each build",
+    "BEDSIDE_MLFLOW_PLAIN": "1 allows plain http to an MLflow server beyond this machine",
     "BEDSIDE_RAY_REMOTE": "1 allows a Ray cluster beyond this machine; read the how-to first",
 }
 """Every variable that Bedside reads, and what it means."""
@@ -47,6 +49,9 @@ class Settings:
         ray: The address of a Ray cluster, or None.
         fhir_key: The path of the private key for a FHIR server.
         source_database: The URL of the database that is collected from.
+        tracking: The address of an MLflow server, or None; it is judged when it is first called,
+            so that no other command stops at it.
+        tracking_plain: Whether that may be plain http beyond this machine.
     """
 
     folder: Path
@@ -67,6 +72,8 @@ class Settings:
     ray_remote: bool = False
     fhir_key: str | None = None
     source_database: str | None = field(default=None, repr=False)
+    tracking: str | None = field(default=None, repr=False)
+    tracking_plain: bool = False
 
 
 def default_workspace(environment: Mapping[str, str] = os.environ) -> Path:
@@ -110,11 +117,13 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
         ("passphrase", "BEDSIDE_KEY_PASSPHRASE"),
         ("fhir_key", "BEDSIDE_FHIR_KEY"),
         ("source_database", "BEDSIDE_SOURCE_DATABASE"),
+        ("tracking", "MLFLOW_TRACKING_URI"),
     ):
         if variable in told:
             parts[name] = told[variable]
     remote = told.get("BEDSIDE_RAY_REMOTE") == "1"
-    return Settings(folder=folder, ray_remote=remote, **parts)  # type: ignore[arg-type]
+    plain = told.get("BEDSIDE_MLFLOW_PLAIN") == "1"
+    return Settings(folder=folder, ray_remote=remote, tracking_plain=plain, **parts)  # type: ignore[arg-type]
 
 
 def _key_settings(where: str | None) -> dict[str, object]:

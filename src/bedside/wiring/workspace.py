@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, KeyService, Progress
+from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, KeyService, Progress, Tracker
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
 from bedside.wiring.settings import Settings, settings_of
@@ -94,6 +94,7 @@ def open_workspace(
         source=source,
         code=digest_of([source, environment]),
         environment=environment,
+        tracker=_tracker(settings),
     )
 
 
@@ -194,6 +195,14 @@ def _engine(settings: Settings) -> Engine:
     from bedside.infra.engines.local import LocalEngine  # noqa: PLC0415
 
     return LocalEngine(settings.workers or os.cpu_count() or 1)
+
+
+def _tracker(settings: Settings) -> Tracker | None:
+    if settings.tracking is None:
+        return None
+    from bedside.registry.adapters.mlflow_tracking import MlflowTracker  # noqa: PLC0415
+
+    return MlflowTracker(settings.tracking, plain=settings.tracking_plain)
 
 
 def _tagging(secrets: "Secrets") -> Callable[[str], str]:

@@ -4,6 +4,7 @@ from bedside.core.ports.books import Ledger, Registry
 from bedside.core.ports.fhir import ExportState, FhirSource
 from bedside.core.ports.keys import ByteSigner, DataKeys, KeyService, Signer
 from bedside.core.ports.stores import Blobs, Catalogue, Metadata, ObjectStore
+from bedside.core.ports.tracking import Tracker
 from bedside.core.ports.work import Engine, Explainer, Predictor, Progress
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "Progress",
     "Registry",
     "Signer",
+    "Tracker",
 ]
