@@ -35,9 +35,9 @@ class Reason:
 
     `contribution` is what all features of the signal gave together, on the model's margin before
     calibration (log-odds of a risk): positive raises what is predicted. `feature` is the strongest
-    of them in this direction; `measured_at`, `sources` and `text` are of it. `measured_at` (ISO 8601) is when the
-    newest event behind the value happened; None: a static fact, or nothing was measured. `sources`
-    are the newest of the events behind it, `source_count` is how many there are in all.
+    of them in this direction, and all else is of it. `measured_at` (ISO 8601) is when the newest
+    event behind the value happened; None: a static fact, or nothing was measured. `sources` are
+    the newest of the events behind it, `source_count` is how many there are in all.
     """
 
     feature: str
