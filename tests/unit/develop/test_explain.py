@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from bedside.core.records.declaration import Learner
 from bedside.core.records.outcome import Outcome
 from bedside.core.records.training import Fill, Imputation
+from bedside.develop.evaluate.explanations_page import explanations_section
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.explain.checks import counter_checks, driver_of
 from bedside.develop.explain.explained import Explained
@@ -351,3 +352,75 @@ def test_rows_are_drawn_by_whole_patients():
     times = np.bincount(again, minlength=len(subject))
     assert all(len(set(times[subject == one])) == 1 for one in range(50))
     assert times.max() > 1
+
+
+def told_by_a_build(**changes):
+    usual = {
+        "by_signal": [
+            {
+                "signal": "lactate", "text": "lactate", "share": 0.6, "low": 0.5, "high": 0.7,
+                "features": ["lactate.last"],
+                "loss": {"metric": "auroc", "estimate": 0.1, "low": 0.05, "high": 0.2, "n": 99},
+            },
+            {
+                "signal": "sex", "text": "<sex>", "share": 0.4, "low": 0.3, "high": 0.5,
+                "features": ["sex.last"],
+            },
+        ],
+        "shapes": [
+            {
+                "feature": "lactate.last", "text": "lactate", "unit": "mmol/L",
+                "cells": [cell(1.0, -0.5), cell(4.0, 0.75), cell(None, 0.125, "missing")],
+            },
+            {
+                "feature": "sex.last", "text": "sex", "unit": None,
+                "cells": [cell(0.0, 0.1, "female"), cell(1.0, -0.1, "male")],
+            },
+            {"feature": "rare", "text": "rare", "unit": None, "cells": []},
+        ],
+        "stability": {
+            "refits": 5, "training_rows": 1000, "rows": 99, "top": 3,
+            "jaccard": {"mean": 0.5, "lowest": 0.25, "highest": 0.75}, "jaccard_by_chance": 0.125,
+            "first": {"mean": 0.875, "lowest": 0.5, "highest": 1.0}, "spearman": None,
+        },
+        "checks": {
+            "irrelevant": {
+                "share": 0.01, "rank": 3, "of": 3, "copy_of": "lactate", "original_share": 0.6,
+                "passed": True,
+            },
+            "driver": {"share": 0.9, "rank": 1, "of": 3, "passed": True},
+            "passed": True,
+        },
+    }  # fmt: skip
+    return {"explanations": {**usual, **changes}}
+
+
+def cell(value, contribution, label=None):
+    ends = {"low": contribution - 0.25, "high": contribution + 0.25}
+    return {"value": value, "label": label, "contribution": contribution, **ends}
+
+
+def test_the_page_tells_shares_losses_shapes_stability_and_checks():
+    page = str(explanations_section(told_by_a_build(), "survival"))
+
+    assert "60.0 % (50.0 to 70.0)" in page
+    assert "0.100 (0.050 to 0.200)" in page
+    assert "Missing: +0.12 (-0.12 to +0.38)" in page
+    assert "lactate [mmol/L]" in page
+    assert "female" in page
+    assert "log-hazard" in page
+    assert page.count("<svg") == 3  # shares, lactate, sex; nothing of what has no cells
+    assert "the same to 50%" in page
+    assert "Sanity of the explanations: passed." in page
+    assert "<sex>" not in page
+
+
+def test_the_page_says_when_checks_fail_or_could_not_be_made():
+    failed = told_by_a_build()["explanations"]["checks"] | {"passed": False}
+    none = {"why": "the model uses no feature"}
+
+    page = str(explanations_section(told_by_a_build(checks=failed, stability=none)))
+
+    assert "Sanity of the explanations: NOT PASSED." in page
+    assert "Stability: not measured, since the model uses no feature." in page
+    assert "not checked, since" in str(explanations_section(told_by_a_build(checks=none)))
