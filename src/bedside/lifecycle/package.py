@@ -18,7 +18,7 @@ from bedside.develop.evaluate.gates import judge
 from bedside.develop.evaluate.report import render_report
 from bedside.develop.train.learners.loading import learner_of
 from bedside.features.definition import expand
-from bedside.governance.documents.model_card import model_card
+from bedside.governance.documents.made import bundled
 from bedside.interop.declaration import declaration_to_json, read_declaration
 from bedside.lifecycle.evidence import PARITY
 from bedside.lifecycle.platform import Platform
@@ -104,7 +104,7 @@ def packed(
         parts.DECLARATION: declaration_to_json(declaration),
         parts.DECLARATION_SOURCE: source,
         parts.REPORT: render_report(declaration, evidence, gates).encode(),
-        parts.CARD: model_card(declaration, evidence).encode(),
+        **bundled(declaration, evidence),
     }
     facts = {
         "model": declaration.name,

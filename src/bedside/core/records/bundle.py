@@ -9,14 +9,17 @@ __all__ = [
     "CARD",
     "DECLARATION",
     "DECLARATION_SOURCE",
+    "DOCUMENTS",
     "EVIDENCE",
     "EXAMPLE",
     "FEATURES",
     "LEARNT",
     "MANIFEST",
     "MODEL",
+    "PROBAST",
     "REFERENCE",
     "REPORT",
+    "TRIPOD",
     "UNCERTAINTY",
     "Bundle",
     "GroupThreshold",
@@ -31,6 +34,9 @@ LEARNT = "learnt.json"
 EVIDENCE = "evidence.json"
 REPORT = "report.html"
 CARD = "model_card.md"
+TRIPOD = "tripod_ai.html"
+PROBAST = "probast_ai.html"
+DOCUMENTS = "documents.json"
 REFERENCE = "reference.json"
 EXAMPLE = "example.json"
 UNCERTAINTY = "uncertainty.json"

@@ -1,0 +1,209 @@
+"""A document as data: sections of items, each with what is known, where that stands, what lacks."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bedside.core.errors import NotFound
+
+__all__ = [
+    "Cited",
+    "Document",
+    "Item",
+    "Line",
+    "Path",
+    "Section",
+    "document_to_json",
+    "path_of",
+    "path_text",
+    "value_at",
+]
+
+Path = tuple[str | int, ...]
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_STEP = re.compile(r'\.?([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """Where a statement stands: a path in a JSON file, and a section of the page that shows it.
+
+    `page` and `section` are empty where no page shows it.
+    """
+
+    file: str
+    path: Path
+    page: str = ""
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One statement; every number in `text` stands where it is `cited`."""
+
+    label: str
+    text: str
+    cited: tuple[Cited, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that a document asks for.
+
+    `lines` are what is known of it. `missing` says what a person must write, or what was not shown;
+    empty where nothing lacks. `prompt` helps the reader to judge, and holds in any case.
+    """
+
+    name: str
+    asks: str
+    lines: tuple[Line, ...] = ()
+    missing: str = ""
+    prompt: str = ""
+
+    @property
+    def state(self) -> str:
+        """`answered`, `in part` or `gap`."""
+        if not self.missing:
+            return "answered"
+        return "in part" if self.lines else "gap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Items under a heading. `judged` asks the reader for a judgement, which is never filled in."""
+
+    name: str
+    heading: str
+    items: tuple[Item, ...]
+    note: str = ""
+    judged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document about one model."""
+
+    name: str
+    kind: str
+    title: str
+    model: str
+    intro: tuple[str, ...]
+    source: str
+    sections: tuple[Section, ...]
+
+    @property
+    def items(self) -> Iterator[Item]:
+        """Every item, in order."""
+        return (item for section in self.sections for item in section.items)
+
+    @property
+    def gaps(self) -> list[Item]:
+        """The items that need a person."""
+        return [item for item in self.items if item.missing]
+
+
+def document_to_json(document: Document) -> dict[str, Any]:
+    """The document for canonical JSON; paths as text."""
+    return {
+        "name": document.name,
+        "kind": document.kind,
+        "title": document.title,
+        "model": document.model,
+        "source": document.source,
+        "sections": [
+            {
+                "name": section.name,
+                "heading": section.heading,
+                "judged_by_the_reviewer": list(section.judged),
+                "items": [_item_json(item) for item in section.items],
+            }
+            for section in document.sections
+        ],
+        "gaps": [{"item": item.name, "missing": item.missing} for item in document.gaps],
+    }
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    return {
+        "item": item.name,
+        "asks": item.asks,
+        "state": item.state,
+        "missing": item.missing,
+        "prompt": item.prompt,
+        "lines": [
+            {
+                "label": line.label,
+                "text": line.text,
+                "stands_at": [
+                    {
+                        "file": one.file,
+                        "path": path_text(one.path),
+                        "page": one.page,
+                        "section": one.section,
+                    }
+                    for one in line.cited
+                ],
+            }
+            for line in item.lines
+        ],
+    }
+
+
+def path_text(path: Path) -> str:
+    """A path as it is read.
+
+    >>> path_text(("subgroups", "age_band", "45 to 55", "metrics", "auroc"))
+    'subgroups.age_band["45 to 55"].metrics.auroc'
+    >>> path_text(("leakage", 0, "text"))
+    'leakage[0].text'
+    """
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN.match(step):
+            text += f".{step}" if text else step
+        else:
+            quoted = step.replace("\\", "\\\\").replace('"', '\\"')
+            text += f'["{quoted}"]'
+    return text
+
+
+def path_of(text: str) -> Path:
+    r"""The path that `path_text` wrote.
+
+    >>> path_of('subgroups.age_band["45 to 55"].subjects')
+    ('subgroups', 'age_band', '45 to 55', 'subjects')
+    """
+    steps: list[str | int] = []
+    for found in _STEP.finditer(text):
+        plain, number, quoted = found.groups()
+        if number is not None:
+            steps.append(int(number))
+        else:
+            steps.append(plain if plain is not None else re.sub(r"\\(.)", r"\1", quoted))
+    return tuple(steps)
+
+
+def value_at(root: Any, path: Path) -> Any:
+    """What stands at a path of a JSON value.
+
+    Raises:
+        NotFound: nothing stands there (code `no_such_path`).
+
+    >>> value_at({"a": [{"b": 2}]}, ("a", 0, "b"))
+    2
+    """
+    found = root
+    for step in path:
+        inside = isinstance(found, Mapping) and step in found
+        listed = isinstance(found, Sequence) and not isinstance(found, str)
+        if not inside and not (listed and isinstance(step, int) and 0 <= step < len(found)):
+            raise NotFound(
+                f"Nothing stands at {path_text(path)}.",
+                fix="report this as a defect; a document points to nothing.",
+                code="no_such_path",
+            )
+        found = found[step]
+    return found

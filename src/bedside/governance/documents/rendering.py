@@ -1,0 +1,102 @@
+"""A document as one HTML page, or as Markdown: no script, no network, no date."""
+
+from collections.abc import Iterator
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bedside.core.records.bundle import REPORT
+from bedside.governance.documents.document import Cited, Document, Item, Line, path_text
+
+__all__ = ["as_html", "as_markdown", "asked", "places_text", "summary"]
+
+
+def as_html(document: Document, *, report: str = REPORT, about: str = "") -> str:
+    """The page.
+
+    Args:
+        document: Which.
+        report: From where the page lies, the way to the evidence report.
+        about: Which version it is of, where that is known.
+    """
+    environment = Environment(
+        loader=PackageLoader("bedside.governance.documents"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def link(cited: Cited) -> str:
+        place = report if cited.page == REPORT else cited.page
+        return f"{place}#{cited.section}" if cited.section else place
+
+    return environment.get_template("document.html.j2").render(
+        d=document,
+        about=about,
+        summary=summary(document),
+        places=places_text,
+        link=link,
+        asked=asked,
+    )
+
+
+def summary(document: Document) -> str:
+    """How many items are told, and how many need a person."""
+    items = list(document.items)
+    gaps = document.gaps
+    if document.name == "model_card":
+        return f"Not shown: {len(gaps)} things, listed at the end."
+    whole = sum(item.state == "answered" for item in items)
+    part = sum(item.state == "in part" for item in items)
+    who = "are told in part and need a person" if document.name == "tripod_ai" else "in part"
+    return (
+        f"Of {len(items)} items, the evidence tells {whole}; {part} {who}; "
+        f"{len(items) - whole - part} are gaps."
+    )
+
+
+def asked(item: Item) -> str:
+    """What a person must do, as a sentence.
+
+    >>> asked(Item(name="2", asks="An abstract", missing="write the abstract"))
+    'A person must: write the abstract.'
+    """
+    text = item.missing.rstrip(".")
+    if text.startswith("Not shown: "):
+        return text + "."
+    verb = "A person must also" if item.lines else "A person must"
+    return f"{verb}: {text}."
+
+
+def as_markdown(document: Document) -> str:
+    """The same as Markdown, with the same places."""
+    lines = [f"# {document.title}", "", f"{document.kind} of `{document.model}`. "]
+    lines[-1] += " ".join(document.intro)
+    for section in document.sections:
+        lines += ["", f"## {section.heading}", ""]
+        lines += [section.note, ""] if section.note else []
+        for item in section.items:
+            if item.asks != section.heading:
+                lines.append(f"- {item.asks}. {asked(item)}" if item.missing else f"- {item.asks}.")
+                indent = "  "
+            else:
+                indent = ""
+            lines += [f"{indent}{text}" for text in _statements(item)]
+    return "\n".join([*lines, "", document.source, ""])
+
+
+def _statements(item: Item) -> Iterator[str]:
+    for line in item.lines:
+        places = places_text(line)
+        first = line.cited[0]
+        shown = f", [{first.page}]({first.page}#{first.section})" if first.section else ""
+        yield f"- {line.label}: {line.text} (`{places}`{shown})"
+
+
+def places_text(line: Line) -> str:
+    """Where a line stands: each file once, then its paths."""
+    files = dict.fromkeys(one.file for one in line.cited)
+    return "; ".join(
+        f"{file}: " + ", ".join(path_text(one.path) for one in line.cited if one.file == file)
+        for file in files
+    )
