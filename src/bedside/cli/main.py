@@ -8,6 +8,7 @@ import typer
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
+from bedside.cli.documents import documents
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
 from bedside.cli.features import features_app
@@ -271,6 +272,7 @@ app.command()(recalibrate)
 app.command()(compare)
 app.command()(history)
 app.command()(alerts)
+app.command()(documents)
 app.command()(backup)
 app.command()(restore)
 
