@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bedside.core.records.split import SIDES
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Line
 
@@ -64,7 +65,8 @@ def counts(case: Case) -> list[Line]:
             ("counts", side),
             section="data",
         )
-        for side, told in case.evidence["counts"].items()
+        for side in SIDES
+        if (told := case.found("counts", side)) is not None
     ]
 
 
@@ -129,7 +131,7 @@ def split(case: Case) -> list[Line]:
             f"whole subjects, by shares: {told['train']:g} to learn from, {told['tuning']:g} to "
             f"tune and calibrate on, {told['held_out']:g} to be judged by"
         )
-        made.append(case.said("Held out", text, ("evaluation", "split")))
+        made.append(case.said("Divided", text, ("evaluation", "split")))
     if told["group"] is not None:
         text = f"subjects with the same {told['group']} stay on one side"
         made.append(case.said("Kept together", text, ("evaluation", "split", "group")))

@@ -154,23 +154,23 @@ def _name(signals: Mapping[str, Any], name: str) -> str:
     told = signals.get(name)
     if told is None:
         return name
-    return f"{told['label']} [{told['unit']}]" if told["unit"] else str(told["label"])
+    unit = told["unit"] if told["unit"] != "1" else None
+    return f"{told['label']} [{unit}]" if unit else str(told["label"])
 
 
 def seen_when(case: Case) -> list[Line]:
     """That only what could be seen by then counts, and with which declared delays."""
     delays: dict[str, list[str]] = {}
-    for name, signal in case.declared["signals"].items():
+    for signal in case.declared["signals"].values():
         if signal["role"] != "outcome" and signal["visible_after"]:
-            delays.setdefault(signal["visible_after"], []).append(name)
+            delays.setdefault(signal["visible_after"], []).append(signal["label"])
     return [
         case.said(
             "Seen after",
-            f"{delay}: {', '.join(case.declared['signals'][name]['label'] for name in names)}",
-            *(("signals", name) for name in names[:1]),
+            f"{delay}: {'every input' if len(delays) == 1 else '; '.join(labels)}",
             ("signals",),
         )
-        for delay, names in delays.items()
+        for delay, labels in delays.items()
     ]
 
 

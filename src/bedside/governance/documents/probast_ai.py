@@ -52,6 +52,11 @@ def _ratio(case: Case) -> list[Line]:
     return made
 
 
+def _apart(case: Case) -> list[Line]:
+    """By which site or time the held-out subjects are others, where they are."""
+    return [line for line in data.split(case) if line.label in ("Held-out site", "Held-out time")]
+
+
 def _groups(case: Case) -> list[Line]:
     return [*performance.subgroups(case), *performance.gaps_between_groups(case)]
 
@@ -63,7 +68,7 @@ def _parity(case: Case) -> list[Line]:
 RULES: Mapping[str, tuple[Fact, ...]] = {
     "1.1": (data.source, data.licence, data.dates),
     "1.2": (use.eligibility, data.flow),
-    "1.3": (data.split, performance.elsewhere),
+    "1.3": (_apart, performance.elsewhere),
     "2.1": (use.predictors, data.quality),
     "2.2": (use.seen_when, data.leakage),
     "2.3": (use.seen_when, data.leakage),

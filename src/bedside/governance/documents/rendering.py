@@ -42,16 +42,16 @@ def as_html(document: Document, *, report: str = REPORT, about: str = "") -> str
 
 def summary(document: Document) -> str:
     """How many items are told, and how many need a person."""
-    items = list(document.items)
-    gaps = document.gaps
+    items, gaps = list(document.items), document.gaps
     if document.name == "model_card":
-        return f"Not shown: {len(gaps)} things, listed at the end."
+        return f"{len(gaps)} things are not shown; they are listed at the end."
     whole = sum(item.state == "answered" for item in items)
     part = sum(item.state == "in part" for item in items)
-    who = "are told in part and need a person" if document.name == "tripod_ai" else "in part"
+    if document.name == "probast_ai":
+        return f"The evidence says something to {whole + part} of {len(items)} questions."
     return (
-        f"Of {len(items)} items, the evidence tells {whole}; {part} {who}; "
-        f"{len(items) - whole - part} are gaps."
+        f"Of {len(items)} items, the evidence tells {whole}; {part} are told in part and need a "
+        f"person; {len(items) - whole - part} are gaps."
     )
 
 

@@ -85,11 +85,11 @@ def tripod_ai(case: Case) -> Document:
     """The checklist of a version."""
     sections = tuple(
         Section(
-            name=part.lower().replace(": ", "_").replace(" ", "_"),
+            name=part.lower().replace(" ", "_"),
             heading=part,
             items=tuple(item_of(row, gathered(case, RULES.get(row["item"], ()))) for row in rows),
         )
-        for part, rows in groupby(table("tripod_ai.csv"), key=lambda row: row["part"])
+        for part, rows in groupby(table("tripod_ai.csv"), key=lambda row: row["part"].split(":")[0])
     )
     return Document(
         name="tripod_ai",
