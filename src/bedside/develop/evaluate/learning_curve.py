@@ -114,11 +114,12 @@ def _unknown(why: str) -> dict[str, Any]:
 
 
 def _sentence(gain: Mapping[str, Any], name: str, before: int, after: int, *, helps: bool) -> str:
+    """`gain` is positive where the model of more patients is better."""
     figure = f"{gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
     said = (
-        f"From {before:,} to {after:,} training patients, the {METRICS[name].title} got better by "
-        f"{figure}"
+        f"From {before:,} to {after:,} training patients, the {METRICS[name].title} changed by "
+        f"{figure}, where more than 0 is better"
     )
     if helps:
-        return f"More patients would still help. {said}, which is more than chance explains."
-    return f"More patients of the same kind may not help much. {said}, which chance can explain."
+        return f"More patients would still help. {said}. That is more than chance explains."
+    return f"More patients of the same kind may not help much. {said}. Chance can explain that."

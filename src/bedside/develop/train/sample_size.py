@@ -257,7 +257,7 @@ def _text(told: Mapping[str, Any], patients: _Patients, kind: OutcomeKind, learn
     unit = "patients" if kind == "regression" else "events"
     parts = [
         f"There are {patients.count:,} training patients{events} and {told['parameters']:,} "
-        f"candidate parameters: {per:g} {unit} to each. Where a model explains "
+        f"candidate parameters: {per:.1f} {unit} to each. Where a model explains "
         f"{ANTICIPATED * 100:g} % of what can be explained, at least {told['needed']:,} patients "
         "are needed to learn it without much overfitting (Riley et al. 2020)."
     ]
