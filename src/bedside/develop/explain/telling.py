@@ -46,7 +46,12 @@ def importance_of(explained: Explained, *, replicates: int, seed: int) -> list[d
 
 
 def explanations_of(
-    declaration: Declaration, explained: Explained, rows: Subjects, *, replicates: int
+    declaration: Declaration,
+    explained: Explained,
+    rows: Subjects,
+    *,
+    replicates: int,
+    learnt_here: bool = True,
 ) -> dict[str, Any]:
     """The part `explanations` of the evidence.
 
@@ -55,6 +60,7 @@ def explanations_of(
         explained: The held-out rows by the very model of the version.
         rows: The same held-out rows, and those to refit on.
         replicates: Resamples for intervals.
+        learnt_here: Whether the declared learner made the model, and can be refitted.
 
     Returns:
         `by_signal`: see `signal_importance`; the leading ones with their `loss`, as
@@ -71,13 +77,14 @@ def explanations_of(
     for one, loss in zip(leading, losses, strict=True):
         if loss is not None:
             one["loss"] = loss
+    why = "the model uses no feature" if learnt_here else "the model was not learnt here"
     told: dict[str, Any] = {
         "by_signal": by_signal,
         "shapes": [shape_of(explained, int(one[0]), counts) for one in columns],
-        "stability": {"why": "the model uses no feature"},
-        "checks": {"why": "the model uses no feature"},
+        "stability": {"why": why},
+        "checks": {"why": why},
     }
-    if leading:
+    if leading and learnt_here:
         told["stability"] = reason_stability(
             declaration, explained.feature_set, rows.train, rows.tuning, explained.values
         )
