@@ -92,6 +92,7 @@ def judged(kind):
         "training": {"imputation": [{"method": "median", "indicator": True}] * 3,
                      "augmentation": made_rows()},
         "importance": [{"feature": "a.last", "text": "age", "share": 0.386718}],
+        "explanations": explained(),
         "leakage": [{"name": "x", "text": "A date 3 days late.", "because": "It is known then."}],
         "uncertainty": sure(),
     }  # fmt: skip
@@ -105,6 +106,14 @@ def judged(kind):
             days=rows.days,
         )
     return json.dumps(evidence)
+
+
+def explained():
+    loss = {"estimate": 0.0758, "low": 0.0411, "high": 0.101, "n": 294, "metric": "brier"}
+    signal = {"text": "age", "share": 0.228377, "low": 0.224384, "high": 0.232662, "loss": loss}
+    spread = {"mean": 0.481, "lowest": 0.398, "highest": 0.588}
+    steady = {"refits": 5, "top": 3, "jaccard": spread, "first": spread, "jaccard_by_chance": 0.2}
+    return {"by_signal": [signal], "stability": steady, "checks": {"passed": True}}
 
 
 def made_rows():
@@ -167,7 +176,8 @@ def test_each_number_of_each_document_stands_in_the_evidence_where_it_is_said_to
         "declaration.json": json.loads(declaration_to_json(declared)),
     }
 
-    for document in documents_of(declared, evidence):
+    without = {name: part for name, part in evidence.items() if name != "explanations"}
+    for document in (*documents_of(declared, evidence), *documents_of(declared, without)):
         lines = [line for item in document.items for line in item.lines]
         assert len(lines) > 10
         for line in lines:
@@ -187,7 +197,8 @@ def test_the_check_of_numbers_finds_one_that_was_made_up():
 @pytest.mark.parametrize("kind", OUTCOME_KINDS)
 def test_each_section_of_the_report_that_a_document_points_to_is_there(kind):
     declared, evidence = case_of(kind)
-    parts = set(re.findall(r'id="([^"]+)"', render_report(declared, evidence, ())))
+    plain = {name: part for name, part in evidence.items() if name != "explanations"}
+    parts = set(re.findall(r'id="([^"]+)"', render_report(declared, plain, ())))
 
     pointed = {
         one.section
@@ -246,6 +257,7 @@ def test_a_bundle_holds_the_same_bytes_of_the_same_evidence():
         ("certainty", {"uncertainty": {"coverage": sure()["coverage"]}}),
         ("domain", {"uncertainty": {"domain": sure()["domain"]}}),
         ("alerts over time", {"alerts": {"events": 12}}),
+        ("steadiness of reasons", {"explanations": {"stability": {"refits": 5}}}),
         ("flow", {"flow": [{"text": "All."}]}),
         ("gaps between groups", {"fairness": {"ward": {}}}),
     ],

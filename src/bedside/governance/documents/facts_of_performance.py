@@ -19,7 +19,6 @@ __all__ = [
     "learning_curve",
     "main_metric",
     "plain",
-    "reasons",
     "subgroups",
     "sureness",
     "threshold",
@@ -43,7 +42,6 @@ _BURDEN = (
     "alerts_per_true_alert", "event_sensitivity", "median_lead_hours", "late_alert_share",
     "subjects_alerted_share", "subject_sensitivity", "nne",
 )  # fmt: skip
-_MOST_REASONS = 5
 
 
 def main_metric(case: Case) -> str:
@@ -205,14 +203,6 @@ def alerts(case: Case) -> list[Line]:
         paths = (("alerts", "events"), ("alerts", "event_subjects"))
         made.append(case.seen("Events to be found", text, *paths, section="alerts"))
     return made
-
-
-def reasons(case: Case) -> list[Line]:
-    """The inputs that it relies on most."""
-    return [
-        case.seen(one["text"], f"{100 * one['share']:.1f} %", ("importance", at), section="reasons")
-        for at, one in enumerate(case.evidence["importance"][:_MOST_REASONS])
-    ]
 
 
 def learning_curve(case: Case) -> list[Line]:

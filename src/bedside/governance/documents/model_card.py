@@ -12,6 +12,7 @@ from bedside.governance.documents import facts_of_training as training
 from bedside.governance.documents import facts_of_use as use
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Document, Item, Line, Section
+from bedside.governance.documents.facts_of_reasons import reasons
 from bedside.governance.documents.not_shown import not_shown
 
 __all__ = ["HEADINGS", "model_card"]
@@ -73,7 +74,7 @@ HEADINGS: tuple[tuple[str, str, str, tuple[Fact, ...]], ...] = (
         "What it relies on",
         "Shares of the model's reasons, the greatest first. They say what it uses, not what "
         "causes the outcome.",
-        (performance.reasons,),
+        (reasons,),
     ),
     ("leakage", "Leakage findings", "", (data.leakage,)),
     ("limits", "Warnings and limits", "", ()),

@@ -63,6 +63,12 @@ _SOUGHT: tuple[tuple[str, str, _Has, str], ...] = (
         "declare uncertainty.domain.",
     ),
     (
+        "steadiness of reasons",
+        "Whether its reasons are the same when it is learnt again",
+        lambda case: case.found("explanations", "stability"),
+        "build it again: a build measures this by itself.",
+    ),
+    (
         "alerts over time",
         "How many alerts a day it causes",
         lambda case: case.found("alerts"),
