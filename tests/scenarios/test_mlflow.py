@@ -1,14 +1,30 @@
 """A build is told to a real MLflow server, and stands when there is none."""
 
 import json
+import os
+import re
 import sqlite3
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lightgbm
+import numpy as np
 import pytest
 
-from mlflow_server import MlflowServer, the_server
+from bedside.core.ids import digest_bytes
+from bedside.core.records.ledger import Actor
+from bedside.data.collect.bundled import breast_cancer
+from bedside.features.definition import expand
+from bedside.infra.runtime.onnx import OnnxPredictor
+from bedside.lifecycle.package import load_declaration
+from bedside.lifecycle.patients import entry_of, facts_of, own_patients, same_data
+from bedside.lifecycle.release import open_bundle
+from bedside.wiring.progress import LineProgress
+from bedside.wiring.workspace import open_workspace
+from mlflow_server import MlflowServer, the_mlflow, the_server
 from planted import PLANTED, SECRET_WORD, a_planted_model, bedside_run
 
 pytestmark = pytest.mark.xdist_group("mlflow")  # one server for all
@@ -146,6 +162,103 @@ def test_the_client_calls_the_server_alone_and_leaves_no_file(
     assert any(line.startswith("write ") for line in told.watched), "the watch sees nothing"
 
 
+SAVE = """
+import json, sys
+import lightgbm, mlflow.lightgbm, pandas
+from mlflow.models import infer_signature
+text, names, folder = sys.argv[1:]
+booster = lightgbm.Booster(model_file=text)
+table = pandas.DataFrame([[0.0] * booster.num_feature()], columns=json.load(open(names)))
+mlflow.lightgbm.save_model(
+    booster, folder, signature=infer_signature(table), pip_requirements=["lightgbm"]
+)
+"""
+
+SCORE = """
+import sys
+import mlflow.pyfunc, pandas
+folder, rows, out = sys.argv[1:]
+rows = pandas.read_json(rows, orient="split", dtype=float)
+made = mlflow.pyfunc.load_model(folder).predict(rows)
+made.to_json(out, orient="split", double_precision=15)
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(told: Told) -> Path:
+    folder = told.workspace.parent / "exported"
+    done = bedside_run(
+        told.workspace, "export", told.run["version"], "--as", "mlflow", "--to", str(folder)
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_mlflow_scores_an_exported_version_as_bedside_does(told: Told, exported: Path) -> None:
+    names, matrix = held_out(told)
+
+    found = scored_by_mlflow(exported, names, matrix)
+
+    (graph,) = (told.workspace / "bundles").glob("*/model.onnx")
+    risks = OnnxPredictor(graph.read_bytes()).predict(matrix)
+    assert len(risks) > 100
+    assert np.abs(np.array(found["risk"]) - risks).max() <= 1e-6
+
+
+def test_mlflow_scores_rows_with_gaps_as_bedside_does(told: Told, exported: Path) -> None:
+    names, matrix = held_out(told)
+    matrix = np.where(np.random.default_rng(5).random(matrix.shape) < 0.3, np.nan, matrix)
+
+    found = scored_by_mlflow(exported, names, matrix)
+
+    (graph,) = (told.workspace / "bundles").glob("*/model.onnx")
+    risks = OnnxPredictor(graph.read_bytes()).predict(matrix)
+    assert np.abs(np.array(found["risk"]) - risks).max() <= 1e-6
+
+
+def test_an_export_is_the_same_bytes_again_and_never_overwrites(told: Told, exported: Path) -> None:
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    words = ("export", told.run["version"], "--to")
+
+    again = bedside_run(told.workspace, *words, str(exported.with_name("again")))
+    over = bedside_run(told.workspace, *words, str(exported))
+
+    assert again.returncode == 0, again.stderr
+    assert before == {
+        path.name: path.read_bytes() for path in exported.with_name("again").iterdir()
+    }
+    assert over.returncode == 4
+    assert "nothing is ever overwritten" in over.stderr
+    assert sorted(before) == [
+        "MLmodel", "model.onnx", "model_card.md", "python_env.yaml", "requirements.txt",
+    ]  # fmt: skip
+
+
+def test_an_exported_version_can_be_registered_at_the_server(
+    told: Told, server: MlflowServer
+) -> None:
+    folder = told.workspace.parent / "registered"
+
+    done = bedside_run(
+        told.workspace, "export", told.run["version"], "--to", str(folder),
+        "--register", "Biopsies", "--json",
+        environment={"MLFLOW_TRACKING_URI": server.address},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["registered"] == "1"
+    with sqlite3.connect(f"file:{server.folder}/runs.sqlite?mode=ro", uri=True) as database:
+        ((source, tag),) = database.execute(
+            "SELECT v.source, t.value FROM model_versions v JOIN model_version_tags t "
+            "ON t.name = v.name AND t.version = v.version AND t.key = 'bedside.bundle' "
+            "WHERE v.name = 'Biopsies'"
+        ).fetchall()
+    database.close()
+    kept = server.folder / "files" / source.removeprefix("mlflow-artifacts:/")
+    assert tag == told.tags["bedside.bundle"]
+    assert (kept / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+
+
 def test_a_build_stands_when_the_server_is_down(told: Told) -> None:
     model = told.workspace.parent / "model"
 
@@ -159,3 +272,119 @@ def test_a_build_stands_when_the_server_is_down(told: Told) -> None:
     assert "MLflow was not told of this build, which stands all the same." in again.stderr
     assert "out of reach" in again.stderr
     assert sum(one["action"] == "track" for one in entries(told.workspace)) == 1
+
+
+@dataclass(frozen=True)
+class Given:
+    """A booster from elsewhere, and the version that its import made."""
+
+    folder: Path
+    booster: lightgbm.Booster
+    matrix: Any
+    workspace: Path
+    built: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """Trees that LightGBM grew on the biopsies outside of Bedside, saved by MLflow, imported."""
+    place = tmp_path_factory.mktemp("given")
+    model = a_planted_model(place / "model")
+    source = (model / "bedside.yaml").read_text()
+    learnt = re.search(r"learner:\n(?:  .*\n)+", source)
+    assert learnt is not None
+    changed = source.replace(learnt.group(), "learner: {calibration: none}\n")
+    (model / "bedside.yaml").write_text(changed)
+    names = [one.name for one in expand(load_declaration(model)[0]).features]
+    table = breast_cancer()
+    columns = [name.removesuffix(".last") for name in names]
+    matrix = table.select(columns).to_numpy()
+    label = (table["diagnosis"] == "malignant").to_numpy()
+    booster = lightgbm.train(
+        {"objective": "binary", "num_leaves": 6, "verbosity": -1, "num_threads": 1},
+        lightgbm.Dataset(matrix[::2], label[::2]),
+        40,
+    )
+    (place / "booster.txt").write_text(booster.model_to_string())
+    (place / "names.json").write_text(json.dumps(names))
+    saved = subprocess.run(
+        [sys.executable, "-c", SAVE, place / "booster.txt", place / "names.json", place / "mlflow"],
+        capture_output=True, text=True, check=False, timeout=120, cwd=place,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": str(place)},
+    )  # fmt: skip
+    assert saved.returncode == 0, saved.stderr
+    done = bedside_run(
+        place / "w", "import", str(place / "mlflow"), "--declaration", str(model),
+        "--data", str(model), "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return Given(
+        folder=place / "mlflow",
+        booster=booster,
+        matrix=matrix,
+        workspace=place / "w",
+        built=json.loads(done.stdout),
+    )
+
+
+def test_an_imported_model_is_a_version_with_its_own_risks_and_says_where_it_is_from(
+    given: Given,
+) -> None:
+    bundle = given.workspace / "bundles" / given.built["bundle"]
+    facts = json.loads((bundle / "manifest.json").read_bytes())["facts"]
+
+    risks = OnnxPredictor((bundle / "model.onnx").read_bytes()).predict(given.matrix)
+
+    assert np.abs(risks - given.booster.predict(given.matrix)).max() < 1e-6
+    assert given.built["metrics"]["auroc"]["estimate"] > 0.95
+    assert facts["imported"] == given.built["imported"]
+    assert facts["imported"]["files"] == {
+        name: digest_bytes((given.folder / name).read_bytes()) for name in ("MLmodel", "model.lgb")
+    }
+    assert json.loads((bundle / "evidence.json").read_bytes())["importance"]
+
+
+def test_an_imported_version_is_reproduced_from_its_own_bundle(given: Given) -> None:
+    (given.folder / "model.lgb").rename(given.folder / "gone.lgb")
+
+    again = bedside_run(given.workspace, "reproduce", given.built["version"], "--json")
+
+    (given.folder / "gone.lgb").rename(given.folder / "model.lgb")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(again.stdout)["differing"] == []
+
+
+def test_a_declaration_that_asks_for_learning_refuses_an_import(given: Given) -> None:
+    asked = bedside_run(given.workspace, "import", str(given.folder), "--declaration", "diagnosis")
+
+    assert asked.returncode == 4
+    assert "cannot have: learner.parameters" in asked.stderr
+
+
+def held_out(told: Told) -> tuple[list[str], Any]:
+    """Names of the features, and their values for the held-out subjects."""
+    actor = Actor(name="test", purpose="test")
+    platform = open_workspace(told.workspace, actor=actor, progress=LineProgress())
+    version = platform.registry.get(told.run["version"])
+    bundle = open_bundle(platform, version)
+    entry = entry_of(platform, facts_of(platform, version)["snapshot"])
+    intake = same_data(platform, entry)(bundle.declaration)
+    with platform.lock():
+        patients = own_patients(platform, bundle, intake, told.workspace / "again")
+    side = patients.side("held_out")
+    return list(side.feature_set.names), side.matrix
+
+
+def scored_by_mlflow(folder: Path, names: list[str], matrix: Any) -> dict[str, list[float]]:
+    rows, out = folder.with_name("rows.json"), folder.with_name("scores.json")
+    data = [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]
+    rows.write_text(json.dumps({"columns": names, "index": [*range(len(data))], "data": data}))
+    ran = subprocess.run(
+        [the_mlflow(), "-c", SCORE, folder, rows, out],
+        capture_output=True, text=True, check=False, timeout=120, cwd=folder.parent,
+        env={**os.environ, "HOME": str(folder.parent), "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "mismatch" not in ran.stderr
+    told = json.loads(out.read_text())
+    return {name: [row[at] for row in told["data"]] for at, name in enumerate(told["columns"])}

@@ -23,6 +23,7 @@ from bedside.cli.frame import (
     show,
 )
 from bedside.cli.keys import keys_app
+from bedside.cli.mlflow import export, import_model
 from bedside.cli.question import question_app
 
 __all__ = ["app", "run"]
@@ -273,6 +274,8 @@ app.command()(compare)
 app.command()(history)
 app.command()(alerts)
 app.command()(documents)
+app.command()(export)
+app.command("import")(import_model)
 app.command()(backup)
 app.command()(restore)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.explaining import explain_model
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.imported import Imported, refuse_what_is_not_done
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.leakage import (
     audited,
@@ -50,8 +51,12 @@ from bedside.models.form_json import form_from_json
 __all__ = ["audit_model", "build", "rebuilt"]
 
 
-def build(platform: Platform, folder: Path, data: Path | None) -> Built:
+def build(
+    platform: Platform, folder: Path, data: Path | None, *, imported: Imported | None = None
+) -> Built:
     """Build, judge, seal, sign and register one version.
+
+    With `imported`, that model takes the place of what would be learnt.
 
     Raises:
         Refused: the leakage audit found something that is not acknowledged.
@@ -67,7 +72,8 @@ def build(platform: Platform, folder: Path, data: Path | None) -> Built:
             {"model": declaration.name, "declaration": digest_bytes(source)},
         )
         intake = intake_of(platform, declaration, data)
-        made = _Build(platform, declaration, source, intake, platform.folder / "steps")
+        index = platform.folder / "steps"
+        made = _Build(platform, declaration, source, intake, index, imported)
         return register(platform, made.run(), run_id=intake.run_id)
 
 
@@ -97,6 +103,7 @@ def rebuilt(
     source: bytes,
     intake_from: Callable[[Declaration], Intake],
     scratch: Path,
+    imported: Imported | None = None,
 ) -> Packed:
     """Build again from the text of a declaration, without any earlier step.
 
@@ -105,9 +112,11 @@ def rebuilt(
         source: `bedside.yaml`.
         intake_from: Where the data are taken from this time.
         scratch: Where the index of the steps may lie meanwhile.
+        imported: The model, where it was learnt elsewhere.
     """
     declaration = declaration_of(source)
-    return _Build(platform, declaration, source, intake_from(declaration), scratch).run()
+    intake = intake_from(declaration)
+    return _Build(platform, declaration, source, intake, scratch, imported).run()
 
 
 @dataclass
@@ -119,12 +128,15 @@ class _Build:
     source: bytes
     intake: Intake
     index: Path
+    imported: Imported | None = None
     steps: StepRunner = field(init=False)
     asking: Asking = field(init=False)
     told: dict[str, Any] = field(init=False)
     done: dict[str, Done] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.imported is not None:
+            refuse_what_is_not_done(self.declaration)
         self.told = json.loads(declaration_to_json(self.declaration))
         self.steps = steps_of(self.platform, self.index)
         self.asking = Asking(
@@ -136,7 +148,7 @@ class _Build:
 
     def run(self) -> Packed:
         refuse_leaks(self.platform, self.declaration, self.audit()[0])
-        Learning(asking=self.asking, told=self.told, done=self.done).run()
+        Learning(asking=self.asking, told=self.told, done=self.done, imported=self.imported).run()
         self._explain()
         self.done["evaluate"] = self.steps.run(
             "evaluate",
@@ -314,6 +326,7 @@ class _Build:
                 form=form_from_json(learnt),
                 predictor=self.platform.predictor_of(self._read("fit", "onnx")),
                 explainer=self.platform.explainer_of(learnt),
+                learnt_here=self.imported is None,
             )
             return {
                 "importance": canonical_json(importance),
@@ -336,7 +349,7 @@ class _Build:
         )
 
     def _packed(self) -> Packed:
-        return packed(
+        made = packed(
             self.platform,
             self.declaration,
             self.source,
@@ -349,5 +362,9 @@ class _Build:
                 parts.EVIDENCE: self._read("evaluate", "evidence"),
                 parts.REFERENCE: self._read("evaluate", "reference"),
                 parts.EXAMPLE: self._read("evaluate", "example"),
+                **({} if self.imported is None else {parts.IMPORTED: self.imported.as_json()}),
             },
         )
+        if self.imported is None:
+            return made
+        return replace(made, facts={**made.facts, "imported": self.imported.facts})

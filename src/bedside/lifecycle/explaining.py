@@ -37,6 +37,7 @@ def explain_model(
     form: ModelForm,
     predictor: Predictor,
     explainer: Explainer,
+    learnt_here: bool = True,
 ) -> Explanations:
     """The parts `importance` and `explanations` of the evidence.
 
@@ -48,6 +49,7 @@ def explain_model(
         form: The model of the version.
         predictor: Runs it.
         explainer: Explains it.
+        learnt_here: Whether the declared learner made it, and can be refitted.
     """
 
     def side(name: str) -> tuple[pl.DataFrame, Floats]:
@@ -71,5 +73,7 @@ def explain_model(
     )
     draws = declaration.evaluation.bootstrap
     importance = importance_of(explained, replicates=draws, seed=declaration.learner.seed)
-    told: dict[str, Any] = rounded(explanations_of(declaration, explained, rows, replicates=draws))
+    told: dict[str, Any] = rounded(
+        explanations_of(declaration, explained, rows, replicates=draws, learnt_here=learnt_here)
+    )
     return importance, told

@@ -20,6 +20,7 @@ from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.fairness import fit_depends_on
 from bedside.lifecycle.fitting import fitted, patients_needed
 from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.imported import Imported, imported_fit
 from bedside.lifecycle.learning_curve import learning_curve
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.sides import Sides, sides_of
@@ -38,14 +39,19 @@ class Learning:
         told: The declaration as JSON.
         done: The finished steps of the build by name, to which these add theirs: `augment`,
             `sample`, `tune`, `fit`, `curve` and `folds`, each where it is declared.
+        imported: The model, where it was learnt elsewhere and none is learnt here.
     """
 
     asking: Asking
     told: dict[str, Any]
     done: dict[str, Done]
+    imported: Imported | None = None
 
     def run(self) -> None:
         """Every declared step, in this order."""
+        if self.imported is not None:
+            self._take(self.imported)
+            return
         self._augment()
         self._sample_size()
         self._tune()
@@ -190,6 +196,18 @@ class Learning:
             "fit",
             {**self._with_copies(), "tuning": tuning},
             lambda _: fitted(self._chosen, self._feature_set, self._sides()),
+        )
+
+    def _take(self, imported: Imported) -> None:
+        """The given model in place of one that is learnt; no number of patients is called for."""
+        inputs = {**self._learning_inputs(), "imported": imported.facts}
+        self.done["sample"] = self.steps.run(
+            "sample size", inputs, lambda _: {"needed": canonical_json({})}
+        )
+        self.done["fit"] = self.steps.run(
+            "fit",
+            inputs,
+            lambda _: imported_fit(self.declaration, self._feature_set, self._sides(), imported),
         )
 
     def _learning_curve(self) -> None:

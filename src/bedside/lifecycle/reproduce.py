@@ -11,7 +11,14 @@ import numpy as np
 
 from bedside.core.errors import BedsideError, Invalid
 from bedside.core.ids import digest_of
-from bedside.core.records.bundle import DECLARATION, DECLARATION_SOURCE, MANIFEST, MODEL, Bundle
+from bedside.core.records.bundle import (
+    DECLARATION,
+    DECLARATION_SOURCE,
+    IMPORTED,
+    MANIFEST,
+    MODEL,
+    Bundle,
+)
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.sealing import seal
@@ -22,6 +29,7 @@ from bedside.lifecycle.differences import (
     differing_files,
     first_difference,
 )
+from bedside.lifecycle.imported import imported_from_json
 from bedside.lifecycle.package import Packed, declaration_of, load_declaration
 from bedside.lifecycle.patients import Patients, entry_of, facts_of, own_patients, same_data
 from bedside.lifecycle.platform import Platform
@@ -124,7 +132,9 @@ def _compared(
             if "recalibrated" in facts:
                 made, patients = recalibrated_again(platform, facts, index)
             else:
-                made = rebuilt(platform, source, same_data(platform, entry), index)
+                given = bundle.files.get(IMPORTED)
+                imported = None if given is None else imported_from_json(given)
+                made = rebuilt(platform, source, same_data(platform, entry), index, imported)
         except BedsideError as error:
             if not causes:
                 raise

@@ -13,6 +13,7 @@ __all__ = [
     "EVIDENCE",
     "EXAMPLE",
     "FEATURES",
+    "IMPORTED",
     "LEARNT",
     "MANIFEST",
     "MODEL",
@@ -40,6 +41,7 @@ DOCUMENTS = "documents.json"
 REFERENCE = "reference.json"
 EXAMPLE = "example.json"
 UNCERTAINTY = "uncertainty.json"
+IMPORTED = "imported.json"  # only where the model was learnt elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
