@@ -295,11 +295,11 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
     assert learnt is not None
     changed = source.replace(learnt.group(), "learner: {calibration: none}\n")
     (model / "bedside.yaml").write_text(changed)
-    names = [one.name for one in expand(load_declaration(model)[0]).features]
-    table = breast_cancer()
-    columns = [name.removesuffix(".last") for name in names]
-    matrix = table.select(columns).to_numpy()
-    label = (table["diagnosis"] == "malignant").to_numpy()
+    declared = load_declaration(model)[0]
+    features = expand(declared).features
+    names, table = [one.name for one in features], breast_cancer()
+    matrix = table.select(declared.signals[one.signal].column for one in features).to_numpy()
+    label = table["malignant"].to_numpy()
     booster = lightgbm.train(
         {"objective": "binary", "num_leaves": 6, "verbosity": -1, "num_threads": 1},
         lightgbm.Dataset(matrix[::2], label[::2]),
