@@ -342,6 +342,9 @@ def test_an_imported_model_is_a_version_with_its_own_risks_and_says_where_it_is_
         name: digest_bytes((given.folder / name).read_bytes()) for name in ("MLmodel", "model.lgb")
     }
     assert json.loads((bundle / "evidence.json").read_bytes())["importance"]
+    card = (bundle / "model_card.md").read_text()
+    assert "taken in from MLflow (lightgbm)" in card
+    assert "not known which patients it was learnt from" in card
 
 
 def test_an_imported_version_is_reproduced_from_its_own_bundle(given: Given) -> None:

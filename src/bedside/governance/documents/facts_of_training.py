@@ -42,6 +42,11 @@ _CALIBRATIONS = {
 
 def learner(case: Case) -> list[Line]:
     """What was fitted, with its own parameters."""
+    given = case.found("training", "imported", "flavour")
+    if given is not None:
+        text = f"none here: the model was learnt elsewhere and taken in from MLflow ({given})"
+        path: Path = ("training", "imported", "flavour")
+        return [case.seen("Learner", text, path, section="training")]
     told = case.declared["learner"]
     made = [_one(case, "Learner", told, ("learner",))]
     made += [

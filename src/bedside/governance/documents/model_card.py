@@ -111,6 +111,12 @@ def model_card(case: Case) -> Document:
 
 def _limits(case: Case) -> Iterator[Line]:
     """What the evidence itself warns of."""
+    if case.found("training", "imported") is not None:
+        words = (
+            "it is not known which patients it was learnt from; the figures are too good if some "
+            "of them are held out here"
+        )
+        yield case.seen("Learnt elsewhere", words, ("training", "imported"), section="training")
     if case.found("training", "sample_size", "enough") is False:
         path = ("training", "sample_size", "needed")
         words = f"fewer patients to learn from than the {case.found(*path):,} that are needed"
