@@ -190,6 +190,11 @@ def test_the_page_about_proving_does_what_it_says(tmp_path):
     assert "on the same 125 patients (held out by both)" in compared
     assert "learner.parameters.num_leaves: 8, then 3" in compared
     assert said["bedside history diagnosis"].count("built 20") == 3
+    written = said["bedside documents $FIRST"]
+    assert "other patients that are taken in: 1." in written
+    assert "    18a   name the funding" in written
+    assert "Other hospitals or sources" not in written
+    assert len(list((tmp_path / "w" / "reports" / "diagnosis").glob("tripod-ai-*.html"))) == 1
     assert "same to the byte" in said["bedside reproduce $FIRST"]
     (edited,) = [text for command, text in said.items() if "--folder" in command]
     assert "The declaration was edited: learner.parameters.num_leaves: 8, then 3." in edited

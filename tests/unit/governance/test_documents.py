@@ -238,6 +238,21 @@ def test_a_small_group_is_named_and_nothing_else_of_it_is_told():
     assert told[0].startswith(f"not shown: {SUPPRESS_AT_OR_BELOW} subjects or fewer")
 
 
+def test_a_gap_between_groups_is_not_told_where_one_of_them_is_hidden():
+    declared, evidence = case_of()
+    gaps, levels = evidence["fairness"]["ward"], evidence["subgroups"]["ward"]
+    levels["south"] |= {"subjects": 195, "with_outcome": 97}
+    gaps["tpr_gap"] |= {"estimate": 7.7771, "levels": ["south", "tiny"]}
+    gaps["fpr_gap"] |= {"estimate": 0.1234, "levels": ["south", "north 1.5"]}
+
+    made = documents_of(declared, evidence)
+
+    assert not any("7.777" in as_html(document) for document in made)
+    told = {line.label: line.text for item in made[0].items for line in item.lines}
+    assert told["ward: Gap in sensitivity"].startswith("not shown")
+    assert told["ward: Gap in false alert rate"].startswith("0.123")
+
+
 def test_a_bundle_holds_the_same_bytes_of_the_same_evidence():
     declared, evidence = case_of()
 

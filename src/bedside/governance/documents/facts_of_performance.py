@@ -153,9 +153,12 @@ def gaps_between_groups(case: Case) -> list[Line]:
     """The gaps between groups, and what a mitigation changed and cost."""
     made = []
     for name, gaps in (case.found("fairness") or {}).items():
+        hidden = _hidden(case, name)
         for gap, told in gaps.items():
             text = figure_text(told)
-            if told["levels"]:
+            if hidden.intersection(told["levels"]):
+                text = "not shown: one of the two groups is hidden"
+            elif told["levels"]:
                 text += f"; highest in {told['levels'][0]}, lowest in {told['levels'][1]}"
             path = ("fairness", name, gap)
             made.append(case.seen(f"{name}: {title_of(gap)}", text, path, section="fairness"))
@@ -171,6 +174,12 @@ def gaps_between_groups(case: Case) -> list[Line]:
         if isinstance(told, Mapping)
     ]
     return made
+
+
+def _hidden(case: Case, name: str) -> set[str]:
+    """The levels of a subgroup of which nothing is told, which a gap would tell in part."""
+    levels = case.evidence["subgroups"].get(name, {})
+    return {level for level, told in levels.items() if told["subjects"] is None}
 
 
 def sureness(case: Case) -> list[Line]:
