@@ -100,7 +100,7 @@ def _shape(shape: Mapping[str, Any], scale: tuple[float, float]) -> Picture:
     known = [cell for cell in cells if cell["value"] is not None]
     title = shape["text"]
     if any(cell["label"] is not None for cell in known) or len(known) < 2:
-        return _labelled(title, cells, scale, display(shape["unit"]))
+        return _labelled(title, cells, scale, _unit(shape["unit"]))
     says = "Mean contribution by value."
     if missing:
         gap = missing[0]
@@ -108,7 +108,7 @@ def _shape(shape: Mapping[str, Any], scale: tuple[float, float]) -> Picture:
     x = [cell["value"] for cell in known]
     spare = 0.04 * (x[-1] - x[0]) or 0.5
     y, low, high = ([cell[key] for cell in known] for key in ("contribution", "low", "high"))
-    unit = display(shape["unit"])
+    unit = _unit(shape["unit"])
     return picture_of(
         title[:1].upper() + title[1:],
         says,
@@ -139,6 +139,17 @@ def _labelled(title: str, cells: Cells, scale: tuple[float, float], unit: str) -
     )  # fmt: skip
     title = title[:1].upper() + title[1:]
     return Picture(title=title, says=says, svg=Markup(svg))  # noqa: S704 - escaped by charts
+
+
+def _unit(unit: str | None) -> str:
+    """As clinicians write it; of a change per hour, that of what changes, and then "per h".
+
+    >>> _unit("{score}/h"), _unit("mm[Hg]"), _unit("1")
+    ('per h', 'mmHg', '')
+    """
+    if unit is None or not unit.endswith("/h"):
+        return display(unit)
+    return f"{display(unit.removesuffix('/h'))} per h".strip()
 
 
 def _stability(told: Mapping[str, Any]) -> str:
