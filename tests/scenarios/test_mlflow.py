@@ -24,6 +24,7 @@ from bedside.lifecycle.patients import entry_of, facts_of, own_patients, same_da
 from bedside.lifecycle.release import open_bundle
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import open_workspace
+from house import ROOT
 from mlflow_server import MlflowServer, the_mlflow, the_server
 from planted import PLANTED, SECRET_WORD, a_planted_model, bedside_run
 
@@ -355,6 +356,24 @@ def test_an_imported_version_is_reproduced_from_its_own_bundle(given: Given) -> 
     (given.folder / "gone.lgb").rename(given.folder / "model.lgb")
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(again.stdout)["differing"] == []
+
+
+def test_the_page_about_mlflow_does_what_it_says(given: Given, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "mlflow.md").read_text()
+    commands = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-euc", command], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={
+                **os.environ, "BEDSIDE_WORKSPACE": str(given.workspace),
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    assert len(commands) == 1
+    assert (tmp_path / "diagnosis-for-mlflow" / "MLmodel").is_file()
 
 
 def test_a_declaration_that_asks_for_learning_refuses_an_import(given: Given) -> None:

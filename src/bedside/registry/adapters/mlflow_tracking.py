@@ -64,8 +64,7 @@ class MlflowTracker:
                     fix="start it with --serve-artifacts, or copy the exported folder by hand.",
                     code="tracker_files",
                 )
-            if not client.search_registered_models(f"name='{name}'"):
-                client.create_registered_model(name)
+            _make_model(client, name)
             version = client.create_model_version(
                 name,
                 source=f"{made.info.artifact_uri}/{folder}",
@@ -106,6 +105,17 @@ class MlflowTracker:
         finally:
             client.set_terminated(run_id, status=state)
         return made
+
+
+def _make_model(client: "MlflowClient", name: str) -> None:
+    """The registered model of this name, where it is not there yet."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _experiment(client: "MlflowClient", name: str) -> str:
