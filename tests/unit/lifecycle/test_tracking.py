@@ -11,6 +11,8 @@ VERSION = ModelVersion(
 )  # fmt: skip
 FACTS = {"snapshot": "s" * 64, "declaration": "d" * 64, "code": "c" * 64}
 NAMES = [
+    "learner", "imputation", "augmentation", "uncertainty", "fairness", "question", "evaluation",
+]  # fmt: skip
     "learner",
     "imputation",
     "augmentation",
