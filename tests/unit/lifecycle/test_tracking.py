@@ -13,14 +13,6 @@ FACTS = {"snapshot": "s" * 64, "declaration": "d" * 64, "code": "c" * 64}
 NAMES = [
     "learner", "imputation", "augmentation", "uncertainty", "fairness", "question", "evaluation",
 ]  # fmt: skip
-    "learner",
-    "imputation",
-    "augmentation",
-    "uncertainty",
-    "fairness",
-    "question",
-    "evaluation",
-]
 EVIDENCE = {
     "metrics": {
         "auroc": {"estimate": 0.6, "low": 0.5, "high": 0.7, "n": 90},
