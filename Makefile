@@ -29,6 +29,7 @@ demo: $(STAMP) ## Take a clinical model through its whole life on real biopsies.
 
 # The cores are shared out by the workers, so each of them keeps its libraries to few threads.
 test: export OMP_NUM_THREADS := 1
+test: export OMP_THREAD_LIMIT := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export POLARS_MAX_THREADS := 2
 test: $(STAMP) ## Run every test, the documentation's examples included.

@@ -11,7 +11,18 @@ import pytest
 
 from house import ROOT, an_almost_empty_house, make
 
-WORDS = ["bench", "check", "clean", "conformance", "demo", "docs", "help", "lock", "test"]
+WORDS = [
+    "bench",
+    "check",
+    "clean",
+    "conformance",
+    "demo",
+    "docs",
+    "help",
+    "lock",
+    "results",
+    "test",
+]
 
 
 def ci_in(folder: Path, makefile: str) -> subprocess.CompletedProcess[str]:
