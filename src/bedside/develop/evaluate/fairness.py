@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.core.records.declaration import Evaluation
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
+from bedside.core.records.evidence import Estimate
 from bedside.develop.evaluate.evidence import rounded
 from bedside.develop.evaluate.statistics import Rows
+from bedside.develop.evaluate.subgroups import judged_levels
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
 from bedside.metrics.fairness import GAPS, GroupRates, spread
 
-__all__ = ["UNKNOWN", "fairness_of", "judged_levels"]
+__all__ = ["UNKNOWN", "fairness_of"]
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
@@ -34,8 +35,9 @@ def fairness_of(
     `levels` are the group with the highest and the one with the lowest rate. A gap is the greatest
     of several differences and never below 0, so that chance alone makes it too wide, most in small
     groups: `corrected` is the gap less the bootstrap's estimate of that bias (2 x gap - mean of
-    the resampled gaps, at least 0). The interval is that of the gap as it is. Subjects of whom the
-    level is not known are no group.
+    the resampled gaps, at least 0). The interval is that of the gap as it is. Groups are the levels
+    that `judged_levels` gives, so that nothing is told here of one that is hidden there; subjects
+    of whom the level is not known are no group.
 
     Args:
         rows: What to judge; outcomes other than binary have no gaps.
@@ -48,7 +50,11 @@ def fairness_of(
     """
     if rows.outcome != "binary" or not groups:
         return {}
-    made = {name: _judged(rows, level, threshold, options) for name, level in groups.items()}
+    shown = judged_levels(rows, groups, options)
+    made = {
+        name: _judged(rows, level, threshold, [one for one in shown[name] if one not in UNKNOWN])
+        for name, level in groups.items()
+    }
     rates = {name: one.rates for name, one in made.items() if len(one.levels) > 1}
     drawn = _spreads(rates, _resamples(rows.subjects, options.bootstrap, seed))
     without: Mapping[str, Mapping[str, Floats]] = {}
@@ -62,28 +68,6 @@ def fairness_of(
     }
 
 
-def judged_levels(
-    level: Texts, label: npt.NDArray[np.int64], subject: npt.NDArray[np.int64], minimum: int
-) -> list[str]:
-    """The levels, in alphabetical order, that are large enough to be judged.
-
-    These have at least `minimum` subjects, and more than ten with and without the outcome.
-
-    >>> sex = np.repeat(["female", "male", "unknown"], [40, 15, 40])
-    >>> judged_levels(sex, np.arange(95) % 2, np.arange(95), 20)
-    ['female']
-    """
-    kept = []
-    for name in np.unique(level):
-        inside = level == name
-        everyone = len(np.unique(subject[inside]))
-        ill = len(np.unique(subject[inside & (label == 1)]))
-        enough = everyone >= minimum and min(ill, everyone - ill) > SUPPRESS_AT_OR_BELOW
-        if enough and name not in UNKNOWN:
-            kept.append(str(name))
-    return kept
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
     """The judged levels of one subgroup, their rates, and the rates of the rows as they are."""
@@ -94,8 +78,7 @@ class _Judged:
     n: int
 
 
-def _judged(rows: Rows, level: Texts, threshold: float | Floats, options: Evaluation) -> _Judged:
-    names = judged_levels(level, rows.label, rows.subject, options.minimum_subgroup)
+def _judged(rows: Rows, level: Texts, threshold: float | Floats, names: list[str]) -> _Judged:
     place = np.full(len(level), -1)
     for number, name in enumerate(names):
         place[level == name] = number

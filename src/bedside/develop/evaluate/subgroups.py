@@ -19,7 +19,7 @@ from bedside.develop.evaluate.intervals import Drawn, drawn_by
 from bedside.develop.evaluate.statistics import Rows
 from bedside.metrics.multiplicity import holm
 
-__all__ = ["ALPHA", "crossed_name", "subgroup_evidence", "subgroup_metrics"]
+__all__ = ["ALPHA", "crossed_name", "judged_levels", "subgroup_evidence", "subgroup_metrics"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -100,6 +100,17 @@ def subgroup_evidence(
             told["differs"] = {}
     _compare(tables, own, rest, options)
     return tables
+
+
+def judged_levels(
+    rows: Rows, groups: Mapping[str, Texts], options: Evaluation
+) -> dict[str, list[str]]:
+    """By declared subgroup, the levels that are neither hidden nor too small to be judged."""
+    return {
+        name: [level for level, told in table.items() if "why" not in told]
+        for name, table in _tables(rows, groups, options).items()
+        if name in groups
+    }
 
 
 def _figures(
