@@ -198,7 +198,6 @@ def test_a_cause_of_death_among_the_features_is_a_leak_of_survival_as_well(tmp_p
             "visible_after: 0 min, learn_categories: true}\n  death: {label",
         ),
         ("creatinine, mgus]", "creatinine, mgus, chapter]"),
-        ("kind: additive_cox", "kind: additive_cox\n  threads: 1"),
     )
 
     _, report, _ = audit_model(a_platform(tmp_path / "w"), leaking, data)

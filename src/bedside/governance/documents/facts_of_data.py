@@ -107,12 +107,17 @@ def quality(case: Case) -> list[Line]:
     told = case.found("quality", "set_aside")
     if told is None:
         return []
-    text = ", ".join(f"{why}: {count:,}" for why, count in told.items()) or "none"
+    text = ", ".join(f"{why}: {_count(count)}" for why, count in told.items()) or "none"
     made = [case.seen("Set aside", text, ("quality", "set_aside"), section="data")]
     events = case.found("quality", "events")
     if events is not None:
-        made.insert(0, case.seen("Events", f"{events:,}", ("quality", "events"), section="data"))
+        made.insert(0, case.seen("Events", _count(events), ("quality", "events"), section="data"))
     return made
+
+
+def _count(told: int | str) -> str:
+    """A count in words; one that is hidden is words already."""
+    return told if isinstance(told, str) else f"{told:,}"
 
 
 def split(case: Case) -> list[Line]:

@@ -1,5 +1,6 @@
 """The evaluation as declared: a mistake is named when it is read, with the fix."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from bedside.features.definition import expand
 from bedside.interop.declaration.reading import read_declaration
 from bedside.metrics.names import metric_names
 
-SOURCE = (Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.yaml").read_text()
+SHIPPED = Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.yaml"
+SOURCE = re.sub(r"  alerts: .*\n", "", SHIPPED.read_text())
 
 
 def declared(line: str = "", gate: str = "") -> str:

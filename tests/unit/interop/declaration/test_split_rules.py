@@ -10,6 +10,7 @@ from bedside.interop.declaration.reading import read_declaration
 from bedside.metrics.names import metric_names
 
 SOURCE = (Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.yaml").read_text()
+SOURCE = SOURCE.replace("  folds: 5\n", "")
 WARDS = """signals:
   ward: {column: Ward, code: WARD//name, visible_after: 0 min, label: Ward, role: attribute,
          categories: {a: north, b: south}}
