@@ -43,6 +43,7 @@ def main() -> None:
 
 def _result(task: Task, data: Path, workspace: Path) -> Result:
     started = time.monotonic()
+    workspace = workspace / task.use_case  # one each, so that several can be built side by side
     told = _bedside("build", task.use_case, "--data", data / task.folder, "--workspace", workspace)
     ours = told_figures(task, told)
     if task.elsewhere:
