@@ -6,22 +6,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
-
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.flow_words import told_flow
 from bedside.core.records.leakage import LeakageReport
-from bedside.data.store.snapshot import Snapshot
-from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.explaining import explain_model
-from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.frames import array_bytes
 from bedside.lifecycle.imported import Imported, refuse_what_is_not_done
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.leakage import (
@@ -43,6 +37,7 @@ from bedside.lifecycle.package import (
 )
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.shards import features_of_snapshot
+from bedside.lifecycle.step_outputs import StepOutputs
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.tuning import with_tuned
 from bedside.lifecycle.vocabulary import feature_set_of
@@ -120,7 +115,7 @@ def rebuilt(
 
 
 @dataclass
-class _Build:
+class _Build(StepOutputs):
     """One build; `done` holds its finished steps by name."""
 
     platform: Platform
@@ -184,28 +179,6 @@ class _Build:
         self._audit()
         report = report_from_json(self._read("audit", "report"))
         return report, write_leakage(self.platform, self.declaration, report)
-
-    def _read(self, step: str, part: str) -> bytes:
-        return self.steps.read(self.done[step], part)
-
-    def _output(self, step: str, part: str) -> str:
-        return self.done[step].outputs[part]
-
-    @property
-    def _snapshot(self) -> Snapshot:
-        return self.asking.prepared(self.done["prepare"])
-
-    @property
-    def _asked(self) -> pl.DataFrame:
-        return frame_of(self._read("ask", "asked"))
-
-    @property
-    def _matrix(self) -> npt.NDArray[np.float64]:
-        return array_of(self._read("features", "matrix"))
-
-    @property
-    def _feature_set(self) -> FeatureSet:
-        return feature_set_from_json(self._read("vocabulary", "features"))
 
     def _vocabulary(self) -> None:
         """The features, once the training subjects decided what there is to choose from."""

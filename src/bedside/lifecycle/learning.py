@@ -5,25 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration
-from bedside.data.store.snapshot import Snapshot
 from bedside.develop.evaluate.learning_curve import SHARES
-from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.lifecycle.asking import Asking
 from bedside.lifecycle.augmentation import copies_of, number_of_copies
 from bedside.lifecycle.crossing import cross_validated
 from bedside.lifecycle.fairness import fit_depends_on
 from bedside.lifecycle.fitting import fitted, patients_needed
-from bedside.lifecycle.frames import array_bytes, array_of, frame_of
+from bedside.lifecycle.frames import array_bytes, array_of
 from bedside.lifecycle.imported import Imported, imported_fit
 from bedside.lifecycle.learning_curve import learning_curve
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.sides import Sides, sides_of
+from bedside.lifecycle.step_outputs import StepOutputs
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.tuning import number_of_trials, tuned, with_tuned
 
@@ -31,7 +28,7 @@ __all__ = ["Learning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learning:
+class Learning(StepOutputs):
     """The steps of a build that learn.
 
     Args:
@@ -73,28 +70,6 @@ class Learning:
     def steps(self) -> StepRunner:
         """Where finished steps are kept."""
         return self.asking.steps
-
-    def _read(self, step: str, part: str) -> bytes:
-        return self.steps.read(self.done[step], part)
-
-    def _output(self, step: str, part: str) -> str:
-        return self.done[step].outputs[part]
-
-    @property
-    def _snapshot(self) -> Snapshot:
-        return self.asking.prepared(self.done["prepare"])
-
-    @property
-    def _asked(self) -> pl.DataFrame:
-        return frame_of(self._read("ask", "asked"))
-
-    @property
-    def _matrix(self) -> npt.NDArray[np.float64]:
-        return array_of(self._read("features", "matrix"))
-
-    @property
-    def _feature_set(self) -> FeatureSet:
-        return feature_set_from_json(self._read("vocabulary", "features"))
 
     def _augment(self) -> None:
         """Features of changed copies of the training subjects, where some are declared."""
