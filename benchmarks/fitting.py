@@ -73,7 +73,7 @@ def main() -> None:
         "seed": plan.options.seed,
         "num_threads": 1,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
     }
 
     def floor() -> str:

@@ -90,7 +90,7 @@ def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> Trees | Additive:
         "seed": learner.seed,
         "num_threads": learner.threads,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
     }
     if any(column.monotone for column in plan.columns):
         options["monotone_constraints"] = [column.monotone for column in plan.columns]

@@ -109,7 +109,7 @@ def _boosted(
         "seed": learner.seed,
         "num_threads": learner.threads,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
     }
     if "bagging_fraction" in options:
         options.setdefault("bagging_freq", 1)  # without it, LightGBM ignores the fraction
