@@ -134,7 +134,8 @@ TASKS: tuple[Task, ...] = (
         figures=C_INDEX,
         peer="whas500",
         published=(),
-        note="The peers also see the length of stay, which nobody knows at admission; ours does not.",
+        note="The peers also see the length of stay, which nobody knows at admission; ours does "
+        "not.",
     ),
     Task(
         title="Death and free light chains (Olmsted County)",
