@@ -33,7 +33,6 @@ from bedside.develop.evaluate.recalibration import (
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.train.conforming import learn_conformal
 from bedside.develop.train.matrix import Matrix
-from bedside.features.wording import title
 from bedside.lifecycle.cohort import counts_of
 from bedside.lifecycle.evaluating import unknown_patients, without_known
 from bedside.lifecycle.familiar import familiar
@@ -49,12 +48,12 @@ from bedside.lifecycle.patients import (
 )
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.lifecycle.watching import reference_of
 from bedside.metrics.calibration import log_odds
 from bedside.models.form import ModelForm
 from bedside.models.form_json import form_from_json, form_to_json
 from bedside.models.links import logistic
 from bedside.models.uncertainty import uncertainty_from_json, uncertainty_told
-from bedside.monitor.reference import make_reference
 
 __all__ = ["recalibrate", "recalibrated_again"]
 
@@ -277,17 +276,12 @@ def _uncertainty(declaration: Declaration, bundle: Bundle, form: ModelForm, rows
     )
 
 
-def _reference(patients: Patients, judged: Rows, threshold: float) -> dict[str, Any]:
-    features = patients.feature_set
-    return make_reference(
+def _reference(patients: Patients, judged: Rows, threshold: float | None) -> dict[str, Any]:
+    return reference_of(
+        patients.feature_set,
         patients.matrix,
-        features.names,
-        labels_text={feature.name: title(feature) for feature in features.features},
-        units={feature.name: feature.unit for feature in features.features},
-        risk=judged.risk,
-        label=judged.label,
-        subject_index=judged.subject,
-        groups=patients.groups,
+        judged,
+        patients.groups,
         threshold=threshold,
         seed=patients.bundle.declaration.learner.seed,
     )

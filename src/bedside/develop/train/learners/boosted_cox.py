@@ -1,7 +1,6 @@
 """Boosted trees on Cox's partial likelihood, by LightGBM."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Bounds
 from bedside.develop.train.learners.baseline_hazard import with_baseline
+from bedside.develop.train.learners.boosting import booster_options
 from bedside.develop.train.learners.contract import Plan
 from bedside.develop.train.learners.cox_fitting import gradient_and_curvature, log_likelihood
 from bedside.develop.train.learners.refusals import refuse_nothing_to_learn
@@ -81,19 +81,7 @@ def _boosted(train: Matrix, tuning: Matrix, plan: Plan) -> Trees | Additive:
     import lightgbm  # noqa: PLC0415  (slow to import)
 
     learner = plan.options
-    options: dict[str, Any] = {
-        **DEFAULTS,
-        **learner.parameters,
-        "objective": _objective(sets),
-        "metric": "none",
-        "verbosity": -1,
-        "seed": learner.seed,
-        "num_threads": learner.threads,
-        "deterministic": True,
-        "force_col_wise": True,
-    }
-    if any(column.monotone for column in plan.columns):
-        options["monotone_constraints"] = [column.monotone for column in plan.columns]
+    options = booster_options(plan, {"objective": _objective(sets), "metric": "none"}, DEFAULTS)
     numbered = [f"f{at}" for at in range(len(train.names))]  # a name may hold any sign
     stop = learner.early_stopping
     try:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Bounds
 from bedside.develop.train.learners.boosted_ordinal import BoostedOrdinal
+from bedside.develop.train.learners.boosting import booster_options
 from bedside.develop.train.learners.contract import Plan
 from bedside.develop.train.learners.refusals import refuse_nothing_to_learn
 from bedside.develop.train.learners.weighting import row_weights
@@ -102,19 +103,7 @@ def _boosted(
     import lightgbm  # noqa: PLC0415  (slow to import)
 
     learner = plan.options
-    options: dict[str, Any] = {
-        **learner.parameters,
-        **told,
-        "verbosity": -1,
-        "seed": learner.seed,
-        "num_threads": learner.threads,
-        "deterministic": True,
-        "force_col_wise": True,
-    }
-    if "bagging_fraction" in options:
-        options.setdefault("bagging_freq", 1)  # without it, LightGBM ignores the fraction
-    if any(column.monotone for column in plan.columns):
-        options["monotone_constraints"] = [column.monotone for column in plan.columns]
+    options = booster_options(plan, told)
     weight = row_weights(train, plan)
     data = lightgbm.Dataset(
         train.features,
