@@ -27,7 +27,9 @@ import numpy as np
 import uvicorn
 
 from bedside.core.clock import SystemClock
+from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
+from bedside.core.records.caller import EVERYTHING, Caller
 from bedside.core.records.declaration import (
     Channels,
     Clock,
@@ -58,8 +60,9 @@ from bedside.interop.open_inference.request import read_request
 from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
-from bedside.serve.auth import token_digest
+from bedside.serve.auth import TokenCheck, token_digest
 from bedside.serve.run import serve
+from bedside.serve.service import Service, models_of
 
 TOKEN = "benchmark"  # noqa: S105 - opens a server that lives for a minute
 TREES = 500
@@ -126,7 +129,8 @@ def prepare(folder: Path) -> None:
 def our_app(folder: Path) -> Any:
     """The product, with a ledger on disk."""
     answerer, _ = our_parts(folder)
-    return create_app({"biopsy": answerer}, token_sha256=token_digest(TOKEN))
+    service = Service(models_of([answerer], {}))
+    return create_app(service, authenticators=[TokenCheck(token_digest(TOKEN))])
 
 
 def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
@@ -343,6 +347,13 @@ def steps(folder: Path, *, repeats: int = 200) -> dict[str, float]:
     answerer, bundle = our_parts(folder)
     content, now = our_request(folder), datetime.now(UTC)
     question = read_request(content, bundle.declaration, now=now)
+    asked = Asked(
+        read=lambda _: Facts(events=question.events, subject=question.subject_id),
+        as_of=now,
+        channel="benchmark",
+        caller=Caller(name="benchmark", scopes=EVERYTHING),
+        request=content,
+    )
     matrix = np.array([json.loads((folder / "row.json").read_text())])
     predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
     explainer = FormExplainer((folder / "learnt.json").read_bytes())
@@ -351,7 +362,7 @@ def steps(folder: Path, *, repeats: int = 200) -> dict[str, float]:
         "run the ONNX session": lambda: predictor.predict(matrix),
         "explain with the trees": lambda: explainer.contributions(matrix),
         "append to the ledger": lambda: answerer.record("benchmark", {}, sealed=b"x" * 2000),
-        "answer in all": lambda: answerer.answer(question.events, as_of=now, channel="benchmark"),
+        "answer in all": lambda: answerer.answer(asked),
     }
     medians = {}
     for name, part in parts.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -12,6 +12,8 @@ import numpy as np
 
 from bedside.core.clock import FixedClock
 from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.records.answer import Answer
+from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import (
     EXAMPLE,
     FEATURES,
@@ -20,6 +22,7 @@ from bedside.core.records.bundle import (
     Bundle,
     GroupThreshold,
 )
+from bedside.core.records.caller import EVERYTHING, Caller
 from bedside.core.records.declaration import (
     CdsHooks,
     Channels,
@@ -36,13 +39,17 @@ from bedside.core.records.event import Event
 from bedside.core.records.features import FeatureRule, Learnt
 from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
 from bedside.core.records.question import Question
+from bedside.core.records.rollout import Canary
 from bedside.core.records.version import Stage
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.models.form import Additive, Member, ModelForm, Term
 from bedside.models.form_json import form_to_json
 from bedside.models.learnt import LearntModel
 from bedside.serve.answer import Answerer
-from bedside.serve.auth import token_digest
+from bedside.serve.app import create_app
+from bedside.serve.auth import TokenCheck, token_digest
+from bedside.serve.gate import Gate
+from bedside.serve.service import Service, models_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "the-token-of-the-tests"  # noqa: S105 - opens nothing outside the tests
@@ -270,6 +277,35 @@ class Served:
     answerer: Answerer
     model: Any
     ledger: MemoryLedger
+
+    def answer(self, events: Sequence[Event], **parts: Any) -> Answer:
+        return self.answerer.answer(asked(events, **parts))
+
+
+def asked(events: Sequence[Event], **parts: Any) -> Asked:
+    """A question with these events, whichever version reads it."""
+    facts = Facts(
+        events=tuple(events), subject=parts.pop("subject", None), notes=parts.pop("notes", ())
+    )
+    told: dict[str, Any] = {
+        "read": lambda _: facts,
+        "as_of": NOW,
+        "channel": "test",
+        "caller": Caller(name="test", scopes=EVERYTHING),
+        "request": b"{}",
+    }
+    return Asked(**(told | parts))
+
+
+def service_for(*answerers: Answerer, **canaries: Canary) -> Service:
+    """What serves these versions; who sees the one in canary, by model."""
+    return Service(models_of(answerers, canaries))
+
+
+def app_for(*answerers: Answerer, **options: Any) -> Gate:
+    """The application of these versions, opened by `TOKEN`."""
+    service = service_for(*answerers)
+    return create_app(service, authenticators=[TokenCheck(TOKEN_SHA256)], **options)
 
 
 def a_form(declaration: Declaration, **parts: Any) -> ModelForm:

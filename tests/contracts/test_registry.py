@@ -9,6 +9,7 @@ import pytest
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports import Registry
+from bedside.core.records.rollout import Canary
 from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
 from bedside.infra.database.opening import open_database, writing
 from bedside.registry.adapters.sql_registry import SqlRegistry
@@ -211,7 +212,7 @@ def test_no_version_reaches_patients_with_a_failed_gate_even_if_approved(
 
 
 @every_registry
-def test_a_new_live_version_retires_the_old_one_of_its_own_name_only(
+def test_a_new_live_version_supersedes_the_old_one_of_its_own_name_only(
     opened: Opened, tmp_path: Path
 ) -> None:
     registry = opened(tmp_path)
@@ -224,4 +225,31 @@ def test_a_new_live_version_retires_the_old_one_of_its_own_name_only(
     registry.move(new.id, Stage.LIVE)
 
     stages = [version.stage for version in registry.versions()]
-    assert stages == [Stage.RETIRED, Stage.LIVE, Stage.LIVE]
+    assert stages == [Stage.SUPERSEDED, Stage.LIVE, Stage.LIVE]
+
+
+@every_registry
+def test_servers_are_told_what_to_run_and_that_something_changed(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    first, second, third = (a_version(build=n) for n in (1, 2, 3))
+    for version in (first, second, third):
+        approved(registry, version)
+    seen = [registry.revision()]
+    for version, stage in ((first, Stage.LIVE), (second, Stage.CANARY), (third, Stage.CANARY)):
+        registry.move(version.id, stage, canary=Canary(share=0.25, wards=("icu",)))
+        seen.append(registry.revision())
+
+    told = {one.version: one for one in registry.releases()}
+
+    assert seen == sorted(set(seen))
+    assert told[first.id].stage is Stage.LIVE
+    assert told[first.id].canary is None
+    assert told[second.id].stage is Stage.SILENT
+    assert told[third.id].canary == Canary(share=0.25, wards=("icu",))
+    registry.move(third.id, Stage.LIVE)
+    registry.move(second.id, Stage.LIVE)
+    stages = {one.version: one.stage for one in registry.releases()}
+    assert stages == {second.id: Stage.LIVE, third.id: Stage.SUPERSEDED}
+    assert registry.get(first.id).stage is Stage.RETIRED

@@ -55,7 +55,7 @@ def test_every_question_has_exactly_one_outcome_and_it_is_recorded(history, mode
     served = a_served_model()
     served.model.mode = mode
 
-    outcome = served.answerer.answer(history, as_of=NOW, channel="test").outcome
+    outcome = served.answer(history).outcome
 
     ((entry, sealed),) = served.ledger.kept
     assert isinstance(outcome, Score | Abstention | Failure)
@@ -116,10 +116,7 @@ def test_a_patient_sent_as_fhir_or_as_tensors_gets_the_same_answer_to_the_bit(hi
         patient_id="pat-1",
     )
     inference = read_request(json.dumps(an_inference(*tensors)).encode(), a_declaration(), now=NOW)
-    outcomes = [
-        served.answerer.answer(events, as_of=NOW, channel="test").outcome
-        for events in (fhir.events, inference.events)
-    ]
+    outcomes = [served.answer(events).outcome for events in (fhir.events, inference.events)]
 
     assert without_rows(outcomes[0]) == without_rows(outcomes[1])
 

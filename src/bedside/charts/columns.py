@@ -6,6 +6,7 @@ from html import escape
 __all__ = ["histogram", "trend"]
 
 _WIDTH, _LEFT, _RIGHT = 480, 52, 10
+MOST_WHOLE = 4  # numbers between the ends of an axis
 
 
 def histogram(
@@ -28,7 +29,7 @@ def histogram(
     for place, count in enumerate(counts):
         words = f"{_short(edges[place])} to {_short(edges[place + 1])}{unit}: {_count(count)}"
         parts.append(_column(_LEFT + place * step, step, count, most, 10, floor, words))
-    for place in sorted({0, len(counts) // 2, len(counts)}):
+    for place in _told_edges(edges):
         anchor = "start" if place == 0 else "end" if place == len(counts) else "middle"
         suffix = escape(unit) if place == len(counts) else ""
         parts.append(
@@ -132,6 +133,17 @@ def _column(
         f'width="{max(0.84 * step, 0.5):.1f}" height="{tall:.1f}"><title>{escape(words)}</title>'
         "</rect>"
     )
+
+
+def _told_edges(edges: Sequence[float]) -> list[int]:
+    """Which edges are written: the ends, and whole numbers between, or else the middle.
+
+    >>> _told_edges([0, 1.33, 2.67, 4, 5.33, 6.67, 8]), _told_edges([0, 0.1, 0.2])
+    ([0, 3, 6], [0, 1, 2])
+    """
+    last = len(edges) - 1
+    whole = [place for place in range(1, last) if edges[place] == round(edges[place])]
+    return sorted({0, *(whole if 0 < len(whole) <= MOST_WHOLE else [last // 2]), last})
 
 
 def _counts_axis(top: int, floor: int, most: int) -> str:

@@ -9,8 +9,30 @@ from bedside.charts.frame import picture, short, ticks
 __all__ = ["ForestRow", "forest_chart"]
 
 Place = Callable[[float], float]
-_WIDTH, _LEFT, _RIGHT, _ROW = 940, 300, 280, 24
-_LONGEST = 44  # letters of a name that fit beside the scale
+_ROW = 24
+_LETTER = 6.5  # width of a letter
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """How wide the drawing is, and how much of it is for names and for figures."""
+
+    width: int
+    left: int
+    right: int
+
+    @property
+    def letters(self) -> int:
+        """How many letters of a name fit beside the scale."""
+        return int((self.left - 14) / _LETTER)
+
+    @property
+    def figures(self) -> int:
+        """Where the figures begin."""
+        return self.width - self.right + 14
+
+
+_WHOLE, _HALF = _Sheet(940, 300, 280), _Sheet(520, 160, 150)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +64,7 @@ def forest_chart(
     low: float | None = None,
     high: float | None = None,
     per_cent: bool = False,
+    half: bool = False,
 ) -> str:
     """Rows from top to bottom on one scale; a dashed line goes down at `overall`.
 
@@ -56,6 +79,7 @@ def forest_chart(
         low: Where the scale begins; just below the lowest figure if not given.
         high: Where it ends.
         per_cent: Whether figures are written in per cent.
+        half: Whether it stands beside another picture, so that it has half the room.
 
     >>> svg = forest_chart([ForestRow(name="a", estimate=0.8, low=0.7, high=0.9)],
     ...                    title="t", says="s", figure_title="AUROC")
@@ -63,22 +87,25 @@ def forest_chart(
     True
     """
     start, end = _scale(rows, overall, low, high)
-    wide = _WIDTH - _LEFT - _RIGHT
+    sheet = _HALF if half else _WHOLE
+    wide = sheet.width - sheet.left - sheet.right
+    heading = "figure (95 % interval)" if any(row.low is not None for row in rows) else "figure"
     floor = 40 + _ROW * len(rows)
 
     def at(figure: float) -> float:
-        return _LEFT + wide * (min(max(figure, start), end) - start) / (end - start)
+        return sheet.left + wide * (min(max(figure, start), end) - start) / (end - start)
 
     parts = [
-        f'<text class="head" x="{_LEFT + wide / 2:g}" y="14" text-anchor="middle">'
+        f'<text class="head" x="{sheet.left + wide / 2:g}" y="14" text-anchor="middle">'
         f"{escape(figure_title)}</text>"
-        f'<text class="head" x="{_WIDTH - _RIGHT + 14}" y="14">figure (95 % interval)</text>'
+        f'<text class="head" x="{sheet.figures}" y="14">{heading}</text>'
     ]
     if any(row.n for row in rows):
         parts.append(
-            f'<text class="head" x="{_WIDTH - 6}" y="14" text-anchor="end">{escape(n_title)}</text>'
+            f'<text class="head" x="{sheet.width - 6}" y="14" text-anchor="end">'
+            f"{escape(n_title)}</text>"
         )
-    for value in ticks(start, end):
+    for value in ticks(start, end, 3 if half else 5):
         shown = f"{100 * value:.3g} %" if per_cent else short(value)
         parts.append(
             f'<path class="grid" d="M{at(value):.1f} 24V{floor}"/>'
@@ -87,8 +114,8 @@ def forest_chart(
     if overall is not None:
         parts.append(f'<path class="mark" d="M{at(overall):.1f} 24V{floor}"/>')
     for place, row in enumerate(rows):
-        parts.append(_row(row, 40 + _ROW * place, at, digits, per_cent, (start, end)))
-    return picture(_WIDTH, floor + 24, "".join(parts), title=title, says=says)
+        parts.append(_row(row, 40 + _ROW * place, at, digits, per_cent, (start, end), sheet))
+    return picture(sheet.width, floor + 24, "".join(parts), title=title, says=says)
 
 
 def _scale(
@@ -113,16 +140,18 @@ def _row(
     digits: int,
     per_cent: bool,
     scale: tuple[float, float],
+    sheet: _Sheet,
 ) -> str:
-    name = row.name if len(row.name) <= _LONGEST else row.name[: _LONGEST - 1] + "…"
+    most = sheet.letters
+    name = row.name if len(row.name) <= most else row.name[: most - 1] + "…"
     if row.estimate is None and not row.why:
         return f'<text class="head" x="6" y="{y + 4:g}">{escape(name)}</text>'
     star = " *" if row.stands_out else ""
     told = _figure(row, digits, per_cent)
     parts = [
-        f'<text x="{_LEFT - 14}" y="{y + 4:g}" text-anchor="end">{escape(name)}{star}</text>'
-        f'<text class="number" x="{_WIDTH - _RIGHT + 14}" y="{y + 4:g}">{escape(told)}</text>'
-        f'<text class="number" x="{_WIDTH - 6}" y="{y + 4:g}" text-anchor="end">'
+        f'<text x="{sheet.left - 14}" y="{y + 4:g}" text-anchor="end">{escape(name)}{star}</text>'
+        f'<text class="number" x="{sheet.figures}" y="{y + 4:g}">{escape(told)}</text>'
+        f'<text class="number" x="{sheet.width - 6}" y="{y + 4:g}" text-anchor="end">'
         f"{escape(row.n)}</text>"
     ]
     if row.estimate is not None:

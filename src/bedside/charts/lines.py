@@ -59,6 +59,7 @@ def line_chart(
     x_range: tuple[float, float] = (0, 1),
     y_range: tuple[float, float] = (0, 1),
     marks: Sequence[Mark] = (),
+    x_ticks: Sequence[float] | None = None,
 ) -> str:
     """Lines over two titled axes, under their key; what lies outside the ranges is cut off.
 
@@ -78,7 +79,7 @@ def line_chart(
         share_y = min(max((y - y_range[0]) / (y_range[1] - y_range[0]), 0.0), 1.0)
         return LEFT + share_x * wide, top + (1 - share_y) * tall
 
-    parts = [key, _axes(at, x_range, y_range, x_title, y_title, height)]
+    parts = [key, _axes(at, x_range, y_range, x_title, y_title, height, x_ticks)]
     for mark in marks:
         if x_range[0] <= mark.x <= x_range[1]:
             parts.append(_marked(at, mark, y_range))
@@ -191,10 +192,11 @@ def _axes(
     x_title: str,
     y_title: str,
     height: float,
+    x_ticks: Sequence[float] | None,
 ) -> str:
     parts = []
     (left, bottom), (right, top) = at(x_range[0], y_range[0]), at(x_range[1], y_range[1])
-    for x in ticks(*x_range):
+    for x in ticks(*x_range) if x_ticks is None else x_ticks:
         px, _ = at(x, y_range[0])
         parts.append(
             f'<path class="axis" d="M{px:.1f} {bottom:.1f}v4"/>'

@@ -22,16 +22,17 @@ def compared_json(done: Compared) -> dict[str, Any]:
 def compared_words(done: Compared) -> str:
     """The figures of both, their differences, and what was made otherwise."""
     told = done.document
+    wide = max(WIDE, *(len(name) for name in told["metrics"]))
     lines = [
         f"first  {told['first']}",
         f"second {told['second']}",
         f"on the same {told['counts']['subjects']} patients ({told['patients']}), "
         f"{told['counts']['rows']} predictions:",
-        f"  {'':<{WIDE}} {'first':<26} {'second':<26} second less first",
+        f"  {'':<{wide}} {'first':<26} {'second':<26} second less first",
     ]
     for name, one in told["metrics"].items():
         lines.append(
-            f"  {name:<{WIDE}} {figure_text(one['first']):<26} "
+            f"  {name:<{wide}} {figure_text(one['first']):<26} "
             f"{figure_text(one['second']):<26} {difference_text(one['difference'])}"
         )
     if "auroc" in told:
@@ -90,6 +91,7 @@ def history_words(done: History) -> str:
     lines = []
     for told in done.versions:
         gates = "gates passed" if told["gates_passed"] else "gates FAILED"
+        gates = gates if told["gates"] else "no gate declared"
         lines.append(
             f"{told['version']}  built {told['built_at'][:16].replace('T', ' ')} UTC  "
             f"{told['stage']}, {gates}"
@@ -123,4 +125,7 @@ def _of_version(told: Mapping[str, Any], headline: tuple[str, ...]) -> Iterator[
             if name in one["metrics"]
         )
         counts = one["counts"].get("subjects", "?")
-        yield f"  on {counts} other patients ({', '.join(one['files'])}): {shown}"
+        whose = "other patients" if one["held_out"] == "0" else "patients"
+        held_out = f", {one['held_out']} of them held out at the build"
+        known = held_out if one["held_out"] != "0" else ""
+        yield f"  on {counts} {whose} ({', '.join(one['files'])}{known}): {shown}"

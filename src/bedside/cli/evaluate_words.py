@@ -24,9 +24,9 @@ def evaluated_words(done: Evaluated) -> str:
     evidence = done.evidence
     counts = evidence["counts"]
     came = f", the outcome in {counts['with_outcome']}" if "with_outcome" in counts else ""
+    whose = "other patients" if evidence["familiar"].get("held_out", "0") == "0" else "patients"
     lines = [
-        f"{done.version.id} on {counts['subjects']} other patients, {counts['rows']} "
-        f"predictions{came}:"
+        f"{done.version.id} on {counts['subjects']} {whose}, {counts['rows']} predictions{came}:"
     ]
     if "metrics" in evidence:
         lines += _figures(evidence)

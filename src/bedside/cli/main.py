@@ -148,20 +148,20 @@ def approve(
 @app.command()
 def release(
     version: Version,
-    stage: Annotated[str, typer.Option("--stage", help="silent, live or retired.")],
+    stage: Annotated[str, typer.Option("--stage", help="silent, canary, live or retired.")],
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Move an approved version to silent, live or retired."""
+    """Move an approved version to silent, canary, live or retired."""
     with guarded(as_json):
         from bedside.core.errors import Invalid  # noqa: PLC0415
         from bedside.core.records.version import Stage  # noqa: PLC0415
         from bedside.lifecycle.release import release as verb  # noqa: PLC0415
 
-        if stage not in ("silent", "live", "retired"):
-            raise Invalid("There is no such stage.", fix="use silent, live or retired.")
+        if stage not in ("silent", "canary", "live", "retired"):
+            raise Invalid("There is no such stage.", fix="use silent, canary, live or retired.")
         done = verb(opened(workspace, actor, purpose or "release", as_json), version, Stage(stage))
         show(
             {"version": done.id, "stage": done.stage.value},

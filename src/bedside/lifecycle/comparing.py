@@ -23,6 +23,7 @@ from bedside.lifecycle.evaluating import unknown_patients
 from bedside.lifecycle.patients import Patients, entry_of, facts_of, own_patients, same_data
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.metrics.names import last_horizon
 
 __all__ = ["Compared", "compare_versions"]
 
@@ -84,6 +85,7 @@ def compare_versions(
             "first": versions[0].id,
             "second": versions[1].id,
             "title": declaration.title,
+            "horizon_days": last_horizon(declaration.question.outcome),
             "patients": "held out by both" if data is None else "given with --data",
             "counts": counts_told(rows[0]),
             **rounded(figures),

@@ -23,6 +23,7 @@ from bedside.lifecycle.judging import matrix_of
 from bedside.lifecycle.patients import Patients, new_intake, new_patients
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.metrics.names import last_horizon
 from bedside.models.form_json import form_from_json
 
 __all__ = [
@@ -86,6 +87,7 @@ def evaluate_version(
         evidence = {
             "version": version.id,
             "title": declaration.title,
+            "horizon_days": last_horizon(declaration.question.outcome),
             "snapshot": patients.snapshot.digest,
             "files": [file.name for file in patients.snapshot.manifest.sources],
             "familiar": known.as_json(),

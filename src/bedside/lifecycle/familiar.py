@@ -29,11 +29,14 @@ class Familiar:
             identifier is the same, and so is at least one raw record.
         namesakes: How many others have an identifier that one of those subjects has, but no record
             in common: most often two hospitals that number their patients alike.
+        held_out: How many were held out at the build: it did not learn from them, but they are not
+            other patients.
         why: Why it could not be found out; empty where it could.
     """
 
     known: tuple[int, ...] = ()
     namesakes: int = 0
+    held_out: int = 0
     why: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -44,6 +47,7 @@ class Familiar:
             "checked": True,
             "left_out": count_text(len(self.known)),
             "same_identifier": count_text(self.namesakes),
+            "held_out": count_text(self.held_out),
         }
 
 
@@ -56,31 +60,38 @@ def familiar(platform: Platform, version: ModelVersion, patients: Patients) -> F
         patients: The others, as it sees them.
     """
     asked = patients.asked["subject_id"].unique()
-    known, same = set[int](), set[int]()
+    known, same, held_out = set[int](), set[int](), set[int]()
     try:
-        for snapshot, seen in _seen(platform, version, patients):
+        for snapshot, seen, fitted in _seen(platform, version, patients):
             if snapshot.manifest.salt != patients.snapshot.manifest.salt:
                 return Familiar(why="the two hide their identifiers by different salts")
             shared = seen.filter(seen.is_in(asked.implode()))
             if shared.is_empty():
                 continue
             records = _records(snapshot, shared).join(_records(patients.snapshot, shared), on=_BOTH)
+            if not fitted:
+                held_out |= set(records["subject_id"])
+                continue
             same |= set(shared)
             known |= set(records["subject_id"])
     except BedsideError as error:
         return Familiar(why=f"the data of the build are not at hand ({error.problem.rstrip('.')})")
-    return Familiar(known=tuple(sorted(known)), namesakes=len(same - known))
+    return Familiar(
+        known=tuple(sorted(known)),
+        namesakes=len(same - known),
+        held_out=len(held_out - known),
+    )
 
 
 def _seen(
     platform: Platform, version: ModelVersion, patients: Patients
-) -> Iterator[tuple[Snapshot, pl.Series]]:
-    """The data of each recalibration and of the build, and whom the version was fitted on there."""
+) -> Iterator[tuple[Snapshot, pl.Series, bool]]:
+    """Data of each recalibration and of the build, some there, and whether it was fitted on them."""
     facts = facts_of(platform, version)
     while "recalibrated" in facts:
         snapshot = platform.store.opened(entry_of(platform, facts["snapshot"]))
         ids = [shard["subject_id"] for shard in snapshot.shards(["subject_id"])]
-        yield snapshot, pl.concat(ids).unique()
+        yield snapshot, pl.concat(ids).unique(), True
         facts = facts_of(platform, platform.registry.get(facts["recalibrated"]["parent"]))
     entry = entry_of(platform, facts["snapshot"])
     if entry.successor is not None:
@@ -94,8 +105,10 @@ def _seen(
     )
     done = asking.ask(asking.prepare(asking.collect()))
     sides = frame_of(asking.steps.read(done, "asked"))
-    seen = sides.filter(pl.col("side") != "held_out")["subject_id"].unique()
-    yield platform.store.opened(entry), seen
+    built = platform.store.opened(entry)
+    apart = pl.col("side") == "held_out"
+    yield built, sides.filter(~apart)["subject_id"].unique(), True
+    yield built, sides.filter(apart)["subject_id"].unique(), False
 
 
 def _records(snapshot: Snapshot, subjects: pl.Series) -> pl.DataFrame:

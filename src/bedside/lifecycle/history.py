@@ -20,12 +20,14 @@ from bedside.lifecycle.release import open_bundle
 __all__ = ["History", "history"]
 
 HEADLINES = (
-    ("auroc", "calibration_slope", "brier"),
     ("harrell_c", "calibration_slope", "integrated_brier"),
     ("macro_auroc", "calibration_slope", "multiclass_brier"),
+    ("auroc", "calibration_slope", "brier"),
     ("r2", "regression_slope", "rmse"),
 )
-"""What is shown of each kind of outcome: how it ranks, how it is calibrated, how far it is off."""
+"""What is shown of each kind of outcome: how it ranks, how it is calibrated, how far it is off.
+
+The first whose first is measured: a survival model has an AUROC too, by its last horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def history(platform: Platform, model: str) -> History:
     for version in platform.registry.versions(name):
         versions.append(_told(platform, version, made, entries))
     shown = {metric for told in versions for metric in told["metrics"]}
-    headline = next((ones for ones in HEADLINES if set(ones) & shown), ())
+    headline = next((ones for ones in HEADLINES if ones[0] in shown), ())
     folder = platform.folder / "reports" / name
     done = History(
         model=name,
@@ -82,6 +84,7 @@ def _told(
         "built_at": version.built_at,
         "stage": version.stage.value,
         "gates_passed": version.gates_passed,
+        "gates": len(version.gates),
         "approval": None
         if version.approval is None
         else {
@@ -176,5 +179,6 @@ def _evaluations(
             "snapshot": entry.details["snapshot"],
             "files": evidence.get("files", []),
             "counts": evidence.get("counts", {}),
+            "held_out": evidence.get("familiar", {}).get("held_out", "0"),
             "metrics": evidence.get("metrics", {}),
         }

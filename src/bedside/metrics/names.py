@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Declaration, Evaluation
+from bedside.core.records.outcome import Outcome
 from bedside.metrics.words.alerts import ALERTS
 from bedside.metrics.words.gaps import GAPS
 from bedside.metrics.words.metric import Metric
 from bedside.metrics.words.outcomes import OUTCOMES
 from bedside.metrics.words.risk import RISK
 
-__all__ = ["METRICS", "Metric", "at_horizon", "metric_names"]
+__all__ = ["METRICS", "Metric", "at_horizon", "last_horizon", "metric_names", "metrics_by"]
 
 _RANKING = ("auroc", "auprc")
 _RISK = (
@@ -67,15 +68,18 @@ _OVER_TIME = (
 _AT = "_at_"
 
 
+_PLAIN = {**RISK, **ALERTS, **OUTCOMES, **GAPS}
+
+
 class _Metrics(dict[str, Metric]):
     """Knows a metric at an earlier horizon, such as `auroc_at_365_days`, by its plain name."""
 
     def __missing__(self, name: str) -> Metric:
         plain, _, when = name.partition(_AT)
-        if not dict.__contains__(self, plain) or not when:
+        if plain not in _PLAIN or not when:
             raise KeyError(name)
-        metric = self[plain]
-        words = when.replace("_", " ")
+        metric, (many, _, unit) = _PLAIN[plain], when.partition("_")
+        words = f"{float(many):,g} {unit}"
         return replace(
             metric,
             title=f"{metric.title} at {words}",
@@ -87,7 +91,7 @@ class _Metrics(dict[str, Metric]):
         return super().__contains__(name) or (bool(when) and super().__contains__(plain))
 
 
-METRICS: dict[str, Metric] = _Metrics({**RISK, **ALERTS, **OUTCOMES, **GAPS})
+METRICS: dict[str, Metric] = _Metrics(_PLAIN)
 """Every metric that an evaluation can hold, in the order in which it is shown.
 
 A metric at an earlier horizon of a survival model is looked up as `METRICS["auroc_at_365_days"]`.
@@ -101,6 +105,25 @@ def at_horizon(name: str, days: float) -> str:
     ('auroc_at_365_days', 'AUROC at 365 days')
     """
     return f"{name}{_AT}{days:g}_days"
+
+
+def last_horizon(outcome: Outcome) -> float | None:
+    """The last horizon in days; None where the outcome has none."""
+    if not outcome.horizons:
+        return None
+    return parse_duration(outcome.horizons[-1]).total_seconds() / 86400
+
+
+def metrics_by(days: float | None) -> dict[str, Metric]:
+    """The same metrics, of which those of the risk by the last horizon say so.
+
+    >>> metrics_by(1826.0)["auroc"].title, metrics_by(None)["auroc"].title
+    ('AUROC at 1,826 days', 'AUROC')
+    """
+    if days is None:
+        return METRICS
+    named = {name: METRICS[at_horizon(name, days)] for name in (*_HORIZON, *_SURVIVAL_ALERTING)}
+    return _Metrics({**METRICS, **named})
 
 
 def metric_names(declaration: Declaration) -> frozenset[str]:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from bedside.core.errors import Refused
 from bedside.core.records.version import NEXT_STAGES, ModelVersion, Stage
 
-__all__ = ["may_release", "moved"]
+__all__ = ["SERVED", "may_release", "moved"]
 
-_REACHES_PATIENTS = frozenset({Stage.SILENT, Stage.LIVE})
+SERVED = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
+"""The stages in which a server loads a version; a superseded one only waits to be called back."""
+_REACHES_PATIENTS = frozenset(SERVED)
 
 
 def may_release(version: ModelVersion, stage: Stage = Stage.LIVE) -> None:

@@ -12,9 +12,9 @@ from bedside.core.errors import Refused, Unavailable
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.ports import Explainer, Ledger, Predictor
 from bedside.core.records.answer import Abstention, Answer, Failure, Score
+from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.event import Event
 from bedside.core.records.ledger import Actor
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
@@ -33,7 +33,7 @@ class Answerer:
     Args:
         bundle: Opened and verified.
         version_id: `NAME@digest`.
-        stage: Silent or live; no other stage answers.
+        stage: Silent, canary or live; no other stage answers.
         predictor: Runs the bundle's model.
         explainer: Says what moved a score.
         ledger: Where every answer is kept before it leaves; from several threads it is best given
@@ -61,7 +61,7 @@ class Answerer:
         *,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        if stage not in (Stage.SILENT, Stage.LIVE):
+        if stage not in (Stage.SILENT, Stage.CANARY, Stage.LIVE):
             raise Refused(
                 f"{version_id} is {stage}, so it may not answer.",
                 fix="release it to silent or live first.",
@@ -80,41 +80,31 @@ class Answerer:
         self._scorer = Scorer(bundle, predictor, explainer)
         self._scorer.check_example()
 
-    def answer(
-        self,
-        events: Sequence[Event],
-        *,
-        as_of: datetime,
-        channel: str,
-        request_id: str | None = None,
-        subject: int | None = None,
-        notes: Sequence[str] = (),
-        request: bytes | None = None,
-    ) -> Answer:
-        """Answer from one patient's events; the answer is in the ledger when this returns.
+    def answer(self, asked: Asked, *, shown: bool = True) -> Answer:
+        """Answer one question; the answer is in the ledger when this returns.
 
         Args:
-            events: What is known, in any order and in any convertible unit.
-            as_of: The record is read up to this moment.
-            channel: The wire that asks, for the ledger.
-            request_id: The caller's own id, kept sealed.
-            subject: The patient's pseudonym, kept sealed.
-            notes: What the wire has to say about the input; shown beside a score.
-            request: The question as it was received, kept sealed, so that each fact behind the
-                answer can be traced to its bytes.
+            asked: The question.
+            shown: Whether anybody will see the answer.
 
         Raises:
-            Invalid: a value is not finite or its unit does not convert; nothing is recorded.
+            Invalid: the question cannot be read, a value is not finite or its unit does not
+                convert; nothing is recorded.
             Unavailable: the ledger could not keep the answer, so none is given.
         """
+        return self.answer_from(asked, asked.read(self.declaration), shown=shown)
+
+    def answer_from(self, asked: Asked, facts: Facts, *, shown: bool = True) -> Answer:
+        """Like `answer`, where the question has been read already."""
+        as_of, notes = asked.as_of, facts.notes
         started = self.clock.now()
         sealed: dict[str, Any] = {
             "nonce": secrets.token_hex(16),
-            "subject": subject,
-            "request_id": request_id,
-            "request": None if request is None else request.decode(),
+            "subject": facts.subject,
+            "request_id": asked.request_id,
+            "request": asked.request.decode(),
         }
-        clean, rejected = clean_events(self.declaration.signals, events)
+        clean, rejected = clean_events(self.declaration.signals, facts.events)
         cause = None
         outcome: Score | Abstention | Failure | None
         try:
@@ -132,8 +122,13 @@ class Answerer:
             stage=str(self.stage),
             as_of=iso(as_of),
             outcome=outcome,
+            shown=shown and self.stage is not Stage.SILENT,
         )
-        told = _kind(outcome, cause) | {"channel": channel}
+        told = _kind(outcome, cause) | {
+            "channel": asked.channel,
+            "caller": asked.caller.name,
+            "shown": answer.shown,
+        }
         self._record_answer(answer, told, started, sealed)
         return answer
 

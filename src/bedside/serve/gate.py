@@ -11,7 +11,10 @@ from typing import Any
 
 import msgspec
 
-from bedside.serve.auth import TokenCheck
+from bedside.core.errors import Refused
+from bedside.core.records.caller import Caller
+from bedside.serve.auth import Authenticator
+from bedside.serve.routes import CALLER
 
 __all__ = ["BODY_LIMIT", "INTERNAL", "OPEN_PATH", "Gate"]
 
@@ -53,7 +56,7 @@ class Gate:
 
     Args:
         app: What lies behind the gate.
-        token_sha256: SHA-256 of the token, in hexadecimal.
+        authenticators: Asked in turn; the first that knows a caller decides.
         allowed_hosts: Host names besides loopback that a request may be addressed to.
         body_limit: Bytes.
         body_seconds: How long a body may take to arrive.
@@ -63,13 +66,13 @@ class Gate:
         self,
         app: App,
         *,
-        token_sha256: str,
+        authenticators: Sequence[Authenticator],
         allowed_hosts: Sequence[str] = (),
         body_limit: int = BODY_LIMIT,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.app = app
-        self._opens = TokenCheck(token_sha256)
+        self._authenticators = tuple(authenticators)
         self._hosts = frozenset(host.lower() for host in (*_LOOPBACK, *allowed_hosts))
         self._body_limit = body_limit
         self._body_seconds = body_seconds
@@ -119,8 +122,10 @@ class Gate:
                 "a loopback address, or allow the host when you start the server.",
             )
         if scope["path"] == OPEN_PATH and scope["method"] in ("GET", "HEAD"):
+            scope[CALLER] = Caller(name="anybody")
             return b""
-        if not self._opens(headers.get(b"authorization", b"")):
+        scope[CALLER] = self._caller(scope, headers)
+        if scope[CALLER] is None:
             raise _Stop(
                 401,
                 "unauthorized",
@@ -138,6 +143,16 @@ class Gate:
                 "The content type is not JSON. Fix: send 'Content-Type: application/json'.",
             )
         return await self._body(headers, receive)
+
+    def _caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
+        for one in self._authenticators:
+            try:
+                found = one.caller(scope, headers)
+            except Refused as refused:
+                raise _Stop(401, refused.code, str(refused)) from None
+            if found is not None:
+                return found
+        return None
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         too_large = _Stop(

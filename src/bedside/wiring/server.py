@@ -12,9 +12,10 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
-from bedside.serve.auth import first_run_token
+from bedside.serve.auth import TokenCheck, first_run_token
 from bedside.serve.gate import Gate
 from bedside.serve.run import serve
+from bedside.serve.service import Service, models_of
 
 __all__ = ["app_of", "serve_workspace", "token_digest_of"]
 
@@ -35,37 +36,36 @@ def serve_workspace(platform: Platform, port: int, *, new_token: bool) -> None:
 
 
 def app_of(platform: Platform, token_sha256: str) -> Gate:
-    """The application for every released version; live is served before silent.
+    """The application for every released version.
 
     Raises:
-        Refused: no version is silent or live, or a bundle is not intact.
+        Refused: no version is released, or a bundle is not intact.
     """
-    released = [
-        version
-        for stage in (Stage.SILENT, Stage.LIVE)
-        for version in platform.registry.versions()
-        if version.stage is stage
-    ]
-    if not released:
+    releases = [one for one in platform.registry.releases() if one.stage is not Stage.SUPERSEDED]
+    if not releases:
         raise Refused(
-            "No version is silent or live.",
+            "No version is silent, in canary or live.",
             fix="run: bedside release VERSION --stage silent.",
             code="nothing_released",
         )
-    ledger, answerers = GroupCommit(platform.ledger), {}
-    for version in released:
-        bundle = open_bundle(platform, version)
-        answerers[version.name] = Answerer(
-            bundle,
-            version.id,
-            version.stage,
-            platform.predictor_of(bundle.files[MODEL]),
-            platform.explainer_of(bundle.files[LEARNT]),
-            ledger,
-            platform.clock,
-            platform.actor,
+    ledger, answerers = GroupCommit(platform.ledger), []
+    for release in releases:
+        bundle = open_bundle(platform, platform.registry.get(release.version))
+        answerers.append(
+            Answerer(
+                bundle,
+                release.version,
+                release.stage,
+                platform.predictor_of(bundle.files[MODEL]),
+                platform.explainer_of(bundle.files[LEARNT]),
+                ledger,
+                platform.clock,
+                platform.actor,
+            )
         )
-    return create_app(answerers, token_sha256=token_sha256)
+    canaries = {one.name: one.canary for one in releases if one.canary is not None}
+    service = Service(models_of(answerers, canaries), key=bytes.fromhex(platform.tag("canary")))
+    return create_app(service, authenticators=[TokenCheck(token_sha256)])
 
 
 def token_digest_of(folder: Path, *, renew: bool = False) -> tuple[str, str | None]:

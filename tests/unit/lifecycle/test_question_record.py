@@ -4,9 +4,7 @@ import json
 
 from bedside.features.definition import expand
 from bedside.lifecycle.question_record import traced_reasons
-from bedside.serve.app import create_app
 from served import (
-    TOKEN_SHA256,
     HttpClient,
     a_declaration,
     a_hook_call,
@@ -14,12 +12,13 @@ from served import (
     a_tensor,
     an_inference,
     an_observation,
+    app_for,
 )
 
 
 def traced(path, body, channel):
     served = a_served_model()
-    client = HttpClient(create_app({"sepsis": served.answerer}, token_sha256=TOKEN_SHA256))
+    client = HttpClient(app_for(served.answerer))
     assert client.post(path, json=body).status_code == 200
     ((_, kept),) = served.ledger.kept
     sealed = json.loads(kept)

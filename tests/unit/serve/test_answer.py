@@ -8,13 +8,13 @@ import pytest
 from bedside.core.errors import Refused, Unavailable, WrongUnit
 from bedside.core.records.answer import Abstention, AbstentionReason, Failure, Score
 from bedside.core.records.version import Stage
-from served import NOW, a_patient, a_served_model, an_event, hours_ago
+from served import a_patient, a_served_model, an_event, hours_ago
 
 
 def test_a_sick_patient_gets_a_score_with_reasons_in_words_and_units():
     served = a_served_model()
 
-    answer = served.answerer.answer(a_patient(lactate=4.2), as_of=NOW, channel="test")
+    answer = served.answer(a_patient(lactate=4.2))
 
     assert isinstance(answer.outcome, Score)
     assert answer.outcome.alert
@@ -26,7 +26,7 @@ def test_reasons_come_largest_first_and_at_most_five():
     served = a_served_model()
     vitals = [an_event("LOINC//8480-6", 80.0), an_event("LOINC//8310-5", 39.5)]
 
-    answer = served.answerer.answer([*a_patient(), *vitals], as_of=NOW, channel="test")
+    answer = served.answer([*a_patient(), *vitals])
 
     assert isinstance(answer.outcome, Score)
     sizes = [abs(reason.contribution) for reason in answer.outcome.reasons]
@@ -39,9 +39,7 @@ def test_a_value_in_another_unit_is_converted_before_it_is_scored():
     cold = [*a_patient(), an_event("LOINC//8310-5", 39.0, unit="Cel")]
     warm = [*a_patient(), an_event("LOINC//8310-5", 102.2, unit="[degF]")]
 
-    risks = [
-        served.answerer.answer(each, as_of=NOW, channel="test").outcome for each in (cold, warm)
-    ]
+    risks = [served.answer(each).outcome for each in (cold, warm)]
 
     assert risks[0].risk == pytest.approx(risks[1].risk)
 
@@ -50,10 +48,8 @@ def test_a_unit_that_measures_something_else_is_refused_and_nothing_is_recorded(
     served = a_served_model()
 
     with pytest.raises(WrongUnit):
-        served.answerer.answer(
+        served.answer(
             [*a_patient(lactate=None), an_event("LOINC//2524-7", 4.2, unit="mg/dL")],
-            as_of=NOW,
-            channel="test",
         )
 
     assert served.ledger.kept == []
@@ -62,9 +58,7 @@ def test_a_unit_that_measures_something_else_is_refused_and_nothing_is_recorded(
 def test_an_answer_is_in_the_ledger_with_its_patient_data_sealed():
     served = a_served_model()
 
-    answer = served.answerer.answer(
-        a_patient(lactate=4.2), as_of=NOW, channel="test", subject=99, request_id="r-1"
-    )
+    answer = served.answer(a_patient(lactate=4.2), subject=99, request_id="r-1")
 
     ((entry, sealed),) = served.ledger.kept
     assert entry.action == "answer"
@@ -82,7 +76,7 @@ def test_the_input_digest_differs_between_two_equal_patients_so_that_nobody_can_
     served = a_served_model()
 
     for _ in range(2):
-        served.answerer.answer(a_patient(), as_of=NOW, channel="test")
+        served.answer(a_patient())
 
     first, second = (entry.details["input_digest"] for entry, _ in served.ledger.kept)
     assert first != second
@@ -91,7 +85,7 @@ def test_the_input_digest_differs_between_two_equal_patients_so_that_nobody_can_
 def test_a_required_signal_that_is_missing_gives_an_abstention_not_a_score():
     served = a_served_model()
 
-    answer = served.answerer.answer(a_patient(heart_rate=None), as_of=NOW, channel="test")
+    answer = served.answer(a_patient(heart_rate=None))
 
     assert isinstance(answer.outcome, Abstention)
     assert answer.outcome.reason is AbstentionReason.MISSING
@@ -101,7 +95,7 @@ def test_a_required_signal_that_is_missing_gives_an_abstention_not_a_score():
 def test_a_child_is_not_eligible():
     served = a_served_model()
 
-    answer = served.answerer.answer(a_patient(age=9.0), as_of=NOW, channel="test")
+    answer = served.answer(a_patient(age=9.0))
 
     assert answer.outcome.reason is AbstentionReason.NOT_ELIGIBLE
 
@@ -109,7 +103,7 @@ def test_a_child_is_not_eligible():
 def test_an_impossible_value_of_an_optional_signal_is_left_out_and_said_so():
     served = a_served_model()
 
-    answer = served.answerer.answer(a_patient(lactate=400.0), as_of=NOW, channel="test")
+    answer = served.answer(a_patient(lactate=400.0))
 
     assert isinstance(answer.outcome, Score)
     assert answer.outcome.notes == (
@@ -121,8 +115,8 @@ def test_a_result_that_was_not_yet_visible_does_not_count():
     served = a_served_model()
     late = an_event("LOINC//2524-7", 9.0, time=hours_ago(1), known_at=hours_ago(-1))
 
-    without = served.answerer.answer(a_patient(lactate=None), as_of=NOW, channel="test")
-    with_late = served.answerer.answer([*a_patient(lactate=None), late], as_of=NOW, channel="test")
+    without = served.answer(a_patient(lactate=None))
+    with_late = served.answer([*a_patient(lactate=None), late])
 
     assert with_late.outcome.risk == without.outcome.risk
 
@@ -144,7 +138,7 @@ def test_a_broken_model_gives_a_failure_that_is_recorded_and_repeats_no_value(
     served.model.mode = mode
 
     with caplog.at_level(logging.DEBUG):
-        answer = served.answerer.answer(a_patient(lactate=4.2173), as_of=NOW, channel="test")
+        answer = served.answer(a_patient(lactate=4.2173))
 
     assert isinstance(answer.outcome, Failure)
     assert answer.outcome.code == code
@@ -159,7 +153,7 @@ def test_no_answer_leaves_when_the_ledger_cannot_keep_it():
     served.ledger.full = True
 
     with pytest.raises(Unavailable) as refusal:
-        served.answerer.answer(a_patient(), as_of=NOW, channel="test")
+        served.answer(a_patient())
 
     assert refusal.value.code == "ledger_unavailable"
 

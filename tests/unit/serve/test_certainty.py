@@ -19,10 +19,7 @@ from bedside.features.definition import expand
 from bedside.models.calibration import venn_abers_pair
 from bedside.models.form import Hazards
 from bedside.models.learnt import LearntModel
-from bedside.serve.app import create_app
 from served import (
-    NOW,
-    TOKEN_SHA256,
     HttpClient,
     a_declaration,
     a_form,
@@ -32,6 +29,7 @@ from served import (
     a_tensor,
     an_inference,
     an_observation,
+    app_for,
 )
 
 INFER, HOOK = "/v2/models/sepsis/infer", "/cds-services/sepsis-now"
@@ -83,7 +81,7 @@ def served(declaration, form=None, **more):
 
 
 def on_the_wires(made, *, lactate=4.2, sex="female"):
-    client = HttpClient(create_app({"sepsis": made.answerer}, token_sha256=TOKEN_SHA256))
+    client = HttpClient(app_for(made.answerer))
     tensors = (a_tensor("lactate", lactate), a_tensor("heart_rate", 101.0), a_tensor("age", 71.0))
     seen = (an_observation("2524-7", lactate, "mmol/L"), an_observation("8867-4", 101, "/min"))
     inference = client.post(INFER, json=an_inference(*tensors, a_tensor("sex", sex)))
@@ -239,7 +237,7 @@ def test_what_every_training_patient_had_must_be_known():
     declaration = replace(declaration, signals=declaration.signals | {"heart_rate": heart_rate})
     made, _ = served(declaration)
 
-    answer = made.answerer.answer(a_patient(heart_rate=None), as_of=NOW, channel="test")
+    answer = made.answer(a_patient(heart_rate=None))
 
     assert isinstance(answer.outcome, Abstention)
     assert answer.outcome.reason is AbstentionReason.OUT_OF_DOMAIN
@@ -297,7 +295,7 @@ def test_predictions_that_make_no_sense_are_a_failure(outputs):
     made.model.outputs = lambda _: np.array(outputs) if outputs != "x" else "x"
     made.model.predict = lambda _: np.array([0.2])
 
-    answer = made.answerer.answer(a_patient(), as_of=NOW, channel="test")
+    answer = made.answer(a_patient())
 
     assert isinstance(answer.outcome, Failure)
     assert answer.outcome.code == "model_returned_nonsense"
@@ -336,7 +334,7 @@ def test_a_domain_of_other_features_is_not_served():
 
 def test_the_model_says_of_itself_what_its_answers_will_hold():
     made, _ = served(declared(coverage=0.9, domain=0.999, calibration="venn_abers"))
-    client = HttpClient(create_app({"sepsis": made.answerer}, token_sha256=TOKEN_SHA256))
+    client = HttpClient(app_for(made.answerer))
 
     body = client.get("/v2/models/sepsis").json()
 

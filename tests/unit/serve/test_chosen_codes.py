@@ -11,11 +11,8 @@ from bedside.core.records.declaration import Channels, Signal
 from bedside.core.records.features import ChosenCode, FeatureRule, Learnt, Vocabulary
 from bedside.features.definition import expand
 from bedside.lifecycle.question_record import traced_reasons
-from bedside.serve.app import create_app
 from served import (
-    NOW,
     START,
-    TOKEN_SHA256,
     HttpClient,
     a_declaration,
     a_fhir_patient,
@@ -26,6 +23,7 @@ from served import (
     an_event,
     an_inference,
     an_observation,
+    app_for,
 )
 
 POTASSIUM = "LOINC//2823-3"
@@ -67,7 +65,7 @@ def scored(served):
 
 
 def a_client(served):
-    return HttpClient(create_app({"sepsis": served.answerer}, token_sha256=TOKEN_SHA256))
+    return HttpClient(app_for(served.answerer))
 
 
 def a_coded(loinc, text, **changes):
@@ -77,7 +75,7 @@ def a_coded(loinc, text, **changes):
 
 
 def answered(served, *events):
-    return served.answerer.answer([*a_patient(), *events], as_of=NOW, channel="test").outcome
+    return served.answer([*a_patient(), *events]).outcome
 
 
 def test_a_chosen_code_is_an_input_by_its_code_with_the_unit_of_training():

@@ -5,13 +5,21 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from starlette.routing import Route
 
 from bedside.core.errors import Invalid
-from bedside.serve.app import create_app, routes_of
-from bedside.serve.auth import first_run_token, token_digest
+from bedside.serve.app import routes_of
+from bedside.serve.auth import TokenCheck, first_run_token, token_digest
 from bedside.serve.gate import Gate
-from served import TOKEN, TOKEN_SHA256, HttpClient, a_hook_call, a_served_model, an_inference
+from served import (
+    TOKEN,
+    TOKEN_SHA256,
+    HttpClient,
+    a_hook_call,
+    a_served_model,
+    an_inference,
+    app_for,
+    service_for,
+)
 
 BODIES = {
     "/v2/models/{name}/infer": an_inference(),
@@ -29,18 +37,13 @@ BODIES = {
 
 
 def a_client(**options: Any) -> HttpClient:
-    app = create_app({"sepsis": a_served_model().answerer}, token_sha256=TOKEN_SHA256, **options)
+    app = app_for(a_served_model().answerer, **options)
     return HttpClient(app, token=None)
 
 
 def inventory() -> list[tuple[str, str]]:
-    routes = routes_of({"sepsis": a_served_model().answerer})
-    return [
-        (method, route.path)
-        for route in routes
-        if isinstance(route, Route)
-        for method in sorted(route.methods or ())
-    ]
+    routes = routes_of(service_for(a_served_model().answerer))
+    return [(method, route.path) for route in routes for method in sorted(route.methods)]
 
 
 def call(client: HttpClient, method: str, route: str, token: str | None) -> int:
@@ -181,7 +184,7 @@ def test_a_body_that_does_not_arrive_in_time_is_given_up():
         yield b" "
         await asyncio.sleep(5)
 
-    client = HttpClient(Gate(app, token_sha256=TOKEN_SHA256, body_seconds=0.05))
+    client = HttpClient(Gate(app, authenticators=[TokenCheck(TOKEN_SHA256)], body_seconds=0.05))
 
     response = client.post("/x", content=chunks(), headers={"Content-Type": "application/json"})
 
@@ -190,7 +193,7 @@ def test_a_body_that_does_not_arrive_in_time_is_given_up():
 
 
 def test_a_web_socket_is_closed():
-    app = create_app({}, token_sha256=TOKEN_SHA256)
+    app = app_for()
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -213,7 +216,5 @@ def test_a_first_run_token_is_new_each_time_and_opens_by_its_digest():
 
 
 def test_a_digest_that_is_none_is_refused():
-    async def app(*_: Any) -> None: ...
-
     with pytest.raises(Invalid):
-        Gate(app, token_sha256="secret")  # noqa: S106 - it is none
+        TokenCheck("secret")

@@ -22,17 +22,17 @@ from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
 from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
-from bedside.serve.app import create_app
 from learning import fitted_trees
 from served import (
     NOW,
-    TOKEN_SHA256,
     VERSION,
     HttpClient,
     a_declaration,
     a_hook_call,
     a_patient,
     an_inference,
+    app_for,
+    asked,
 )
 
 
@@ -83,7 +83,7 @@ def test_both_wires_answer_and_the_ledger_is_whole_and_keeps_the_patient_sealed(
     parts: tuple[Answerer, SqlLedger], tmp_path: Path
 ):
     answerer, ledger = parts
-    client = HttpClient(create_app({"sepsis": answerer}, token_sha256=TOKEN_SHA256))
+    client = HttpClient(app_for(answerer))
 
     responses: list[Any] = [
         client.post("/v2/models/sepsis/infer", json=an_inference()),
@@ -106,9 +106,7 @@ def test_answers_made_at_the_same_time_are_all_kept_in_one_whole_chain(
     answerer, ledger = parts
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda _: answerer.answer(a_patient(), as_of=NOW, channel="test"), range(40))
-        )
+        answers = list(pool.map(lambda _: answerer.answer(asked(a_patient())), range(40)))
 
     kept = {entry.details["prediction_id"] for entry in ledger.entries()}
     assert kept == {answer.prediction_id for answer in answers}

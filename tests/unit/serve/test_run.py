@@ -9,9 +9,8 @@ import time
 import pytest
 
 from bedside.core.errors import Refused
-from bedside.serve.app import create_app
 from bedside.serve.run import serve, server_of
-from served import TOKEN, TOKEN_SHA256, a_served_model, an_inference
+from served import TOKEN, a_served_model, an_inference, app_for
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "ward.example", ""])  # noqa: S104
@@ -23,7 +22,7 @@ def test_no_address_beyond_loopback_is_served(host):
 
 
 def test_a_real_server_answers_over_loopback_and_stops_when_told():
-    app = create_app({"sepsis": a_served_model().answerer}, token_sha256=TOKEN_SHA256)
+    app = app_for(a_served_model().answerer)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

@@ -8,12 +8,11 @@ import pytest
 
 from bedside.core.errors import Invalid
 from bedside.core.records.version import Stage
-from bedside.serve.app import create_app
 from served import (
-    TOKEN_SHA256,
     VERSION,
     HttpClient,
     Served,
+    a_declaration,
     a_fhir_patient,
     a_hook_call,
     a_search,
@@ -21,6 +20,7 @@ from served import (
     a_tensor,
     an_inference,
     an_observation,
+    app_for,
 )
 
 INFER = "/v2/models/sepsis/infer"
@@ -28,7 +28,7 @@ HOOK = "/cds-services/sepsis-now"
 
 
 def a_client(served: Served) -> HttpClient:
-    return HttpClient(create_app({"sepsis": served.answerer}, token_sha256=TOKEN_SHA256))
+    return HttpClient(app_for(served.answerer))
 
 
 def outputs(body: dict[str, Any]) -> dict[str, Any]:
@@ -288,10 +288,10 @@ def test_an_unknown_cds_service_is_404():
 
 
 def test_two_models_may_not_declare_the_same_cds_service():
-    both = {"sepsis": a_served_model().answerer, "again": a_served_model().answerer}
+    again = a_served_model(declaration=a_declaration(name="again"))
 
     with pytest.raises(Invalid, match="sepsis-now"):
-        create_app(both, token_sha256=TOKEN_SHA256)
+        app_for(a_served_model().answerer, again.answerer)
 
 
 def test_no_patient_value_is_in_any_error_or_log_line(caplog, capfd):
@@ -328,7 +328,7 @@ def test_no_patient_value_is_in_any_error_or_log_line(caplog, capfd):
 
 def test_an_error_inside_the_server_says_nothing_of_the_patient(caplog):
     served = a_served_model()
-    served.answerer.answer = lambda *_, **__: {}["the lactate was 4.2173"]
+    served.answerer.answer_from = lambda *_, **__: {}["the lactate was 4.2173"]
 
     with caplog.at_level(logging.DEBUG, logger="bedside"):
         response = a_client(served).post(INFER, json=an_inference())

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.rollout import Canary, Release
 from bedside.core.records.version import Approval, ModelVersion, Stage
 
 __all__ = ["Ledger", "Registry"]
@@ -81,10 +82,18 @@ class Registry(Protocol):
         """Move a built version to approved."""
         ...
 
-    def move(self, version_id: str, stage: Stage) -> ModelVersion:
-        """Move a version along its life.
+    def move(self, version_id: str, stage: Stage, *, canary: Canary | None = None) -> ModelVersion:
+        """Move a version along its life; what it displaces is moved in the same transaction.
 
         Raises:
             Refused: `NEXT_STAGES` has no such step.
         """
+        ...
+
+    def revision(self) -> int:
+        """A number that grows with every change of a release; cheap enough to ask each second."""
+        ...
+
+    def releases(self) -> list[Release]:
+        """What a server has to run now, and what it keeps ready."""
         ...

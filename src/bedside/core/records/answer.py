@@ -92,6 +92,7 @@ class Answer:
     """One outcome with what is needed to trace it.
 
     `as_of` is the time up to which the record was read; `prediction_id` finds the ledger entry.
+    What is not `shown` goes to nobody: the wires say that an answer was made and is withheld.
     """
 
     prediction_id: str
@@ -100,3 +101,4 @@ class Answer:
     stage: str
     as_of: str
     outcome: Score | Abstention | Failure
+    shown: bool = True

@@ -5,6 +5,7 @@ from typing import Literal
 
 from bedside.core.records.features import FeatureRule
 from bedside.core.records.question import Question
+from bedside.core.records.rollout import Rollout
 from bedside.core.records.split import Split
 from bedside.core.records.training import Augmentation, Imputation
 
@@ -350,6 +351,7 @@ class Declaration:
     gates: tuple[Gate, ...] = ()
     eligibility: tuple[Eligibility, ...] = ()
     channels: Channels = field(default_factory=Channels)
+    rollout: Rollout = field(default_factory=Rollout)
     monitoring: Monitoring = field(default_factory=Monitoring)
     change_control: tuple[str, ...] = ()
     acknowledged: tuple[Acknowledgement, ...] = ()

@@ -9,6 +9,9 @@ __all__ = ["JOINT", "SUPPRESS_AT_OR_BELOW", "Estimate", "figure_text"]
 SUPPRESS_AT_OR_BELOW = 10
 """Counts of subjects or events this small are not shown, so that nobody can be picked out."""
 
+MANY = 10.0
+"""From here on a figure is written with one digit after the point, below it with three."""
+
 JOINT = " × "
 """Between the names, and the levels, of subgroups that are judged together."""
 
@@ -45,10 +48,13 @@ def figure_text(figure: Mapping[str, Any]) -> str:
 
     >>> figure_text({"estimate": 0.9, "low": 0.85, "high": 0.95, "n": 100})
     '0.900 (0.850 to 0.950)'
+    >>> figure_text({"estimate": 245.349, "low": 212.695, "high": 280.314, "n": 100})
+    '245.3 (212.7 to 280.3)'
     """
     if figure["estimate"] is None:
         return f"not shown: {figure['why']}"
-    text = f"{figure['estimate']:.3f}"
+    digits = 3 if abs(figure["estimate"]) < MANY else 1
+    text = f"{figure['estimate']:,.{digits}f}"
     if figure["low"] is None:
         return text
-    return f"{text} ({figure['low']:.3f} to {figure['high']:.3f})"
+    return f"{text} ({figure['low']:,.{digits}f} to {figure['high']:,.{digits}f})"

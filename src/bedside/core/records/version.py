@@ -1,4 +1,4 @@
-"""A model version and its life: built, approved, silent, live, retired."""
+"""A model version and its life: built, approved, silent, canary, live, superseded, retired."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,15 +12,22 @@ class Stage(StrEnum):
     BUILT = "built"
     APPROVED = "approved"
     SILENT = "silent"
+    """Scores what comes, and shows nobody."""
+    CANARY = "canary"
+    """Is shown for a share of the patients; for the others it goes on in silence."""
     LIVE = "live"
+    SUPERSEDED = "superseded"
+    """Was live until another took its place; kept ready, so that it can come back at once."""
     RETIRED = "retired"
 
 
 NEXT_STAGES: dict[Stage, frozenset[Stage]] = {
     Stage.BUILT: frozenset({Stage.APPROVED, Stage.RETIRED}),
-    Stage.APPROVED: frozenset({Stage.SILENT, Stage.LIVE, Stage.RETIRED}),
-    Stage.SILENT: frozenset({Stage.LIVE, Stage.RETIRED}),
-    Stage.LIVE: frozenset({Stage.SILENT, Stage.RETIRED}),
+    Stage.APPROVED: frozenset({Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.RETIRED}),
+    Stage.SILENT: frozenset({Stage.CANARY, Stage.LIVE, Stage.RETIRED}),
+    Stage.CANARY: frozenset({Stage.SILENT, Stage.LIVE, Stage.RETIRED}),
+    Stage.LIVE: frozenset({Stage.SILENT, Stage.SUPERSEDED, Stage.RETIRED}),
+    Stage.SUPERSEDED: frozenset({Stage.LIVE, Stage.RETIRED}),
     Stage.RETIRED: frozenset(),
 }
 

@@ -16,7 +16,7 @@ def flow_picture(steps: Sequence[ToldStep]) -> str:
     """The flow as SVG text."""
     boxes = [
         FlowBox(
-            text=f"{number}. {step.text}",
+            text=f"{number}. {step.text.replace('_', ' ')}",
             kept=f"{step.subjects} subjects"
             + (f", {step.rows} prediction times" if step.rows != "0" else ""),
             dropped=f"left out: {step.dropped}" if step.dropped else "",

@@ -1,6 +1,7 @@
 """The comparison of two versions as one HTML page: no script, no network."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -22,25 +23,25 @@ ON_ONE_SCALE = ("auroc", "auprc", "harrell_c", "uno_c", "macro_auroc", "ordinal_
 
 def render_comparison(document: Mapping[str, Any]) -> str:
     """The page; the same document gives the same page."""
-    metrics = document["metrics"]
+    metrics, days = document["metrics"], document.get("horizon_days")
     page: str = proof_template("comparison.html.j2").render(
         c=document,
         names=in_order(metrics),
-        title=title_of,
+        title=partial(title_of, days=days),
         figure=figure_text,
         difference=difference_text,
         count=lambda value: "not shown" if value is None else f"{value:,}",
-        forest=_forest(metrics),
+        forest=_forest(metrics, days),
     )
     return page
 
 
-def _forest(metrics: Mapping[str, Any]) -> Markup | None:
+def _forest(metrics: Mapping[str, Any], days: float | None) -> Markup | None:
     rows = [
-        ForestRow(name=METRICS[name].title, **_ends(told["difference"]))
-        for name, told in metrics.items()
+        ForestRow(name=title_of(name, days), **_ends(told["difference"]))
+        for name, told in ((name, metrics[name]) for name in in_order(metrics))
         if name in METRICS
-        and (METRICS[name].style == "share" or name in ON_ONE_SCALE)
+        and (METRICS[name].style == "share" or name.partition("_at_")[0] in ON_ONE_SCALE)
         and told["difference"].get("estimate") is not None
     ]
     if not rows:

@@ -135,7 +135,7 @@ def _labelled(title: str, cells: Cells, scale: tuple[float, float], unit: str) -
             for cell in cells
         ],
         title=title, says=says, figure_title="contribution", digits=2, overall=0.0,
-        low=scale[0], high=scale[1],
+        low=scale[0], high=scale[1], half=True,
     )  # fmt: skip
     title = title[:1].upper() + title[1:]
     return Picture(title=title, says=says, svg=Markup(svg))  # noqa: S704 - escaped by charts
@@ -160,13 +160,18 @@ def _stability(told: Mapping[str, Any]) -> str:
     text = (
         f"Stability: between {told['refits']} models of resampled training patients "
         f"({told['training_rows']:,} rows each), a patient's {which} the same to "
-        f"{same['mean']:.0%} (Jaccard index; two models agree least to {same['lowest']:.0%} and "
-        f"most to {same['highest']:.0%}; reasons drawn by chance to "
-        f"{told['jaccard_by_chance']:.0%}). The first reason is the same in {first['mean']:.0%}."
+        f"{_share(same['mean'])} (Jaccard index; two models agree least to "
+        f"{_share(same['lowest'])} and most to {_share(same['highest'])}; reasons drawn by chance "
+        f"to {_share(told['jaccard_by_chance'])}). The first reason is the same in "
+        f"{_share(first['mean'])}."
     )
     if ranks is not None:
         text += f" The order of all signals correlates by {ranks['mean']:.2f} (Spearman)."
     return f"{text} Worry when this is near what chance gives: do not act on single reasons then."
+
+
+def _share(value: float, digits: int = 0) -> str:
+    return f"{100 * value:.{digits}f} %"
 
 
 def _checks(told: Mapping[str, Any]) -> list[str]:
@@ -177,9 +182,9 @@ def _checks(told: Mapping[str, Any]) -> list[str]:
     return [
         f"Sanity of the explanations: {passed}.",
         f"A planted driver (the answer with noise) ranks {driver['rank']} of {driver['of']} with "
-        f"{driver['share']:.1%} of the reasons; it must rank first.",
+        f"{_share(driver['share'], 1)} of the reasons; it must rank first.",
         f"A planted irrelevance ({noise['copy_of']}, exchanged between patients) ranks "
-        f"{noise['rank']} of {noise['of']} with {noise['share']:.1%} of the reasons; at most half "
-        f"of the {noise['original_share']:.1%} of the original is allowed. Worry when it is more: "
-        "the model then learns chance by heart.",
+        f"{noise['rank']} of {noise['of']} with {_share(noise['share'], 1)} of the reasons; at "
+        f"most half of the {_share(noise['original_share'], 1)} of the original is allowed. Worry "
+        "when it is more: the model then learns chance by heart.",
     ]

@@ -1,6 +1,7 @@
 """The evaluation on other patients as one HTML page: no script, no network."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,8 +12,9 @@ from bedside.charts.lines import Line, line_chart
 from bedside.core.records.evidence import figure_text
 from bedside.core.records.flow_words import ToldStep
 from bedside.develop.evaluate.cohort_page import flow_picture
+from bedside.develop.evaluate.subgroup_pictures import in_order as groups_in_order
 from bedside.develop.evaluate.subgroup_pictures import main_metrics
-from bedside.metrics.names import METRICS
+from bedside.metrics.names import METRICS, metrics_by
 
 __all__ = [
     "difference_text",
@@ -31,17 +33,17 @@ WAYS = ("as_it_is", "intercept", "slope_and_intercept")
 
 def render_external(evidence: Mapping[str, Any]) -> str:
     """The page; the same evidence gives the same page."""
-    groups: Mapping[str, Any] = next(iter(evidence.get("subgroups", {}).values()), {})
-    first: Mapping[str, Any] = next(iter(groups.values()), {})
     named = evidence.get("metrics", {})
+    groups = evidence.get("subgroups", {})
     steps = [ToldStep(**step) for step in evidence["flow"]]
     page: str = proof_template("external.html.j2").render(
         e=evidence,
         says=list(summary_of(evidence)),
         names=in_order(named),
-        group_names=main_metrics(named) if first else [],
-        title=title_of,
-        meaning=_meaning,
+        groups=groups_in_order(groups),
+        group_names=main_metrics(named),
+        title=partial(title_of, days=evidence.get("horizon_days")),
+        meaning=partial(_meaning, days=evidence.get("horizon_days")),
         figure=figure_text,
         difference=difference_text,
         number=lambda value: "not shown" if value is None else f"{value:.3g}",
@@ -104,21 +106,25 @@ def in_order(named: Iterable[str]) -> list[str]:
     return sorted(named, key=lambda name: rank.get(name, len(rank)))
 
 
-def title_of(name: str) -> str:
+def title_of(name: str, days: float | None = None) -> str:
     """A metric's title; its name where it has none.
+
+    Args:
+        name: Of the metric.
+        days: The last horizon of a survival model, which the title then names.
 
     >>> title_of("auroc"), title_of("of_tomorrow")
     ('AUROC', 'of_tomorrow')
     """
     try:
-        return METRICS[name].title
+        return metrics_by(days)[name].title
     except KeyError:
         return name
 
 
-def _meaning(name: str) -> str:
+def _meaning(name: str, days: float | None) -> str:
     try:
-        return METRICS[name].meaning
+        return metrics_by(days)[name].meaning
     except KeyError:
         return ""
 
@@ -145,6 +151,13 @@ def summary_of(evidence: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "evaluation flatters the model.",
             "warn": True,
         }
+    if known.get("held_out", "0") != "0":
+        yield {
+            "text": f"{known['held_out']} of these patients were held out at the build. The model "
+            "did not learn from them, but they are not other patients: this repeats the build, and "
+            "is no external validation.",
+            "warn": True,
+        }
     yield from _worse(evidence)
     c = evidence.get("case_mix", {}).get("membership", {}).get("c_statistic")
     if c is not None:
@@ -159,7 +172,7 @@ def _worse(evidence: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if "difference" not in evidence:
         return
     worse = [
-        METRICS[name].title
+        title_of(name, evidence.get("horizon_days"))
         for name, told in evidence["difference"].items()
         if name in METRICS and told.get("low") is not None and _is_worse(name, told)
     ]

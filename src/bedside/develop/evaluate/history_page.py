@@ -11,6 +11,7 @@ from bedside.develop.evaluate.external_page import proof_template, title_of
 
 __all__ = ["render_history"]
 
+MOST_TICKS = 12
 Versions = Sequence[Mapping[str, Any]]
 
 
@@ -59,6 +60,7 @@ def _picture(metric: str, versions: Versions) -> Markup | None:
         x_title="version, oldest first",
         y_title=title_of(metric),
         x_range=(0, len(versions) + 1),
+        x_ticks=range(1, len(versions) + 1, -(-len(versions) // MOST_TICKS)),
         y_range=(min(ends) - spare, max(ends) + spare),
     )
     return Markup(svg)  # noqa: S704 - escaped by charts

@@ -64,7 +64,7 @@ def _at_horizon(one: Mapping[str, Any]) -> Picture:
     x, y, low, high = told(one["predicted"], one["observed"], one["low"], one["high"])
     top = min(max([*one["predicted"], *high, *y, 0.01]) * 1.05, 1.0)
     return picture_of(
-        f"Calibration at {one['days']:g} days",
+        f"Calibration at {one['days']:,g} days",
         "Predicted risk by then against the share who had the event, as far as they were "
         f"followed. {WORRY_DOTS}",
         [

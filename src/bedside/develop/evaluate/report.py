@@ -41,10 +41,10 @@ from bedside.develop.evaluate.subgroup_pictures import (
     subgroup_pictures,
 )
 from bedside.develop.evaluate.sureness import sureness_sentences
-from bedside.develop.evaluate.verdict import headline, per_thousand, verdict
+from bedside.develop.evaluate.verdict import gate_text, headline, per_thousand, verdict
 from bedside.develop.train.sample_size import WORDS as SAMPLE_SIZE
 from bedside.develop.train.tuning.words import tuning_lines
-from bedside.metrics.names import METRICS
+from bedside.metrics.names import METRICS, last_horizon, metrics_by
 
 __all__ = ["render_report"]
 
@@ -63,6 +63,7 @@ def render_report(
         lstrip_blocks=True,
     )
     metrics = evidence["metrics"]
+    told = metrics_by(last_horizon(declaration.question.outcome))
     ranking, calibration, usefulness = _curves(declaration, evidence)
     return environment.get_template("report.html.j2").render(
         d=declaration,
@@ -70,7 +71,8 @@ def render_report(
         gates=gates,
         verdict=verdict(declaration, evidence, gates),
         headline=headline(declaration, metrics),
-        metrics=METRICS,
+        metrics=told,
+        gate=gate_text,
         shown=sorted(metrics, key=_place),
         figure=figure_text,
         spread=spread_text,
@@ -98,11 +100,7 @@ def render_report(
         importance=_importance(evidence["importance"]),
         explanations=explanations_section(evidence, declaration.question.outcome.kind),
         learning=_learning(evidence.get("learning_curve")),
-        sample_size=[
-            (SAMPLE_SIZE.get(name, name), value)
-            for name, value in _flat(evidence["training"].get("sample_size"))
-            if name not in ("text", "enough")
-        ],
+        sample_size=_sample_size(evidence["training"].get("sample_size")),
         tuning=tuning_lines(evidence["training"].get("tuning")),
         findings=evidence["leakage"],
         flow=_flow(evidence),
@@ -242,6 +240,14 @@ def _learning(told: Mapping[str, Any] | None) -> list[Picture]:
             )
         )
     return made
+
+
+def _sample_size(told: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What is there, and then what is needed, each in words."""
+    order = {name: at for at, name in enumerate(SAMPLE_SIZE)}
+    rows = [row for row in _flat(told) if row[0] not in ("text", "enough")]
+    rows.sort(key=lambda row: order.get(row[0], len(order)))
+    return [(SAMPLE_SIZE.get(name, name), value) for name, value in rows]
 
 
 def _flat(told: Any, prefix: str = "") -> list[tuple[str, str]]:

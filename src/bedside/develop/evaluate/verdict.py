@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.version import GateResult
+from bedside.metrics.names import METRICS
 
-__all__ = ["headline", "per_thousand", "verdict"]
+__all__ = ["gate_text", "headline", "per_thousand", "verdict"]
 
 _LEADING = {
     "binary": (
@@ -47,7 +49,7 @@ def _what(declaration: Declaration) -> str:
     use, asked = declaration.intended_use, declaration.question
     kind = {
         "binary": "gives the risk that the answer is yes",
-        "survival": f"gives the risk within {_listed(asked.outcome.horizons)}",
+        "survival": f"gives the risk within {_listed(_days(asked.outcome.horizons))} days",
         "multiclass": f"gives a chance to each of {len(asked.outcome.levels)} answers",
         "ordinal": f"gives a chance to each of {len(asked.outcome.levels)} ordered answers",
         "regression": "gives a value",
@@ -56,6 +58,10 @@ def _what(declaration: Declaration) -> str:
         f"It is asked: {asked.ask.rstrip('?.')}? It {kind}, to help {_listed(use.users)} decide "
         f"{use.decision}."
     )
+
+
+def _days(horizons: Sequence[str]) -> list[str]:
+    return [f"{parse_duration(one).total_seconds() / 86400:,g}" for one in horizons]
 
 
 def _how_well(declaration: Declaration, evidence: Mapping[str, Any]) -> str:
@@ -112,8 +118,22 @@ def _gates(gates: Sequence[GateResult]) -> str:
     if not failed:
         many = f"All {len(gates)} gates pass" if len(gates) > 1 else "The one gate passes"
         return f"{many}, so a person may approve it."
-    names = _listed([gate.metric for gate in failed])
+    names = _listed([_title(gate.metric) for gate in failed])
     return f"{len(failed)} of {len(gates)} gates fail, so it cannot be approved: {names}."
+
+
+def gate_text(gate: GateResult) -> str:
+    """A gate in words, for those who do not know the metric's name in the declaration.
+
+    >>> gate_text(GateResult(metric="auroc", passed=True, text="auroc of age_band: 0.8 is enough"))
+    'AUROC of age band: 0.8 is enough'
+    """
+    what, colon, found = gate.text.removeprefix(gate.metric).partition(":")
+    return f"{_title(gate.metric)}{what.replace('_', ' ')}{colon}{found}"
+
+
+def _title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric
 
 
 def headline(declaration: Declaration, metrics: Mapping[str, Any]) -> list[str]:

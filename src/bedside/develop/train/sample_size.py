@@ -31,18 +31,20 @@ ANTICIPATED = 0.15
 says it (Riley et al. 2020)."""
 
 WORDS = {
+    "patients": "training patients",
+    "events": "training patients with the outcome",
+    "parameters": "candidate parameters",
+    "events per parameter": "events per parameter",
+    "patients per parameter": "patients per parameter",
     "anticipated r2": "R² (Cox and Snell's, or of a number) that a model is expected to have",
     "criteria – shrinkage": "patients needed so that effects are overstated by a tenth at most",
     "criteria – optimism": "patients needed so that R² is flattered by 0.05 at most",
     "criteria – overall risk": "patients needed to know the overall risk within 0.05",
     "criteria – overall mean": "patients needed to know the overall mean within 10 %",
     "criteria – residual spread": "patients needed to know the spread within 10 %",
-    "events": "training patients with the outcome",
     "needed": "patients needed for all of these",
-    "parameters": "candidate parameters",
-    "patients": "training patients",
 }
-"""How the report names what `sample_size` tells."""
+"""How, and in which order, the report names what `sample_size` tells."""
 
 SHRINKAGE, OPTIMISM, MARGIN = 0.9, 0.05, 0.05
 Z = 1.96

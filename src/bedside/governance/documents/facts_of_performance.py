@@ -134,7 +134,7 @@ def subgroups(case: Case) -> list[Line]:
                 text, path = f"not shown: {told['why']}", (*path, "why")
             else:
                 text = _level(told, main, number=case.outcome == "regression")
-            label = f"{name}: {level or 'unknown'}"
+            label = f"{name.replace('_', ' ')}: {level or 'unknown'}"
             made.append(case.seen(label, text, path, section="subgroups"))
     return made
 
@@ -161,7 +161,8 @@ def gaps_between_groups(case: Case) -> list[Line]:
             elif told["levels"]:
                 text += f"; highest in {told['levels'][0]}, lowest in {told['levels'][1]}"
             path = ("fairness", name, gap)
-            made.append(case.seen(f"{name}: {title_of(gap)}", text, path, section="fairness"))
+            label = f"{name.replace('_', ' ')}: {title_of(gap)}"
+            made.append(case.seen(label, text, path, section="fairness"))
     cost = case.found("mitigation", "cost") or {}
     made += [
         case.seen(

@@ -105,7 +105,7 @@ def horizon(case: Case) -> list[Line]:
         made.append(case.said("Time at risk", text, ("question", "time_at_risk")))
     for name, window in asked["windows"].items():
         if window["label"]:
-            text = f"{window['label']} between {window['start']} and {window['end']}"
+            text = _counts_when(window, asked["trigger"])
             made.append(case.said("Counts when", text, ("question", "windows", name)))
     if asked["settles_after"] != "0 min":
         text = f"an outcome may be written down up to {asked['settles_after']} later"
@@ -113,10 +113,23 @@ def horizon(case: Case) -> list[Line]:
     return made
 
 
+def _counts_when(window: Mapping[str, Any], trigger: str) -> str:
+    """When the outcome counts.
+
+    >>> _counts_when({"label": "heart_attack", "start": "trigger", "end": "trigger"}, "icu_stay")
+    'heart attack at the icu stay'
+    """
+    edges = [str(window[end]).replace("trigger", f"the {trigger}") for end in ("start", "end")]
+    when = f"at {edges[0]}" if edges[0] == edges[1] else f"between {' and '.join(edges)}"
+    return f"{window['label']} {when}".replace("_", " ")
+
+
 def eligibility(case: Case) -> list[Line]:
     """Who is asked about, and who gets no score."""
     asked, made = case.declared["question"], []
-    made.append(case.said("Asked at", f"each {asked['trigger']}", ("question", "trigger")))
+    made.append(
+        case.said("Asked at", f"each {asked['trigger'].replace('_', ' ')}", ("question", "trigger"))
+    )
     for at, gone in enumerate(asked["washout"]):
         span = f" within {gone['span']} before" if gone["span"] else " at any time before"
         text = f"who had {gone['predicate']}{span} is left out"

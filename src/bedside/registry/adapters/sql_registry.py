@@ -1,7 +1,7 @@
 """The registry on a database."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,12 +11,14 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Float,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     String,
     Table,
+    func,
     insert,
     select,
     update,
@@ -24,8 +26,9 @@ from sqlalchemy import (
 
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
+from bedside.core.records.rollout import Canary, Release
 from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
-from bedside.registry.life import may_release, moved
+from bedside.registry.life import SERVED, may_release, moved
 from bedside.registry.naming import found
 
 __all__ = ["SqlRegistry"]
@@ -50,6 +53,16 @@ _APPROVALS = Table(
     Column("actor", String, nullable=False),
     Column("meaning", String, nullable=False),
     Column("approved_at", String, nullable=False),
+)
+# Every change of a release, the newest last: servers look at the number of the last row alone.
+_RELEASES = Table(
+    "releases",
+    _META,
+    Column("number", Integer, primary_key=True),
+    Column("version", String, ForeignKey("versions.id"), nullable=False),
+    Column("stage", String, nullable=False),
+    Column("share", Float),
+    Column("wards", String),
 )
 _IS_LIVE = _VERSIONS.c.stage == Stage.LIVE.value
 Index(
@@ -81,6 +94,7 @@ class SqlRegistry:
         self._engine, self._writing = engine, writing
         with writing(engine) as connection:
             _META.create_all(connection)
+            _enter_what_was_released_before(connection)
 
     def add(self, version: ModelVersion) -> ModelVersion:
         """Register a built version; adding the same bundle again returns what is registered.
@@ -142,29 +156,63 @@ class SqlRegistry:
             _set_stage(connection, version)
         return replace(version, approval=approval)
 
-    def move(self, version_id: str, stage: Stage) -> ModelVersion:
-        """Move a version along its life; a new live version retires the one before it.
+    def move(self, version_id: str, stage: Stage, *, canary: Canary | None = None) -> ModelVersion:
+        """Move a version along its life; `canary` says who sees it in canary.
+
+        A new live version supersedes the one before it, and the one that was superseded before is
+        retired; a new canary sends the one before it back into silence.
 
         Raises:
             NotFound: there is no such version.
             Refused: a gate failed, nobody approved it, or that step does not exist.
         """
-        return self.release(version_id, stage)[0]
-
-    def release(self, version_id: str, stage: Stage) -> tuple[ModelVersion, ModelVersion | None]:
-        """Like `move`, and also says which version of this model was live and is now retired."""
         with self._writing(self._engine) as connection:
             versions = _read(connection)
             version = found(version_id, versions)
             may_release(version, stage)
-            version, retired = moved(version, stage), None
-            if stage is Stage.LIVE:
-                live = [v for v in versions if v.name == version.name and v.stage is Stage.LIVE]
-                for one in live:
-                    retired = moved(one, Stage.RETIRED)
-                    _set_stage(connection, retired)
+            version = moved(version, stage)
+            others = [v for v in versions if v.name == version.name and v.id != version.id]
+            for other, then in _displaced(others, stage):
+                _set_stage(connection, moved(other, then))
+            _set_stage(connection, version, (canary or Canary()) if stage is Stage.CANARY else None)
+        return version
+
+    def revision(self) -> int:
+        """A number that grows with every change of a release; cheap enough to ask each second."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(_RELEASES.c.number))).scalar() or 0
+
+    def releases(self) -> list[Release]:
+        """What a server has to run now, and what it keeps ready, in the order it was released."""
+        newest = select(func.max(_RELEASES.c.number)).group_by(_RELEASES.c.version)
+        asked = (
+            select(_RELEASES, _VERSIONS.c.name, _VERSIONS.c.bundle)
+            .join_from(_RELEASES, _VERSIONS, _VERSIONS.c.id == _RELEASES.c.version)
+            .where(_RELEASES.c.number.in_(newest))
+            .where(_RELEASES.c.stage.in_([stage.value for stage in SERVED]))
+            .order_by(_RELEASES.c.number)
+        )
+        with self._engine.connect() as connection:
+            return [_release(row) for row in connection.execute(asked)]
+
+
+def _enter_what_was_released_before(connection: Connection) -> None:
+    """Give versions that were released before there was a table of releases their row in it."""
+    known = set(connection.execute(select(_RELEASES.c.version)).scalars())
+    for version in _read(connection):
+        if version.stage in SERVED and version.id not in known:
             _set_stage(connection, version)
-        return version, retired
+
+
+def _displaced(
+    others: Sequence[ModelVersion], stage: Stage
+) -> Iterator[tuple[ModelVersion, Stage]]:
+    """Which other versions of a model have to go, and where, when one comes to a stage."""
+    after = {Stage.LIVE: {Stage.LIVE: Stage.SUPERSEDED, Stage.SUPERSEDED: Stage.RETIRED}}
+    after[Stage.CANARY] = {Stage.CANARY: Stage.SILENT}
+    for other in sorted(others, key=lambda one: one.stage is Stage.LIVE):
+        if other.stage in (then := after.get(stage, {})):
+            yield other, then[other.stage]
 
 
 def _check_new(version: ModelVersion) -> None:
@@ -184,9 +232,26 @@ def _read(connection: Connection) -> list[ModelVersion]:
     return [_version(row) for row in connection.execute(_ALL)]
 
 
-def _set_stage(connection: Connection, version: ModelVersion) -> None:
-    connection.execute(
-        update(_VERSIONS).where(_VERSIONS.c.id == version.id).values(stage=version.stage.value)
+def _set_stage(connection: Connection, version: ModelVersion, canary: Canary | None = None) -> None:
+    stage = version.stage.value
+    connection.execute(update(_VERSIONS).where(_VERSIONS.c.id == version.id).values(stage=stage))
+    row: dict[str, Any] = {"version": version.id, "stage": stage, "share": None, "wards": None}
+    if canary is not None:
+        row |= {"share": canary.share, "wards": json.dumps(canary.wards)}
+    connection.execute(insert(_RELEASES), row)
+
+
+def _release(row: Any) -> Release:
+    told = None
+    if row.stage == Stage.CANARY.value:
+        told = Canary(share=row.share, wards=tuple(json.loads(row.wards)))
+    return Release(
+        number=row.number,
+        version=row.version,
+        name=row.name,
+        bundle=row.bundle,
+        stage=Stage(row.stage),
+        canary=told,
     )
 
 

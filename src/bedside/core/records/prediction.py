@@ -1,0 +1,53 @@
+"""A prediction that was made: what is said openly of it, and what came of it afterwards."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["NoteKind", "Prediction", "PredictionNote"]
+
+NoteKind = Literal["seen", "accepted", "overridden", "acted", "outcome"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """The open part of one answer in the ledger; what belongs to a patient stays sealed there.
+
+    `sequence` is its entry of the ledger; `outcome` is score, abstention or failure, `reason` the
+    reason or the code of the last two. `shown` is False where nobody was shown it: in silent mode,
+    of a challenger, or outside the canary's share. `request_tag` is a keyed digest of the caller,
+    the model and the caller's own request id.
+    """
+
+    prediction_id: str
+    sequence: int
+    at: str
+    model: str
+    version: str
+    bundle: str
+    stage: str
+    shown: bool
+    channel: str
+    caller: str
+    as_of: str
+    outcome: Literal["score", "abstention", "failure"]
+    reason: str | None
+    alert: bool | None
+    latency_ms: float
+    input_digest: str
+    subject_tag: str | None = None
+    request_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionNote:
+    """What became known of a prediction later: who saw it, what they did, what came true.
+
+    `value` is, of an outcome, the label as in training (NaN-free); it lies sealed in the entry
+    `sequence` of the ledger and is None where that is not opened.
+    """
+
+    prediction_id: str
+    sequence: int
+    at: str
+    kind: NoteKind
+    value: float | None = None

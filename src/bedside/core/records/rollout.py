@@ -1,0 +1,99 @@
+"""How a version comes to its patients, step by step: who sees it, what it must show on the way."""
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bedside.core.records.version import Stage
+
+__all__ = ["Canary", "Guard", "LiveGate", "Release", "Rollout"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """Who sees a version in canary: a stable `share` of the patients, or everybody in `wards`."""
+
+    share: float = 0.1
+    wards: tuple[str, ...] = ()
+
+    def sees(self, *, key: bytes, model: str, subject: int | None, ward: str | None) -> bool:
+        """Whether this patient is among those who are shown the version in canary.
+
+        The same patients always are, on every server that has the key, and with a greater share
+        they still are. Who is not named is not: nobody could say tomorrow what they were shown.
+
+        Args:
+            key: Of this workspace, so that nobody can choose who is in.
+            model: Another model shows itself to other patients.
+            subject: The patient's pseudonym.
+            ward: Where the patient lies.
+        """
+        if subject is None:
+            return False
+        if ward is not None and ward in self.wards:
+            return True
+        drawn = hmac.digest(key, f"{model}\n{subject}".encode(), "sha256")
+        return int.from_bytes(drawn[:8]) < self.share * 2**64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A version as servers run it now.
+
+    `number` grows with every change of any release, so that a server sees at once that something
+    has changed. `canary` says who sees it; None where the stage says it already.
+    """
+
+    number: int
+    version: str
+    name: str
+    bundle: str
+    stage: Stage
+    canary: Canary | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveGate:
+    """A bound on live evidence that a version must keep before it may go one step further.
+
+    `metric` is `answers`, `subjects`, `judged` (answers whose outcome is known), `failure_rate`,
+    `abstention_rate`, `alert_rate`, `latency_p99_ms`, or any metric of the evaluation, which is
+    computed over what is judged. `bound` says which end of an interval must keep it. With a
+    `subgroup`, every level of it must.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    bound: Literal["estimate", "low", "high"] = "estimate"
+    subgroup: str | None = None
+    stages: tuple[Stage, ...] = (Stage.CANARY, Stage.LIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A bound that is watched while a version is seen; what happens at once when it is broken.
+
+    `over` is how far back is looked, `minimum` how many answers there must be before it is judged.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    over: str = "1 h"
+    minimum: int = 50
+    then: Literal["hold", "rollback"] = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """What `bedside.yaml` says under `rollout`."""
+
+    canary: Canary = field(default_factory=Canary)
+    gates: tuple[LiveGate, ...] = (
+        LiveGate(metric="answers", at_least=100),
+        LiveGate(metric="failure_rate", at_most=0.01),
+        LiveGate(metric="abstention_rate", at_most=0.5),
+        LiveGate(metric="latency_p99_ms", at_most=1000),
+    )
+    guards: tuple[Guard, ...] = (Guard(metric="failure_rate", at_most=0.05),)

@@ -1,0 +1,56 @@
+"""What a wire offers: a path, what it does, for which model; and the one place that permits it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bedside.core.errors import Refused
+from bedside.core.records.caller import Action, Caller
+
+__all__ = ["CALLER", "Endpoint", "WireRoute", "caller_of", "permitted"]
+
+CALLER = "bedside.caller"
+"""Where the gate leaves the caller in the ASGI scope."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireRoute:
+    """One route of a wire.
+
+    `model` tells the model that a request is about; None: the route is about none.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    endpoint: Endpoint
+    action: Action
+    model: Callable[[Request], str] | None = None
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sent a request that has passed the gate."""
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+def permitted(route: WireRoute) -> Route:
+    """The route, reached only by a caller whose scopes allow its action on its model.
+
+    It is refused before anything is looked up, so that nobody can find out what is served.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        model = None if route.model is None else route.model(request)
+        if not caller_of(request).may(route.action, model):
+            raise Refused(
+                "This is not allowed to you here.",
+                fix=f"ask for the scope '{route.action.value}/MODEL'.",
+                code="not_permitted",
+            )
+        return await route.endpoint(request)
+
+    return Route(route.path, endpoint, methods=list(route.methods), name=route.path)
