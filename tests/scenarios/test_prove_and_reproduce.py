@@ -89,9 +89,12 @@ def copied(ward, tmp_path):
 
 
 def test_patients_whom_the_model_learnt_from_are_left_out_and_the_rest_are_those_held_out(ward):
-    done = evaluate_version(ward[0], ward[2][0], parts=("figures",)).evidence
+    made = evaluate_version(ward[0], ward[2][0], parts=("figures",))
 
+    done = made.evidence
     assert done["counts"]["subjects"] == "125"
+    assert done["familiar"]["held_out"] == "125"
+    assert "they are not other patients" in made.page.read_text()
     assert done["familiar"]["left_out"] == "444"
     assert done["metrics"]["auroc"] == done["internal"]["auroc"]
     assert done["difference"]["auroc"]["estimate"] == 0
@@ -143,7 +146,12 @@ def test_a_version_on_a_collected_source_is_judged_on_another_delivery(tmp_path)
     done = evaluate_version(platform, version, deliveries["hungarian"]).evidence
 
     assert done["counts"]["subjects"] == "294"
-    assert done["familiar"] == {"checked": True, "left_out": "0", "same_identifier": "0"}
+    assert done["familiar"] == {
+        "checked": True,
+        "left_out": "0",
+        "same_identifier": "0",
+        "held_out": "0",
+    }
     assert done["metrics"]["auroc"]["low"] > 0.7
     assert done["case_mix"]["membership"]["c_statistic"] > 0.6, "other vessels, other patients"
 

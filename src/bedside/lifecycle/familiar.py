@@ -86,7 +86,7 @@ def familiar(platform: Platform, version: ModelVersion, patients: Patients) -> F
 def _seen(
     platform: Platform, version: ModelVersion, patients: Patients
 ) -> Iterator[tuple[Snapshot, pl.Series, bool]]:
-    """Data of each recalibration and of the build, some there, and whether it was fitted on them."""
+    """Data of each recalibration and of the build, some there, and if it was fitted on them."""
     facts = facts_of(platform, version)
     while "recalibrated" in facts:
         snapshot = platform.store.opened(entry_of(platform, facts["snapshot"]))

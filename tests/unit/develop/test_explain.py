@@ -410,7 +410,7 @@ def test_the_page_tells_shares_losses_shapes_stability_and_checks():
     assert "female" in page
     assert "log-hazard" in page
     assert page.count("<svg") == 3  # shares, lactate, sex; nothing of what has no cells
-    assert "the same to 50%" in page
+    assert "the same to 50 %" in page
     assert "Sanity of the explanations: passed." in page
     assert "<sex>" not in page
 

@@ -156,7 +156,7 @@ def page_of(kind: str, gates=(), more=None, **changes):
     outcome = Outcome(
         kind=kind,
         levels=("low", "middle", "high") if kind in ("ordinal", "multiclass") else (),
-        horizons=("9 months", "18 months") if kind == "survival" else (),
+        horizons=("274 d", "548 d") if kind == "survival" else (),
     )
     declared = replace(declared, question=replace(declared.question, outcome=outcome))
     rows = rows_of(kind)
@@ -203,8 +203,29 @@ def test_the_first_screen_is_the_verdict_in_three_sentences():
     assert first.count("<p>") == 3
     assert "It is asked: will histology of this mass be malignant?" in first
     assert f"{auroc['low']:.3f} to {auroc['high']:.3f}" in first
-    assert "1 of 2 gates fail, so it cannot be approved: brier." in first
-    assert "brier: bad" in first
+    assert "1 of 2 gates fail, so it cannot be approved: Brier score." in first
+    assert "Brier score: bad" in first
+
+
+def test_figures_of_a_survival_model_name_the_horizon_that_they_are_of():
+    text, _ = page_of("survival")
+
+    assert "It gives the risk within 274 and 548 days" in text
+    assert "<td>AUROC at 548 days</td>" in text
+    assert "<td>AUROC</td>" not in text
+
+
+def test_groups_and_signals_have_words_and_no_identifiers():
+    evidence = some_evidence()
+    evidence["quality"]["set_aside"] = {"worst_radius": "53"}
+    none = dict.fromkeys(("low", "high", "estimate", "corrected"))
+    levels = {**none, "why": "few", "levels": []}
+    evidence["fairness"] = {"age_band": {"tpr_gap": levels}}
+
+    text = render_report(a_declaration(), evidence, ())
+
+    assert "<th>age band</th>" in text
+    assert "radius of the nuclei, worst three (53)" in text
 
 
 def test_a_small_group_is_on_the_page_by_name_only():
@@ -247,6 +268,10 @@ def test_a_learning_curve_and_the_sample_size_are_shown_where_they_are_known():
 
     assert "AUROC by number of training patients" in with_them
     assert "<td>events per parameter</td><td>12.5</td>" in with_them
+    patients = {"patients": 90, "anticipated_r2": 0.1, "needed": 900}
+    sized["training"]["sample_size"] = patients
+    in_order, _ = page_of("binary", more=sized)
+    assert in_order.index("<td>training patients</td>") < in_order.index("<td>R²")
     assert "<td>needed – subjects</td><td>900</td>" in with_them
     assert "No learning curve" not in with_them
     assert "No learning curve" in without

@@ -67,7 +67,7 @@ def declared_as(kind, **changes):
     outcome = Outcome(
         kind=kind,
         levels=LEVELS if kind in ("ordinal", "multiclass") else (),
-        horizons=("9 months", "18 months") if kind == "survival" else (),
+        horizons=("274 d", "548 d") if kind == "survival" else (),
     )
     return replace(declared, question=replace(declared.question, outcome=outcome))
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_score, roc_auc_score
 
 from bedside.core.records.declaration import Evaluation, Fairness
+from bedside.core.records.evidence import figure_text
 from bedside.develop.evaluate.fairness import fairness_of
 from bedside.develop.evaluate.fairness_page import fairness_section
 from bedside.develop.evaluate.mitigation import Side, before_and_after
@@ -167,7 +168,7 @@ def test_the_cost_of_a_mitigation_is_the_difference_on_the_same_resamples():
         }
     )
     assert "a threshold for each group" in page
-    assert f"{cost['estimate']:.3f}" in page
+    assert figure_text(cost) in page
     assert "&lt;ward&gt;" in page
 
 
