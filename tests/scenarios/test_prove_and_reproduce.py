@@ -16,6 +16,7 @@ from bedside.core.ids import digest_of
 from bedside.data.collect.bundled import breast_cancer
 from bedside.lifecycle.build import build
 from bedside.lifecycle.comparing import compare_versions
+from bedside.lifecycle.documents import write_documents
 from bedside.lifecycle.erase import erase
 from bedside.lifecycle.evaluating import evaluate_version
 from bedside.lifecycle.history import history
@@ -95,6 +96,7 @@ def test_patients_whom_the_model_learnt_from_are_left_out_and_the_rest_are_those
     assert done["counts"]["subjects"] == "125"
     assert done["familiar"]["held_out"] == "125"
     assert "they are not other patients" in made.page.read_text()
+    assert made.figures.name not in write_documents(ward[0], ward[2][0]).evaluations
     assert done["familiar"]["left_out"] == "444"
     assert done["metrics"]["auroc"] == done["internal"]["auroc"]
     assert done["difference"]["auroc"]["estimate"] == 0
@@ -107,6 +109,7 @@ def test_other_patients_are_judged_beside_the_build_without_touching_its_data(wa
     made = evaluate_version(platform, versions[0], other_hospital)
 
     done = made.evidence
+    assert made.figures.name in write_documents(platform, versions[0]).evaluations
     assert done["counts"]["subjects"] == "285"
     assert done["familiar"]["left_out"] == "0"
     assert int(done["familiar"]["same_identifier"]) > 200, "they number their patients alike"

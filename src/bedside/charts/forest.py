@@ -32,7 +32,7 @@ class _Sheet:
         return self.width - self.right + 14
 
 
-_WHOLE, _HALF = _Sheet(940, 300, 280), _Sheet(520, 160, 150)
+_WHOLE, _HALF = _Sheet(940, 300, 280), _Sheet(520, 150, 180)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The documents of a version, as pages of the workspace, with what was shown since its build."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def write_documents(platform: Platform, version_id: str) -> Written:
 def _elsewhere(platform: Platform, version: ModelVersion) -> dict[str, dict[str, Any]]:
     """The newest evidence on each set of other patients, by the name of its file.
 
-    That the ledger names it, and the file is there, is what counts.
+    That the ledger names it, and the file is there, is what counts. Whom the build held out are no
+    other patients, however they were brought.
     """
     pages = dict.fromkeys(
         entry.details["page"]
@@ -68,6 +70,13 @@ def _elsewhere(platform: Platform, version: ModelVersion) -> dict[str, dict[str,
     found = {}
     for page in pages:
         figures = (platform.folder / page).with_suffix(".json")
-        if figures.is_file():
-            found[figures.name] = json.loads(figures.read_bytes())
+        told = json.loads(figures.read_bytes()) if figures.is_file() else None
+        if told is not None and not _repeats_the_build(told):
+            found[figures.name] = told
     return found
+
+
+def _repeats_the_build(evidence: Mapping[str, Any]) -> bool:
+    """Whether everyone who was judged was held out at the build."""
+    held_out = evidence["familiar"].get("held_out")
+    return held_out is not None and held_out == evidence["counts"]["subjects"]

@@ -39,7 +39,7 @@ def test_a_hidden_group_takes_one_cell_and_no_figure_of_it_is_told():
     assert "<th>age band</th>" in table
     assert table.index("under 60") < table.index("60 and over"), "bands by their edges"
     assert table.count("not shown: 10 subjects or fewer") == 1
-    assert table.count("0.700 (0.600 to 0.800)") == 1
+    assert table.count("0.700\n(0.600 to 0.800)") == 1
 
 
 def test_patients_held_out_at_the_build_are_not_called_other_patients():
@@ -83,8 +83,12 @@ def test_the_history_counts_versions_in_whole_numbers_and_says_where_no_gate_was
         "evaluations": [],
     }  # fmt: skip
 
-    text = render_history("a", ["auroc"], [version, {**version, "gates": 2}])
+    again = {"at": "", "files": [], "counts": {}, "held_out": "85", "metrics": {"auroc": FIGURE}}
+    repeated = {**version, "gates": 2, "evaluations": [again]}
 
+    text = render_history("a", ["auroc"], [version, repeated])
+
+    assert "other patients</text>" not in text, "these were held out at the build"
     assert ">1</text>" in text
     assert ">1.5</text>" not in text
     assert text.count("no gate declared") == 1

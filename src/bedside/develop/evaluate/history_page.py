@@ -29,7 +29,7 @@ def render_history(model: str, headline: Sequence[str], versions: Versions) -> s
 
 
 def _picture(metric: str, versions: Versions) -> Markup | None:
-    """The first headline of each version, and of its evaluations on other patients."""
+    """The first headline of each version, and of its evaluations on none but other patients."""
     built = [
         (at, told["metrics"][metric])
         for at, told in enumerate(versions, 1)
@@ -39,7 +39,7 @@ def _picture(metric: str, versions: Versions) -> Markup | None:
         (at + 0.12, one["metrics"][metric])
         for at, told in enumerate(versions, 1)
         for one in told["evaluations"]
-        if one["metrics"].get(metric, {}).get("estimate") is not None
+        if one["held_out"] == "0" and one["metrics"].get(metric, {}).get("estimate") is not None
     ]
     if not built:
         return None
