@@ -5,6 +5,7 @@
     │   └── WrongUnit      a value is in a unit that this rule cannot use
     ├── NotFound       what you named does not exist
     ├── Refused        a rule forbids it: gates, approval, policy, a broken seal
+    │   └── AlreadyAnswered  this request has its answer: give that one again
     └── Unavailable    it should work, but something outside does not: disk, lock, model
 
 Each wire maps the four. A message states the problem and the fix, and never a patient's value.
@@ -12,7 +13,15 @@ Each wire maps the four. A message states the problem and the fix, and never a p
 
 from typing import ClassVar
 
-__all__ = ["BedsideError", "Invalid", "NotFound", "Refused", "Unavailable", "WrongUnit"]
+__all__ = [
+    "AlreadyAnswered",
+    "BedsideError",
+    "Invalid",
+    "NotFound",
+    "Refused",
+    "Unavailable",
+    "WrongUnit",
+]
 
 
 class BedsideError(Exception):
@@ -49,6 +58,22 @@ class Refused(BedsideError):
     """A rule forbids it: a gate, a missing approval, a policy, a broken seal."""
 
     kind = "refused"
+
+
+class AlreadyAnswered(Refused):
+    """This request of this caller was answered before, so a second answer is not recorded.
+
+    Args:
+        prediction_id: Of the first answer, which is to be given again.
+    """
+
+    def __init__(self, prediction_id: str) -> None:
+        self.prediction_id = prediction_id
+        super().__init__(
+            "This request was answered before.",
+            fix="give the first answer again, or ask with another request id.",
+            code="already_answered",
+        )
 
 
 class Unavailable(BedsideError):

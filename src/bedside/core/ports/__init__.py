@@ -1,6 +1,6 @@
 """What the rooms ask of the outside, as protocols. Adapters live in `infra` and in `adapters/`."""
 
-from bedside.core.ports.books import Ledger, Registry
+from bedside.core.ports.books import Ledger, Predictions, Registry
 from bedside.core.ports.fhir import ExportState, FhirSource
 from bedside.core.ports.keys import ByteSigner, DataKeys, KeyService, Signer
 from bedside.core.ports.stores import Blobs, Catalogue, Metadata, ObjectStore
@@ -20,6 +20,7 @@ __all__ = [
     "Ledger",
     "Metadata",
     "ObjectStore",
+    "Predictions",
     "Predictor",
     "Progress",
     "Registry",

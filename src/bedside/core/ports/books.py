@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.prediction import Prediction, PredictionNote
 from bedside.core.records.rollout import Canary, Release
 from bedside.core.records.version import Approval, ModelVersion, Stage
 
-__all__ = ["Ledger", "Registry"]
+__all__ = ["Ledger", "Predictions", "Registry"]
 
 
 class Ledger(Protocol):
@@ -60,6 +61,53 @@ class Ledger(Protocol):
 
     def verify(self) -> list[LedgerFault]:
         """Every fault in the chain; empty when it is whole."""
+        ...
+
+
+class Predictions(Protocol):
+    """What the ledger's predictions are found by; nobody writes here but the ledger itself.
+
+    An entry with the action `answer` is in this index from the same commit on.
+    """
+
+    def get(self, prediction_id: str) -> Prediction:
+        """One prediction.
+
+        Raises:
+            NotFound: the ledger has no such prediction.
+        """
+        ...
+
+    def answered(self, request_tag: str) -> Prediction | None:
+        """The prediction that answered this request, None when there is none (any more)."""
+        ...
+
+    def find(
+        self,
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        outcome: str | None = None,
+        shown: bool | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Prediction]:
+        """Predictions that fit all that is given, newest first.
+
+        Args:
+            model: The name of a model.
+            version: The id of a version.
+            since: ISO 8601 as `iso` writes it; recorded then or later.
+            until: Recorded before then.
+            outcome: Score, abstention or failure.
+            shown: Whether somebody was shown it.
+            limit: How many at most.
+        """
+        ...
+
+    def notes(self, prediction_ids: Sequence[str]) -> list[PredictionNote]:
+        """What became known of these predictions later, oldest first; every `value` is sealed."""
         ...
 
 

@@ -12,6 +12,9 @@ NoteKind = Literal["seen", "accepted", "overridden", "acted", "outcome"]
 class Prediction:
     """The open part of one answer in the ledger; what belongs to a patient stays sealed there.
 
+    Whether it alerts is not here: an alert says that a patient's risk is high, so it stays in the
+    sealed answer, with the risk. `latency_ms` is from the question to the record of the answer.
+
     `sequence` is its entry of the ledger; `outcome` is score, abstention or failure, `reason` the
     reason or the code of the last two. `shown` is False where nobody was shown it: in silent mode,
     of a challenger, or outside the canary's share. `request_tag` is a keyed digest of the caller,
@@ -31,7 +34,6 @@ class Prediction:
     as_of: str
     outcome: Literal["score", "abstention", "failure"]
     reason: str | None
-    alert: bool | None
     latency_ms: float
     input_digest: str
     subject_tag: str | None = None
