@@ -4,6 +4,8 @@ from math import exp, sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bedside.core.records.declaration import Learner
 from bedside.core.records.outcome import Outcome
@@ -98,6 +100,20 @@ def test_a_parameter_is_a_number_a_further_category_or_an_indicator():
     )
 
     assert candidate_parameters(features, plan, indicators=2) == 1 + 0 + 3 + 0 + 2
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 3))
+def test_a_number_counts_once_where_anything_of_it_varies(seed, rows, known):
+    generator = np.random.default_rng(seed)
+    column = generator.integers(0, known + 1, rows).astype(float)
+    column[generator.random(rows) < 0.4] = np.nan
+    states = len({str(value) for value in column})
+
+    number = candidate_parameters(column[:, None], a_plan(1), indicators=0)
+    category = candidate_parameters(column[:, None], a_plan(1, categories=4), indicators=0)
+
+    assert number == (states > 1)
+    assert category == states - 1
 
 
 def test_patients_count_and_not_their_rows():

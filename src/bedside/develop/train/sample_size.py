@@ -163,10 +163,15 @@ def candidate_parameters(features: npt.NDArray[np.float64], plan: Plan, indicato
     """
     count = indicators
     for at, column in enumerate(plan.columns[: features.shape[1]]):
-        values = features[:, at]
-        known = np.unique(values[~np.isnan(values)])
-        levels = len(known) + bool(np.isnan(values).any())
-        count += min(levels - 1, len(known)) if column.categories else min(levels - 1, 1)
+        missing = np.isnan(features[:, at])
+        known = features[~missing, at]
+        if not known.size:
+            continue
+        if column.categories:
+            levels = len(np.unique(known))
+            count += levels - (not missing.any())
+        else:  # to sort a long column would take long
+            count += bool(missing.any() or known.min() < known.max())
     return count
 
 

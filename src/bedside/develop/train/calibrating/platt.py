@@ -14,7 +14,11 @@ MOST_STEPS = 100  # of Newton's method
 def platt(
     margin: Floats, label: npt.NDArray[np.int64], weight: Floats | None = None
 ) -> tuple[float, float]:
-    """Slope and intercept of the risk as a logistic function of the margin.
+    """Slope and intercept of the risk as a logistic function of the margin; never falling.
+
+    Where the likelihood asks for a falling one, because these rows are ranked worse than by chance,
+    the most likely that does not fall is flat: everyone has the mean risk, as of isotonic
+    regression. Turning the model round would turn its reasons against its risks.
 
     Args:
         margin: Shape (n,).
@@ -46,6 +50,9 @@ def platt(
         slope, intercept, loss = slope + scale * step[0], intercept + scale * step[1], now
         if max(abs(step[0]), abs(step[1])) < 1e-10:
             break
+    if slope < 0:
+        mean = float(np.average(target, weights=counts))
+        return 0.0, float(np.log(mean / (1 - mean)))
     return float(slope), float(intercept)
 
 
