@@ -14,6 +14,7 @@ import pytest
 from bedside.cohorts.splits import side_of
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import stable_share, subject_pseudonym
+from bedside.core.records.evidence import figure_text
 from bedside.core.records.split import Split
 from bedside.lifecycle.build import build
 from bedside.lifecycle.package import declaration_of
@@ -184,7 +185,7 @@ def test_a_mitigation_brings_the_gap_down_and_says_what_it_cost(ward, mitigation
     assert f"{gap['estimate']:.3f}" in gate.text
     assert cost["net_benefit_per_1000"]["low"] > 0  # the women who are found outweigh the rest
     assert "What it cost" in page
-    assert f"{cost['net_benefit_per_1000']['estimate']:.3f}" in page
+    assert figure_text(cost["net_benefit_per_1000"]) in page
 
 
 def test_the_bundle_alerts_each_group_from_its_own_threshold(ward):

@@ -215,6 +215,16 @@ def test_figures_of_a_survival_model_name_the_horizon_that_they_are_of():
     assert "<td>AUROC</td>" not in text
 
 
+def test_figures_shown_large_keep_their_zeros():
+    text, evidence = page_of("binary")
+
+    evidence["metrics"]["brier"] |= {"estimate": 0.2, "low": 0.1, "high": 0.3}
+    evidence.pop("cross_validation", None)
+    text = render_report(a_declaration(), evidence, ())
+
+    assert "<b>0.200</b><span>0.100 to 0.300</span>" in text
+
+
 def test_groups_and_signals_have_words_and_no_identifiers():
     evidence = some_evidence()
     evidence["quality"]["set_aside"] = {"worst_radius": "53"}

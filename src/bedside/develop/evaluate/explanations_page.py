@@ -15,6 +15,7 @@ from bedside.metrics.names import METRICS
 
 __all__ = ["explanations_section"]
 
+FEW = 7  # whole values that are each written on the axis
 Cells = Sequence[Mapping[str, Any]]
 SCALE = {
     "binary": "log-odds",
@@ -120,6 +121,7 @@ def _shape(shape: Mapping[str, Any], scale: tuple[float, float]) -> Picture:
         y_title="contribution",
         x_range=(x[0] - spare, x[-1] + spare),
         y_range=scale,
+        x_ticks=x if len(x) <= FEW and all(one == round(one) for one in x) else None,
     )
 
 

@@ -1,7 +1,7 @@
 """The gaps between groups of subjects, each with its interval and the two groups that make it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,10 @@ def fairness_of(
     `levels` are the group with the highest and the one with the lowest rate. A gap is the greatest
     of several differences and never below 0, so that chance alone makes it too wide, most in small
     groups: `corrected` is the gap less the bootstrap's estimate of that bias (2 x gap - mean of
-    the resampled gaps, at least 0). The interval is that of the gap as it is. Groups are the levels
-    that `judged_levels` gives, so that nothing is told here of one that is hidden there; subjects
-    of whom the level is not known are no group.
+    the resampled gaps, at least 0). The interval is that of the gap as it is, and always holds it:
+    resampled gaps are too wide as well. Where no gap is seen, no level is the highest. Groups are
+    the levels that `judged_levels` gives, so that nothing is told here of one that is hidden there;
+    subjects of whom the level is not known are no group.
 
     Args:
         rows: What to judge; outcomes other than binary have no gaps.
@@ -146,13 +147,15 @@ def _figure(shown: Estimate, rates: Floats, drawn: Floats, names: Sequence[str])
         drawn: Shape (replicates,), resampled gaps.
         names: Of the g groups.
     """
-    if shown.estimate is None:
+    gap = shown.estimate
+    if gap is None:
         return _hidden("undefined in one of the groups", shown.n)
-    pair = [names[int(rates.argmax())], names[int(rates.argmin())]]
+    pair = [names[int(rates.argmax())], names[int(rates.argmin())]] if gap else []
     corrected = None
     if shown.low is not None:
-        bias = float(drawn[np.isfinite(drawn)].mean()) - shown.estimate
-        corrected = max(0.0, shown.estimate - bias)
+        shown = replace(shown, low=min(shown.low, gap))
+        bias = float(drawn[np.isfinite(drawn)].mean()) - gap
+        corrected = max(0.0, gap - bias)
     told: dict[str, Any] = rounded({**shown.as_json(), "corrected": corrected})
     return {**told, "levels": pair}
 

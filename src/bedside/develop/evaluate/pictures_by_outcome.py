@@ -13,6 +13,7 @@ from bedside.develop.evaluate.pictures import WORRY_DOTS, Picture, banded, pictu
 __all__ = ["level_pictures", "survival_pictures", "value_pictures"]
 
 _GROUPS = ("lowest risk", "second", "third", "highest risk")
+_MANY = {1: "one group", 2: "two groups", 3: "three groups", 4: "four groups"}
 _LEVELS_A_CHART = 5  # as many as there are tones
 
 
@@ -49,8 +50,9 @@ def _by_group(groups: list[dict[str, Any]]) -> Picture:
         top, last = max([top, *figures]), max([last, *group["predicted_days"]])
     return picture_of(
         "The event over time, by predicted risk",
-        "Patients in four groups of predicted risk. Lines: who had had the event by each day, with "
-        "the 95 % interval (Aalen-Johansen, so that follow-up may end early). Dots: what the model "
+        f"Patients in {_MANY[len(groups)]} of predicted risk. Lines: who had had the "
+        "event by each day, with the 95 % interval (Aalen-Johansen, so that follow-up may end "
+        "early); a line ends where ten patients or fewer are still followed. Dots: what the model "
         "predicted. Worry when dots leave the band of their own line, or when lines cross.",
         lines,
         x_title="days since the prediction",

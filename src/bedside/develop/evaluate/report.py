@@ -73,6 +73,7 @@ def render_report(
         headline=headline(declaration, metrics),
         metrics=told,
         gate=gate_text,
+        short=_short,
         shown=sorted(metrics, key=_place),
         figure=figure_text,
         spread=spread_text,
@@ -263,6 +264,15 @@ def _flat(told: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(told, list):
         return [(prefix, ", ".join(_number(part) for part in told))]
     return [(prefix, _number(told))]
+
+
+def _short(value: float) -> str:
+    """Three digits that count, zeros at the end as well.
+
+    >>> _short(0.62), _short(11.26), _short(245.3)
+    ('0.620', '11.3', '245')
+    """
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _number(value: Any) -> str:
