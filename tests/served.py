@@ -15,6 +15,7 @@ from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.answer import Answer
 from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import (
+    CARD,
     EXAMPLE,
     FEATURES,
     LEARNT,
@@ -359,6 +360,7 @@ def a_served_model(
         threshold=threshold,
         group_thresholds=group_thresholds,
         files={
+            CARD: b"# Sepsis in intensive care\n\n| | |\n|---|---|\n| For | <b>adults</b> |\n",
             FEATURES: feature_set_to_json(features),
             EXAMPLE: json.dumps({"features": values, "risk": risk}).encode(),
             **({} if form is None else {LEARNT: form_to_json(form)}),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.core.errors import BedsideError
-from bedside.interop.cds_hooks.request import read_call, read_feedback
+from bedside.interop.cds_hooks.feedback import read_feedback
+from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.reading import read_resources
 from bedside.interop.open_inference.request import read_request
 from served import (

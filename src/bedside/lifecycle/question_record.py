@@ -146,8 +146,7 @@ class _Row:
 
 
 def _resource_rows(declaration: Declaration, body: bytes) -> Iterator[_Row]:
-    channel = declaration.channels.cds_hooks
-    call = read_call(body, hook=channel.hook if channel is not None else "patient-view")
+    call = read_call(body)
     for place in resource_places(body, call.prefetch):
         yield _Row(place.where, place.offset, place.length, digest=place.digest)
 
@@ -171,8 +170,7 @@ def _of_reason(reason: dict[str, Any], rows: list[_Row], file: str) -> Iterator[
 def _resources(
     declaration: Declaration, body: bytes, digest: str, as_of: str
 ) -> tuple[RecordPlace, ...]:
-    channel = declaration.channels.cds_hooks
-    call = read_call(body, hook=channel.hook if channel is not None else "patient-view")
+    call = read_call(body)
     moment = parse_instant(as_of)
     reading = read_resources(declaration, call.prefetch, as_of=moment, patient_id=call.patient_id)
     used = {(event.source_row, event.code) for event in visible_at(reading.events, moment)}

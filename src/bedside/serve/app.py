@@ -9,8 +9,9 @@ from starlette.requests import Request
 from bedside.core.errors import BedsideError
 from bedside.interop.open_inference.response import error_body, status_of
 from bedside.serve.auth import Authenticator
-from bedside.serve.cds_hooks import CdsHooksWire
+from bedside.serve.cds_hooks import CdsHooksWire, CdsParts
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
+from bedside.serve.model_card import CardPages
 from bedside.serve.respond import Json
 from bedside.serve.rest import RestWire
 from bedside.serve.routes import WireRoute, permitted
@@ -25,6 +26,7 @@ def create_app(
     authenticators: Sequence[Authenticator],
     allowed_hosts: Sequence[str] = (),
     body_limit: int = BODY_LIMIT,
+    cds: CdsParts | None = None,
 ) -> Gate:
     """The application for what is served.
 
@@ -33,12 +35,13 @@ def create_app(
         authenticators: Who knows the callers; without any, nobody gets in.
         allowed_hosts: Host names besides loopback that requests may be addressed to.
         body_limit: Largest body, in bytes.
+        cds: What the CDS Hooks wire may use of the outside.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
     app = Starlette(
-        routes=[permitted(route) for route in routes_of(service)],
+        routes=[permitted(route) for route in routes_of(service, cds)],
         exception_handlers={BedsideError: _refusal, HTTPException: _no_route, Exception: _internal},
     )
     return Gate(
@@ -46,13 +49,14 @@ def create_app(
     )
 
 
-def routes_of(service: Service) -> list[WireRoute]:
+def routes_of(service: Service, cds: CdsParts | None = None) -> list[WireRoute]:
     """Every route of every wire; each is reached only through the gate and by who may.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
-    return [*RestWire(service).routes(), *CdsHooksWire(service).routes()]
+    wires = RestWire(service), CdsHooksWire(service, cds), CardPages(service)
+    return [route for wire in wires for route in wire.routes()]
 
 
 def _refusal(_request: Request, error: Exception) -> Json:

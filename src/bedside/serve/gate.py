@@ -93,7 +93,9 @@ class Gate:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
+                own = list(message.get("headers", ()))
+                named = {name for name, _ in own}
+                message["headers"] = own + [one for one in _SECURITY_HEADERS if one[0] not in named]
             await send(message)
 
         try:

@@ -83,10 +83,18 @@ class Service:
         return await self._workers.run(lambda: self._answer(model, asked))
 
     async def record(
-        self, model: ServedModel, action: str, details: dict[str, Any], *, sealed: bytes
+        self,
+        model: ServedModel,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes,
+        subject: int | None = None,
     ) -> None:
         """Append to the ledger what came back from the bedside, such as feedback on a card."""
-        await self._workers.run(lambda: model.first.record(action, details, sealed=sealed))
+        await self._workers.run(
+            lambda: model.first.record(action, details, sealed=sealed, subject=subject)
+        )
 
     def _answer(self, model: ServedModel, asked: Asked) -> Answer:
         facts = asked.read(model.declaration)

@@ -63,6 +63,7 @@ def test_the_inventory_holds_every_route_that_the_design_names():
         "/cds-services",
         "/cds-services/{service}",
         "/cds-services/{service}/feedback",
+        "/models/{name}/card",
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bedside.core.records.cds_hooks import CdsHooks
 from bedside.core.records.features import FeatureRule
 from bedside.core.records.question import Question
 from bedside.core.records.rollout import Rollout
@@ -297,21 +298,18 @@ class Eligibility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CdsHooks:
-    """The CDS Hooks service of this model."""
-
-    id: str
-    title: str
-    description: str
-    hook: Literal["patient-view"] = "patient-view"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """On which wires the model answers."""
+    """On which wires the model answers. `cds_hooks` is one CDS Hooks service, or several."""
 
     inference: bool = True
-    cds_hooks: CdsHooks | None = None
+    cds_hooks: CdsHooks | tuple[CdsHooks, ...] | None = None
+
+    @property
+    def services(self) -> tuple[CdsHooks, ...]:
+        """The CDS Hooks services, however many were declared."""
+        if self.cds_hooks is None:
+            return ()
+        return (self.cds_hooks,) if isinstance(self.cds_hooks, CdsHooks) else self.cds_hooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,8 +235,9 @@ def channels(case: Case) -> list[Line]:
     """On which wires it answers."""
     told = case.declared["channels"]
     names = ["the inference service"] if told["inference"] else []
-    if told["cds_hooks"] is not None:
-        names.append(f"CDS Hooks ({told['cds_hooks']['hook']})")
+    hooks = told["cds_hooks"] or []
+    for one in [hooks] if isinstance(hooks, dict) else hooks:
+        names.append(f"CDS Hooks ({one['hook']})")
     if not names:
         return []
     return [case.said("Answers on", " and ".join(names), ("channels",))]

@@ -1,26 +1,39 @@
-"""What a CDS Hooks client finds out about a model: its service and the data to send along.
+"""What a CDS Hooks client finds out about a model: its services and the data to send along.
 
 Source: CDS Hooks 2.0, "Discovery" and "Prefetch Template".
 """
 
 from typing import Any
 
-from bedside.core.records.declaration import CdsHooks, Declaration
-from bedside.interop.asked import asked_marks, asked_signals
-from bedside.interop.fhir.codes import AGE, BIRTH, SEX, token_of
+from bedside.core.records.cds_hooks import CdsHooks
+from bedside.core.records.declaration import Declaration
+from bedside.interop.asked import asked_marks, asked_signals, is_chosen
+from bedside.interop.fhir.codes import AGE, BIRTH, SEX, is_ordered, token_of
 
-__all__ = ["prefetch_templates", "service_of"]
+__all__ = ["drafted_codes", "prefetch_templates", "service_of"]
 
 
 def service_of(declaration: Declaration, channel: CdsHooks) -> dict[str, Any]:
     """One entry of `GET /cds-services`."""
-    return {
+    entry: dict[str, Any] = {
         "hook": channel.hook,
         "id": channel.id,
         "title": channel.title,
         "description": channel.description,
-        "prefetch": prefetch_templates(declaration),
     }
+    if templates := prefetch_templates(declaration):
+        entry["prefetch"] = templates
+    if channel.usage_requirements:
+        entry["usageRequirements"] = channel.usage_requirements
+    return entry
+
+
+def drafted_codes(declaration: Declaration, channel: CdsHooks) -> frozenset[str]:
+    """The event codes that the model takes from draft orders of this service."""
+    if channel.draft_orders != "read":
+        return frozenset()
+    chosen = {one.code for one in asked_signals(declaration).values() if is_chosen(one)}
+    return frozenset(code for code in {*chosen, *asked_marks(declaration)} if is_ordered(code))
 
 
 def prefetch_templates(declaration: Declaration) -> dict[str, str]:
@@ -28,7 +41,12 @@ def prefetch_templates(declaration: Declaration) -> dict[str, str]:
 
     Every observation goes into one search, so that one answer holds them all.
     """
-    codes = [code for signal in asked_signals(declaration).values() for code in signal.codes]
+    codes = [
+        code
+        for signal in asked_signals(declaration).values()
+        for code in signal.codes
+        if not (is_chosen(signal) and is_ordered(code))
+    ]
     marks = asked_marks(declaration)
     tokens = [token_of(code) for code in codes if code not in (AGE, *SEX)]
     templates: dict[str, str] = {}

@@ -8,6 +8,7 @@ from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
+from bedside.interop.declaration.cds_hooks_rules import cds_hooks_mistakes
 from bedside.interop.declaration.evaluation_rules import evaluation_mistakes, gate_mistakes
 from bedside.interop.declaration.fairness_rules import fairness_mistakes
 from bedside.interop.declaration.nearest import nearest
@@ -43,6 +44,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     yield from gate_mistakes(declaration, metrics)
     for index, rule in enumerate(declaration.eligibility):
         yield from _names_signal(declaration, rule.signal, ("eligibility", index, "signal"))
+    yield from cds_hooks_mistakes(declaration)
 
 
 def _source(declaration: Declaration) -> Iterator[Mistake]:

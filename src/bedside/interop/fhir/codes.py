@@ -11,6 +11,7 @@ __all__ = [
     "SYSTEMS",
     "code_of",
     "codes_of",
+    "is_ordered",
     "token_of",
 ]
 
@@ -71,6 +72,15 @@ written back. Source: the HL7 terminology registry (THO) and its OIDs."""
 
 _HL7 = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
 _WRITTEN = {prefix: system for system, prefix in reversed(SYSTEMS.items())}
+
+
+def is_ordered(code: str) -> bool:
+    """Whether the code is of a drug, a procedure or the like, which no Observation tells.
+
+    >>> is_ordered("RXNORM//1298088"), is_ordered("LOINC//8867-4")
+    (True, False)
+    """
+    return code.partition("//")[0] in NOT_OBSERVED
 
 
 def code_of(system: str | None, code: str | None) -> str | None:

@@ -10,17 +10,25 @@ from bedside.core.ids import subject_pseudonym
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.interop.asked import asked_marks, asked_signals, is_chosen
-from bedside.interop.fhir.codes import BIRTH, NOT_OBSERVED
+from bedside.interop.fhir.codes import BIRTH, is_ordered
 from bedside.interop.fhir.encounter import read_encounter
 from bedside.interop.fhir.observation import ObservationReader
 from bedside.interop.fhir.patient import read_patient
-from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
+from bedside.interop.fhir.resources import AnyResource, Bundle, BundleLink, Reference, given
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["Reading", "read_resources", "unread"]
+__all__ = ["Reading", "check_subject", "cut_off", "read_resources", "unread"]
 
 _ANY = msgspec.json.Decoder(AnyResource)
 _BUNDLE = msgspec.json.Decoder(Bundle)
+
+
+class _Head(msgspec.Struct, rename="camel", frozen=True):
+    resource_type: str
+    link: tuple[BundleLink, ...] = ()
+
+
+_HEAD = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +70,24 @@ def read_resources(
     return reader.reading()
 
 
-def unread(declaration: Declaration) -> list[str]:
+def cut_off(content: bytes | msgspec.Raw, name: str) -> bool:
+    """Whether a resource was sent as null, as an OperationOutcome, or as one page of several."""
+    raw = msgspec.Raw(content)
+    if not given(raw):
+        return True
+    head = decode(_HEAD, raw, name)
+    return head.resource_type == "OperationOutcome" or (
+        head.resource_type == "Bundle" and any(one.relation == "next" for one in head.link)
+    )
+
+
+def unread(declaration: Declaration, *, drafts: bool = False) -> list[str]:
     """What a model asks for and no resource that is read can tell.
+
+    Args:
+        declaration: As it is served.
+        drafts: Whether each call brings draft orders, and they are read: they tell of drugs,
+            procedures and the like.
 
     Read are Observations (of a signal, or of a chosen code that carries numbers), the birth and sex
     of the Patient, and the Encounter that is the declared start event. No resource tells yet how
@@ -72,11 +96,15 @@ def unread(declaration: Declaration) -> list[str]:
     signals = asked_signals(declaration)
     observed = {code for signal in signals.values() for code in signal.codes}
     told = {BIRTH, declaration.data.start_event, *observed}
-    marks = [code for code in asked_marks(declaration) if code not in told]
+    marks = [
+        code
+        for code in asked_marks(declaration)
+        if code not in told and not (drafts and is_ordered(code))
+    ]
     chosen = [
         code
         for code, signal in signals.items()
-        if is_chosen(signal) and code.split("//")[0] in NOT_OBSERVED
+        if is_chosen(signal) and is_ordered(code) and not drafts
     ]
     spans = [
         f"how long {signals[name].label} lasted"
@@ -161,19 +189,33 @@ class _PatientReader:
             self.events.extend(events)
 
     def _about(self, subject: Reference | None, where: str) -> None:
-        """Check a reference such as `Patient/123` or `https://host/fhir/Patient/123/_history/2`."""
-        if subject is None or subject.reference is None:
-            return
-        parts = subject.reference.split("/")
-        if "Patient" in parts[:-1]:
-            named = parts[len(parts) - parts[::-1].index("Patient")]
-            self._is_patient(named, f"{where}.subject")
+        check_subject(subject, f"{where}.subject", self.patient_id)
 
     def _is_patient(self, named: str | None, where: str) -> None:
-        if named is not None and named != self.patient_id:
-            raise invalid(
-                where,
-                "is not the patient of this request.",
-                code="other_patient",
-                fix="send resources of one patient only.",
-            )
+        _check_patient(named, where, self.patient_id)
+
+
+def check_subject(subject: Reference | None, where: str, patient_id: str) -> None:
+    """Check a reference such as `Patient/123` or `https://host/fhir/Patient/123/_history/2`.
+
+    Raises:
+        Invalid: it names another patient (code `other_patient`).
+    """
+    if subject is None or subject.reference is None:
+        return
+    if subject.reference == f"Patient/{patient_id}":
+        return
+    parts = subject.reference.split("/")
+    if "Patient" in parts[:-1]:
+        named = parts[len(parts) - parts[::-1].index("Patient")]
+        _check_patient(named, where, patient_id)
+
+
+def _check_patient(named: str | None, where: str, patient_id: str) -> None:
+    if named is not None and named != patient_id:
+        raise invalid(
+            where,
+            "is not the patient of this request.",
+            code="other_patient",
+            fix="send resources of one patient only.",
+        )

@@ -26,11 +26,12 @@ __all__ = [
 ]
 
 ABSENT = msgspec.Raw()
+_NULL = msgspec.Raw(b"null")
 
 
 def given(raw: msgspec.Raw) -> bool:
     """Whether an undecoded element is there and is not null."""
-    return bytes(raw) not in (b"", b"null")
+    return bool(raw) and raw != _NULL
 
 
 class AnyResource(msgspec.Struct, rename="camel", frozen=True):
@@ -153,6 +154,7 @@ class BundleEntry(msgspec.Struct, frozen=True):
 class Bundle(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A set of resources, e.g. a search result."""
 
+    resource_type: str | None = None
     type: str | None = None
     link: tuple[BundleLink, ...] = ()
     entry: tuple[BundleEntry, ...] = ()

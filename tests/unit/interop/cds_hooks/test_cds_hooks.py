@@ -8,9 +8,10 @@ import pytest
 
 from bedside.core.errors import Invalid
 from bedside.core.records.answer import Abstention, AbstentionReason, Answer, Reason, Score
-from bedside.interop.cds_hooks.cards import cards_of, withheld_cards
+from bedside.interop.cds_hooks.cards import Shown, cards_of, withheld_cards
 from bedside.interop.cds_hooks.discovery import prefetch_templates, service_of
-from bedside.interop.cds_hooks.request import missing_prefetch, read_call, read_feedback
+from bedside.interop.cds_hooks.feedback import read_feedback
+from bedside.interop.cds_hooks.request import missing_prefetch, read_call
 from served import a_declaration, a_hook_call
 
 CARD = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
@@ -31,7 +32,9 @@ def a_card(outcome: Score | Abstention) -> dict[str, Any]:
         as_of="2026-03-01T12:00:00.000000Z",
         outcome=outcome,
     )
-    (card,) = cards_of(answer, outcome, a_declaration())["cards"]
+    declaration = a_declaration()
+    (service,) = declaration.channels.services
+    (card,) = cards_of(answer, outcome, declaration, Shown(service=service))["cards"]
     return card
 
 
