@@ -315,6 +315,17 @@ def test_an_evaluation_on_other_patients_is_told_with_its_file_and_closes_the_ga
     assert 'href="evaluation-a-b.html"' in as_html(tripod)
 
 
+def test_figures_of_a_survival_model_name_their_horizon_and_steps_have_no_identifiers():
+    declared, evidence = case_of("survival")
+    evidence["flow"] = [{**evidence["flow"][0], "text": "Asked at each icu_stay."}]
+
+    said = as_markdown(documents_of(declared, evidence, {})[0])
+
+    assert "AUROC at 548 days: " in said
+    assert "AUROC: " not in said
+    assert "Asked at each icu stay" in said
+
+
 def test_groups_of_people_are_gaps_that_say_whether_the_data_hold_them():
     declared = a_declaration()
     signals = {**declared.signals}

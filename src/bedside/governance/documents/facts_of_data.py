@@ -74,7 +74,7 @@ def flow(case: Case) -> list[Line]:
     """How many subjects each step of the question left."""
     return [
         case.seen(
-            step["text"].rstrip("."),
+            step["text"].rstrip(".").replace("_", " "),
             f"{step['subjects']} subjects"
             + ("" if step["rows"] in ("", "0") else f", {step['rows']} predictions")
             + (f"; left out: {step['dropped'].rstrip('.')}" if step["dropped"] else ""),

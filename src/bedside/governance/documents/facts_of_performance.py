@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bedside.core.clock import parse_duration
 from bedside.core.records.evidence import figure_text
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Cited, Line, Path
-from bedside.metrics.names import METRICS
+from bedside.metrics.names import METRICS, metrics_by
 
 __all__ = [
     "alerts",
@@ -49,12 +50,18 @@ def main_metric(case: Case) -> str:
     return _MAIN[case.outcome]
 
 
-def title_of(name: str) -> str:
-    """A metric in words; its name where it has none."""
+def title_of(name: str, case: Case | None = None) -> str:
+    """A metric in words, of a survival model's risk with its horizon; its name without words."""
     try:
-        return METRICS[name].title
+        return metrics_by(None if case is None else _last_horizon(case))[name].title
     except KeyError:
         return name
+
+
+def _last_horizon(case: Case) -> float | None:
+    """In days; None where the outcome has none."""
+    horizons = case.declared["question"]["outcome"]["horizons"]
+    return parse_duration(horizons[-1]).total_seconds() / 86400 if horizons else None
 
 
 def in_order(told: Mapping[str, Any]) -> list[str]:
@@ -66,7 +73,10 @@ def figures(case: Case, names: Sequence[str] | None = None) -> list[Line]:
     """Each figure on the held-out subjects, with its interval."""
     told = case.evidence["metrics"]
     shown = in_order(told) if names is None else [name for name in names if name in told]
-    return [case.seen(title_of(name), figure_text(told[name]), ("metrics", name)) for name in shown]
+    return [
+        case.seen(title_of(name, case), figure_text(told[name]), ("metrics", name))
+        for name in shown
+    ]
 
 
 def calibrated(case: Case) -> list[Line]:
@@ -79,7 +89,7 @@ def plain(case: Case) -> list[Line]:
     told = case.evidence["baseline"]
     return [
         case.seen(
-            f"Plain regression: {title_of(name)}", figure_text(told[name]), ("baseline", name)
+            f"Plain regression: {title_of(name, case)}", figure_text(told[name]), ("baseline", name)
         )
         for name in in_order(told)
     ]
@@ -120,7 +130,7 @@ def crossed(case: Case, names: Sequence[str] | None = None) -> list[Line]:
                 f"{spread['highest']:.3f}"
             )
         path = ("cross_validation", "metrics", name)
-        made.append(case.seen(title_of(name), text, path, section="folds"))
+        made.append(case.seen(title_of(name, case), text, path, section="folds"))
     return made
 
 
@@ -242,7 +252,7 @@ def elsewhere(case: Case) -> list[Line]:
         for name in [n for n in in_order(told.get("metrics", {})) if n in wanted]:
             cited = (_there(file, page, ("metrics", name)),)
             text = figure_text(told["metrics"][name])
-            made.append(Line(label=f"There: {title_of(name)}", text=text, cited=cited))
+            made.append(Line(label=f"There: {title_of(name, case)}", text=text, cited=cited))
     return made
 
 
