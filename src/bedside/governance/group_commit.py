@@ -4,12 +4,12 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from bedside.core.errors import Invalid, Unavailable
+from bedside.core.errors import BedsideError, Invalid, Unavailable
 from bedside.core.ports import Ledger
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
 
@@ -91,6 +91,10 @@ class GroupCommit:
         """Add several entries in one durable commit of their own: all of them or none."""
         return self._ledger.append_all(drafts)
 
+    def append_each(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry | BedsideError]:
+        """Add those that can be taken in one durable commit of their own."""
+        return self._ledger.append_each(drafts)
+
     def forget(self, subject: int) -> int:
         """Destroy the subject's key, once everything that was submitted before is settled."""
         with self._changed:
@@ -106,9 +110,17 @@ class GroupCommit:
         """Every entry that is durable, oldest first."""
         return self._ledger.entries()
 
+    def entry(self, sequence: int) -> LedgerEntry:
+        """One entry that is durable."""
+        return self._ledger.entry(sequence)
+
     def unseal(self, sequence: int) -> bytes:
         """The decrypted sealed part of an entry."""
         return self._ledger.unseal(sequence)
+
+    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """The sealed part of each of these entries that has one which was not erased."""
+        return self._ledger.unseal_all(sequences)
 
     def verify(self) -> list[LedgerFault]:
         """Every fault in the chain; empty when it is whole."""
@@ -170,21 +182,17 @@ class GroupCommit:
             return self._under_way
 
     def _settle(self, batch: list[_Waiting]) -> None:
-        """Commit the batch and tell everybody; halve it where one draft is not taken."""
+        """Commit the batch and tell everybody; a draft that is not taken fails alone."""
         if not batch:
             return
         try:
-            entries = self._ledger.append_all([one.draft for one in batch])
-        except Invalid as error:
-            if len(batch) == 1:
-                batch[0].told.set_exception(error)
-                return
-            middle = len(batch) // 2
-            self._settle(batch[:middle])
-            self._settle(batch[middle:])
+            results = self._ledger.append_each([one.draft for one in batch])
         except BaseException as error:  # told to whoever waits; this thread goes on
             for one in batch:
                 one.told.set_exception(error)
-        else:
-            for one, entry in zip(batch, entries, strict=True):
-                one.told.set_result(entry)
+            return
+        for one, result in zip(batch, results, strict=True):
+            if isinstance(result, BedsideError):
+                one.told.set_exception(result)
+            else:
+                one.told.set_result(result)

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bedside.core.clock import SystemClock
-from bedside.core.errors import Invalid, Refused, Unavailable
+from bedside.core.errors import BedsideError, Invalid, Refused, Unavailable
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.governance import group_commit
 from bedside.governance.adapters.sql_ledger import SqlLedger
@@ -31,11 +31,11 @@ class CountedLedger(SqlLedger):
     commits: list[int]
     there_when_forgetting: int
 
-    def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
-        """Add them, and remember how many they were."""
-        entries = super().append_all(drafts)
-        self.commits.append(len(entries))
-        return entries
+    def append_each(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry | BedsideError]:
+        """Add them, and remember how many were asked for."""
+        told = super().append_each(drafts)
+        self.commits.append(len(told))
+        return told
 
     def forget(self, subject: int) -> int:
         """Forget, and remember how many entries there were when it was asked."""

@@ -1,8 +1,9 @@
 """What keeps the books: who did what, and which versions exist."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
 from bedside.core.records.prediction import Prediction, PredictionNote
 from bedside.core.records.rollout import Canary, Release
@@ -31,7 +32,20 @@ class Ledger(Protocol):
         ...
 
     def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
-        """Add several entries in one durable commit: all of them or none."""
+        """Add several entries in one durable commit: all of them or none.
+
+        An entry with the action `answer` is refused with `AlreadyAnswered` where its details hold
+        a `request_tag` that was answered before.
+        """
+        ...
+
+    def append_each(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry | BedsideError]:
+        """Add those that can be taken, in one durable commit; one that cannot fails alone.
+
+        Returns:
+            For each draft its entry, or why it is not there: `Invalid`, or `AlreadyAnswered` for
+            an answer to a request that has one, also one of an earlier draft here.
+        """
         ...
 
     def forget(self, subject: int) -> int:
@@ -48,6 +62,24 @@ class Ledger(Protocol):
 
     def entries(self) -> Iterator[LedgerEntry]:
         """Every entry, oldest first."""
+        ...
+
+    def entry(self, sequence: int) -> LedgerEntry:
+        """One entry.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        ...
+
+    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """The decrypted `sealed` part of each of these entries that has one, by sequence.
+
+        Parts whose subject was forgotten are left out.
+
+        Raises:
+            Refused: a part was changed (code `ledger_broken`).
+        """
         ...
 
     def unseal(self, sequence: int) -> bytes:
@@ -127,14 +159,31 @@ class Registry(Protocol):
         ...
 
     def record_approval(self, approval: Approval) -> ModelVersion:
-        """Move a built version to approved."""
+        """Record a person's yes to one step; the first of them moves a built version to approved.
+
+        One for canary or live counts until the version moves.
+        """
         ...
 
     def move(self, version_id: str, stage: Stage, *, canary: Canary | None = None) -> ModelVersion:
         """Move a version along its life; what it displaces is moved in the same transaction.
 
         Raises:
-            Refused: `NEXT_STAGES` has no such step.
+            Refused: `NEXT_STAGES` has no such step, or nobody has approved it.
+        """
+        ...
+
+    def rollback(self, version_id: str) -> list[ModelVersion]:
+        """Take back a version that is seen, in one transaction: it is silent from now on.
+
+        If it was live, the version that it superseded is live again.
+
+        Returns:
+            Every version that changed, the one taken back first.
+
+        Raises:
+            Refused: it is not in canary or live (any more), code `not_shown`: of two at once, one
+                is told this.
         """
         ...
 

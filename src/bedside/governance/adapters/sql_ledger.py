@@ -1,26 +1,30 @@
 """The ledger on a database: one transaction appends entries and signs the new head."""
 
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, select
 
 from bedside.core.clock import Clock, iso
-from bedside.core.errors import NotFound, Refused
+from bedside.core.errors import BedsideError, Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.records.ledger import GENESIS, Actor, LedgerDraft, LedgerEntry, LedgerFault
-from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, clear_traces
+from bedside.governance.adapters.prediction_index import (
+    add_to_index,
+    drop_tags,
+    index_older_entries,
+    refusals,
+)
+from bedside.governance.adapters.statements import insert_into, marked
+from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, UsedKeys, clear_traces
 from bedside.governance.adapters.tables import (
     ENTRIES,
-    HEAD,
     HEADS,
-    LAST,
     OPEN,
     SEALED,
     SUBJECTS,
@@ -30,14 +34,20 @@ from bedside.governance.adapters.tables import (
     entry_of,
     make_tables,
 )
-from bedside.governance.drafts import checked_details
+from bedside.governance.drafts import as_read_again, checked_details
 from bedside.governance.ledger import Head, check_chain, hash_of_new
 
 __all__ = ["SqlLedger"]
 
 NONCE = 12  # bytes, AES-GCM
 
-_ONE_SEALED = select(
+AT_ONCE = 500  # sealed parts that are read together
+_LAST = "SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1"
+_HEAD = "SELECT sequence, hash, signature FROM ledger_head"
+_MOVE_HEAD = "UPDATE ledger_head SET sequence = ?, hash = ?, signature = ?"
+_FIRST_HEAD = "INSERT INTO ledger_head (sequence, hash, signature) VALUES (?, ?, ?)"
+_SEALED_PARTS = select(
+    ENTRIES.c.sequence,
     SEALED,
     ENTRIES.c.previous,
     ENTRIES.c.subject_tag,
@@ -46,11 +56,17 @@ _ONE_SEALED = select(
     SUBJECTS.c.proof,
 ).join_from(ENTRIES, SUBJECTS, SUBJECTS.c.tag == ENTRIES.c.subject_tag, isouter=True)
 
+_Checked = tuple[LedgerDraft, str]
+"""A draft that is fit to be kept, and the canonical text of its details."""
+
 Writing = Callable[[Engine], AbstractContextManager[Connection]]
 
 
 class SqlLedger:
     """The Ledger port on SQLAlchemy.
+
+    The index of predictions is written in the transaction of their entries; what an older Bedside
+    wrote without it is indexed when the ledger is opened.
 
     An entry builds only on a head that this ledger's key has signed and that names the last entry,
     so that a loss cannot be covered up by going on after it.
@@ -78,6 +94,7 @@ class SqlLedger:
         self._vouched: tuple[Any, ...] | None = None  # the head that this process itself signed
         with writing(engine) as connection:
             make_tables(connection)
+            index_older_entries(connection)
 
     def append(
         self,
@@ -108,32 +125,55 @@ class SqlLedger:
     def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
         """Add several entries in one durable commit, under one signature: all of them or none.
 
-        They carry one time, that of the commit. Raises what `append` raises.
+        They carry one time, that of the commit. Raises what `append` raises, and `AlreadyAnswered`
+        where one of them answers a request that has its answer.
         """
-        texts = [checked_details(draft) for draft in drafts]
+        checked = [(draft, checked_details(draft)) for draft in drafts]
         if not drafts:
             return []
-        subjects = {d.subject for d in drafts if d.sealed is not None and d.subject is not None}
         with self._writing(self._engine) as connection:
-            sequence, previous = self._signed_end(connection)
-            keys = self._keys.for_writing(connection, subjects)
-            at, entries, rows = iso(self._clock.now()), [], []
-            for draft, text in zip(drafts, texts, strict=True):
-                sequence += 1
-                key = keys.of.get(draft.subject) if draft.subject is not None else None
-                entry, row = self._placed(draft, text, key, sequence, at, previous)
-                entries.append(entry)
-                rows.append(row)
-                previous = entry.hash
-            connection.execute(insert(ENTRIES), rows)
-            self._sign_end(connection, sequence, previous)
+            for refusal in refusals(connection, drafts).values():
+                raise refusal
+            entries, keys = self._add(connection, checked)
         self._keys.remember(keys)
         return entries
+
+    def append_each(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry | BedsideError]:
+        """Add those that can be taken in one durable commit; one that cannot fails alone.
+
+        Returns:
+            For each draft its entry, or why it is not there: `Invalid` as `append` raises it, or
+            `AlreadyAnswered`.
+
+        Raises:
+            Refused, Unavailable: as `append` raises them; none of the drafts was added.
+        """
+        told: list[LedgerEntry | BedsideError | None] = [None] * len(drafts)
+        fit: dict[int, _Checked] = {}
+        for place, draft in enumerate(drafts):
+            try:
+                fit[place] = draft, checked_details(draft)
+            except Invalid as error:
+                told[place] = error
+        if fit:
+            places = list(fit)
+            with self._writing(self._engine) as connection:
+                for place, refusal in refusals(
+                    connection, [one for one, _ in fit.values()]
+                ).items():
+                    told[places[place]] = refusal
+                taken = [place for place in places if told[place] is None]
+                entries, keys = self._add(connection, [fit[place] for place in taken])
+            self._keys.remember(keys)
+            for place, entry in zip(taken, entries, strict=True):
+                told[place] = entry
+        return [one for one in told if one is not None]
 
     def forget(self, subject: int) -> int:
         """Destroy the subject's key: their sealed parts can never be read again.
 
-        The entries stay, and the chain stays whole. If the subject comes back, later parts are
+        The entries stay, and the chain stays whole; the index of predictions keeps no tag of
+        the subject or of their requests. If the subject comes back, later parts are
         sealed with a new key. A backup from before still holds the old one.
 
         Returns:
@@ -144,7 +184,8 @@ class SqlLedger:
                 `database_busy`); call again.
         """
         with self._writing(self._engine) as connection:
-            self._keys.forget(connection, subject, at=iso(self._clock.now()))
+            tag = self._keys.forget(connection, subject, at=iso(self._clock.now()))
+            drop_tags(connection, tag)
         clear_traces(self._engine)
         with self._engine.connect() as connection:
             return self._keys.count_forgotten(connection, subject)
@@ -171,18 +212,40 @@ class SqlLedger:
                 moved (`ledger_broken`).
         """
         with self._engine.connect() as connection:
-            asked = _ONE_SEALED.where(ENTRIES.c.sequence == sequence)
+            asked = _SEALED_PARTS.where(ENTRIES.c.sequence == sequence)
             found = connection.execute(asked).one_or_none()
         if found is None or found.sealed is None:
             raise NotFound(
                 f"Entry {sequence} has no sealed part.", fix="see which have one: bedside ledger."
             )
-        cipher = self._cipher_of(found, sequence)
-        try:
-            label = _sealed_label(sequence, found.previous)
-            return cipher.decrypt(found.sealed[:NONCE], found.sealed[NONCE:], label)
-        except (InvalidTag, TypeError, ValueError):
-            raise _broken(f"The sealed part of entry {sequence} was changed or moved.") from None
+        return self._opened(found)
+
+    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """The sealed part of each of these entries that has one which was not erased.
+
+        Raises:
+            Refused: a sealed part was changed or moved (code `ledger_broken`).
+        """
+        wanted = list(sequences)
+        for begin in range(0, len(wanted), AT_ONCE):
+            some = _SEALED_PARTS.where(ENTRIES.c.sequence.in_(wanted[begin : begin + AT_ONCE]))
+            with self._engine.connect() as connection:
+                rows = connection.execute(some.order_by(ENTRIES.c.sequence)).all()
+            for row in rows:
+                if row.sealed is not None and not self._is_erased(row):
+                    yield row.sequence, self._opened(row)
+
+    def entry(self, sequence: int) -> LedgerEntry:
+        """One entry.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        with self._engine.connect() as connection:
+            row = connection.execute(OPEN.where(ENTRIES.c.sequence == sequence)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no entry {sequence}.", fix="see which are: bedside ledger.")
+        return entry_of(row, sealed_digest=row.sealed_digest)
 
     def verify(self) -> list[LedgerFault]:
         """Every fault in the ledger, by sequence; empty when it is whole.
@@ -199,10 +262,31 @@ class SqlLedger:
             faults += [one for one in self._keys.faults(connection) if one.sequence not in known]
         return sorted(faults, key=lambda fault: fault.sequence)
 
+    def _add(
+        self, connection: Connection, checked: Sequence[_Checked]
+    ) -> tuple[list[LedgerEntry], UsedKeys]:
+        """Add the entries and what finds them, and sign the new end; under the writer's lock."""
+        subjects = {d.subject for d, _ in checked if d.sealed is not None and d.subject is not None}
+        sequence, previous = self._signed_end(connection)
+        keys = self._keys.for_writing(connection, subjects)
+        at, entries, rows = iso(self._clock.now()), list[LedgerEntry](), list[tuple[Any, ...]]()
+        for draft, text in checked:
+            sequence += 1
+            key = keys.of.get(draft.subject) if draft.subject is not None else None
+            entry, body = self._placed(draft, text, key, sequence, at, previous)
+            entries.append(entry)
+            rows.append(_row(entry, text, body))
+            previous = entry.hash
+        if rows:
+            connection.exec_driver_sql(insert_into(connection, ENTRIES), rows)
+            add_to_index(connection, entries)
+            self._sign_end(connection, sequence, previous)
+        return entries, keys
+
     def _signed_end(self, connection: Connection) -> tuple[int, str]:
         """Sequence and hash of the last entry, checked under the writer's lock."""
-        heads = connection.execute(HEADS).all()
-        last = connection.execute(LAST).one_or_none()
+        heads = connection.exec_driver_sql(_HEAD).all()
+        last = connection.exec_driver_sql(_LAST).one_or_none()
         if not heads and last is None:
             return 0, GENESIS
         if len(heads) != 1 or last is None or tuple(heads[0][:2]) != tuple(last):
@@ -212,12 +296,11 @@ class SqlLedger:
         return last.sequence, last.hash
 
     def _sign_end(self, connection: Connection, sequence: int, digest: str) -> None:
-        signature = self._signer.sign(_head_text(sequence, digest))
-        row = {"sequence": sequence, "hash": digest, "signature": signature}
-        changed = connection.execute(update(HEAD), row).rowcount
+        row = (sequence, digest, self._signer.sign(_head_text(sequence, digest)))
+        changed = connection.exec_driver_sql(marked(connection, _MOVE_HEAD), row).rowcount
         if not changed:
-            connection.execute(insert(HEAD), row)
-        self._vouched = tuple(row.values())
+            connection.exec_driver_sql(marked(connection, _FIRST_HEAD), row)
+        self._vouched = row
 
     def _head(self, row: Any) -> Head:
         try:
@@ -234,8 +317,12 @@ class SqlLedger:
         sequence: int,
         at: str,
         previous: str,
-    ) -> tuple[LedgerEntry, dict[str, Any]]:
-        """The entry of a draft in its place, and its row; what is hashed is what is read again."""
+    ) -> tuple[LedgerEntry, bytes | None]:
+        """The entry of a draft in its place, and its sealed part.
+
+        A cipher is made for each part: that takes a microsecond, and one kept for each subject
+        would take 5 KB.
+        """
         body, tag = None, None
         if draft.sealed is not None:
             cipher, tag = (self._cipher, None) if key is None else (AESGCM(key.key), key.tag)
@@ -253,20 +340,42 @@ class SqlLedger:
             "previous": previous,
         }
         fields["hash"] = hash_of_new(fields, details)
-        entry = LedgerEntry(**fields, details=json.loads(details))
-        return entry, fields | {"details": details, "sealed": body}
+        return LedgerEntry(**fields, details=as_read_again(draft.details, details)), body
 
-    def _cipher_of(self, found: Any, sequence: int) -> AESGCM:
+    def _opened(self, found: Any) -> bytes:
+        """The decrypted sealed part of a found row."""
+        cipher = self._cipher_of(found)
+        try:
+            label = _sealed_label(found.sequence, found.previous)
+            return cipher.decrypt(found.sealed[:NONCE], found.sealed[NONCE:], label)
+        except (InvalidTag, TypeError, ValueError):
+            raise _broken(
+                f"The sealed part of entry {found.sequence} was changed or moved."
+            ) from None
+
+    def _is_erased(self, found: Any) -> bool:
+        tag = found.subject_tag
+        return tag is not None and self._keys.was_forgotten(found, tag)
+
+    def _cipher_of(self, found: Any) -> AESGCM:
         """What decrypts the sealed part of a found entry."""
         if found.subject_tag is None:
             return self._cipher
-        if self._keys.was_forgotten(found, found.subject_tag):
+        if self._is_erased(found):
             raise Refused(
-                f"The sealed part of entry {sequence} was erased: its subject was forgotten.",
+                f"The sealed part of entry {found.sequence} was erased: its subject was forgotten.",
                 fix="nothing brings it back; the entry itself still stands.",
                 code="erased",
             )
         return AESGCM(self._keys.unwrap(found.wrapped, found.subject_tag))
+
+
+def _row(entry: LedgerEntry, details: str, sealed: bytes | None) -> tuple[Any, ...]:
+    """The row of an entry, in the order of the columns."""
+    return (
+        entry.sequence, entry.at, entry.actor, entry.purpose, entry.action, details, sealed,
+        entry.sealed_digest, entry.subject_tag, entry.previous, entry.hash,
+    )  # fmt: skip
 
 
 def _head_text(sequence: int, digest: str) -> bytes:

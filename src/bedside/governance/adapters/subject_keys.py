@@ -1,6 +1,7 @@
 """The key of each subject's sealed parts: made on first use, wrapped, and destroyed to forget."""
 
 import hmac
+import json
 import os
 import threading
 from collections import OrderedDict
@@ -10,21 +11,27 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.records.ledger import LedgerFault
+from bedside.governance.adapters.statements import marked
 from bedside.governance.adapters.tables import ENTRIES, SUBJECTS, WRAPPED
 
 __all__ = ["SubjectKey", "SubjectKeys", "UsedKeys", "clear_traces"]
 
 NONCE = 12  # bytes, AES-GCM
 CACHED = 32_768  # subjects whose key this process remembers, in about 10 MB
-_AT_ONCE = 500  # tags in one question, below every database's limit
 
 _STATE = (WRAPPED, SUBJECTS.c.forgotten_at, SUBJECTS.c.proof)
-_KNOWN = select(SUBJECTS.c.tag, *_STATE)
-_FORGETTINGS = select(func.max(SUBJECTS.c.forgetting))
+_FORGETTINGS = "SELECT max(forgetting) FROM ledger_subjects"
+_KNOWN = {
+    "sqlite": "SELECT tag, wrapped, forgotten_at, proof FROM ledger_subjects"
+    " WHERE tag IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT tag, wrapped, forgotten_at, proof FROM ledger_subjects"
+    " WHERE tag IN (SELECT jsonb_array_elements_text(%s::jsonb))",
+}
+_NEW = "INSERT INTO ledger_subjects (tag, wrapped) VALUES (?, ?)"
 _USED = (
     select(ENTRIES.c.subject_tag, func.min(ENTRIES.c.sequence).label("first"))
     .where(ENTRIES.c.subject_tag.is_not(None))
@@ -77,19 +84,19 @@ class SubjectKeys:
         wanted = set(subjects)
         if not wanted:
             return UsedKeys()
-        forgettings = connection.execute(_FORGETTINGS).scalar() or 0
+        forgettings = connection.exec_driver_sql(_FORGETTINGS).scalar() or 0
         keys = self._remembered(wanted, forgettings)
-        made: list[dict[str, Any]] = []
+        made: list[tuple[str, bytes]] = []
         unknown = [subject for subject in wanted if subject not in keys]
         for subject, tag, row in self._current(connection, unknown):
             if row is None:
                 key = os.urandom(32)
-                made.append({"tag": tag, "wrapped": self._wrap(key, tag)})
+                made.append((tag, self._wrap(key, tag)))
             else:
                 key = self.unwrap(row.wrapped, tag)
             keys[subject] = SubjectKey(tag, key)
         if made:
-            connection.execute(insert(SUBJECTS), made)
+            connection.exec_driver_sql(marked(connection, _NEW), made)
         return UsedKeys(keys, forgettings)
 
     def remember(self, used: UsedKeys) -> None:
@@ -103,11 +110,11 @@ class SubjectKeys:
             while len(self._cached) > CACHED:
                 self._cached.popitem(last=False)
 
-    def forget(self, connection: Connection, subject: int, *, at: str) -> None:
-        """Destroy the subject's key, under the writer's lock."""
+    def forget(self, connection: Connection, subject: int, *, at: str) -> str:
+        """Destroy the subject's key, under the writer's lock; return its tag."""
         _, tag, row = next(self._current(connection, [subject]))
         if row is not None:
-            number = (connection.execute(_FORGETTINGS).scalar() or 0) + 1
+            number = (connection.exec_driver_sql(_FORGETTINGS).scalar() or 0) + 1
             gone = {
                 "wrapped": None,
                 "forgotten_at": at,
@@ -115,6 +122,7 @@ class SubjectKeys:
                 "proof": self._proof(tag, at),
             }
             connection.execute(update(SUBJECTS).where(SUBJECTS.c.tag == tag).values(**gone))
+        return tag
 
     def count_forgotten(self, connection: Connection, subject: int) -> int:
         """How many entries were sealed with a key of the subject that is destroyed."""
@@ -247,12 +255,8 @@ def clear_traces(engine: Engine) -> None:
 
 
 def _rows(connection: Connection, tags: list[str]) -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for begin in range(0, len(tags), _AT_ONCE):
-        some = tags[begin : begin + _AT_ONCE]
-        found = connection.execute(_KNOWN.where(SUBJECTS.c.tag.in_(some)))
-        rows.update({row.tag: row for row in found})
-    return rows
+    asked = _KNOWN[connection.dialect.name]
+    return {row.tag: row for row in connection.exec_driver_sql(asked, (json.dumps(tags),))}
 
 
 def _label(tag: str) -> bytes:

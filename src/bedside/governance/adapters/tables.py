@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Double,
     Integer,
     LargeBinary,
     MetaData,
@@ -26,8 +27,9 @@ __all__ = [
     "ENTRIES",
     "HEAD",
     "HEADS",
-    "LAST",
+    "NOTES",
     "OPEN",
+    "PREDICTIONS",
     "SEALED",
     "SUBJECTS",
     "WHOLE",
@@ -75,13 +77,44 @@ SUBJECTS = Table(
     Column("proof", String),
 )
 
+# What answers and what became known of them are found by. All of it can be made again from the
+# entries, so it is not signed. `shown` is 0 or 1 in every database.
+PREDICTIONS = Table(
+    "predictions",
+    _META,
+    Column("sequence", _COUNT, primary_key=True, autoincrement=False),
+    Column("prediction_id", String, nullable=False, unique=True),
+    Column("at", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("shown", Integer, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("caller", String, nullable=False),
+    Column("as_of", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String),
+    Column("latency_ms", Double, nullable=False),
+    Column("input_digest", String, nullable=False),
+    Column("subject_tag", String),
+    Column("request_tag", String, unique=True),
+)
+NOTES = Table(
+    "prediction_notes",
+    _META,
+    Column("sequence", _COUNT, primary_key=True, autoincrement=False),
+    Column("prediction_id", String, nullable=False, index=True),
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+)
+
 # Bytes are read as they lie, so that text put in their place is a finding and not a crash.
 SEALED = type_coerce(ENTRIES.c.sealed, NullType()).label("sealed")
 WRAPPED = type_coerce(SUBJECTS.c.wrapped, NullType()).label("wrapped")
 _OPEN_COLUMNS = [column for column in ENTRIES.c if column.name != "sealed"]
 OPEN = select(*_OPEN_COLUMNS).order_by(ENTRIES.c.sequence)
 WHOLE = select(*_OPEN_COLUMNS, SEALED).order_by(ENTRIES.c.sequence)
-LAST = select(ENTRIES.c.sequence, ENTRIES.c.hash).order_by(ENTRIES.c.sequence.desc()).limit(1)
 HEADS = select(
     HEAD.c.sequence, HEAD.c.hash, type_coerce(HEAD.c.signature, NullType()).label("signature")
 )
