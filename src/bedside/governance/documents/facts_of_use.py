@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bedside.core.units import display
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Line
 
@@ -101,7 +102,7 @@ def horizon(case: Case) -> list[Line]:
         text = f"from {risk['start']} to {risk['end']} after the prediction time"
         for name, words in (("censored_by", "censored by"), ("competing", "competing with")):
             if risk[name]:
-                text += f", {words} {', '.join(risk[name])}"
+                text += f", {words} {', '.join(risk[name])}".replace("_", " ")
         made.append(case.said("Time at risk", text, ("question", "time_at_risk")))
     for name, window in asked["windows"].items():
         if window["label"]:
@@ -167,7 +168,7 @@ def _name(signals: Mapping[str, Any], name: str) -> str:
     told = signals.get(name)
     if told is None:
         return name
-    unit = told["unit"] if told["unit"] != "1" else None
+    unit = display(told["unit"])
     return f"{told['label']} [{unit}]" if unit else str(told["label"])
 
 
