@@ -31,10 +31,7 @@ class LearntModel:
     def __init__(self, form: ModelForm, *, threads: int = 1) -> None:
         self.form = form
         self._threads = threads
-        self._boosters = [
-            _booster(member.part) if isinstance(member.part, Trees) else None
-            for member in form.members
-        ]
+        self._boosters: list[Callable[..., object] | None] = [None] * len(form.members)
         self._explainers: list[Explainer | None] = [None] * len(form.members)
         self._scorers: list[list[Scorer]] = [
             [scorer_of(term) for term in member.part.terms]
@@ -86,11 +83,11 @@ class LearntModel:
         return np.asarray(every[:, 1:].mean(axis=1) - every[:, 0])
 
     def _margins(self, at: int, matrix: Floats) -> Floats:
-        part, booster = self.form.members[at].part, self._boosters[at]
-        if booster is not None:
+        part = self.form.members[at].part
+        if isinstance(part, Trees):
+            booster = self._booster(at, part)
             made = np.asarray(booster(matrix, raw_score=True, num_threads=self._threads))
             return made.reshape(len(matrix), part.outputs)
-        assert isinstance(part, Additive)  # noqa: S101 - what is no tree is additive
         total = np.tile(np.asarray(part.intercept), (len(matrix), 1))
         for scorer in self._scorers[at]:
             total += scorer(matrix)
@@ -112,16 +109,21 @@ class LearntModel:
         made = self._explainers[at]
         if made is None:
             own = tree_shap(part.text, outputs=part.outputs, width=self.form.width)
-            made = own or partial(self._by_lightgbm, at, part.outputs)
+            made = own or partial(self._by_lightgbm, at, part)
             self._explainers[at] = made
         return made
 
-    def _by_lightgbm(self, at: int, outputs: int, matrix: Floats) -> Floats:
+    def _by_lightgbm(self, at: int, part: Trees, matrix: Floats) -> Floats:
         """The same, of trees in a form that is not known here."""
-        booster = self._boosters[at]
-        assert booster is not None  # noqa: S101 - a member of trees has one
-        made = np.asarray(booster(matrix, pred_contrib=True, num_threads=1))
-        return made.reshape(len(matrix), outputs, -1)
+        made = np.asarray(self._booster(at, part)(matrix, pred_contrib=True, num_threads=1))
+        return made.reshape(len(matrix), part.outputs, -1)
+
+    def _booster(self, at: int, part: Trees) -> Callable[..., object]:
+        """Read when it is first asked: who serves has ONNX Runtime, and only explains here."""
+        made = self._boosters[at]
+        if made is None:
+            made = self._boosters[at] = _booster(part)
+        return made
 
 
 def _shares(part: Additive, scorers: Sequence[Scorer], matrix: Floats, width: int) -> Floats:

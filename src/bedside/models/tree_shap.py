@@ -16,44 +16,31 @@ point, its sums come up, and each edge gives its feature what lies below it: tim
 splits, not with the leaves times their depths.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Protocol
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from bedside.models.compiling import compiled, entry
+from bedside.models.leaf_tables import BUDGET, leaf_tables
+from bedside.models.tree_text import (
+    LEFT,
+    MISSING_IS_NAN,
+    MISSING_IS_ZERO,
+    ZERO,
+    Tree,
+    read_trees,
+)
 
 __all__ = ["TreeShap", "tree_shap"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-CATEGORY, LEFT = 1, 2  # bits of LightGBM's decision_type; above them, what is missing
-MISSING_IS_ZERO, MISSING_IS_NAN = 1, 2
-ZERO = float(np.float32(1e-35))  # what LightGBM holds to be 0
 LANES = 4  # points are a multiple of what a processor multiplies at once
-_njit: Any = numba.njit
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _compiled(function: F) -> F:
-    """Machine code for the kernel alone: without counts of references, and no sum reordered."""
-    made: Any = _njit(
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False
-    )(function)
-    return made  # type: ignore[no-any-return]
-
-
-def _entry(function: F) -> F:
-    """Machine code that is called from here, and kept beside the source where that is possible."""
-    made: Any
-    try:
-        made = _njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # nowhere to keep it
-        made = _njit(nogil=True, error_model="numpy")(function)
-    return made  # type: ignore[no-any-return]
-
-
-def tree_shap(text: str, *, outputs: int, width: int) -> "TreeShap | None":
+def tree_shap(text: str, *, outputs: int, width: int, budget: int = BUDGET) -> "TreeShap | None":
     """The trees, ready to explain; None where the text has a form that is not known here.
 
     Not known are categorical splits, linear leaves, averaged trees and empty branches.
@@ -62,43 +49,39 @@ def tree_shap(text: str, *, outputs: int, width: int) -> "TreeShap | None":
         text: A booster in LightGBM's text form.
         outputs: Tree i adds to output i modulo them.
         width: How many features there are.
+        budget: Bytes that tables may take, by which it is faster; see `models.leaf_tables`.
     """
-    head, *blocks = text.split("\nTree=")
-    if "average_output" in head.split("\n"):
-        return None
-    try:
-        trees = [_tree(_told(block), width) for block in blocks]
-    except (IndexError, KeyError, ValueError):
-        return None
-    return TreeShap(trees, outputs, width)
+    trees = read_trees(text, width)
+    return None if trees is None else TreeShap(trees, outputs, width, budget)
+
+
+class _Way(Protocol):
+    """One of two ways to compute the same: by tables, or by following the splits."""
+
+    def __call__(self, rows: Floats, made: Floats) -> None:
+        """Add the contributions of `rows`, shape (n, k), to `made`, shape (n, outputs, k + 1)."""
+        ...
 
 
 class TreeShap:
-    """Explains rows; safe to call from several threads.
+    """Explains rows; safe to call from several threads. A row's numbers hang on no other row.
 
     Args:
-        trees: What `_tree` gives.
-        outputs: As in `tree_shap`.
-        width: As in `tree_shap`.
+        trees: Tree i adds to output i modulo `outputs`.
+        outputs: How many there are.
+        width: How many features there are.
+        budget: As in `tree_shap`.
     """
 
-    def __init__(self, trees: list[tuple[Ints, Floats, int, float]], outputs: int, width: int):
+    def __init__(
+        self, trees: Sequence[Tree], outputs: int, width: int, budget: int = BUDGET
+    ) -> None:
         self._outputs, self._width = outputs, width
         self._expected = np.zeros(outputs)
-        for number, (_, _, _, expected) in enumerate(trees):
-            self._expected[number % outputs] += expected
-        split = [(number % outputs, *told) for number, told in enumerate(trees) if len(told[0]) > 0]
-        self._start = np.cumsum([0, *(len(nodes) for _, nodes, _, _, _ in split)])
-        self._output = np.array([output for output, *_ in split], dtype=np.int64)
-        self._nodes = np.concatenate(
-            [np.empty((0, WHOLE), np.int64), *(nodes for _, nodes, _, _, _ in split)]
-        )
-        self._numbers = np.concatenate([np.empty((0, REAL)), *(real for _, _, real, _, _ in split)])
-        deepest = max((depth for *_, depth, _ in split), default=1)
-        points = -(-deepest // (2 * LANES)) * LANES
-        place, self._weight = np.polynomial.legendre.leggauss(points)
-        self._weight = self._weight / 2
-        self._place = np.stack([(1 + place) / 2, (1 - place) / 2, 2 / (1 - place)])
+        for number, tree in enumerate(trees):
+            self._expected[number % outputs] += tree.expected
+        found = leaf_tables(trees, outputs, width, budget)
+        self.way: _Way = _Splits(trees, outputs) if found is None else found
 
     def __call__(self, matrix: Floats) -> Floats:
         """Shape (n, outputs, k + 1), of rows of shape (n, k); the last column is what is expected.
@@ -107,12 +90,38 @@ class TreeShap:
         """
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         made = np.zeros((len(rows), self._outputs, self._width + 1))
+        self.way(rows, made)
+        made[:, :, -1] = self._expected
+        return made
+
+
+class _Splits:
+    """Follows every split of every tree."""
+
+    def __init__(self, trees: Sequence[Tree], outputs: int) -> None:
+        split = [
+            (number % outputs, *_nodes(tree))
+            for number, tree in enumerate(trees)
+            if len(tree.feature)
+        ]
+        self._start = np.cumsum([0, *(len(nodes) for _, nodes, _, _ in split)])
+        self._output = np.array([output for output, *_ in split], dtype=np.int64)
+        self._nodes = np.concatenate(
+            [np.empty((0, WHOLE), np.int64), *(nodes for _, nodes, _, _ in split)]
+        )
+        self._numbers = np.concatenate([np.empty((0, REAL)), *(real for _, _, real, _ in split)])
+        deepest = max((depth for *_, depth in split), default=1)
+        points = -(-deepest // (2 * LANES)) * LANES
+        place, self._weight = np.polynomial.legendre.leggauss(points)
+        self._weight = self._weight / 2
+        self._place = np.stack([(1 + place) / 2, (1 - place) / 2, 2 / (1 - place)])
+
+    def __call__(self, rows: Floats, made: Floats) -> None:
+        """As in `_Way`."""
         _explain(
             rows, self._start, self._output, self._nodes, self._numbers,
             self._place, self._weight, made,
         )  # fmt: skip
-        made[:, :, -1] = self._expected
-        return made
 
 
 # Columns of a node's whole numbers, then of its real ones. An edge is 2 * node + side.
@@ -120,54 +129,13 @@ FEATURE, DECISION, ENTRY, BEFORE, LEFT_INNER, RIGHT_INNER, WHOLE = range(7)
 THRESHOLD, LEFT_SHARE, RIGHT_SHARE, LEFT_VALUE, RIGHT_VALUE, REAL = range(6)
 
 
-def _told(block: str) -> dict[str, str]:
-    """The named lines of a tree."""
-    lines = block.partition("\n\n")[0].split("\n")[1:]
-    return dict(line.split("=", 1) for line in lines if line)
-
-
-def _tree(told: dict[str, str], width: int) -> tuple[Ints, Floats, int, float]:
-    """Nodes' whole and real numbers, the most features on a way down, and the expected value.
-
-    Raises:
-        IndexError, KeyError, ValueError: it is not of a form that is known.
-    """
-    if told.get("is_linear", "0") != "0" or told["num_cat"] != "0":
-        raise ValueError("not known")
-
-    def column(name: str) -> Floats:
-        return np.array(told[name].split(), dtype=np.float64)
-
-    value, nodes = column("leaf_value"), int(told["num_leaves"]) - 1
-    if nodes == 0:
-        return np.empty((0, WHOLE), np.int64), np.empty((0, REAL)), 0, float(value[0])
-    count, leaf_count = column("internal_count"), column("leaf_count")
-    child = np.stack([column("left_child"), column("right_child")], axis=1).astype(np.int64)
-    feature, decision = (
-        column(name).astype(np.int64) for name in ("split_feature", "decision_type")
-    )
-    _check(child, feature, decision, np.concatenate([count, leaf_count]), nodes, width)
-    inner = child >= 0
-    below = np.where(
-        inner, count[np.where(inner, child, 0)], leaf_count[np.where(inner, 0, ~child)]
-    )
-    share, entry, before, depth = _ways(child, feature, below / count[:, None])
-    gain = np.where(inner, 0.0, value[np.where(inner, 0, ~child)])
-    whole = np.column_stack([feature, decision, entry, before, inner]).astype(np.int64)
-    expected = float((leaf_count / count[0] * value).sum())
-    return whole, np.column_stack([column("threshold"), share, gain]), depth, expected
-
-
-def _check(
-    child: Ints, feature: Ints, decision: Ints, count: Floats, nodes: int, width: int
-) -> None:
-    """Children come after their parents and each once; features are there; no branch is empty."""
-    known = sorted(child.ravel().tolist()) == [*range(-nodes - 1, 0), *range(1, nodes)]
-    later = (child[child >= 0] > np.nonzero(child >= 0)[0]).all()
-    if not known or not later or (decision & CATEGORY).any() or (count <= 0).any():
-        raise ValueError("not known")
-    if feature.min() < 0 or feature.max() >= width or len(count) != 2 * nodes + 1:
-        raise ValueError("not known")
+def _nodes(tree: Tree) -> tuple[Ints, Floats, int]:
+    """Nodes' whole and real numbers, and the most features on a way down."""
+    inner = tree.child >= 0
+    share, entry_of, before, depth = _ways(tree.child, tree.feature, tree.share)
+    gain = np.where(inner, 0.0, tree.value[np.where(inner, 0, ~tree.child)])
+    whole = np.column_stack([tree.feature, tree.decision, entry_of, before, inner])
+    return whole.astype(np.int64), np.column_stack([tree.threshold, share, gain]), depth
 
 
 def _ways(child: Ints, feature: Ints, share: Floats) -> tuple[Floats, Ints, Ints, int]:
@@ -194,7 +162,7 @@ def _ways(child: Ints, feature: Ints, share: Floats) -> tuple[Floats, Ints, Ints
     return passed, entry, before, depth
 
 
-@_compiled
+@compiled
 def _way(value: float, decision: int, threshold: float) -> int:
     """0 for left and 1 for right, as LightGBM sends a value on."""
     missing = decision >> 2
@@ -207,7 +175,7 @@ def _way(value: float, decision: int, threshold: float) -> int:
     return 0 if value <= threshold else 1
 
 
-@_compiled
+@compiled
 def _factor(share: float, passed: bool, place: Floats, factor: Floats, over: Floats) -> None:
     """The factor of one feature at each point, and one over it where the patient passes."""
     for point in range(len(factor)):
@@ -218,7 +186,7 @@ def _factor(share: float, passed: bool, place: Floats, factor: Floats, over: Flo
             factor[point] = place[1, point] * share
 
 
-@_compiled
+@compiled
 def _down(
     values: Floats,
     nodes: Ints,
@@ -255,7 +223,7 @@ def _down(
                     product[point] *= numbers[node, LEFT_VALUE + side]
 
 
-@_compiled
+@compiled
 def _up(
     nodes: Ints,
     numbers: Floats,
@@ -291,7 +259,7 @@ def _up(
                     given[point] -= away * over[before, point] * below[entry, point]
 
 
-@_entry
+@entry
 def _explain(
     rows: Floats,
     start: Ints,

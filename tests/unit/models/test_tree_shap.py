@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.models.form import Member, ModelForm, Trees
+from bedside.models.leaf_tables import BUDGET, LeafTables
 from bedside.models.learnt import LearntModel
 from bedside.models.tree_shap import tree_shap
 
@@ -71,10 +72,47 @@ def test_contributions_are_those_of_lightgbm(
     )
     values = rows(seed + 1, n=60)[0]
 
-    explain = tree_shap(text, outputs=1, width=WIDTH)
+    for explain in every_way(text):
+        for some in (values, on_edges(text, values)):
+            np.testing.assert_allclose(explain(some), theirs(text, some), rtol=0, atol=1e-9)
 
-    for some in (values, on_edges(text, values)):
-        np.testing.assert_allclose(explain(some), theirs(text, some), rtol=0, atol=1e-9)
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), leaves=st.integers(2, 40), rounds=st.integers(1, 60))
+def test_what_a_row_is_given_hangs_on_no_other_row(seed, leaves, rounds):
+    text = trained(seed, num_leaves=leaves, rounds=rounds)
+    values = rows(seed + 1, n=40)[0]
+
+    for explain in every_way(text):
+        together = explain(values)
+        alone = np.concatenate([explain(values[at : at + 1]) for at in range(len(values))])
+
+        np.testing.assert_array_equal(together, alone)
+
+
+def test_tables_for_all_leaves_for_some_and_for_none_give_the_same():
+    text = trained(11, num_leaves=31, rounds=80, learning_rate=0.02)
+    values = rows(12)[0]
+    expected = theirs(text, values)
+
+    found = [tree_shap(text, outputs=1, width=WIDTH, budget=one) for one in (0, 30_000, 10**8)]
+
+    assert [way_of(one) for one in found] == ["splits", "tables and leaves", "tables"]
+    for explain in found:
+        np.testing.assert_allclose(explain(values), expected, rtol=0, atol=1e-12)
+
+
+def every_way(text, outputs=1):
+    return [
+        tree_shap(text, outputs=outputs, width=WIDTH, budget=one) for one in (0, 20_000, BUDGET)
+    ]
+
+
+def way_of(explain):
+    """How it computes, told by what it keeps."""
+    if not isinstance(explain.way, LeafTables):
+        return "splits"
+    return "tables and leaves" if explain.way.computed_leaves else "tables"
 
 
 def test_a_chain_of_splits_far_deeper_than_features_is_explained():
@@ -105,9 +143,8 @@ def test_each_output_has_its_own_trees():
     text = trained(5, label=label, objective="multiclass", num_class=3)
     values = rows(6, n=40)[0]
 
-    found = tree_shap(text, outputs=3, width=WIDTH)(values)
-
-    np.testing.assert_allclose(found, theirs(text, values, 3), rtol=0, atol=1e-9)
+    for explain in every_way(text, outputs=3):
+        np.testing.assert_allclose(explain(values), theirs(text, values, 3), rtol=0, atol=1e-9)
 
 
 def test_a_tree_of_one_leaf_gives_its_value_to_no_feature():
