@@ -18,13 +18,20 @@ from bedside.core.records.bundle import (
     UNCERTAINTY,
 )
 
-__all__ = ["changed_keys", "changed_libraries", "differing_files", "first_difference"]
+__all__ = [
+    "changed_keys",
+    "changed_libraries",
+    "declared_otherwise",
+    "differing_files",
+    "first_difference",
+]
 
 FROM_CAUSE_TO_RESULT = (
     DECLARATION, DECLARATION_SOURCE, FEATURES, LEARNT, MODEL, UNCERTAINTY, EXAMPLE, EVIDENCE,
     REFERENCE, CARD, REPORT,
 )  # fmt: skip
 LONGEST = 60
+MOST_TOLD = 8  # changes
 
 
 def changed_keys(before: Any, after: Any, place: str = "") -> Iterator[str]:
@@ -53,6 +60,28 @@ def changed_keys(before: Any, after: Any, place: str = "") -> Iterator[str]:
             yield from changed_keys(old, new, f"{place}[{at}]")
     elif before != after or type(before) is not type(after):
         yield f"{place}: {_text(before)}, then {_text(after)}"
+
+
+def declared_otherwise(before: Any, after: Any, *, same_text: bool) -> str:
+    """Why a declaration says another thing than it did, in a sentence.
+
+    Of the same text the reader is another one: a later Bedside knows more keys, with defaults.
+
+    Args:
+        before: As it was sealed.
+        after: As it is read here.
+        same_text: Whether the file is the same to the byte.
+
+    >>> declared_otherwise({"folds": 3}, {"folds": 5}, same_text=False)
+    'The declaration was edited: folds: 3, then 5.'
+    >>> declared_otherwise({}, {"rollout": 0.1}, same_text=True)
+    'The declaration is the same, but this Bedside reads it otherwise: rollout: nothing, then 0.1.'
+    """
+    changed = list(changed_keys(before, after))
+    told = "; ".join(changed[:MOST_TOLD])
+    more = f"; and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
+    why = "is the same, but this Bedside reads it otherwise" if same_text else "was edited"
+    return f"The declaration {why}: {told}{more}."
 
 
 def changed_libraries(there: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, ...]:

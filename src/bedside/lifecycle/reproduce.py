@@ -24,8 +24,8 @@ from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
 from bedside.lifecycle.differences import (
-    changed_keys,
     changed_libraries,
+    declared_otherwise,
     differing_files,
     first_difference,
 )
@@ -41,7 +41,6 @@ __all__ = ["TOLERANCE", "Reproduction", "reproduce"]
 TOLERANCE = 1e-6
 """How far apart, on the risk, two predictions may lie that count as equal."""
 
-MOST_TOLD = 8
 Outcome = Literal["exact", "equal within tolerance", "different"]
 
 
@@ -207,12 +206,10 @@ def _causes(
     before = json.loads(bundle.files[DECLARATION])
     made = declaration_of(source)
     after = json.loads(_told_declaration(made))
-    changed = list(changed_keys(before, after))
+    same_text = source == bundle.files[DECLARATION_SOURCE]
     if digest_of(after) != facts["declaration"]:
-        told = "; ".join(changed[:MOST_TOLD])
-        more = f"; and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
-        causes.append(f"The declaration was edited: {told}{more}.")
-    elif source != bundle.files[DECLARATION_SOURCE]:
+        causes.append(declared_otherwise(before, after, same_text=same_text))
+    elif not same_text:
         causes.append("The declaration was edited, but only its comments or its layout.")
     libraries = changed_libraries(facts["environment"], platform.environment)
     causes += [f"{one[0].upper()}{one[1:]}." for one in libraries]
