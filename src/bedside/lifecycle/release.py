@@ -1,14 +1,11 @@
 """From built to live: a signed yes, then a stage; and opening a bundle with every byte checked."""
 
-import json
-
 from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json
-from bedside.core.records.bundle import DECLARATION, EVIDENCE, Bundle, GroupThreshold
+from bedside.core.records.bundle import Bundle
 from bedside.core.records.version import Approval, ModelVersion, Stage
-from bedside.deploy.package.sealing import read_sealed
-from bedside.interop.declaration import declaration_from_json
+from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
 from bedside.registry.life import may_release
 
@@ -21,18 +18,7 @@ def open_bundle(platform: Platform, version: ModelVersion) -> Bundle:
     Raises:
         Refused: a byte was changed, a file added or removed, or the signature does not hold.
     """
-    files = read_sealed(platform.bundles, version.bundle)
-    platform.signer.verify(
-        str(platform.bundles / version.bundle), str(platform.signature_of(version.bundle))
-    )
-    told = json.loads(files[EVIDENCE])["threshold"]
-    return Bundle(
-        digest=version.bundle,
-        declaration=declaration_from_json(files[DECLARATION]),
-        threshold=told["value"],
-        group_thresholds=tuple(GroupThreshold(**group) for group in told.get("groups", ())),
-        files=files,
-    )
+    return opened(platform.bundles, version.bundle, platform.signer)
 
 
 def approve(platform: Platform, version_id: str, *, name: str, meaning: str) -> ModelVersion:

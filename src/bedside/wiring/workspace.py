@@ -9,13 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedside.core.clock import Clock, SystemClock
+from bedside.core.clock import SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, KeyService, Progress, Tracker
+from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, Progress, Tracker
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
+from bedside.wiring.key_service import keys_of
 from bedside.wiring.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -116,30 +117,6 @@ def _event_store(
         clock=SystemClock(),
         spill=partial(Spill, folder / "spill"),
     )
-
-
-def keys_of(settings: Settings, clock: Clock) -> KeyService:
-    """The key service that the settings name."""
-    if settings.keys == "vault":
-        from bedside.infra.keys.vault import VaultKeys  # noqa: PLC0415
-
-        return VaultKeys(
-            settings.key_address or "",
-            settings.vault_token or "",
-            mount=settings.key_mount,
-            prefix=settings.keys_prefix,
-        )
-    if settings.keys == "awskms":
-        from bedside.infra.keys.aws import AwsKeys  # noqa: PLC0415
-
-        options: dict[str, Any] = {"region_name": settings.key_address}
-        if settings.kms_endpoint:
-            options["endpoint_url"] = settings.kms_endpoint
-        return AwsKeys(options, settings.keys_prefix)
-    from bedside.infra.keys.keyring import FileKeyring  # noqa: PLC0415
-
-    path = settings.folder / "keys" / "keyring.json"
-    return FileKeyring(path, passphrase=settings.passphrase, clock=clock)
 
 
 def seal_key_file(folder: Path, passphrase: str | None) -> None:
