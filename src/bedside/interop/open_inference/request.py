@@ -4,17 +4,19 @@ Source: Open Inference Protocol v2, "Inference Request JSON Object".
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 import msgspec
 
 from bedside.core.ids import subject_pseudonym
+from bedside.core.kept import Kept
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.interop.instants import read_instant
-from bedside.interop.open_inference.metadata import Input, inputs_of
+from bedside.interop.open_inference.metadata import inputs_of
 from bedside.interop.open_inference.tensor import Tensor, TensorReader
 from bedside.interop.strict_json import decode, invalid
 
@@ -24,6 +26,7 @@ __all__ = ["InferenceRequest", "read_request"]
 class _RequestParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_of: str | None = None
     subject: str | int | None = None
+    reasons: bool = True
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -33,19 +36,29 @@ class _Request(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(_Request)
+_NO_PARAMETERS = _RequestParameters()
+
+
+def _readers(declaration: Declaration) -> dict[str, TensorReader]:
+    return {name: TensorReader(asked) for name, asked in inputs_of(declaration).items()}
+
+
+_readers_of = Kept(_readers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
     """The question: what is known about one patient, up to `as_of`.
 
-    `subject_id` is the pseudonym of the subject, if the request names one.
+    `subject_id` is the pseudonym of the subject, if the request names one. `reasons` is whether it
+    wants to know what moved the score.
     """
 
     events: tuple[Event, ...]
     as_of: datetime
     subject_id: int | None = None
     id: str | None = None
+    reasons: bool = True
 
 
 def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> InferenceRequest:
@@ -54,6 +67,8 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
     Each input is one signal with its values in `data` and, in `parameters`, their `times`, when
     they were `known_at`, their `unit` and, for what lasts, its `ends`. Without times a single value
     holds at `as_of`; with times but without `known_at` the declared delay of the signal applies.
+    The parameters of the request are `as_of`, `subject`, and `reasons`: false spares the time that
+    it takes to say what moved the score.
 
     Args:
         content: JSON.
@@ -65,7 +80,7 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
             has malformed times. The text names the place and never a value.
     """
     request = decode(_DECODER, content, "The request")
-    parameters = request.parameters or _RequestParameters()
+    parameters = request.parameters or _NO_PARAMETERS
     as_of = now
     if parameters.as_of is not None:
         as_of = read_instant(parameters.as_of, "parameters.as_of")
@@ -74,19 +89,23 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
         subject = subject_pseudonym(str(parameters.subject), salt=declaration.data.pseudonym_salt)
     events: list[Event] = []
     seen: set[str] = set()
-    known = inputs_of(declaration)
+    readers = _readers_of(declaration)
     for index, tensor in enumerate(request.inputs):
-        asked = _asked(tensor.name, known, f"inputs[{index}]")
-        if asked.name in seen:
-            raise invalid(f"inputs[{index}]", f"gives '{asked.name}' again.", fix="give it once.")
-        seen.add(asked.name)
-        events.extend(TensorReader(asked, tensor, as_of, subject or 0).events())
-    return InferenceRequest(events=tuple(events), as_of=as_of, subject_id=subject, id=request.id)
+        reader = readers.get(tensor.name) or _unknown(tensor.name, readers, f"inputs[{index}]")
+        if reader.name in seen:
+            raise invalid(f"inputs[{index}]", f"gives '{reader.name}' again.", fix="give it once.")
+        seen.add(reader.name)
+        events += reader.events(tensor, as_of, subject or 0)
+    return InferenceRequest(
+        events=tuple(events),
+        as_of=as_of,
+        subject_id=subject,
+        id=request.id,
+        reasons=parameters.reasons,
+    )
 
 
-def _asked(name: str, known: Mapping[str, Input], where: str) -> Input:
-    if name in known:
-        return known[name]
+def _unknown(name: str, known: Collection[str], where: str) -> NoReturn:
     near = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.0)
     raise invalid(
         f"{where}.name",

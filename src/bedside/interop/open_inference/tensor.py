@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -41,62 +40,80 @@ class Tensor(msgspec.Struct, frozen=True):
     parameters: TensorParameters | None = None
 
 
-@dataclass(frozen=True, slots=True)
+_NO_PARAMETERS = TensorParameters()
+
+
 class TensorReader:
-    """One tensor of a known input, into events.
+    """Reads the tensors of one input into events; made once for all requests.
 
     Args:
         asked: What the model says of this input.
-        tensor: What was sent.
-        as_of: When a single value without a time holds.
-        subject_id: The pseudonym that the events get.
     """
 
-    asked: Input
-    tensor: Tensor
-    as_of: datetime
-    subject_id: int
+    def __init__(self, asked: Input) -> None:
+        signal = asked.signal
+        self.name = asked.name
+        self._code = asked.code
+        self._datatype = asked.datatype
+        self._signal = signal
+        self._is_number = signal is not None and not signal.is_categorical
+        self._is_static = signal is not None and signal.role == "static"
+        self._unit = None if signal is None else signal.unit
+        self._units = KNOWN_UNITS | {self._unit}
+        self._delay = None if signal is None else parse_duration(signal.delay)
+        self._first = self._row(0)
+        told = {} if signal is None else signal.categories or {}
+        self._labels = {
+            text: find_label(signal, text) for text in (*told, *told.values()) if signal is not None
+        }
 
-    def events(self) -> list[Event]:
+    def events(self, tensor: Tensor, as_of: datetime, subject_id: int) -> list[Event]:
         """The events, in the order of the data.
+
+        Args:
+            tensor: What was sent.
+            as_of: When a single value without a time holds.
+            subject_id: The pseudonym that the events get.
 
         Raises:
             Invalid: datatype, shape, a value, a time or the unit does not fit the input.
         """
-        self._check_form()
-        parameters = self.tensor.parameters or TensorParameters()
-        times = self._times(parameters)
+        data = tensor.data
+        self._check_form(tensor)
+        parameters = tensor.parameters or _NO_PARAMETERS
+        if parameters is _NO_PARAMETERS and len(data) == 1 and self._signal is not None:
+            return [self._event(0, data[0], as_of, as_of, None, self._unit, subject_id)]
+        times = self._times(parameters, len(data), as_of)
         known_at = self._known_at(parameters, times)
         ends = self._ends(parameters, times)
-        unit = self._unit(parameters)
+        unit = self._unit_of(parameters)
         return [
-            replace(self._event(index, value, time, known, unit), end=end)
+            self._event(index, value, time, known, end, unit, subject_id)
             for index, (value, time, known, end) in enumerate(
-                zip(self.tensor.data, times, known_at, ends, strict=True)
+                zip(data, times, known_at, ends, strict=True)
             )
         ]
 
     @property
     def _where(self) -> str:
-        return f"Input '{self.asked.name}'"
+        return f"Input '{self.name}'"
 
-    def _check_form(self) -> None:
-        tensor, where = self.tensor, self._where
-        if tensor.datatype != self.asked.datatype:
-            raise invalid(where, "has another datatype.", fix=f"send {self.asked.datatype}.")
+    def _check_form(self, tensor: Tensor) -> None:
+        if tensor.datatype != self._datatype:
+            raise invalid(self._where, "has another datatype.", fix=f"send {self._datatype}.")
         if tensor.shape != (len(tensor.data),):
             raise invalid(
-                where,
+                self._where,
                 "has a shape that does not fit its data.",
                 fix=f"give shape [{len(tensor.data)}] for {len(tensor.data)} values.",
             )
 
-    def _times(self, parameters: TensorParameters) -> list[datetime]:
-        count, where = len(self.tensor.data), self._where
+    def _times(self, parameters: TensorParameters, count: int, as_of: datetime) -> list[datetime]:
+        where = self._where
         if parameters.times is None:
-            if self.asked.signal is None or count > 1 or parameters.known_at is not None:
+            if self._signal is None or count > 1 or parameters.known_at is not None:
                 raise invalid(where, "needs a time for each value.", fix="add parameters.times.")
-            return [self.as_of] * count
+            return [as_of] * count
         if len(parameters.times) != count:
             raise invalid(
                 where,
@@ -109,12 +126,10 @@ class TensorReader:
         ]
 
     def _known_at(self, parameters: TensorParameters, times: list[datetime]) -> list[datetime]:
-        signal = self.asked.signal
         if parameters.known_at is None:
-            if signal is None or parameters.times is None:
+            if parameters.times is None or not self._delay:
                 return times
-            delay = parse_duration(signal.delay)
-            return [time + delay for time in times]
+            return [time + self._delay for time in times]
         if len(parameters.known_at) != len(times):
             raise invalid(
                 self._where,
@@ -146,11 +161,10 @@ class TensorReader:
             ends.append(end)
         return ends
 
-    def _unit(self, parameters: TensorParameters) -> str | None:
-        if parameters.unit is None or self.asked.datatype != "FP64":
-            return self.asked.signal.unit if self.asked.signal is not None else None
-        own = self.asked.signal.unit if self.asked.signal is not None else None
-        if parameters.unit not in (*KNOWN_UNITS, own):
+    def _unit_of(self, parameters: TensorParameters) -> str | None:
+        if parameters.unit is None or self._datatype != "FP64":
+            return self._unit
+        if parameters.unit not in self._units:
             raise invalid(
                 f"{self._where} parameters.unit",
                 "is not a UCUM unit that Bedside knows.",
@@ -160,38 +174,52 @@ class TensorReader:
         return parameters.unit
 
     def _event(
-        self, index: int, value: object, time: datetime, known_at: datetime, unit: str | None
+        self,
+        index: int,
+        value: object,
+        time: datetime,
+        known_at: datetime,
+        end: datetime | None,
+        unit: str | None,
+        subject_id: int,
     ) -> Event:
-        signal = self.asked.signal
-        number, text = self._value(value, f"{self._where} data[{index}]")
+        number, text = None, None
+        if self._is_number and type(value) is float and math.isfinite(value):
+            number = value
+        else:
+            text = self._text(value, index)
         return Event(
-            subject_id=self.subject_id,
-            time=None if signal is not None and signal.role == "static" else time,
+            subject_id=subject_id,
+            time=None if self._is_static else time,
             known_at=known_at,
-            code=self.asked.code,
+            code=self._code,
             value=number,
+            unit=None if number is None else unit,
             text=text,
-            unit=unit if number is not None else None,
-            source_row=sha256(f"{self.asked.name}[{index}]".encode()).digest(),
+            end=end,
+            source_row=self._first if index == 0 else self._row(index),
         )
 
-    def _value(self, value: object, where: str) -> tuple[float | None, str | None]:
-        signal = self.asked.signal
+    def _row(self, index: int) -> bytes:
+        """What stands for the record behind a value: its place in the request."""
+        return sha256(f"{self.name}[{index}]".encode()).digest()
+
+    def _text(self, value: object, index: int) -> str | None:
+        """The label of a category, None of a mark; what should be a number is refused."""
+        where, signal = f"{self._where} data[{index}]", self._signal
         if value is None:
             raise invalid(where, "is null.", fix="leave out what was not measured.")
         if signal is None:
             if value is not True:
                 raise invalid(where, "must be true.", fix="send true for each event's time.")
-            return None, None
-        if not signal.is_categorical:
-            if isinstance(value, str | bool) or not math.isfinite(number := float(value)):  # type: ignore[arg-type]
-                raise invalid(where, "is not a finite number.", fix="send a JSON number.")
-            return number, None
-        label = find_label(signal, value) if isinstance(value, str) else None
+            return None
+        if self._is_number:
+            raise invalid(where, "is not a finite number.", fix="send a JSON number.")
+        label = self._labels.get(value) or find_label(signal, value) if type(value) is str else None
         if label is None:
             raise invalid(
                 where,
                 "is not a category of this signal.",
                 fix=f"send one of: {', '.join(category_labels(signal))}.",
             )
-        return None, label
+        return label

@@ -100,6 +100,14 @@ def test_the_subject_becomes_a_pseudonym():
     assert known.subject_id not in (None, 0)
 
 
+def test_reasons_are_told_unless_the_request_wants_none():
+    assert read_one(a_tensor("lactate", 4.2)).reasons
+    assert read_one(a_tensor("lactate", 4.2), subject="MRN-1").reasons
+    assert not read_one(a_tensor("lactate", 4.2), reasons=False).reasons
+    with pytest.raises(Invalid, match=r"parameters\.reasons must be bool"):
+        read_one(a_tensor("lactate", 4.2), reasons="no")
+
+
 @pytest.mark.parametrize(
     ("tensor", "problem"),
     [
