@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from bedside.core.errors import AlreadyAnswered, BedsideError, Invalid
 from bedside.core.records.ledger import LedgerDraft, LedgerEntry
-from bedside.governance.adapters.statements import insert_into
+from bedside.governance.adapters.statements import Statements
 from bedside.governance.adapters.tables import (
     ENTRIES,
     NOTES,
@@ -31,15 +31,16 @@ __all__ = ["add_to_index", "drop_tags", "index_older_entries", "refusals"]
 
 _AT_ONCE = 500  # entries
 
-_KNOWN = {
-    "sqlite": "SELECT prediction_id, {0} FROM predictions"
-    " WHERE {0} IN (SELECT value FROM json_each(?))",
-    "postgresql": "SELECT prediction_id, {0} FROM predictions"
-    " WHERE {0} IN (SELECT jsonb_array_elements_text(%s::jsonb))",
-}
+_BY_ID = (
+    "SELECT prediction_id FROM predictions WHERE prediction_id IN (SELECT value FROM json_each(?))"
+)
+_BY_TAG = (
+    "SELECT request_tag, prediction_id FROM predictions"
+    " WHERE request_tag IN (SELECT value FROM json_each(?))"
+)
 
 
-def refusals(connection: Connection, drafts: Sequence[LedgerDraft]) -> dict[int, BedsideError]:
+def refusals(statements: Statements, drafts: Sequence[LedgerDraft]) -> dict[int, BedsideError]:
     """By its place among the drafts, why one cannot be taken; under the writer's lock.
 
     A request that was answered before, here or in the database, has its answer. An id of a
@@ -50,8 +51,8 @@ def refusals(connection: Connection, drafts: Sequence[LedgerDraft]) -> dict[int,
         return {}
     ids = [details["prediction_id"] for _, details in asked]
     tags = [details["request_tag"] for _, details in asked if details.get("request_tag")]
-    used = _known(connection, "prediction_id", ids)
-    answered = _known(connection, "request_tag", tags) if tags else {}
+    used = {one for (one,) in statements.rows(_BY_ID, (json.dumps(ids),))}
+    answered = dict(statements.rows(_BY_TAG, (json.dumps(tags),))) if tags else {}
     refused: dict[int, BedsideError] = {}
     for place, details in asked:
         prediction_id, tag = details["prediction_id"], details.get("request_tag")
@@ -64,21 +65,19 @@ def refusals(connection: Connection, drafts: Sequence[LedgerDraft]) -> dict[int,
                 code="prediction_id_used",
             )
         else:
-            used[prediction_id] = prediction_id
+            used.add(prediction_id)
             if tag:
                 answered[tag] = prediction_id
     return refused
 
 
-def add_to_index(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
+def add_to_index(statements: Statements, entries: Sequence[LedgerEntry]) -> None:
     """Add the rows of new entries, in the transaction that adds the entries."""
     answers = [prediction_row(one) for one in entries if is_prediction(one)]
     others = [one for one in entries if one.action != ANSWER]
     notes = [row for one in others if (row := note_row(one)) is not None]
-    if answers:
-        connection.exec_driver_sql(insert_into(connection, PREDICTIONS), [*map(tuple, answers)])
-    if notes:
-        connection.exec_driver_sql(insert_into(connection, NOTES), [*map(tuple, notes)])
+    statements.insert(PREDICTIONS, answers)
+    statements.insert(NOTES, notes)
 
 
 def drop_tags(connection: Connection, tag: str) -> None:
@@ -99,26 +98,21 @@ def index_older_entries(connection: Connection) -> None:
     ]
     found = OPEN.where(ENTRIES.c.action.in_(INDEXED), ENTRIES.c.sequence > max(newest))
     rows = connection.execute(found, execution_options={"yield_per": _AT_ONCE})
-    anything = False
+    statements, anything = Statements(connection), False
     for part in rows.partitions():
         entries = [entry_of(row, sealed_digest=row.sealed_digest) for row in part]
         whole = [entry for entry in entries if _fits(entry)]
+        told: Sequence[PredictionRow | NoteRow]
         for table, told in (
             (PREDICTIONS, [prediction_row(one) for one in whole if is_prediction(one)]),
             (NOTES, [row for one in whole if (row := note_row(one)) is not None]),
         ):
-            anything |= _add_unless_there(connection, table, told)
+            statements.insert(table, told, more=" ON CONFLICT DO NOTHING")
+            anything = anything or bool(told)
     if anything:
         forgotten = select(SUBJECTS.c.tag).where(SUBJECTS.c.forgotten_at.is_not(None))
         theirs = update(PREDICTIONS).where(PREDICTIONS.c.subject_tag.in_(forgotten))
         connection.execute(theirs.values(subject_tag=None, request_tag=None))
-
-
-def _known(connection: Connection, column: str, wanted: list[str]) -> dict[str, str]:
-    """The prediction of each of these values of a column that is in the index."""
-    asked = _KNOWN[connection.dialect.name].format(column)
-    rows = connection.exec_driver_sql(asked, (json.dumps(wanted),))
-    return {value: prediction_id for prediction_id, value in rows}
 
 
 def _fits(entry: LedgerEntry) -> bool:
@@ -130,12 +124,3 @@ def _fits(entry: LedgerEntry) -> bool:
     except (Invalid, AttributeError, UnicodeEncodeError):  # the last two: damaged on disk
         return False
     return True
-
-
-def _add_unless_there(
-    connection: Connection, table: Table, rows: Sequence[PredictionRow | NoteRow]
-) -> bool:
-    if rows:
-        once = insert_into(connection, table) + " ON CONFLICT DO NOTHING"
-        connection.exec_driver_sql(once, [*map(tuple, rows)])
-    return bool(rows)

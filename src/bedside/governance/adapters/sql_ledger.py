@@ -20,7 +20,7 @@ from bedside.governance.adapters.prediction_index import (
     index_older_entries,
     refusals,
 )
-from bedside.governance.adapters.statements import insert_into, marked
+from bedside.governance.adapters.statements import Statements
 from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, UsedKeys, clear_traces
 from bedside.governance.adapters.tables import (
     ENTRIES,
@@ -132,9 +132,10 @@ class SqlLedger:
         if not drafts:
             return []
         with self._writing(self._engine) as connection:
-            for refusal in refusals(connection, drafts).values():
+            statements = Statements(connection)
+            for refusal in refusals(statements, drafts).values():
                 raise refusal
-            entries, keys = self._add(connection, checked)
+            entries, keys = self._add(connection, statements, checked)
         self._keys.remember(keys)
         return entries
 
@@ -158,12 +159,11 @@ class SqlLedger:
         if fit:
             places = list(fit)
             with self._writing(self._engine) as connection:
-                for place, refusal in refusals(
-                    connection, [one for one, _ in fit.values()]
-                ).items():
+                statements, asked = Statements(connection), [draft for draft, _ in fit.values()]
+                for place, refusal in refusals(statements, asked).items():
                     told[places[place]] = refusal
                 taken = [place for place in places if told[place] is None]
-                entries, keys = self._add(connection, [fit[place] for place in taken])
+                entries, keys = self._add(connection, statements, [fit[one] for one in taken])
             self._keys.remember(keys)
             for place, entry in zip(taken, entries, strict=True):
                 told[place] = entry
@@ -255,7 +255,7 @@ class SqlLedger:
         """
         with self._engine.connect() as connection:
             heads = connection.execute(HEADS).all()
-            head = self._head(heads[0]) if len(heads) == 1 else None
+            head = self._head(*heads[0]) if len(heads) == 1 else None
             rows = connection.execute(WHOLE, execution_options={"yield_per": 500})
             faults = check_chain((entry_as_it_lies(row) for row in rows), head)
             known = {fault.sequence for fault in faults}
@@ -263,12 +263,12 @@ class SqlLedger:
         return sorted(faults, key=lambda fault: fault.sequence)
 
     def _add(
-        self, connection: Connection, checked: Sequence[_Checked]
+        self, connection: Connection, statements: Statements, checked: Sequence[_Checked]
     ) -> tuple[list[LedgerEntry], UsedKeys]:
         """Add the entries and what finds them, and sign the new end; under the writer's lock."""
         subjects = {d.subject for d, _ in checked if d.sealed is not None and d.subject is not None}
-        sequence, previous = self._signed_end(connection)
-        keys = self._keys.for_writing(connection, subjects)
+        sequence, previous = self._signed_end(statements)
+        keys = self._keys.for_writing(connection, statements, subjects)
         at, entries, rows = iso(self._clock.now()), list[LedgerEntry](), list[tuple[Any, ...]]()
         for draft, text in checked:
             sequence += 1
@@ -278,36 +278,35 @@ class SqlLedger:
             rows.append(_row(entry, text, body))
             previous = entry.hash
         if rows:
-            connection.exec_driver_sql(insert_into(connection, ENTRIES), rows)
-            add_to_index(connection, entries)
-            self._sign_end(connection, sequence, previous)
+            statements.insert(ENTRIES, rows)
+            add_to_index(statements, entries)
+            self._sign_end(statements, sequence, previous)
         return entries, keys
 
-    def _signed_end(self, connection: Connection) -> tuple[int, str]:
+    def _signed_end(self, statements: Statements) -> tuple[int, str]:
         """Sequence and hash of the last entry, checked under the writer's lock."""
-        heads = connection.exec_driver_sql(_HEAD).all()
-        last = connection.exec_driver_sql(_LAST).one_or_none()
-        if not heads and last is None:
+        heads, last = statements.rows(_HEAD), statements.rows(_LAST)
+        if not heads and not last:
             return 0, GENESIS
-        if len(heads) != 1 or last is None or tuple(heads[0][:2]) != tuple(last):
+        if len(heads) != 1 or not last or heads[0][:2] != last[0]:
             raise _broken("The ledger does not end where it was signed.")
-        if tuple(heads[0]) != self._vouched and not self._head(heads[0]).signed:
+        if heads[0] != self._vouched and not self._head(*heads[0]).signed:
             raise _broken("The end of the ledger is not signed with this ledger's key.")
-        return last.sequence, last.hash
+        sequence, digest = last[0]
+        return sequence, digest
 
-    def _sign_end(self, connection: Connection, sequence: int, digest: str) -> None:
+    def _sign_end(self, statements: Statements, sequence: int, digest: str) -> None:
         row = (sequence, digest, self._signer.sign(_head_text(sequence, digest)))
-        changed = connection.exec_driver_sql(marked(connection, _MOVE_HEAD), row).rowcount
-        if not changed:
-            connection.exec_driver_sql(marked(connection, _FIRST_HEAD), row)
+        if not statements.change(_MOVE_HEAD, row):
+            statements.change(_FIRST_HEAD, row)
         self._vouched = row
 
-    def _head(self, row: Any) -> Head:
+    def _head(self, sequence: int, digest: str, signature: Any) -> Head:
         try:
-            self._signer.public_key().verify(row.signature, _head_text(row.sequence, row.hash))
+            self._signer.public_key().verify(signature, _head_text(sequence, digest))
         except (InvalidSignature, TypeError, ValueError):
-            return Head(sequence=row.sequence, hash=row.hash, signed=False)
-        return Head(sequence=row.sequence, hash=row.hash, signed=True)
+            return Head(sequence=sequence, hash=digest, signed=False)
+        return Head(sequence=sequence, hash=digest, signed=True)
 
     def _placed(
         self,

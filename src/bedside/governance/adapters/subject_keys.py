@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.records.ledger import LedgerFault
-from bedside.governance.adapters.statements import marked
+from bedside.governance.adapters.statements import Statements, spoken
 from bedside.governance.adapters.tables import ENTRIES, SUBJECTS, WRAPPED
 
 __all__ = ["SubjectKey", "SubjectKeys", "UsedKeys", "clear_traces"]
@@ -25,13 +25,10 @@ CACHED = 32_768  # subjects whose key this process remembers, in about 10 MB
 
 _STATE = (WRAPPED, SUBJECTS.c.forgotten_at, SUBJECTS.c.proof)
 _FORGETTINGS = "SELECT max(forgetting) FROM ledger_subjects"
-_KNOWN = {
-    "sqlite": "SELECT tag, wrapped, forgotten_at, proof FROM ledger_subjects"
-    " WHERE tag IN (SELECT value FROM json_each(?))",
-    "postgresql": "SELECT tag, wrapped, forgotten_at, proof FROM ledger_subjects"
-    " WHERE tag IN (SELECT jsonb_array_elements_text(%s::jsonb))",
-}
-_NEW = "INSERT INTO ledger_subjects (tag, wrapped) VALUES (?, ?)"
+_KNOWN = (
+    "SELECT tag, wrapped, forgotten_at, proof FROM ledger_subjects"
+    " WHERE tag IN (SELECT value FROM json_each(?))"
+)
 _USED = (
     select(ENTRIES.c.subject_tag, func.min(ENTRIES.c.sequence).label("first"))
     .where(ENTRIES.c.subject_tag.is_not(None))
@@ -76,7 +73,9 @@ class SubjectKeys:
         self._cached: OrderedDict[int, SubjectKey] = OrderedDict()
         self._forgettings = 0
 
-    def for_writing(self, connection: Connection, subjects: Iterable[int]) -> UsedKeys:
+    def for_writing(
+        self, connection: Connection, statements: Statements, subjects: Iterable[int]
+    ) -> UsedKeys:
         """The key of each subject, made where there is none; under the writer's lock.
 
         Give the result to `remember` once the transaction is durable, and not before.
@@ -84,19 +83,19 @@ class SubjectKeys:
         wanted = set(subjects)
         if not wanted:
             return UsedKeys()
-        forgettings = connection.exec_driver_sql(_FORGETTINGS).scalar() or 0
+        ((forgettings,),) = statements.rows(_FORGETTINGS)
+        forgettings = forgettings or 0
         keys = self._remembered(wanted, forgettings)
-        made: list[tuple[str, bytes]] = []
+        made: list[tuple[str, bytes, None, None, None]] = []
         unknown = [subject for subject in wanted if subject not in keys]
         for subject, tag, row in self._current(connection, unknown):
             if row is None:
                 key = os.urandom(32)
-                made.append((tag, self._wrap(key, tag)))
+                made.append((tag, self._wrap(key, tag), None, None, None))
             else:
                 key = self.unwrap(row.wrapped, tag)
             keys[subject] = SubjectKey(tag, key)
-        if made:
-            connection.exec_driver_sql(marked(connection, _NEW), made)
+        statements.insert(SUBJECTS, made)
         return UsedKeys(keys, forgettings)
 
     def remember(self, used: UsedKeys) -> None:
@@ -255,7 +254,7 @@ def clear_traces(engine: Engine) -> None:
 
 
 def _rows(connection: Connection, tags: list[str]) -> dict[str, Any]:
-    asked = _KNOWN[connection.dialect.name]
+    asked = spoken(connection.dialect.name, _KNOWN)
     return {row.tag: row for row in connection.exec_driver_sql(asked, (json.dumps(tags),))}
 
 

@@ -100,7 +100,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
     writer = engine.connect().execution_options(isolation_level="READ COMMITTED")
     with writer as connection, connection.begin():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
-        yield connection
+        try:
+            yield connection
+        except connection.dialect.loaded_dbapi.Error as error:  # a statement went to the driver
+            ours = in_our_words(error, connected=True)
+            without_values(error)
+            raise ours or error from None
 
 
 def _checked(url: str) -> URL:

@@ -54,7 +54,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     writer = engine.connect().execution_options(**{_WRITER: True})
     with writer as connection, connection.begin():
-        yield connection
+        try:
+            yield connection
+        except sqlite3.Error as error:  # of a statement that went to the driver itself
+            raise _translated(error) or error from None
 
 
 def _make_private(path: Path) -> None:
