@@ -14,6 +14,7 @@ from bedside.core.ports import (
     Ledger,
     Metadata,
     ObjectStore,
+    Predictions,
     Predictor,
     Progress,
     Registry,
@@ -52,6 +53,7 @@ class Platform:
     keys: KeyService
     secrets: Rewrapped
     ledger: Ledger
+    predictions: Predictions
     metadata: Metadata
     registry: Registry
     signer: Signer

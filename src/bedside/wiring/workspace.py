@@ -43,6 +43,7 @@ def open_workspace(
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
+    from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
     from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
     from bedside.infra.database.tables import Tables  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
@@ -80,6 +81,7 @@ def open_workspace(
             sealing_key=secrets.secret("ledger-sealing", key="ledger"),
             signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
         ),
+        predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
