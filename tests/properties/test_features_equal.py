@@ -220,6 +220,23 @@ def test_a_shard_and_a_request_give_the_same_bits(events, random):
         assert features_of(FEATURES, own, moment).tobytes() == batch[row].tobytes()
 
 
+@given(st.lists(histories(), min_size=8, max_size=20), st.randoms(use_true_random=False))
+@settings(max_examples=20, deadline=None)
+def test_many_events_in_any_order_give_the_bits_of_the_shard(several, random):
+    events = [
+        replace(event, subject_id=1, source_row=bytes([number]) + event.source_row, replaces=None)
+        for number, some in enumerate(several)
+        for event in some
+    ]
+    shuffled = random.sample(events, len(events))
+    asked = asked_of({1}, HOURS)
+
+    batch = features_at(FEATURES, table(events), asked)
+
+    for row, (_, moment) in enumerate(asked.iter_rows()):
+        assert features_of(FEATURES, shuffled, moment).tobytes() == batch[row].tobytes()
+
+
 @given(histories())
 @settings(max_examples=50, deadline=None)
 def test_the_rows_and_columns_that_are_needed_give_the_bits_of_the_whole_shard(events):

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid, WrongUnit
+from bedside.core.kept import Kept
 from bedside.core.records.answer import Abstention, AbstentionReason
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.event import Event
@@ -105,20 +106,26 @@ def clean_events(
         WrongUnit: a unit cannot be converted to the declared one.
         Invalid: a value is not a finite number.
     """
-    ranges = plausible_ranges(signals)
+    ranges = _ranges_of(signals)
     kept: list[Event] = []
     rejected: dict[str, None] = {}
     for event in events:
-        rule = ranges.get(event.code)
-        if rule is None or event.value is None:
+        rule, value = ranges.get(event.code), event.value
+        if rule is None or value is None:
             kept.append(event)
             continue
-        value = _in_unit(event.value, event.unit, rule)
-        if rule.low <= value <= rule.high:
-            kept.append(replace(event, value=value, unit=rule.unit))
-        else:
+        if event.unit != rule.unit or not math.isfinite(value):
+            value = _in_unit(value, event.unit, rule)
+        if not rule.low <= value <= rule.high:
             rejected[rule.signal] = None
+        elif event.unit == rule.unit:
+            kept.append(event)
+        else:
+            kept.append(replace(event, value=value, unit=rule.unit))
     return kept, tuple(rejected)
+
+
+_ranges_of = Kept(plausible_ranges)
 
 
 def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
@@ -155,26 +162,82 @@ def check_inputs(
 
     In this order: a required signal out of range, missing or stale; then not eligible.
     """
-    latest: dict[str, Event] = {}
-    owners: dict[str, list[str]] = {}
-    for name, signal in declaration.signals.items():
-        for code in signal.codes:
-            owners.setdefault(code, []).append(name)
-    for event in sorted(
-        visible_at(events, as_of),
-        key=lambda e: (e.time is not None, e.time or e.known_at, e.known_at),
-    ):
-        latest |= dict.fromkeys(owners.get(event.code, ()), event)
-    for name, signal in declaration.signals.items():
-        if signal.required:
-            found = _required(name, signal, latest.get(name), name in rejected, as_of)
+    asked = _asked_of(declaration)
+    latest = _latest(asked.owners, events, as_of) if asked.owners else {}
+    for name, signal, stale_after in asked.required:
+        event = latest.get(name)
+        if event is None or stale_after is not None or rejected:
+            found = _required(name, signal, stale_after, event, name in rejected, as_of)
             if found is not None:
                 return found
     return _not_eligible(declaration, latest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `check_inputs` asks of a declaration.
+
+    Args:
+        owners: By code, the signals that must be there for a score.
+        required: Their names, and after how long they are stale.
+    """
+
+    owners: dict[str, list[str]]
+    required: tuple[tuple[str, Signal, timedelta | None], ...]
+
+
+def _asked(declaration: Declaration) -> _Asked:
+    eligible = {rule.signal for rule in declaration.eligibility}
+    owners: dict[str, list[str]] = {}
+    for name, signal in declaration.signals.items():
+        if signal.required or name in eligible:
+            for code in signal.codes:
+                owners.setdefault(code, []).append(name)
+    required = tuple(
+        (name, signal, None if signal.stale_after is None else parse_duration(signal.stale_after))
+        for name, signal in declaration.signals.items()
+        if signal.required
+    )
+    return _Asked(owners, required)
+
+
+_asked_of = Kept(_asked)
+
+
+def _latest(
+    owners: Mapping[str, list[str]], events: Sequence[Event], as_of: datetime
+) -> dict[str, Event]:
+    """The newest visible event of each signal: by its time, then by when it was known.
+
+    What has no time is older than all that has one; of two alike, the one that stands later counts.
+    """
+    corrected = {one.replaces for one in events if one.replaces and one.known_at <= as_of}
+    latest: dict[str, Event] = {}
+    order: dict[str, tuple[bool, datetime, datetime]] = {}
+    for event in events:
+        names = owners.get(event.code)
+        if names is None or event.known_at > as_of:
+            continue
+        time = event.time
+        if time is not None and time > as_of:
+            continue
+        if corrected and event.source_row and event.source_row in corrected:
+            continue
+        mine = (time is not None, time or event.known_at, event.known_at)
+        for name in names:
+            best = order.get(name)
+            if best is None or mine >= best:
+                order[name], latest[name] = mine, event
+    return latest
+
+
 def _required(
-    name: str, signal: Signal, event: Event | None, rejected: bool, as_of: datetime
+    name: str,
+    signal: Signal,
+    stale_after: timedelta | None,
+    event: Event | None,
+    rejected: bool,
+    as_of: datetime,
 ) -> Abstention | None:
     if rejected:
         return Abstention(
@@ -188,14 +251,12 @@ def _required(
             signal=name,
             text=f"{signal.label} has not been measured; measure it to get a score.",
         )
-    if signal.stale_after is not None and event.time is not None:
-        limit = parse_duration(signal.stale_after)
-        if as_of - event.time > limit:
-            return Abstention(
-                reason=AbstentionReason.STALE,
-                signal=name,
-                text=f"{signal.label} is older than {signal.stale_after}; measure it again.",
-            )
+    if stale_after is not None and event.time is not None and as_of - event.time > stale_after:
+        return Abstention(
+            reason=AbstentionReason.STALE,
+            signal=name,
+            text=f"{signal.label} is older than {signal.stale_after}; measure it again.",
+        )
     return None
 
 

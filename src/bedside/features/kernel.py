@@ -41,6 +41,7 @@ __all__ = [
     "EventColumns",
     "SparseFeatures",
     "compute",
+    "compute_one",
     "compute_sparse",
     "fixed",
     "run",
@@ -49,6 +50,7 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 NONE = np.empty(0, dtype=np.int64)
+FEW = 64  # events that are soon ordered one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,26 @@ def compute(
     return matrix
 
 
+def compute_one(plan: Plan, events: EventColumns, moment: int) -> Floats:
+    """The features of one subject at one moment, shape (k,); the same as one row of `compute`.
+
+    Args:
+        plan: Of k features.
+        events: Of this subject alone, in any order: `walk` orders what it reads, and is only
+            spared the time for it where there is much to order.
+        moment: Prediction time, in microseconds.
+    """
+    count = len(events.code)
+    if count > FEW:
+        order = _order(events.subject, events.time, events.known_at)
+        events = events if order is None else events.taken(order)
+    dense = np.empty((1, plan.width))
+    moments = np.array([moment], dtype=np.int64)
+    run(plan, events, np.array([[0, count, 0, 1]], dtype=np.int64), moments, dense)
+    row: Floats = dense[0]
+    return row
+
+
 def compute_sparse(
     feature_set: FeatureSet, events: EventColumns, subject: Ints, prediction_time: Ints
 ) -> SparseFeatures:
@@ -164,7 +186,8 @@ def run(
         moments: Shape (m,). Prediction times, ascending within a subject.
         dense: Shape (m, k), to be filled; None to return the figures.
     """
-    most = int((ranges[:, 1] - ranges[:, 0]).max(initial=0)) * plan.most_series
+    longest = ranges[0, 1] if len(ranges) == 1 else (ranges[:, 1] - ranges[:, 0]).max(initial=0)
+    most = int(longest) * plan.most_series
     columns = tuple(
         _given(column)
         for column in (
@@ -198,7 +221,7 @@ def _given(column: Ints | None) -> Any:
 def fixed(array: Any, dtype: Any) -> Any:
     """A contiguous view that cannot be written to, so that one compiled version serves all."""
     view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

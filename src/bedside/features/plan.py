@@ -67,7 +67,7 @@ class Plan:
         self.arrays = _arrays(groups)
         self.fixed_columns = np.array([column for column, _ in self.calendar], dtype=np.int64)
 
-    @property
+    @cached_property
     def most_series(self) -> int:
         """Of one code."""
         return int(np.diff(self.mapping[0]).max(initial=0))

@@ -7,10 +7,10 @@ import numpy as np
 
 from bedside.core.records.event import Event
 from bedside.features.definition import FeatureSet
-from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, Ints, compute
+from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, Ints, compute_one
 from bedside.features.plan import Plan, plan_of
 
-__all__ = ["event_columns", "features_of", "features_of_columns", "label_of", "microseconds"]
+__all__ = ["features_of", "label_of", "microseconds"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -28,51 +28,57 @@ def microseconds(moment: datetime) -> int:
 
 def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetime) -> Floats:
     """The features of one patient, shape (k,), as the hospital knew them at `as_of`."""
-    return features_of_columns(feature_set, event_columns(feature_set, events), as_of)
-
-
-def features_of_columns(feature_set: FeatureSet, events: EventColumns, as_of: datetime) -> Floats:
-    """The features of one patient, shape (k,), from columns whose subject is 0."""
-    moment = np.array([microseconds(as_of)], dtype=np.int64)
-    row: Floats = compute(feature_set, events, np.zeros(1, dtype=np.int64), moment)[0]
-    return row
-
-
-def event_columns(feature_set: FeatureSet, events: Sequence[Event]) -> EventColumns:
-    """One patient's clean events as columns; events of other codes are left out."""
     plan = plan_of(feature_set)
-    codes = plan.codes
-    own = [event for event in events if event.code in codes]
+    return compute_one(plan, _columns(plan, events), microseconds(as_of))
+
+
+def _columns(plan: Plan, events: Sequence[Event]) -> EventColumns:
+    """One patient's clean events as columns; events of other codes are left out."""
     replacing = [event for event in events if event.replaces]
+    own = [event for event in events if event.code in plan.codes]
     if replacing:
         own = [event for event in own if says(event)]
     count = len(own)
-    code = np.fromiter([codes[event.code] for event in own], np.int64, count)
+    codes, time, known_at = _codes_and_times(plan, own)
     return EventColumns(
         subject=np.zeros(count, dtype=np.int64),
-        code=code,
-        time=_stamps([event.time for event in own], ALWAYS),
-        known_at=_stamps([event.known_at for event in own], ALWAYS),
+        code=codes,
+        time=time,
+        known_at=known_at,
         superseded_at=_superseded(replacing, own),
         value=_values(own) if plan.reads_values else np.full(count, np.nan),
-        end=_stamps([event.end for event in own], NEVER) if plan.reads_ends else None,
+        end=_ends(own) if plan.reads_ends else None,
         label=_labels(plan, own) if plan.labels else None,
     )
 
 
-def _stamps(moments: Sequence[datetime | None], empty: int) -> Ints:
-    """Microseconds since 1970 UTC, exactly; whole columns of days, seconds and microseconds."""
-    since = [moment - _EPOCH for moment in moments if moment is not None]
-    count = len(since)
-    days = np.fromiter([one.days for one in since], np.int64, count)
-    seconds = np.fromiter([one.seconds for one in since], np.int64, count)
-    micros = np.fromiter([one.microseconds for one in since], np.int64, count)
-    stamps: Ints = (days * 86_400 + seconds) * 1_000_000 + micros
-    if count == len(moments):
-        return stamps
-    every = np.full(len(moments), empty, dtype=np.int64)
-    every[[moment is not None for moment in moments]] = stamps
-    return every
+def _codes_and_times(plan: Plan, events: Sequence[Event]) -> tuple[Ints, Ints, Ints]:
+    """The code of each event, when it happened and when it was known.
+
+    What is told without a time of its own holds when the question is asked: often one object is
+    the time of many events, and is made a number once.
+    """
+    code_of = plan.codes
+    codes: list[int] = []
+    times: list[int] = []
+    known: list[int] = []
+    last, stamp = _EPOCH, 0
+    for event in events:
+        codes.append(code_of[event.code])
+        for moment, stamps in ((event.time, times), (event.known_at, known)):
+            if moment is None:
+                stamps.append(ALWAYS)
+                continue
+            if moment is not last:
+                last, stamp = moment, microseconds(moment)
+            stamps.append(stamp)
+    return np.array(codes, np.int64), np.array(times, np.int64), np.array(known, np.int64)
+
+
+def _ends(events: Sequence[Event]) -> Ints:
+    """When each ended; `NEVER` where it has not."""
+    ends = [NEVER if event.end is None else microseconds(event.end) for event in events]
+    return np.array(ends, np.int64)
 
 
 def _superseded(replacing: Sequence[Event], own: Sequence[Event]) -> Ints:
@@ -83,22 +89,18 @@ def _superseded(replacing: Sequence[Event], own: Sequence[Event]) -> Ints:
     for event in replacing:
         named = event.replaces or b""
         first[named] = min(microseconds(event.known_at), first.get(named, NEVER))
-    return np.fromiter([first.get(event.source_row, NEVER) for event in own], np.int64, len(own))
+    return np.array([first.get(event.source_row, NEVER) for event in own], np.int64)
 
 
 def _values(events: Sequence[Event]) -> Floats:
     """The number of each event; see `value_of`."""
-    values = [event.value for event in events]
-    number: Floats = np.array(values, dtype=np.float64)  # NaN for none
-    for at in np.flatnonzero(np.isnan(number)).tolist():
-        number[at] = value_of(events[at])
-    return number
+    values = [event.value if event.value is not None else value_of(event) for event in events]
+    return np.array(values, dtype=np.float64)
 
 
 def _labels(plan: Plan, events: Sequence[Event]) -> Ints:
     """The place of each text among the labels; see `label_of`."""
-    place, other = plan.labels | {None: -1}, len(plan.labels)
-    return np.fromiter([place.get(event.text, other) for event in events], np.int64, len(events))
+    return np.array([label_of(plan, event.text) for event in events], np.int64)
 
 
 def says(event: Event) -> bool:
