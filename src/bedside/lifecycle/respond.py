@@ -23,7 +23,7 @@ from bedside.lifecycle.watching import watched_label
 from bedside.monitor.compare import compare
 from bedside.monitor.report import render_report
 
-__all__ = ["watch"]
+__all__ = ["seen", "watch"]
 
 
 def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[str, Any], Path]:
@@ -37,7 +37,7 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     declaration = bundle.declaration
     feature_set = feature_set_from_json(bundle.files[FEATURES])
     with platform.progress.step("compare"):
-        clean, labelled = _seen(platform, declaration, data)
+        clean, labelled = seen(platform, declaration, data)
         asked = ask(declaration.question, clean).rows
         matrix = build_features(feature_set, clean, asked, lambda _: None)
         risk = platform.predictor_of(bundle.files[MODEL]).predict(matrix)
@@ -77,7 +77,7 @@ def _labels(declaration: Declaration, asked: pl.DataFrame) -> Any:
     return None if told is None else label
 
 
-def _seen(
+def seen(
     platform: Platform, declaration: Declaration, data: Path | None
 ) -> tuple[pl.DataFrame, bool]:
     """The clean events to look at, and whether they may tell outcomes."""
