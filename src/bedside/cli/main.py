@@ -193,19 +193,26 @@ def monitor(
 @app.command()
 def serve(
     port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 8080,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Server processes.")] = 1,
+    deadline: Annotated[
+        float,
+        typer.Option("--deadline", min=0.1, help="Seconds in which each question is answered."),
+    ] = 2.0,
     new_token: Annotated[bool, typer.Option("--new-token", help="Replace the token.")] = False,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer on loopback for every silent and live version, over REST and CDS Hooks."""
+    """Answer on loopback for every silent, canary and live version, over REST and CDS Hooks."""
     with guarded(as_json):
-        from bedside.wiring.server import serve_workspace  # noqa: PLC0415
+        from bedside.serve.limits import Limits  # noqa: PLC0415
+        from bedside.wiring.server import Serving, serve_workspace  # noqa: PLC0415
 
-        serve_workspace(
-            opened(workspace, actor, purpose or "treatment", as_json), port, new_token=new_token
-        )
+        limits = Limits(deadline=deadline, hang=deadline / 4)
+        serving = Serving(port=port, workers=workers, limits=limits)
+        platform = opened(workspace, actor, purpose or "treatment", as_json)
+        serve_workspace(platform, serving, new_token=new_token)
 
 
 @app.command()

@@ -1,30 +1,55 @@
 """One question about one patient: a score, an abstention or a failure, recorded before it goes."""
 
+import copy
 import logging
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
+
+import msgspec
 
 from bedside.core.clock import Clock, iso
 from bedside.core.errors import Refused, Unavailable
-from bedside.core.ids import canonical_json, digest_bytes
+from bedside.core.ids import digest_bytes
 from bedside.core.ports import Explainer, Ledger, Predictor
 from bedside.core.records.answer import Abstention, Answer, Failure, Score
 from bedside.core.records.asked import Asked, Facts
-from bedside.core.records.bundle import FEATURES, Bundle
+from bedside.core.records.bundle import CARD, FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.ledger import Actor
+from bedside.core.records.event import Event
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
 from bedside.features.inputs import as_served, check_inputs, clean_events
+from bedside.interop.answer_json import answer_to_json
 from bedside.interop.fhir.reading import unread
-from bedside.serve.scoring import Broken, Scorer
+from bedside.serve.made import Gathering, Made, Question, tried
+from bedside.serve.scoring import Broken, Scored, Scorer
 
 __all__ = ["Answerer"]
 
 _LOG = logging.getLogger("bedside.serve")
+_STAGES = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
+
+
+class _ToScore(NamedTuple):
+    """One patient's clean events, up to when they count, and what is to be said beside a score."""
+
+    events: list[Event]
+    as_of: datetime
+    notes: tuple[str, ...]
+
+
+class _Read(NamedTuple):
+    """What was read in a question, and what is to be scored, or why nothing is."""
+
+    question: Question
+    facts: Facts
+    then: _ToScore | Abstention
 
 
 class Answerer:
@@ -33,7 +58,7 @@ class Answerer:
     Args:
         bundle: Opened and verified.
         version_id: `NAME@digest`.
-        stage: Silent, canary or live; no other stage answers.
+        stage: Silent, canary or live; a superseded one is loaded and kept ready.
         predictor: Runs the bundle's model.
         explainer: Says what moved a score.
         ledger: Where every answer is kept before it leaves; from several threads it is best given
@@ -61,7 +86,7 @@ class Answerer:
         *,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        if stage not in (Stage.SILENT, Stage.CANARY, Stage.LIVE):
+        if stage not in _STAGES:
             raise Refused(
                 f"{version_id} is {stage}, so it may not answer.",
                 fix="release it to silent or live first.",
@@ -71,6 +96,7 @@ class Answerer:
         self.declaration = as_served(bundle.declaration, features)
         _check_channels(self.declaration)
         self.version_id = version_id
+        self.card = bundle.files.get(CARD, b"")
         self.stage = Stage(stage)
         self.clock = clock
         self._digest = bundle.digest
@@ -78,6 +104,31 @@ class Answerer:
         self._actor = actor
         self._new_id = new_id
         self._scorer = Scorer(bundle, predictor, explainer)
+        self._scorer.check_example()
+
+    def in_stage(self, stage: Stage) -> Self:
+        """The same loaded version in another stage."""
+        other = copy.copy(self)
+        other.stage = Stage(stage)
+        return other
+
+    def warm_up(self) -> None:
+        """Run every step once, so that what is compiled at its first call is compiled.
+
+        Raises:
+            Refused: the worked example is no longer reproduced (`example_differs`).
+        """
+        self._scorer.check_example()
+        nobody = _ToScore([], self.clock.now(), ())
+        for count in (1, 2):
+            self._scored([nobody] * count)
+
+    def check(self) -> None:
+        """Run the worked example again.
+
+        Raises:
+            Refused: it is not reproduced (`example_differs`).
+        """
         self._scorer.check_example()
 
     def answer(self, asked: Asked, *, shown: bool = True) -> Answer:
@@ -96,44 +147,69 @@ class Answerer:
 
     def answer_from(self, asked: Asked, facts: Facts, *, shown: bool = True) -> Answer:
         """Like `answer`, where the question has been read already."""
-        as_of, notes = asked.as_of, facts.notes
-        started = self.clock.now()
-        sealed: dict[str, Any] = {
-            "nonce": secrets.token_hex(16),
-            "subject": facts.subject,
-            "request_id": asked.request_id,
-            "request": asked.request.decode(),
-        }
-        clean, rejected = clean_events(self.declaration.signals, facts.events)
-        cause = None
-        outcome: Score | Abstention | Failure | None
+        question = Question(asked=asked, started=self.clock.now(), shown=shown, facts=facts)
+        (made,) = self.make([question])
+        if isinstance(made, Exception):
+            raise made
         try:
-            outcome = check_inputs(self.declaration, clean, rejected, as_of)
-            if outcome is None:
-                scored = self._scorer.score(clean, as_of, (*notes, *self._left_out(rejected)))
-                outcome = scored.outcome
-                sealed |= scored.as_json()
-        except Broken as broken:
-            outcome, cause = broken.failure, broken.cause
-        answer = Answer(
-            prediction_id=self._new_id(),
-            model=self.declaration.name,
-            version=self.version_id,
-            stage=str(self.stage),
-            as_of=iso(as_of),
-            outcome=outcome,
-            shown=shown and self.stage is not Stage.SILENT,
-        )
-        told = _kind(outcome, cause) | {
-            "channel": asked.channel,
-            "caller": asked.caller.name,
-            "shown": answer.shown,
-        }
-        self._record_answer(answer, told, started, sealed)
-        return answer
+            self.submit(made.draft).result()
+        except Exception as error:
+            raise _not_kept(error) from None
+        return made.answer
+
+    def make(self, questions: Sequence[Question]) -> list[Made | Exception]:
+        """The answers to several questions, which share one run of the model; none is recorded yet.
+
+        No question's trouble is another's: in the place of an answer stands the error that its
+        question gets, such as `Invalid` where it cannot be read.
+        """
+        read = [tried(self._read, one) for one in questions]
+        fit = [one.then for one in read if isinstance(one, _Read)]
+        scored = iter(self._scored([one for one in fit if isinstance(one, _ToScore)]))
+        made: list[Made | Exception] = []
+        for one in read:
+            if isinstance(one, Exception):
+                made.append(one)
+                continue
+            outcome = next(scored) if isinstance(one.then, _ToScore) else one.then
+            made.append(tried(self._made, one.question, one.facts, outcome))
+        return made
+
+    def failed(self, question: Question, code: str, text: str, cause: str) -> Made:
+        """The failure to answer a question, e.g. in time; nothing of it is read for that."""
+        facts = question.facts or Facts(events=())
+        return self._made(question, facts, Broken(code, text, cause))
+
+    def submit(self, draft: LedgerDraft) -> "Future[LedgerEntry]":
+        """Hand a draft to the ledger; the future is done once it is durable, or has the error.
+
+        Raises:
+            Unavailable: the ledger takes nothing now.
+        """
+        if isinstance(self._ledger, Gathering):
+            return self._ledger.submit(draft)
+        told: Future[LedgerEntry] = Future()
+        try:
+            told.set_result(
+                self._ledger.append(
+                    draft.actor,
+                    draft.action,
+                    draft.details,
+                    sealed=draft.sealed,
+                    subject=draft.subject,
+                )
+            )
+        except Exception as error:
+            told.set_exception(error)
+        return told
 
     def record(
-        self, action: str, details: dict[str, Any], *, sealed: bytes, subject: int | None = None
+        self,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
     ) -> None:
         """Append to the ledger, e.g. the feedback on a card that comes back from the bedside.
 
@@ -144,12 +220,20 @@ class Answerer:
         try:
             self._ledger.append(self._actor, action, traced, sealed=sealed, subject=subject)
         except Exception as error:
-            _LOG.error("the ledger failed: %s", type(error).__name__)
-            raise Unavailable(
-                "The ledger could not keep this, so nothing is answered.",
-                fix="check the ledger and its disk, then try again.",
-                code="ledger_unavailable",
-            ) from None
+            raise _not_kept(error) from None
+
+    def _read(self, question: Question) -> _Read:
+        asked = question.asked
+        facts = question.facts or asked.read(self.declaration)
+        events, rejected = clean_events(self.declaration.signals, facts.events)
+        none = check_inputs(self.declaration, events, rejected, asked.as_of)
+        if none is not None:
+            return _Read(question, facts, none)
+        notes = (*facts.notes, *self._left_out(rejected)) if rejected else facts.notes
+        return _Read(question, facts, _ToScore(events, asked.as_of, notes))
+
+    def _scored(self, fit: Sequence[_ToScore]) -> list[Scored | Broken]:
+        return [_scored_or_broken(self._scorer, one) for one in fit]
 
     def _left_out(self, rejected: Sequence[str]) -> list[str]:
         return [
@@ -158,30 +242,85 @@ class Answerer:
             if name in rejected
         ]
 
-    def _record_answer(
-        self, answer: Answer, kind: dict[str, Any], started: datetime, sealed: dict[str, Any]
-    ) -> None:
-        content = canonical_json(sealed)
-        details: dict[str, Any] = {
+    def _made(self, question: Question, facts: Facts, told: Scored | Broken | Abstention) -> Made:
+        """The answer with its draft; a failure may be asked again, so it carries no tag."""
+        asked, cause = question.asked, None
+        sealed: dict[str, Any] = {
+            "nonce": secrets.token_hex(16),
+            "subject": facts.subject,
+            "request_id": asked.request_id,
+            "request": asked.request.decode(),
+        }
+        outcome: Score | Abstention | Failure
+        if isinstance(told, Broken):
+            outcome, cause = told.failure, told.cause
+        elif isinstance(told, Scored):
+            outcome = told.outcome
+            sealed |= told.as_json()
+        else:
+            outcome = told
+        answer = Answer(
+            prediction_id=self._new_id(),
+            model=self.declaration.name,
+            version=self.version_id,
+            stage=str(self.stage),
+            as_of=iso(asked.as_of),
+            outcome=outcome,
+            shown=question.shown and self.stage is not Stage.SILENT,
+        )
+        sealed["answer"] = answer_to_json(answer)
+        content = _ENCODE(sealed)
+        details = {
+            "version": self.version_id,
+            "stage": answer.stage,
+            "model": answer.model,
             "prediction_id": answer.prediction_id,
             "bundle": self._digest,
             "as_of": answer.as_of,
             "input_digest": digest_bytes(content),
-            "latency_ms": round((self.clock.now() - started).total_seconds() * 1000, 3),
+            "latency_ms": round((self.clock.now() - question.started).total_seconds() * 1000, 3),
+            "channel": asked.channel,
+            "caller": asked.caller.name,
+            "shown": answer.shown,
+            **_kind(outcome, cause),
         }
-        self.record("answer", details | kind, sealed=content, subject=sealed["subject"])
-        if isinstance(answer.outcome, Failure):
-            _LOG.error(
-                "prediction %s failed: %s (%s)",
-                answer.prediction_id,
-                answer.outcome.code,
-                kind["cause"],
-            )
+        if question.request_tag is not None and cause is None:
+            details["request_tag"] = question.request_tag
+        if isinstance(outcome, Failure):
+            _LOG.error("prediction %s failed: %s (%s)", answer.prediction_id, outcome.code, cause)
+        return Made(
+            answer,
+            LedgerDraft(
+                actor=self._actor,
+                action="answer",
+                details=details,
+                sealed=content,
+                subject=facts.subject,
+            ),
+        )
+
+
+def _scored_or_broken(scorer: Scorer, one: _ToScore) -> Scored | Broken:
+    try:
+        return scorer.score(one.events, one.as_of, one.notes)
+    except Broken as broken:
+        return broken
+
+
+def _not_kept(error: Exception) -> Unavailable:
+    _LOG.error("the ledger failed: %s", type(error).__name__)
+    return Unavailable(
+        "The ledger could not keep this, so nothing is answered.",
+        fix="check the ledger and its disk, then try again.",
+        code="ledger_unavailable",
+    )
 
 
 def _check_channels(declaration: Declaration) -> None:
     """Refuse a model that would be asked over a wire on which a part of its input never comes."""
-    missing = unread(declaration) if declaration.channels.cds_hooks is not None else []
+    services = declaration.channels.services
+    drafts = bool(services) and all(one.draft_orders == "read" for one in services)
+    missing = unread(declaration, drafts=drafts) if services else []
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise Refused(

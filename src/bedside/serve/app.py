@@ -7,15 +7,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from bedside.core.errors import BedsideError
-from bedside.interop.open_inference.response import error_body, status_of
 from bedside.serve.auth import Authenticator
 from bedside.serve.cds_hooks import CdsHooksWire, CdsParts
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
 from bedside.serve.model_card import CardPages
-from bedside.serve.respond import Json
+from bedside.serve.respond import Json, refused
 from bedside.serve.rest import RestWire
 from bedside.serve.routes import WireRoute, permitted
 from bedside.serve.service import Service
+from bedside.serve.shortcut import Shortcut
 
 __all__ = ["create_app", "routes_of"]
 
@@ -44,8 +44,9 @@ def create_app(
         routes=[permitted(route) for route in routes_of(service, cds)],
         exception_handlers={BedsideError: _refusal, HTTPException: _no_route, Exception: _internal},
     )
+    quick = Shortcut(app, RestWire(service))
     return Gate(
-        app, authenticators=authenticators, allowed_hosts=allowed_hosts, body_limit=body_limit
+        quick, authenticators=authenticators, allowed_hosts=allowed_hosts, body_limit=body_limit
     )
 
 
@@ -61,7 +62,8 @@ def routes_of(service: Service, cds: CdsParts | None = None) -> list[WireRoute]:
 
 def _refusal(_request: Request, error: Exception) -> Json:
     assert isinstance(error, BedsideError)  # noqa: S101 - registered for this class alone
-    return Json(error_body(error), status_code=status_of(error))
+    status, told, headers = refused(error)
+    return Json(told, status, headers)
 
 
 def _no_route(_request: Request, error: Exception) -> Json:

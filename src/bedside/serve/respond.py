@@ -8,13 +8,34 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.responses import Response
 
-__all__ = ["THREADS", "Json", "Workers"]
+from bedside.core.errors import BedsideError, Unavailable
+from bedside.core.records.answer import Failure
+from bedside.interop.open_inference.response import error_body, status_of
+
+__all__ = ["THREADS", "Json", "Workers", "refused", "status_of_failure"]
 
 T = TypeVar("T")
 
 THREADS = 4
-"""Answers made at once. Measured on two cores: 4 threads gave 1.5 to 1.7 times the answers of one
-thread or of the event loop, because the explanation and the disk release the interpreter lock."""
+"""For what waits for a disk beside the answers, which have threads of their own."""
+
+RETRY_SECONDS = 1
+_CONFLICTS = ("request_id_reused", "already_answered")
+
+
+def refused(error: BedsideError) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """The status, the body and the further headers of a response that gives no answer.
+
+    Who asks again after what is only unavailable now is told when to.
+    """
+    status = 409 if error.code in _CONFLICTS else status_of(error)
+    more = {"retry-after": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else {}
+    return status, dict(error_body(error)), more
+
+
+def status_of_failure(failure: Failure) -> int:
+    """The HTTP status of an answer that is a failure: 504 where it came too late, else 500."""
+    return 504 if failure.code == "timeout" else 500
 
 
 class Json(Response):

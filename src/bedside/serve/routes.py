@@ -10,7 +10,7 @@ from starlette.routing import Route
 from bedside.core.errors import Refused
 from bedside.core.records.caller import Action, Caller
 
-__all__ = ["CALLER", "Endpoint", "WireRoute", "caller_of", "permitted"]
+__all__ = ["CALLER", "Endpoint", "WireRoute", "caller_of", "check_permitted", "permitted"]
 
 CALLER = "bedside.caller"
 """Where the gate leaves the caller in the ASGI scope."""
@@ -37,6 +37,20 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def check_permitted(caller: Caller, action: Action, model: str | None) -> None:
+    """Refuse a caller whose scopes do not allow the action on the model; None: on no model.
+
+    Raises:
+        Refused: they do not (code `not_permitted`).
+    """
+    if not caller.may(action, model):
+        raise Refused(
+            "This is not allowed to you here.",
+            fix=f"ask for the scope '{action.value}/MODEL'.",
+            code="not_permitted",
+        )
+
+
 def permitted(route: WireRoute) -> Route:
     """The route, reached only by a caller whose scopes allow its action on its model.
 
@@ -45,12 +59,7 @@ def permitted(route: WireRoute) -> Route:
 
     async def endpoint(request: Request) -> Response:
         model = None if route.model is None else route.model(request)
-        if not caller_of(request).may(route.action, model):
-            raise Refused(
-                "This is not allowed to you here.",
-                fix=f"ask for the scope '{route.action.value}/MODEL'.",
-                code="not_permitted",
-            )
+        check_permitted(caller_of(request), route.action, model)
         return await route.endpoint(request)
 
     return Route(route.path, endpoint, methods=list(route.methods), name=route.path)

@@ -1,49 +1,47 @@
 """What is served now: each model by its name, and how a question reaches the versions of it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from bedside.core.errors import BedsideError, NotFound
+from bedside.core.errors import AlreadyAnswered, NotFound, Unavailable
 from bedside.core.records.answer import Answer
 from bedside.core.records.asked import Asked
-from bedside.core.records.declaration import Declaration
-from bedside.core.records.rollout import Canary
 from bedside.core.records.version import Stage
 from bedside.serve.answer import Answerer
+from bedside.serve.asked_before import AskedBefore, Tagging, request_tag
+from bedside.serve.batching import Pending, Result
+from bedside.serve.lanes import Lanes
+from bedside.serve.limits import Limits
+from bedside.serve.made import Question
+from bedside.serve.mailbox import Mailbox
 from bedside.serve.respond import Workers
+from bedside.serve.served import ServedModel, models_of
 
 __all__ = ["ServedModel", "Service", "models_of"]
 
-_FIRST = (Stage.LIVE, Stage.CANARY, Stage.SILENT)
+BESIDE_SECONDS = 60.0  # how long a version that nobody is shown may take
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedModel:
-    """The versions of one model that answer now.
+class _Waiting:
+    """A question whose asker waits on an event loop."""
 
-    `first` is the one the wires describe: the live version, else the one in canary, else the
-    newest silent one. `challengers` answer the same questions beside it.
-    """
+    __slots__ = ("asked", "beside", "future", "tag")
 
-    name: str
-    first: Answerer
-    challengers: tuple[Answerer, ...] = ()
-    canary: Canary | None = None
+    def __init__(
+        self,
+        asked: Asked,
+        future: "asyncio.Future[Answer]",
+        beside: tuple[Answerer, ...],
+        tag: str | None,
+    ) -> None:
+        self.asked, self.future, self.beside, self.tag = asked, future, beside, tag
 
-    @property
-    def declaration(self) -> Declaration:
-        """Of the first version."""
-        return self.first.declaration
 
-    def for_patient(self, *, key: bytes, subject: int | None, ward: str | None) -> Answerer | None:
-        """The version whose answer this patient's clinicians are shown; None: nobody is shown."""
-        versions = {one.stage: one for one in (*self.challengers, self.first)}
-        canary = versions.get(Stage.CANARY)
-        terms = self.canary or Canary()
-        if canary and terms.sees(key=key, model=self.name, subject=subject, ward=ward):
-            return canary
-        return versions.get(Stage.LIVE)
+_Told = tuple[_Waiting, Result]
 
 
 class Service:
@@ -52,12 +50,31 @@ class Service:
     Args:
         models: By name.
         key: Draws the patients of a canary; the same on every server of a workspace.
+        limits: How much may wait, and for how long.
+        tagging: Makes the keyed digest of a request; without it nothing is known to be asked again.
+        before: Finds the first answer to a request that is asked again.
+        on_stuck: Called once when too many threads hang: this process is to be replaced.
     """
 
-    def __init__(self, models: Mapping[str, ServedModel], *, key: bytes = bytes(32)) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, ServedModel],
+        *,
+        key: bytes = bytes(32),
+        limits: Limits | None = None,
+        tagging: Tagging | None = None,
+        before: AskedBefore | None = None,
+        on_stuck: Callable[[], None] | None = None,
+    ) -> None:
         self.models = dict(models)
-        self._key = key
+        self.limits = limits or Limits()
+        self.lanes = Lanes(self.limits, on_stuck)
+        self.under_way = 0
+        self.refused = 0
+        self._key, self._tagging = key, tagging
+        self._before = before or AskedBefore()
         self._workers = Workers()
+        self._mailbox: tuple[asyncio.AbstractEventLoop, Mailbox[_Told]] | None = None
 
     def model(self, name: str) -> ServedModel:
         """One model.
@@ -73,14 +90,48 @@ class Service:
             )
         return found
 
+    def swap(self, models: Mapping[str, ServedModel]) -> None:
+        """Serve these from now on; what is under way ends with what it began with."""
+        self.models = dict(models)
+        self.lanes.keep_only(one for model in models.values() for one in model.versions)
+
+    def is_ready(self, name: str | None = None) -> bool:
+        """Whether each version that somebody is shown answers (of one model, or of every one).
+
+        Raises:
+            NotFound: the model is not served.
+        """
+        models = list(self.models.values()) if name is None else [self.model(name)]
+        shown = [
+            one
+            for model in models
+            for one in model.versions
+            if one.stage is not Stage.SILENT or one is model.first
+        ]
+        return bool(models) and all(self.lanes.is_ready(one) for one in shown)
+
     async def answer(self, model: ServedModel, asked: Asked) -> Answer:
         """The answer to show, or, where this patient's are withheld, one that is not `shown`.
 
         Raises:
             Invalid: the question cannot be read by the version that would be shown.
-            Unavailable: the ledger could not keep the answer, so none is given.
+            Refused: its id came with another request before (`request_id_reused`).
+            Unavailable: too much is under way (`overloaded`), or the ledger could not keep the
+                answer, so none is given.
         """
-        return await self._workers.run(lambda: self._answer(model, asked))
+        tag = None if self._tagging is None else request_tag(self._tagging, model.name, asked)
+        if tag is not None:
+            first = self._before.known(tag, asked)
+            if first is not None:
+                return first.result() if first.done() else await asyncio.shield(first)
+        if self.under_way >= self.limits.under_way:
+            self.refused += 1
+            raise Unavailable(
+                "Too many questions are under way here.",
+                fix="ask again in a moment.",
+                code="overloaded",
+            )
+        return await self._ask(model, asked, tag)
 
     async def record(
         self,
@@ -96,43 +147,91 @@ class Service:
             lambda: model.first.record(action, details, sealed=sealed, subject=subject)
         )
 
-    def _answer(self, model: ServedModel, asked: Asked) -> Answer:
+    def settle(self, seconds: float = 10.0) -> bool:
+        """Wait until nothing is under way, so long at most; whether that was reached."""
+        return self.lanes.settle(seconds)
+
+    def close(self, seconds: float = 10.0) -> None:
+        """End what is under way, so long at most, and say what was dropped; asked no more."""
+        self.lanes.close(seconds)
+
+    def _ask(self, model: ServedModel, asked: Asked, tag: str | None) -> "asyncio.Future[Answer]":
         facts = asked.read(model.declaration)
         shown = model.for_patient(key=self._key, subject=facts.subject, ward=asked.ward)
-        if shown is None or shown is model.first:
-            answer = model.first.answer_from(asked, facts, shown=shown is not None)
+        teller = shown or model.first
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        beside = tuple(
+            one
+            for one in model.versions
+            if one is not shown and one.version_id != teller.version_id
+        )
+        question = Question(
+            asked=asked,
+            started=teller.clock.now(),
+            shown=shown is not None,
+            facts=facts if teller is model.first else None,
+            request_tag=tag,
+        )
+        waiting = _Waiting(asked, future, beside, tag)
+        if tag is not None:
+            self._before.remember(tag, asked, future)
+        self.under_way += 1
+        deliver = partial(self._deliver, self._mailbox_of(loop), waiting)
+        deadline = time.monotonic() + self.limits.deadline
+        self.lanes.of(teller).ask(Pending(question, deadline, deliver))
+        return future
+
+    @staticmethod
+    def _deliver(mailbox: Mailbox[_Told], waiting: _Waiting, result: Result) -> None:
+        mailbox.put((waiting, result))
+
+    def _mailbox_of(self, loop: asyncio.AbstractEventLoop) -> Mailbox[_Told]:
+        if self._mailbox is None or self._mailbox[0] is not loop:
+            self._mailbox = loop, Mailbox(loop, self._tell)
+        return self._mailbox[1]
+
+    def _tell(self, told: _Told) -> None:
+        """Give the asker the answer; runs on the event loop."""
+        waiting, result = told
+        self.under_way -= 1
+        future = waiting.future
+        if isinstance(result, AlreadyAnswered) and waiting.tag is not None:
+            recall = partial(self._before.recall, waiting.tag, waiting.asked)
+            found = asyncio.ensure_future(self._workers.run(recall))
+            found.add_done_callback(partial(_pass_on, future))
+        elif isinstance(result, Exception):
+            if not future.done():
+                future.set_exception(result)
         else:
-            answer = shown.answer(asked)
-        for other in (model.first, *model.challengers):
-            if other is not shown and other.version_id != answer.version:
-                _beside(other, asked)
-        return answer
+            if not future.done():
+                future.set_result(result)
+            for one in waiting.beside:
+                self._ask_beside(one, waiting.asked)
+
+    def _ask_beside(self, challenger: Answerer, asked: Asked) -> None:
+        """What a challenger would have said is kept, and never disturbs who is shown."""
+        lane = self.lanes.of(challenger)
+        if lane.waiting >= self.limits.beside:
+            self.lanes.drop(challenger)
+            return
+        unnamed = replace(asked, request_id=None)
+        question = Question(asked=unnamed, started=challenger.clock.now(), shown=False)
+        deadline = time.monotonic() + BESIDE_SECONDS
+        lane.ask(Pending(question, deadline, partial(self._beside_told, challenger)))
+
+    def _beside_told(self, challenger: Answerer, result: Result) -> None:
+        """An answer that could not be kept is as good as one that was never asked for."""
+        if isinstance(result, Unavailable):
+            self.lanes.drop(challenger)
 
 
-def models_of(
-    answerers: Iterable[Answerer], canaries: Mapping[str, Canary]
-) -> dict[str, ServedModel]:
-    """The versions by their model.
-
-    Args:
-        answerers: In the order in which they were released.
-        canaries: Who sees the version in canary, by model.
-    """
-    grouped: dict[str, list[Answerer]] = {}
-    for one in answerers:
-        grouped.setdefault(one.declaration.name, []).append(one)
-    return {name: _served(name, versions, canaries.get(name)) for name, versions in grouped.items()}
-
-
-def _served(name: str, versions: list[Answerer], canary: Canary | None) -> ServedModel:
-    ranked = sorted(enumerate(versions), key=lambda one: (_FIRST.index(one[1].stage), -one[0]))
-    first, *others = [one for _, one in ranked]
-    return ServedModel(name=name, first=first, challengers=tuple(others), canary=canary)
-
-
-def _beside(challenger: Answerer, asked: Asked) -> None:
-    """What a challenger would have said is kept, and never disturbs who is shown."""
-    try:
-        challenger.answer(replace(asked, request_id=None), shown=False)
-    except BedsideError:
+def _pass_on(future: "asyncio.Future[Answer]", found: "asyncio.Future[Answer]") -> None:
+    if future.done():
         return
+    if found.cancelled():
+        future.cancel()
+    elif (error := found.exception()) is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(found.result())

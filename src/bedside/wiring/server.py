@@ -1,71 +1,135 @@
 """The bedside server of one workspace: its token, its released versions, its wires."""
 
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bedside.core.errors import Refused
+from bedside.core.ports import Ledger
 from bedside.core.records.bundle import LEARNT, MODEL
+from bedside.core.records.rollout import Release
 from bedside.core.records.version import Stage
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.files import write_atomically
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.serve.answer import Answerer
-from bedside.serve.app import create_app
+from bedside.serve.app import create_app, routes_of
+from bedside.serve.asked_before import AskedBefore
 from bedside.serve.auth import TokenCheck, first_run_token
 from bedside.serve.gate import Gate
-from bedside.serve.run import serve
-from bedside.serve.service import Service, models_of
+from bedside.serve.limits import Limits
+from bedside.serve.reload import Loader, Reloader
+from bedside.serve.served import ServedModel
+from bedside.serve.service import Service
+from bedside.serve.supervisor import Patience, Supervisor, reserve
 
-__all__ = ["app_of", "serve_workspace", "token_digest_of"]
+__all__ = ["Serving", "app_of", "serve_workspace", "serving_of", "token_digest_of"]
+
+HOST = "127.0.0.1"
 
 
-def serve_workspace(platform: Platform, port: int, *, new_token: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a workspace is served.
+
+    Args:
+        port: On loopback; 0: any that is free.
+        workers: Server processes.
+        reload: Seconds between two looks at what is released.
+        limits: Of each process.
+        patience: Of the supervisor.
+    """
+
+    port: int = 8080
+    workers: int = 1
+    reload: float = 0.5
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+
+
+def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = False) -> None:
     """Serve on loopback until stopped.
 
     Raises:
-        Refused: no version is silent or live, or a bundle is not intact.
+        Refused: no version is released, or a bundle is not intact.
+        Unavailable: the port is taken, or a server process cannot be started.
     """
-    digest, token = token_digest_of(platform.folder, renew=new_token)
-    app = app_of(platform, digest)
-    platform.ledger.append(platform.actor, "serve.start", {"port": port})
-    if token is not None:
-        print(f"Token (shown once, only its digest is kept): {token}", file=sys.stderr, flush=True)
-    print(f"Serving on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
-    serve(app, "127.0.0.1", port)
+    for release in _released(platform):
+        open_bundle(platform, platform.registry.get(release.version))
+    _, token = token_digest_of(platform.folder, renew=new_token)
+    with reserve(HOST, serving.port) as held:
+        serving = replace(serving, port=held.getsockname()[1])
+        told = {"port": serving.port, "workers": serving.workers}
+        platform.ledger.append(platform.actor, "serve.start", told)
+        if token is not None:
+            _say(f"Token (shown once, only its digest is kept): {token}")
+        Supervisor(
+            partial(_command, platform, serving),
+            serving.workers,
+            patience=serving.patience,
+            on_ready=lambda: _say(f"Serving on http://{HOST}:{serving.port}"),
+            on_end=partial(_worker_ended, platform),
+        ).run()
+        platform.ledger.append(platform.actor, "serve.stop", told)
 
 
-def app_of(platform: Platform, token_sha256: str) -> Gate:
+def app_of(platform: Platform, token_sha256: str, service: Service | None = None) -> Gate:
     """The application for every released version.
 
     Raises:
         Refused: no version is released, or a bundle is not intact.
     """
-    releases = [one for one in platform.registry.releases() if one.stage is not Stage.SUPERSEDED]
-    if not releases:
-        raise Refused(
-            "No version is silent, in canary or live.",
-            fix="run: bedside release VERSION --stage silent.",
-            code="nothing_released",
-        )
-    ledger, answerers = GroupCommit(platform.ledger), []
-    for release in releases:
-        bundle = open_bundle(platform, platform.registry.get(release.version))
-        answerers.append(
-            Answerer(
-                bundle,
-                release.version,
-                release.stage,
-                platform.predictor_of(bundle.files[MODEL]),
-                platform.explainer_of(bundle.files[LEARNT]),
-                ledger,
-                platform.clock,
-                platform.actor,
-            )
-        )
-    canaries = {one.name: one.canary for one in releases if one.canary is not None}
-    service = Service(models_of(answerers, canaries), key=bytes.fromhex(platform.tag("canary")))
+    if service is None:
+        service, _ = serving_of(platform, GroupCommit(platform.ledger))
     return create_app(service, authenticators=[TokenCheck(token_sha256)])
+
+
+def serving_of(
+    platform: Platform,
+    ledger: Ledger,
+    *,
+    limits: Limits | None = None,
+    every: float = 0.5,
+    on_stuck: Callable[[], None] | None = None,
+) -> tuple[Service, Reloader]:
+    """What serves the released versions, warm, and what keeps it up to date, not yet started.
+
+    Args:
+        platform: The workspace.
+        ledger: Takes the answers; best one that commits them together.
+        limits: How much may wait, and for how long.
+        every: Seconds between two looks at the registry.
+        on_stuck: Called when the process has to be replaced.
+
+    Raises:
+        Refused: no version is released, or a bundle is not intact.
+    """
+    loader = Loader(partial(_loaded, platform, ledger))
+    revision = platform.registry.revision()
+    models = loader.models(_released(platform), {})
+    if loader.failed:
+        raise next(iter(loader.failed.values()))
+    service = Service(
+        models,
+        key=bytes.fromhex(platform.tag("canary")),
+        limits=limits,
+        tagging=platform.tag,
+        before=AskedBefore(platform.ledger, platform.predictions),
+        on_stuck=on_stuck,
+    )
+    reloader = Reloader(
+        platform.registry,
+        loader,
+        partial(_swap, service),
+        before=models,
+        revision=revision,
+        record=lambda action, details: ledger.append(platform.actor, action, details),
+        every=every,
+    )
+    return service, reloader
 
 
 def token_digest_of(folder: Path, *, renew: bool = False) -> tuple[str, str | None]:
@@ -76,3 +140,64 @@ def token_digest_of(folder: Path, *, renew: bool = False) -> tuple[str, str | No
     token, digest = first_run_token()
     write_atomically(path, digest.encode())
     return digest, token
+
+
+def _released(platform: Platform) -> list[Release]:
+    releases = platform.registry.releases()
+    if all(one.stage is Stage.SUPERSEDED for one in releases):
+        raise Refused(
+            "No version is silent, in canary or live.",
+            fix="run: bedside release VERSION --stage silent.",
+            code="nothing_released",
+        )
+    return releases
+
+
+def _loaded(platform: Platform, ledger: Ledger, release: Release) -> Answerer:
+    bundle = open_bundle(platform, platform.registry.get(release.version))
+    answerer = Answerer(
+        bundle,
+        release.version,
+        release.stage,
+        platform.predictor_of(bundle.files[MODEL]),
+        platform.explainer_of(bundle.files[LEARNT]),
+        ledger,
+        platform.clock,
+        platform.actor,
+    )
+    answerer.warm_up()
+    return answerer
+
+
+def _swap(service: Service, models: Mapping[str, ServedModel]) -> None:
+    """Serve other models, if their wires fit together."""
+    routes_of(Service(models))
+    service.swap(models)
+
+
+def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
+    """Of a worker; nothing secret is in it, for every user of the machine can read it."""
+    limits = serving.limits
+    told = {
+        "folder": platform.folder.absolute(),
+        "actor": platform.actor.name,
+        "purpose": platform.actor.purpose,
+        "host": HOST,
+        "port": serving.port,
+        "line": line,
+        "reload": serving.reload,
+        "deadline": limits.deadline,
+        "hang": limits.hang,
+        "under-way": limits.under_way,
+        "stuck": limits.stuck,
+    }
+    options = [text for name, value in told.items() for text in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "bedside.wiring.server_worker", *options]
+
+
+def _worker_ended(platform: Platform, status: int) -> None:
+    platform.ledger.append(platform.actor, "serve.worker_ended", {"status": status})
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

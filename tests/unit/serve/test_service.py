@@ -21,6 +21,7 @@ def test_a_silent_version_answers_beside_the_live_one_and_nobody_is_shown_it():
     service = service_for(live.answerer, silent.answerer)
 
     assert told(service, 7) == ("live", True)
+    assert service.settle()
 
     ((shown, _),), ((beside, _),) = live.ledger.kept, silent.ledger.kept
     assert (shown.details["shown"], beside.details["shown"]) == (True, False)

@@ -1,0 +1,52 @@
+"""What one version is asked, and the answer it made before that is in the ledger."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from bedside.core.records.answer import Answer
+from bedside.core.records.asked import Asked, Facts
+from bedside.core.records.ledger import LedgerDraft, LedgerEntry
+
+__all__ = ["Gathering", "Made", "Question", "tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question to one version.
+
+    `shown` says whether anybody will see the answer; `facts` is what the version's declaration
+    reads, where that is known already; `request_tag` tells the same request again.
+    """
+
+    asked: Asked
+    started: datetime
+    shown: bool = True
+    facts: Facts | None = None
+    request_tag: str | None = None
+
+
+class Made(NamedTuple):
+    """An answer that is in no ledger yet, and what is to be written of it before it may leave."""
+
+    answer: Answer
+    draft: LedgerDraft
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A ledger that takes what waits together in one commit."""
+
+    def submit(self, draft: LedgerDraft) -> "Future[LedgerEntry]":
+        """Hand in a draft; the future has its entry once it is durable, or the error."""
+        ...
+
+
+def tried(step: Callable[..., Any], *arguments: Any) -> Any:
+    """What a step gives, or the error that it raises."""
+    try:
+        return step(*arguments)
+    except Exception as error:
+        return error
