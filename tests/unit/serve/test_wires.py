@@ -328,7 +328,7 @@ def test_no_patient_value_is_in_any_error_or_log_line(caplog, capfd):
 
 def test_an_error_inside_the_server_says_nothing_of_the_patient(caplog):
     served = a_served_model()
-    served.answerer.answer_from = lambda *_, **__: {}["the lactate was 4.2173"]
+    served.answerer.make = lambda *_, **__: {}["the lactate was 4.2173"]
 
     with caplog.at_level(logging.DEBUG, logger="bedside"):
         response = a_client(served).post(INFER, json=an_inference())
