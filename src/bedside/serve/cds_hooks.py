@@ -26,7 +26,7 @@ from bedside.interop.open_inference.response import failure_body
 from bedside.interop.strict_json import invalid
 from bedside.serve.cds_prefetch import Fallback, Gathered
 from bedside.serve.model_card import CardLinks
-from bedside.serve.respond import Json, Workers
+from bedside.serve.respond import Json, Workers, status_of_failure
 from bedside.serve.routes import WireRoute, caller_of
 from bedside.serve.service import ServedModel, Service
 
@@ -120,13 +120,15 @@ class CdsHooksWire:
             channel="cds_hooks",
             caller=caller_of(request),
             request=kept_request(body, gathered.fetched),
-            request_id=call.instance,
+            request_id=f"{channel.id}/{call.instance}",
         )
         answer = await self._service.answer(model, asked)
         if isinstance(answer.outcome, Failure) and (
             channel.on_failure == "error" or not answer.shown
         ):
-            return Json(failure_body(answer, answer.outcome), status_code=500)
+            return Json(
+                failure_body(answer, answer.outcome), status_code=status_of_failure(answer.outcome)
+            )
         if not answer.shown:
             return Json(withheld_cards(answer))
         return Json(self._cards(answer, model, channel, (call, read.drafts)))

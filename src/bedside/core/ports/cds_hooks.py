@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 __all__ = ["FindPrediction", "KnownPrediction", "PrefetchSource", "ReplayStore", "Signatures"]
 
@@ -33,8 +33,8 @@ class PrefetchSource(Protocol):
 class Signatures(Protocol):
     """The public keys of one CDS Hooks client."""
 
-    def claims(self, token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The header and the claims of a JWT whose signature is good; None: it is not.
+    def is_signed(self, token: str) -> bool:
+        """Whether the signature of a JWT in its compact form is good.
 
         Only ES384 and RS384 count, with a key of the header's `kid` and of its kind.
         """
@@ -62,6 +62,6 @@ class KnownPrediction:
 class FindPrediction(Protocol):
     """Finds a prediction by its id."""
 
-    def __call__(self, prediction_id: str) -> KnownPrediction | None:
+    def __call__(self, prediction_id: str, /) -> KnownPrediction | None:
         """It, or None where it was not made here."""
         ...

@@ -91,6 +91,7 @@ class Wire:
         options: The server as it was declared.
         clock: Says what time it is.
         sleep: Waits so many seconds.
+        transport: Connects to the server, given what to trust; the usual one where it is None.
     """
 
     def __init__(
@@ -99,12 +100,15 @@ class Wire:
         *,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
+        transport: Callable[[ssl.SSLContext], httpx.BaseTransport] | None = None,
     ) -> None:
         self.options, self.clock = options, clock
         self.base = WebAddress.read(options.base_url, what="The address of the FHIR server")
         self._sleep = sleep
+        trusted = _trust(options.certificates)
         self._client = httpx.Client(
-            verify=_trust(options.certificates),
+            transport=None if transport is None else transport(trusted),
+            verify=trusted,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(options.request_seconds),
