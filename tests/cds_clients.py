@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
@@ -32,7 +33,7 @@ class Signer:
             "aud": f"{BASE}{path}",
             "exp": moment + 240,
             "iat": moment,
-            "jti": changes.pop("jti", f"jti-{id(object())}-{moment}"),
+            "jti": changes.pop("jti", str(uuid4())),
         }
         return {key: value for key, value in (told | changes).items() if value is not None}
 

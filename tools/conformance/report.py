@@ -25,6 +25,7 @@ SUITES = (
     "open_mhealth",
     "wfdb",
     "meds",
+    "cds_hooks",
 )
 
 
