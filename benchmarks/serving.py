@@ -2,15 +2,19 @@
 
 Floor: uvicorn and msgspec, thirty numbers in, one risk out: no units, no abstention, no reasons,
 no ledger, no token. Ours answers the same patient with all of them, the ledger synchronised to
-disk. Both are driven by one client, in turns, so that a slow minute hits both.
+disk, from one process and from two. All are driven in turns, so that a slow minute hits each. The
+client is wrk (Debian: `apt install wrk`) if it is there, else a small one of asyncio, in a process
+of its own either way; wrk leaves more of the machine to the servers.
 
-    python benchmarks/serving.py [--rounds 5] [--requests 300] [--json]
+    python benchmarks/serving.py [--rounds 5] [--seconds 2] [--json]
 """
 
 import argparse
 import asyncio
 import json
 import os
+import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -20,7 +24,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -61,8 +65,10 @@ from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck, token_digest
-from bedside.serve.run import serve
+from bedside.serve.run import server_of
 from bedside.serve.service import Service, models_of
+from bedside.serve.supervisor import Supervisor, reserve
+from bedside.serve.worker import listening, run_worker
 
 TOKEN = "benchmark"  # noqa: S105 - opens a server that lives for a minute
 TREES = 500
@@ -126,10 +132,15 @@ def prepare(folder: Path) -> None:
     (folder / "row.json").write_text(json.dumps(data.data[0].tolist()))
 
 
-def our_app(folder: Path) -> Any:
+def our_service(folder: Path) -> Service:
     """The product, with a ledger on disk."""
     answerer, _ = our_parts(folder)
-    service = Service(models_of([answerer], {}))
+    answerer.warm_up()
+    return Service(models_of([answerer], {}))
+
+
+def our_app(service: Service) -> Any:
+    """Every wire of it, behind the token."""
     return create_app(service, authenticators=[TokenCheck(token_digest(TOKEN))])
 
 
@@ -195,10 +206,19 @@ def bare_app(folder: Path) -> Any:
     return app
 
 
-def run_server(kind: str, folder: Path, port: int) -> None:
-    """Serve one of the two until stopped."""
-    if kind == "ours":
-        serve(our_app(folder), "127.0.0.1", port)
+def run_server(kind: str, folder: Path, port: int, line: int) -> None:
+    """Serve until stopped: the floor, ours from some processes, or one of these processes."""
+    if kind.startswith("ours"):
+        workers = int(kind.removeprefix("ours"))
+        with reserve("127.0.0.1", port):
+            Supervisor(
+                lambda fd: [*command_of("worker", folder, port), "--line", str(fd)], workers
+            ).run()
+    elif kind == "worker":
+        service = our_service(folder)
+        server = server_of(our_app(service), "127.0.0.1", port)
+        own, told = listening("127.0.0.1", port), socket.socket(fileno=line)
+        run_worker(server, own, told, finish=service.close)
     else:
         uvicorn.run(
             bare_app(folder),
@@ -213,7 +233,13 @@ def run_server(kind: str, folder: Path, port: int) -> None:
         )
 
 
-def our_request(folder: Path) -> bytes:
+def command_of(kind: str, folder: Path, port: int) -> list[str]:
+    """The command line of a server."""
+    options = ["--serve", kind, "--folder", str(folder), "--port", str(port)]
+    return [sys.executable, __file__, *options]
+
+
+def our_request(folder: Path, *, reasons: bool = True) -> bytes:
     """The patient as the Open Inference Protocol has it."""
     names = json.loads((folder / "names.json").read_text())
     row = json.loads((folder / "row.json").read_text())
@@ -221,7 +247,8 @@ def our_request(folder: Path) -> bytes:
         {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
         for name, value in zip(names, row, strict=True)
     ]
-    return json.dumps({"inputs": inputs}).encode()
+    asked: dict[str, Any] = {"inputs": inputs}
+    return json.dumps(asked if reasons else asked | {"parameters": {"reasons": False}}).encode()
 
 
 def message(path: str, body: bytes) -> bytes:
@@ -233,28 +260,63 @@ def message(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def drive(port: int, request: bytes, *, concurrency: int, requests: int) -> list[float]:
+async def drive(port: int, request: bytes, *, concurrency: int, seconds: float) -> list[float]:
     """Seconds of each request, sent over `concurrency` connections at once."""
-    left = requests
-    seconds: list[float] = []
+    took: list[float] = []
+    until = time.perf_counter() + seconds
 
     async def one_connection() -> None:
-        nonlocal left
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while left > 0:
-            left -= 1
-            started = time.perf_counter()
+        while (started := time.perf_counter()) < until:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length))
-            seconds.append(time.perf_counter() - started)
+            took.append(time.perf_counter() - started)
         writer.close()
         await writer.wait_closed()
 
     await asyncio.gather(*(one_connection() for _ in range(concurrency)))
-    return seconds
+    return took
+
+
+class Load(NamedTuple):
+    """What one run of the client saw."""
+
+    rate: float  # requests a second
+    p50: float  # seconds
+    p99: float
+
+
+LUA = """
+wrk.method, wrk.body = "POST", [==[{body}]==]
+wrk.headers["Content-Type"], wrk.headers["Authorization"] = "application/json", "Bearer {token}"
+done = function(summary, latency)
+  local bad = summary.errors.status + summary.errors.read + summary.errors.timeout
+  io.write(string.format("RATE %f P50 %f P99 %f BAD %d\\n", summary.requests / summary.duration
+    * 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6, bad))
+end
+"""
+
+
+def load(port: int, path: str, body: bytes, *, concurrency: int, seconds: float) -> Load:
+    """Drive one server from another process."""
+    if shutil.which("wrk") is None:
+        command = [sys.executable, __file__, "--drive", path, "--port", str(port)]
+        command += ["--concurrency", str(concurrency), "--seconds", str(seconds)]
+        done = subprocess.run(command, input=body, capture_output=True, check=True)
+        return Load(*json.loads(done.stdout))
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(LUA.replace("{body}", body.decode()).replace("{token}", TOKEN))
+        script.flush()
+        url = f"http://127.0.0.1:{port}{path}"
+        command = ["wrk", "-t1", f"-c{concurrency}", f"-d{max(1, round(seconds))}s", "-s"]
+        done = subprocess.run([*command, script.name, url], capture_output=True, check=True)
+    found = re.search(rb"RATE (\S+) P50 (\S+) P99 (\S+) BAD (\d+)", done.stdout)
+    assert found is not None
+    assert int(found[4]) == 0, "not every request was answered"
+    return Load(*(float(found[index]) for index in (1, 2, 3)))
 
 
 def free_port() -> int:
@@ -275,38 +337,36 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("a server did not start in a minute")
 
 
-def measure(folder: Path, *, rounds: int, requests: int) -> list[dict[str, Any]]:
-    """Drive both servers in turns."""
-    sent = {
-        "ours": message("/v2/models/biopsy/infer", our_request(folder)),
-        "bare": message("/", (folder / "row.json").read_bytes()),
-    }
-    ports = {kind: free_port() for kind in sent}
-    servers = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                __file__,
-                "--serve",
-                kind,
-                "--folder",
-                str(folder),
-                "--port",
-                str(ports[kind]),
-            ],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+CASES = {
+    "bare": ("bare", None),
+    "ours": ("ours1", True),
+    "ours, no reasons": ("ours1", False),
+    "ours, 2 processes": ("ours2", True),
+}
+"""What is measured: which server, and whether it is asked for reasons."""
+
+
+def measure(folder: Path, *, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Drive every server in turns."""
+    kinds = sorted({kind for kind, _ in CASES.values()})
+    ports = {kind: free_port() for kind in kinds}
+    servers = []
+    for kind in kinds:
+        own = folder / kind
+        shutil.copytree(folder, own, ignore=lambda *_: kinds)
+        servers.append(
+            subprocess.Popen(
+                command_of(kind, own, ports[kind]), env=os.environ | {"OMP_NUM_THREADS": "1"}
+            )
         )
-        for kind in sent
-    ]
     try:
         for server, port in zip(servers, ports.values(), strict=True):
             wait_for(port, server)
-        for kind, request in sent.items():  # warm both
-            asyncio.run(drive(ports[kind], request, concurrency=4, requests=100))
+        time.sleep(2)  # for the second process of two
         return [
             row
             for concurrency in CONCURRENCY
-            for row in _compare(ports, sent, concurrency, rounds=rounds, requests=requests)
+            for row in _compare(folder, ports, concurrency, rounds=rounds, seconds=seconds)
         ]
     finally:
         for server in servers:
@@ -316,30 +376,33 @@ def measure(folder: Path, *, rounds: int, requests: int) -> list[dict[str, Any]]
 
 
 def _compare(
-    ports: dict[str, int], sent: dict[str, bytes], concurrency: int, *, rounds: int, requests: int
+    folder: Path, ports: dict[str, int], concurrency: int, *, rounds: int, seconds: float
 ) -> list[dict[str, Any]]:
-    seconds: dict[str, list[float]] = {kind: [] for kind in sent}
-    rates: dict[str, list[float]] = {kind: [] for kind in sent}
-    for _ in range(rounds):
-        for kind, request in sent.items():
-            started = time.perf_counter()
-            seconds[kind] += asyncio.run(
-                drive(ports[kind], request, concurrency=concurrency, requests=requests)
-            )
-            rates[kind].append(requests / (time.perf_counter() - started))
+    seen: dict[str, list[Load]] = {case: [] for case in CASES}
+    for turn in range(rounds + 1):
+        for case, (kind, reasons) in CASES.items():
+            path, body = "/", (folder / "row.json").read_bytes()
+            if reasons is not None:
+                path, body = "/v2/models/biopsy/infer", our_request(folder, reasons=reasons)
+            one = load(ports[kind], path, body, concurrency=concurrency, seconds=seconds)
+            seen[case] += [one] if turn else []  # the first turn only warms up
     return [
         {
-            "server": kind,
+            "server": case,
             "concurrency": concurrency,
-            "requests_per_s": statistics.median(rates[kind]),
-            "p50_ms": 1000 * float(np.quantile(seconds[kind], 0.5)),
-            "p99_ms": 1000 * float(np.quantile(seconds[kind], 0.99)),
-            "p50_ratio_to_bare": float(
-                np.quantile(seconds[kind], 0.5) / np.quantile(seconds["bare"], 0.5)
-            ),
+            "requests_per_s": statistics.median(one.rate for one in loads),
+            "p50_ms": 1000 * statistics.median(one.p50 for one in loads),
+            "p99_ms": 1000 * statistics.median(one.p99 for one in loads),
+            "rate_to_bare": _ratio([one.rate for one in loads], [one.rate for one in seen["bare"]]),
+            "p99_to_bare": _ratio([one.p99 for one in loads], [one.p99 for one in seen["bare"]]),
         }
-        for kind in sent
+        for case, loads in seen.items()
     ]
+
+
+def _ratio(ours: list[float], bare: list[float]) -> float:
+    """The median of the ratios within each round."""
+    return statistics.median(a / b for a, b in zip(ours, bare, strict=True))
 
 
 def steps(folder: Path, *, repeats: int = 200) -> dict[str, float]:
@@ -379,28 +442,53 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--serve", choices=["ours", "bare"], help=argparse.SUPPRESS)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--drive", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--line", type=int, default=-1, help=argparse.SUPPRESS)
+    parser.add_argument("--concurrency", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        run_server(options.serve, options.folder, options.port)
-        return
+        run_server(options.serve, options.folder, options.port, options.line)
+    elif options.drive:
+        drive_here(options)
+    else:
+        print_all(options)
+
+
+def drive_here(options: argparse.Namespace) -> None:
+    """The client of asyncio, in this process: the body comes on standard input."""
+    sent = message(options.drive, sys.stdin.buffer.read())
+    took = asyncio.run(
+        drive(options.port, sent, concurrency=options.concurrency, seconds=options.seconds)
+    )
+    p50, p99 = np.quantile(took, [0.5, 0.99]).tolist()
+    print(json.dumps([len(took) / options.seconds, p50, p99]))
+
+
+def print_all(options: argparse.Namespace) -> None:
+    """Measure everything and print it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        rows = measure(folder, rounds=options.rounds, requests=options.requests)
+        rows = measure(folder, rounds=options.rounds, seconds=options.seconds)
         parts = steps(folder)
     if options.json:
         print(json.dumps({"serving": rows, "steps_ms": parts}, indent=2))
         return
-    print(f"{'server':8}{'at once':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'p50 / bare':>12}")
+    print(f"client: {'wrk' if shutil.which('wrk') else 'asyncio'}; medians of rounds in turns")
+    print(
+        f"{'server':18}{'at once':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}"
+        f"{'of bare':>9}{'p99/bare':>10}"
+    )
     for row in rows:
         print(
-            f"{row['server']:8}{row['concurrency']:8}{row['requests_per_s']:9.0f}"
-            f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['p50_ratio_to_bare']:12.1f}"
+            f"{row['server']:18}{row['concurrency']:8}{row['requests_per_s']:9.0f}"
+            f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['rate_to_bare']:9.2f}"
+            f"{row['p99_to_bare']:10.1f}"
         )
     print("\nwithin one of our answers, median ms")
     for name, value in parts.items():

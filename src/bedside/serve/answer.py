@@ -99,7 +99,7 @@ class Answerer:
         self.card = bundle.files.get(CARD, b"")
         self.stage = Stage(stage)
         self.clock = clock
-        self._digest = bundle.digest
+        self.digest = bundle.digest
         self._ledger = ledger
         self._actor = actor
         self._new_id = new_id
@@ -256,7 +256,7 @@ class Answerer:
             outcome, cause = told.failure, told.cause
         elif isinstance(told, Scored):
             outcome = told.outcome
-            sealed |= told.as_json()
+            sealed |= _scored_json(told)
         else:
             outcome = told
         answer = Answer(
@@ -275,7 +275,7 @@ class Answerer:
             "stage": answer.stage,
             "model": answer.model,
             "prediction_id": answer.prediction_id,
-            "bundle": self._digest,
+            "bundle": self.digest,
             "as_of": answer.as_of,
             "input_digest": digest_bytes(content),
             "latency_ms": round((self.clock.now() - question.started).total_seconds() * 1000, 3),
@@ -300,6 +300,18 @@ class Answerer:
         )
 
 
+def _scored_json(scored: Scored) -> dict[str, Any]:
+    """What is kept of a score for whoever looks into it later."""
+    outcome = scored.outcome
+    told: dict[str, Any] = {"features": scored.features}
+    if isinstance(outcome, Abstention):
+        return told | {"text": outcome.text}
+    told |= {"risk": outcome.risk, "reasons": outcome.reasons}
+    told |= {"outputs": dict(outcome.outputs)} if outcome.outputs else {}
+    told |= {"low": outcome.low, "high": outcome.high} if outcome.low is not None else {}
+    return told | ({"likely": outcome.likely} if outcome.likely is not None else {})
+
+
 def _scored_or_broken(scorer: Scorer, one: _ToScore) -> Scored | Broken:
     try:
         return scorer.score(one.events, one.as_of, one.notes)
@@ -318,15 +330,17 @@ def _not_kept(error: Exception) -> Unavailable:
 
 def _check_channels(declaration: Declaration) -> None:
     """Refuse a model that would be asked over a wire on which a part of its input never comes."""
-    services = declaration.channels.services
-    drafts = bool(services) and all(one.draft_orders == "read" for one in services)
-    missing = unread(declaration, drafts=drafts) if services else []
+    services, fhir = declaration.channels.services, declaration.channels.fhir is not None
+    drafts = not fhir and all(one.draft_orders == "read" for one in services)
+    missing = unread(declaration, drafts=drafts) if services or fhir else []
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise Refused(
-            f"'{declaration.name}' declares CDS Hooks, but no FHIR resource that is read there "
-            f"tells: {', '.join(missing[:5])}{more}. Every score would be made without it.",
-            fix="remove channels.cds_hooks, or leave this out of the features, and build again.",
+            f"'{declaration.name}' declares {'FHIR' if fhir else 'CDS Hooks'}, but no FHIR "
+            f"resource that is read there tells: {', '.join(missing[:5])}{more}. Every score would "
+            "be made without it.",
+            fix=f"remove channels.{'fhir' if fhir else 'cds_hooks'}, or leave this out of the "
+            "features, and build again.",
             code="channel_cannot_carry",
         )
 

@@ -94,6 +94,7 @@ class RestWire:
             caller=caller,
             request=body,
             request_id=question.id,
+            reasons=question.reasons,
         )
         answer = await self._service.answer(found, asked)
         if isinstance(answer.outcome, Failure):

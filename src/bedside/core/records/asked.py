@@ -32,7 +32,7 @@ class Asked:
     where it cannot. Versions of one model may read different inputs, so each reads for itself.
     `request` is the question as it was received, kept sealed. `request_id` is the caller's own:
     asked again with the same one, the first answer is given again. `ward` is where the patient
-    lies, if the wire knows.
+    lies, if the wire knows. `reasons` is whether to say what moved the score.
     """
 
     read: Callable[[Declaration], Facts]
@@ -42,3 +42,4 @@ class Asked:
     request: bytes
     request_id: str | None = None
     ward: str | None = None
+    reasons: bool = True
