@@ -13,11 +13,15 @@ from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.version import GateResult, ModelVersion, Stage
+from bedside.deploy.package.input_schema import input_schema
+from bedside.deploy.package.licences import licence_list
+from bedside.deploy.package.sbom import bill_of_materials
+from bedside.deploy.package.scoring_install import environment_text, scoring_libraries
 from bedside.deploy.package.sealing import seal
 from bedside.develop.evaluate.gates import judge
 from bedside.develop.evaluate.report import render_report
 from bedside.develop.train.learners.loading import learner_of
-from bedside.features.definition import expand
+from bedside.features.definition import expand, feature_set_from_json
 from bedside.governance.documents.made import bundled
 from bedside.interop.declaration import declaration_to_json, read_declaration
 from bedside.lifecycle.evidence import PARITY
@@ -26,6 +30,8 @@ from bedside.lifecycle.tracking import track
 from bedside.metrics.names import metric_names
 
 __all__ = ["Built", "Packed", "declaration_of", "load_declaration", "packed", "register"]
+
+_RUN = (parts.MODEL, parts.LEARNT, parts.FEATURES, parts.UNCERTAINTY)  # what an answer is made by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,7 @@ def packed(
         parts.REPORT: render_report(declaration, evidence, gates).encode(),
         **bundled(declaration, evidence),
     }
+    files |= _to_run_it(declaration, files, evidence, gates, snapshot)
     facts = {
         "model": declaration.name,
         "snapshot": snapshot,
@@ -116,6 +123,26 @@ def packed(
         "parity": PARITY,
     }
     return Packed(name=declaration.name, files=files, facts=facts, evidence=evidence, gates=gates)
+
+
+def _to_run_it(
+    declaration: Declaration,
+    files: Mapping[str, bytes],
+    evidence: Mapping[str, Any],
+    gates: tuple[GateResult, ...],
+    snapshot: str,
+) -> dict[str, bytes]:
+    """What whoever runs the model needs to know: its inputs, its libraries and their licences."""
+    libraries = scoring_libraries()
+    whole = {name: files[name] for name in _RUN if name in files}
+    return {
+        parts.INPUT_SCHEMA: input_schema(declaration, feature_set_from_json(files[parts.FEATURES])),
+        parts.ENVIRONMENT: environment_text(libraries),
+        parts.LICENCES: licence_list(libraries, data=declaration.data.licence),
+        parts.SBOM: bill_of_materials(
+            declaration, evidence, gates, libraries, files=whole, snapshot=snapshot
+        ),
+    }
 
 
 def register(platform: Platform, made: Packed, *, run_id: str) -> Built:

@@ -14,6 +14,7 @@ from bedside.core.ids import digest_of
 from bedside.core.records.bundle import (
     DECLARATION,
     DECLARATION_SOURCE,
+    ENVIRONMENT,
     IMPORTED,
     MANIFEST,
     MODEL,
@@ -21,6 +22,11 @@ from bedside.core.records.bundle import (
 )
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.version import ModelVersion
+from bedside.deploy.package.scoring_install import (
+    changed_install,
+    environment_text,
+    scoring_libraries,
+)
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
 from bedside.lifecycle.differences import (
@@ -213,6 +219,9 @@ def _causes(
         causes.append("The declaration was edited, but only its comments or its layout.")
     libraries = changed_libraries(facts["environment"], platform.environment)
     causes += [f"{one[0].upper()}{one[1:]}." for one in libraries]
+    pins = environment_text(scoring_libraries())
+    install = changed_install(bundle.files.get(ENVIRONMENT), pins)
+    causes += [f"{one[0].upper()}{one[1:]}." for one in install]
     if digest_of([platform.source, facts["environment"]]) != facts["code"]:
         causes.append("Bedside's own code is another one than built it.")
     return tuple(causes)

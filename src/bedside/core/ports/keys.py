@@ -118,3 +118,7 @@ class Signer(Protocol):
             Refused: a file was changed, added or removed, or the key is not ours.
         """
         ...
+
+    def public_key(self) -> bytes:
+        """The key that signatures are checked with, as PEM."""
+        ...

@@ -10,16 +10,20 @@ __all__ = [
     "DECLARATION",
     "DECLARATION_SOURCE",
     "DOCUMENTS",
+    "ENVIRONMENT",
     "EVIDENCE",
     "EXAMPLE",
     "FEATURES",
     "IMPORTED",
+    "INPUT_SCHEMA",
     "LEARNT",
+    "LICENCES",
     "MANIFEST",
     "MODEL",
     "PROBAST",
     "REFERENCE",
     "REPORT",
+    "SBOM",
     "TRIPOD",
     "UNCERTAINTY",
     "Bundle",
@@ -42,6 +46,10 @@ REFERENCE = "reference.json"
 EXAMPLE = "example.json"
 UNCERTAINTY = "uncertainty.json"
 IMPORTED = "imported.json"  # only where the model was learnt elsewhere
+SBOM = "sbom.json"
+LICENCES = "licences.json"
+ENVIRONMENT = "environment.txt"  # of a server that only scores
+INPUT_SCHEMA = "input_schema.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

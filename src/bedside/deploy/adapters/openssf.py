@@ -27,14 +27,16 @@ class OpenSsfSigner:
     different each time and the folder must stay the same to the byte.
 
     Args:
-        private_key: PEM file of an EC P-256 key.
+        private_key: PEM file of an EC P-256 key; None where signatures are only checked.
         public_key: PEM file of its public half, the one key that is trusted.
         password: What the private key is encrypted with; None if it is not.
 
     Source: OpenSSF Model Signing v1.0; DSSE v1; in-toto Statement v1.
     """
 
-    def __init__(self, private_key: Path, public_key: Path, *, password: str | None = None) -> None:
+    def __init__(
+        self, private_key: Path | None, public_key: Path, *, password: str | None = None
+    ) -> None:
         self._private, self._public = private_key, public_key
         self._password = password
 
@@ -93,6 +95,15 @@ class OpenSsfSigner:
             raise disk_trouble(error) from None
         except Exception as error:  # whatever the library says of a stranger's bytes, it means no
             raise _answer(str(error)) from None
+
+    def public_key(self) -> bytes:
+        """The key that signatures are checked with, as PEM.
+
+        Raises:
+            Refused: it is not there (code `unsigned`).
+            Unavailable: the disk refuses.
+        """
+        return _read(self._public)
 
     def _check_outside(self, content: bytes) -> None:
         """Check what the library lets pass: another key is only warned of, files are skipped.
