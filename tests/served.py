@@ -38,6 +38,7 @@ from bedside.core.records.declaration import (
 )
 from bedside.core.records.event import Event
 from bedside.core.records.features import FeatureRule, Learnt
+from bedside.core.records.fhir_channel import Fhir
 from bedside.core.records.ledger import GENESIS, Actor, LedgerEntry, LedgerFault
 from bedside.core.records.question import Question
 from bedside.core.records.rollout import Canary
@@ -159,6 +160,7 @@ def a_declaration(**changes: Any) -> Declaration:
                 title="Sepsis watch",
                 description="Risk of sepsis in 6 hours.",
             ),
+            fhir=Fhir(),
         ),
     }
     return Declaration(**(parts | changes))

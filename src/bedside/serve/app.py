@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from bedside.core.errors import BedsideError
 from bedside.serve.auth import Authenticator
 from bedside.serve.cds_hooks import CdsHooksWire, CdsParts
+from bedside.serve.fhir import FhirWire
+from bedside.serve.fhir_said import error_response
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
 from bedside.serve.model_card import CardPages
-from bedside.serve.respond import Json, refused
+from bedside.serve.respond import refused
 from bedside.serve.rest import RestWire
 from bedside.serve.routes import WireRoute, permitted
 from bedside.serve.service import Service
@@ -56,23 +59,24 @@ def routes_of(service: Service, cds: CdsParts | None = None) -> list[WireRoute]:
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
-    wires = RestWire(service), CdsHooksWire(service, cds), CardPages(service)
+    wires = RestWire(service), CdsHooksWire(service, cds), FhirWire(service), CardPages(service)
     return [route for wire in wires for route in wire.routes()]
 
 
-def _refusal(_request: Request, error: Exception) -> Json:
+def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, BedsideError)  # noqa: S101 - registered for this class alone
     status, told, headers = refused(error)
-    return Json(told, status, headers)
+    return error_response(request.url.path, told, status, headers)
 
 
-def _no_route(_request: Request, error: Exception) -> Json:
+def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
     text = "Nothing is served at this path with this method. Fix: see the manual for the routes."
-    return Json({"error": text, "code": code}, error.status_code, dict(error.headers or {}))
+    told = {"error": text, "code": code}
+    return error_response(request.url.path, told, error.status_code, dict(error.headers or {}))
 
 
-def _internal(_request: Request, _error: Exception) -> Json:
+def _internal(request: Request, _error: Exception) -> Response:
     """Its text may hold a patient's value; the gate writes its class to the log."""
-    return Json(INTERNAL, status_code=500)
+    return error_response(request.url.path, INTERNAL, 500)

@@ -9,11 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-import msgspec
-
 from bedside.core.errors import Refused
 from bedside.core.records.caller import Caller
 from bedside.serve.auth import Authenticator
+from bedside.serve.fhir_said import error_said
 from bedside.serve.routes import CALLER
 
 __all__ = ["BODY_LIMIT", "INTERNAL", "OPEN_PATH", "Gate"]
@@ -32,6 +31,7 @@ INTERNAL = {
     "code": "internal",
 }
 _LOG = logging.getLogger("bedside.serve")
+_JSON = (b"application/json", b"application/fhir+json")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _SECURITY_HEADERS = [
     (b"cache-control", b"no-store"),
@@ -48,7 +48,7 @@ class _Stop(Exception):
     def __init__(self, status: int, code: str, text: str) -> None:
         super().__init__(code)
         self.status = status
-        self.body = msgspec.json.encode({"error": text, "code": code})
+        self.told = {"error": text, "code": code}
 
 
 class Gate:
@@ -102,12 +102,13 @@ class Gate:
             body = await self._admitted(scope, receive)
             await self.app(scope, _once(body, receive), send_safely)
         except _Stop as stop:
-            await _respond(send_safely, stop)
+            await _respond(send_safely, stop, scope["path"])
         except Exception as error:
             # Its text may hold a patient's value, so only its class is named.
             _LOG.error("a request failed inside: %s", type(error).__name__)
             if not begun:
-                await _respond(send_safely, _Stop(500, INTERNAL["code"], INTERNAL["error"]))
+                inside = _Stop(500, INTERNAL["code"], INTERNAL["error"])
+                await _respond(send_safely, inside, scope["path"])
 
     async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
         """The body of a request that may pass.
@@ -136,9 +137,7 @@ class Gate:
             )
         if scope["method"] in ("GET", "HEAD"):
             return b""
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != (
-            b"application/json"
-        ):
+        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() not in _JSON:
             raise _Stop(
                 415,
                 "not_json",
@@ -216,14 +215,15 @@ def _once(body: bytes, receive: Receive) -> Receive:
     return channel
 
 
-async def _respond(send: Send, stop: _Stop) -> None:
+async def _respond(send: Send, stop: _Stop, path: str) -> None:
+    body, kind = error_said(path, stop.told, stop.status)
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(stop.body)).encode()),
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
     ]
     if stop.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if stop.status in (408, 413):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": stop.status, "headers": headers})
-    await send({"type": "http.response.body", "body": stop.body})
+    await send({"type": "http.response.body", "body": body})

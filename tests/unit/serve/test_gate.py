@@ -10,6 +10,7 @@ from bedside.core.errors import Invalid
 from bedside.serve.app import routes_of
 from bedside.serve.auth import TokenCheck, first_run_token, token_digest
 from bedside.serve.gate import Gate
+from fhir_asking import a_call
 from served import (
     TOKEN,
     TOKEN_SHA256,
@@ -22,6 +23,8 @@ from served import (
 )
 
 BODIES = {
+    "/fhir/Patient/{id}/$predict": a_call(),
+    "/fhir/Encounter/{id}/$predict": a_call(),
     "/v2/models/{name}/infer": an_inference(),
     "/cds-services/{service}": a_hook_call(),
     "/cds-services/{service}/feedback": {
@@ -48,6 +51,7 @@ def inventory() -> list[tuple[str, str]]:
 
 def call(client: HttpClient, method: str, route: str, token: str | None) -> int:
     path = route.replace("{name}", "sepsis").replace("{service}", "sepsis-now")
+    path = path.replace("{id}", "pat-1" if "/Patient/" in path else "enc-1")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     body = {"json": BODIES[route]} if route in BODIES else {}
     return client.request(method, path, headers=headers, **body).status_code
@@ -64,6 +68,10 @@ def test_the_inventory_holds_every_route_that_the_design_names():
         "/cds-services/{service}",
         "/cds-services/{service}/feedback",
         "/models/{name}/card",
+        "/fhir/metadata",
+        "/fhir/OperationDefinition/predict",
+        "/fhir/Patient/{id}/$predict",
+        "/fhir/Encounter/{id}/$predict",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from bedside.core.records.cds_hooks import CdsHooks
 from bedside.core.records.features import FeatureRule
+from bedside.core.records.fhir_channel import Fhir
 from bedside.core.records.question import Question
 from bedside.core.records.rollout import Rollout
 from bedside.core.records.split import Split
@@ -22,6 +23,7 @@ __all__ = [
     "Eligibility",
     "Evaluation",
     "Fairness",
+    "Fhir",
     "Gate",
     "IntendedUse",
     "Learner",
@@ -303,6 +305,7 @@ class Channels:
 
     inference: bool = True
     cds_hooks: CdsHooks | tuple[CdsHooks, ...] | None = None
+    fhir: Fhir | None = None
 
     @property
     def services(self) -> tuple[CdsHooks, ...]:

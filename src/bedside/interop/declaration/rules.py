@@ -11,6 +11,7 @@ from bedside.core.units import conversion
 from bedside.interop.declaration.cds_hooks_rules import cds_hooks_mistakes
 from bedside.interop.declaration.evaluation_rules import evaluation_mistakes, gate_mistakes
 from bedside.interop.declaration.fairness_rules import fairness_mistakes
+from bedside.interop.declaration.fhir_channel_rules import fhir_channel_mistakes
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.outcome_rules import outcome_mistakes
 from bedside.interop.declaration.question_rules import question_mistakes
@@ -45,6 +46,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     for index, rule in enumerate(declaration.eligibility):
         yield from _names_signal(declaration, rule.signal, ("eligibility", index, "signal"))
     yield from cds_hooks_mistakes(declaration)
+    yield from fhir_channel_mistakes(declaration)
 
 
 def _source(declaration: Declaration) -> Iterator[Mistake]:

@@ -1,0 +1,1 @@
+"""Answers as FHIR R4 resources, and the `$predict` operation that asks for them."""
