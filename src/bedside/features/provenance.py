@@ -1,8 +1,8 @@
 """Which events a feature's value rests on, so that each number leads back to its raw record."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from bedside.core.records.event import Event
 from bedside.core.records.features import CALENDAR
@@ -16,8 +16,7 @@ __all__ = ["Record", "sources_of"]
 HOUR = 3_600_000_000  # microseconds
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
+class _Fact(NamedTuple):
     """A visible event that has a number, with the times by which it is ordered (microseconds)."""
 
     time: int
@@ -32,14 +31,19 @@ class Record:
     Args:
         events: Any order; events of other codes do no harm.
         as_of: Time-zone aware.
+        codes: Only of features that read these codes will sources be asked; None: of any.
     """
 
-    def __init__(self, events: Sequence[Event], as_of: datetime) -> None:
+    def __init__(
+        self, events: Sequence[Event], as_of: datetime, codes: Collection[str] | None = None
+    ) -> None:
         self.moment = microseconds(as_of)
         corrected = {e.replaces for e in events if e.replaces and e.known_at <= as_of}
         self._by_code: dict[str, list[Event]] = {}
         self._series: dict[tuple[object, ...], list[_Fact]] = {}
         for event in events:
+            if codes is not None and event.code not in codes:
+                continue
             known = event.known_at <= as_of and (event.time is None or event.time <= as_of)
             if known and not (event.source_row and event.source_row in corrected):
                 self._by_code.setdefault(event.code, []).append(event)

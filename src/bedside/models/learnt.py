@@ -77,7 +77,11 @@ class LearntModel:
         The last column is the expected margin. Of several margins: that of the first cause, or,
         for levels, the mean of all margins but the first, less the first.
         """
-        every = self._contributions(matrix)
+        only = self.form.members[0]
+        if len(self.form.members) == 1 and only.weight == 1.0 and isinstance(only.part, Trees):
+            every = self._explainer(0, only.part)(matrix)
+        else:
+            every = self._contributions(matrix)
         if self.form.link != "softmax":
             return every[:, 0]
         return np.asarray(every[:, 1:].mean(axis=1) - every[:, 0])

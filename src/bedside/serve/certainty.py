@@ -45,6 +45,9 @@ class Sureness:
     likely: tuple[str, ...] | None = None
 
 
+_NOT_TOLD = Sureness()
+
+
 class Certainty:
     """What a bundle learnt of its own uncertainty; safe to call from several threads.
 
@@ -63,6 +66,10 @@ class Certainty:
         self._features = features
         self._labels = label_words(bundle.declaration)
         self._conformal = learnt.conformal
+        self._tells = learnt.conformal is not None or self._form_asks()
+        self.needs_margin = (
+            not isinstance(learnt.conformal, ConformalInterval) and self._form_asks()
+        )
         self._check = None if learnt.domain is None else DomainCheck(learnt.domain)
         wide = learnt.domain is None or len(learnt.domain.missing) == len(features.features)
         sets = isinstance(learnt.conformal, ConformalSets)
@@ -72,6 +79,14 @@ class Certainty:
                 fix="build the version again.",
                 code="model_unreadable",
             )
+
+    def _form_asks(self) -> bool:
+        """Whether a calibration or a set of labels is computed from the margin."""
+        if self._form is None:
+            return False
+        every = [self._form.calibration, *(one.calibration for one in self._form.groups)]
+        sets = isinstance(self._conformal, ConformalSets)
+        return sets or any(one.kind == "venn_abers" for one in every)
 
     def unlike(self, row: Floats) -> Abstention | None:
         """The abstention for a row of features, shape (k,), that is outside the domain; or None."""
@@ -85,16 +100,18 @@ class Certainty:
             text=_told(found, self._features.features),
         )
 
-    def of(self, row: Floats, *, margin: float, risk: float, outputs: Floats) -> Sureness:
+    def of(self, row: Floats, margin: float, risk: float, outputs: Floats) -> Sureness:
         """How sure the score of a row is.
 
         Args:
             row: Shape (k,).
-            margin: Before calibration.
+            margin: Before calibration; anything where `needs_margin` is false.
             risk: The one number, calibrated.
             outputs: Shape (m,): the prediction for each level, or anything where there are none.
         """
         low = high = None
+        if not self._tells:
+            return _NOT_TOLD
         if isinstance(self._conformal, ConformalInterval):
             low, high = risk - self._conformal.half_width, risk + self._conformal.half_width
         elif self._form is not None:

@@ -1,12 +1,14 @@
 """The signals that moved a score most, in clinical words and units, with what they rest on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from bedside.core.clock import iso
+from bedside.core.kept import Kept
 from bedside.core.records.answer import Reason, ReasonSource
 from bedside.core.records.event import Event
 from bedside.features.definition import Feature, FeatureSet
@@ -40,32 +42,68 @@ def top_reasons(
         events: The clean events that the values were computed from.
         as_of: The time of the question.
     """
-    record = Record(events, as_of)
+    plan = _plan_of(feature_set)
+    leading = _leading(plan, contributions)
+    if not leading:
+        return ()
+    record = Record(events, as_of, {code for column, _ in leading for code in plan.codes[column]})
+    told = _Times()
     return tuple(
-        _reason(
-            feature_set.features[column],
-            float(row[column]),
-            total,
-            record.sources(feature_set.features[column]),
-            as_of,
-        )
-        for column, total in _leading(feature_set, contributions)
+        _reason(feature, float(row[column]), total, record.sources(feature), as_of, told)
+        for column, total in leading
+        for feature in (feature_set.features[column],)
     )
 
 
-def _leading(
-    feature_set: FeatureSet, contributions: npt.NDArray[np.float64]
-) -> list[tuple[int, float]]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Of each feature: the number of its signal, and the codes that it reads."""
+
+    signal: tuple[int, ...]
+    codes: tuple[tuple[str, ...], ...]
+
+
+def _plan(feature_set: FeatureSet) -> _Plan:
+    numbers: dict[str, int] = {}
+    features = feature_set.features
+    signal = tuple(numbers.setdefault(group_key(one), len(numbers)) for one in features)
+    return _Plan(signal, tuple(one.codes for one in features))
+
+
+_plan_of = Kept(_plan)
+
+
+def _leading(plan: _Plan, contributions: npt.NDArray[np.float64]) -> list[tuple[int, float]]:
     """The strongest feature of each leading signal, and what the signal gave in all."""
-    moved: dict[str, list[int]] = {}
+    given = contributions.tolist()
+    moved: dict[int, list[int]] = {}
     for column in np.flatnonzero(contributions).tolist():
-        moved.setdefault(group_key(feature_set.features[column]), []).append(column)
+        moved.setdefault(plan.signal[column], []).append(column)
     told = []
     for columns in moved.values():
+        first = columns[0]
+        if len(columns) == 1:
+            told.append((first, given[first]))
+            continue
         parts = contributions[columns]
         if total := float(parts.sum()):
             told.append((columns[int((parts * np.sign(total)).argmax())], total))
     return sorted(told, key=lambda one: -abs(one[1]))[:MOST]
+
+
+class _Times:
+    """Times in ISO 8601; what is one object is written once."""
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+        self._text: str | None = None
+
+    def __call__(self, moment: datetime | None) -> str | None:
+        if moment is None:
+            return None
+        if moment is not self._last:
+            self._last, self._text = moment, iso(moment)
+        return self._text
 
 
 def _reason(
@@ -74,20 +112,17 @@ def _reason(
     contribution: float,
     sources: tuple[Event, ...],
     as_of: datetime,
+    told: _Times,
 ) -> Reason:
     measured = sources[0].time if sources else None
     return Reason(
         feature=feature.name,
         text=describe(feature, value, measured=measured, as_of=as_of, events=len(sources)),
         contribution=contribution,
-        measured_at=_told(measured),
+        measured_at=told(measured),
         sources=tuple(
-            ReasonSource(code=event.code, time=_told(event.time), row=event.source_row.hex())
+            ReasonSource(code=event.code, time=told(event.time), row=event.source_row.hex())
             for event in sources[:MOST_SOURCES]
         ),
         source_count=len(sources),
     )
-
-
-def _told(moment: datetime | None) -> str | None:
-    return None if moment is None else iso(moment)

@@ -1,17 +1,19 @@
 """From one patient's clean events to a score with its reasons, trusting nothing that it runs."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from bedside.core.errors import Refused
 from bedside.core.ports import Explainer, Predictor
-from bedside.core.records.answer import Abstention, Failure, Reason, Score
+from bedside.core.records.answer import Abstention, Failure, Score
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
 from bedside.core.records.event import Event
 from bedside.features.definition import feature_set_from_json
@@ -20,12 +22,13 @@ from bedside.interop.predicted import output_names
 from bedside.serve.certainty import Certainty
 from bedside.serve.reasons import top_reasons
 
-__all__ = ["Broken", "Scored", "Scorer"]
+__all__ = ["Broken", "Scored", "Scorer", "ToScore"]
 
 Floats = npt.NDArray[np.float64]
 
 EXAMPLE_TOLERANCE = 1e-6
 OUTPUT_TOLERANCE = 1e-6
+_NO_OUTPUTS = np.zeros(0)
 _FAILED = "The model could not be run. Treat this patient as not scored, and tell whoever runs it."
 _NONSENSE = (
     "The model returned something that is no prediction of its kind. Treat this patient as not "
@@ -49,6 +52,15 @@ class Broken(Exception):
         self.cause = cause
 
 
+class ToScore(NamedTuple):
+    """One patient's clean events, up to when they count, and what is to be said beside a score."""
+
+    events: Sequence[Event]
+    as_of: datetime
+    notes: tuple[str, ...] = ()
+    reasons: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A score, or an abstention for who is outside the domain, and the features behind it.
@@ -67,7 +79,7 @@ class Scored:
         told: dict[str, Any] = {
             "features": self.features,
             "risk": score.risk,
-            "reasons": [asdict(reason) for reason in score.reasons],
+            "reasons": msgspec.to_builtins(score.reasons),
         }
         told |= {"outputs": dict(score.outputs)} if score.outputs else {}
         told |= {"low": score.low, "high": score.high} if score.low is not None else {}
@@ -91,6 +103,7 @@ class Scorer:
         self._kind = bundle.declaration.question.outcome.kind
         self._names = output_names(bundle.declaration)
         self._features = feature_set_from_json(bundle.files[FEATURES])
+        self._columns = self._features.names
         self._predictor = predictor
         self._explainer = explainer
         self._certainty = Certainty(bundle, self._features)
@@ -112,67 +125,122 @@ class Scorer:
             example = json.loads(self._bundle.files[EXAMPLE])
             values = [np.nan if value is None else float(value) for value in example["features"]]
             row = np.array(values, dtype=np.float64)
-            self._explained(row)
+            (parts,) = self._parts([row])
+            if isinstance(parts, Broken) or not np.isfinite(parts).all():
+                raise refusal
             differs = abs(self._risk(row) - float(example["risk"])) > EXAMPLE_TOLERANCE
         except (Broken, KeyError, TypeError, ValueError):
             raise refusal from None
         if differs or len(values) != len(self._features.features):
             raise refusal
 
-    def score(self, events: Sequence[Event], as_of: datetime, notes: Sequence[str]) -> Scored:
+    def score(
+        self,
+        events: Sequence[Event],
+        as_of: datetime,
+        notes: Sequence[str],
+        *,
+        reasons: bool = True,
+    ) -> Scored:
         """The score from clean events, as the hospital knew them at `as_of`.
 
         Who is unlike the patients that the model learnt from, where the declaration asks for that,
         gets an abstention before the model is run.
 
+        Args:
+            events: Of one patient.
+            as_of: The time of the question.
+            notes: Shown beside the score.
+            reasons: Whether to say what moved it.
+
         Raises:
             Broken: the features, the model or the explanation failed or made no sense.
         """
-        row = _guarded("features_failed", lambda: features_of(self._features, events, as_of))
-        outside = _guarded("features_failed", lambda: self._certainty.unlike(row))
+        (scored,) = self.score_many([ToScore(events, as_of, tuple(notes), reasons)])
+        if isinstance(scored, Broken):
+            raise scored
+        return scored
+
+    def score_many(self, asked: Sequence[ToScore]) -> list[Scored | Broken]:
+        """What `score` gives for each, or the error that it raises; to the last bit.
+
+        What moved the scores is computed for all at once. The model itself is run for one patient
+        at a time: ONNX Runtime adds trees up in another order for one row than for several, and a
+        score must not hang on who else is asked about.
+        """
+        run = [_caught(self._run, one) for one in asked]
+        wanted = [one for one in run if isinstance(one, _Run) and one.wants_parts]
+        parts = dict(zip(map(id, wanted), self._parts([one.row for one in wanted]), strict=True))
+        return [
+            _caught(self._told, one, parts.get(id(one))) if isinstance(one, _Run) else one
+            for one in run
+        ]
+
+    def _run(self, asked: ToScore) -> "_Run | Scored":
+        """The features and what the model predicts of them; an abstention for who is outside."""
+        row = _guarded("features_failed", features_of, self._features, asked.events, asked.as_of)
+        outside = _guarded("features_failed", self._certainty.unlike, row)
         if outside is not None:
-            return Scored(outside, self._by_name(row))
-        risk, outputs = self._risk(row), self._outputs(row)
-        moved, margin = self._explained(row)
-        reasons: tuple[Reason, ...] = _guarded(
-            "features_failed", lambda: top_reasons(self._features, row, moved, events, as_of)
-        )
-        sure = _guarded(
-            "model_failed",
-            lambda: self._certainty.of(row, margin=margin, risk=risk, outputs=outputs),
-        )
-        threshold = self._bundle.threshold_for(row.tolist())
+            return Scored(outside, self._by_name(row, row.tolist()))
+        wants_parts = asked.reasons or self._certainty.needs_margin
+        return _Run(asked, row, self._risk(row), self._outputs(row), wants_parts)
+
+    def _told(self, run: "_Run", parts: "Floats | Broken | None") -> Scored:
+        """The score of a run and what each feature gave, shape (k + 1,); None: nobody asked."""
+        if isinstance(parts, Broken):
+            raise parts
+        asked, row, margin, reasons = run.asked, run.row, np.nan, ()
+        if parts is not None:
+            margin = float(parts.sum())
+            if not math.isfinite(margin) and not np.isfinite(parts).all():
+                raise Broken("model_returned_nonsense", _NONSENSE, "contributions")
+            if asked.reasons:
+                reasons = _guarded(
+                    "features_failed",
+                    top_reasons,
+                    self._features,
+                    row,
+                    parts[:-1],
+                    asked.events,
+                    asked.as_of,
+                )
+        sure = _guarded("model_failed", self._certainty.of, row, margin, run.risk, run.outputs)
+        values = row.tolist()
+        threshold = self._bundle.threshold_for(values)
         score = Score(
-            risk=risk,
+            risk=run.risk,
             threshold=threshold,
-            alert=threshold is not None and risk >= threshold,
+            alert=threshold is not None and run.risk >= threshold,
             reasons=reasons,
-            notes=tuple(notes),
-            outputs=tuple(zip(self._names, outputs.tolist(), strict=True)),
+            notes=tuple(asked.notes),
+            outputs=tuple(zip(self._names, run.outputs.tolist(), strict=True)),
             low=sure.low,
             high=sure.high,
             likely=sure.likely,
         )
-        return Scored(score, self._by_name(row))
+        return Scored(score, self._by_name(row, values))
 
-    def _by_name(self, row: Floats) -> dict[str, float | None]:
-        values = [float(value) if np.isfinite(value) else None for value in row]
-        return dict(zip(self._features.names, values, strict=True))
+    def _by_name(self, row: Floats, values: list[float]) -> dict[str, float | None]:
+        if math.isfinite(sum(values)):
+            return dict(zip(self._columns, values, strict=True))
+        finite = [value if math.isfinite(value) else None for value in values]
+        return dict(zip(self._columns, finite, strict=True))
 
     def _risk(self, row: Floats) -> float:
-        matrix = row.reshape(1, -1)
-        risks = _floats(_guarded("model_failed", lambda: self._predictor.predict(matrix)))
-        if risks.shape != (1,) or not self._possible(risks):
+        risks = _floats(_guarded("model_failed", self._predictor.predict, row.reshape(1, -1)))
+        risk = float(risks[0]) if risks.shape == (1,) else math.nan
+        possible = math.isfinite(risk) if self._kind == "regression" else 0 <= risk <= 1
+        if not possible:
             raise Broken("model_returned_nonsense", _NONSENSE, "risk")
-        return float(risks[0])
+        return risk
 
     def _outputs(self, row: Floats) -> Floats:
         """One prediction for each horizon or level; none of a model of one number."""
         if not self._names:
-            return np.zeros(0)
-        matrix = row.reshape(1, -1)
-        outputs = _floats(_guarded("model_failed", lambda: self._predictor.outputs(matrix)))
-        if outputs.shape != (1, len(self._names)) or not self._possible(outputs):
+            return _NO_OUTPUTS
+        outputs = _floats(_guarded("model_failed", self._predictor.outputs, row.reshape(1, -1)))
+        possible = outputs.shape == (1, len(self._names)) and (outputs >= 0) & (outputs <= 1)
+        if not np.all(possible):
             raise Broken("model_returned_nonsense", _NONSENSE, "outputs")
         told: Floats = outputs[0]
         falls = self._kind == "survival" and (np.diff(told) < -OUTPUT_TOLERANCE).any()
@@ -181,23 +249,45 @@ class Scorer:
             raise Broken("model_returned_nonsense", _NONSENSE, "outputs")
         return told
 
-    def _possible(self, predicted: Floats) -> bool:
-        if self._kind == "regression":
-            return bool(np.isfinite(predicted).all())
-        return bool(((predicted >= 0) & (predicted <= 1)).all())
+    def _parts(self, rows: list[Floats]) -> "list[Floats | Broken]":
+        """What each feature gave, shape (k,), and the expected margin; or why it is not known.
 
-    def _explained(self, row: Floats) -> tuple[Floats, float]:
-        """What each feature gave, shape (k,), and the margin that all of it adds up to."""
-        matrix = row.reshape(1, -1)
-        parts = _floats(_guarded("model_failed", lambda: self._explainer.contributions(matrix)))
-        if parts.shape != (1, len(row) + 1) or not np.isfinite(parts).all():
-            raise Broken("model_returned_nonsense", _NONSENSE, "contributions")
-        return parts[0, :-1], float(parts[0].sum())
+        Where the explanation of several fails, each is explained alone.
+        """
+        if not rows:
+            return []
+        try:
+            matrix = np.stack(rows) if len(rows) > 1 else rows[0].reshape(1, -1)
+            parts = _floats(_guarded("model_failed", self._explainer.contributions, matrix))
+        except Broken as broken:
+            return [broken] if len(rows) == 1 else [self._parts([row])[0] for row in rows]
+        if parts.shape != (len(rows), len(rows[0]) + 1):
+            return [Broken("model_returned_nonsense", _NONSENSE, "contributions") for _ in rows]
+        return list(parts)
 
 
-def _guarded(code: str, step: Callable[[], Any]) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a model predicted of one patient, and whether its parts are needed."""
+
+    asked: ToScore
+    row: Floats
+    risk: float
+    outputs: Floats
+    wants_parts: bool
+
+
+def _caught(step: Callable[..., Any], *arguments: Any) -> Any:
+    """What a step gives, or the `Broken` that it raises."""
     try:
-        return step()
+        return step(*arguments)
+    except Broken as broken:
+        return broken
+
+
+def _guarded(code: str, step: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return step(*arguments)
     except Exception as error:
         raise Broken(code, _FAILED, type(error).__name__) from None
 

@@ -52,8 +52,10 @@ class OnnxPredictor:
         return self._run("outputs", matrix)
 
     def _run(self, name: str, matrix: Any) -> Any:
+        if len(matrix) <= BATCH:
+            return self._session.run([name], {"features": matrix})[0]
         parts = [
             self._session.run([name], {"features": matrix[at : at + BATCH]})[0]
-            for at in range(0, max(len(matrix), 1), BATCH)
+            for at in range(0, len(matrix), BATCH)
         ]
         return np.concatenate(parts)
