@@ -1,8 +1,9 @@
 """Finding predictions and their notes in the index that the ledger writes."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, Row, select
 
 from bedside.core.errors import NotFound
 from bedside.core.records.prediction import Prediction, PredictionNote
@@ -29,7 +30,7 @@ class SqlPredictions:
         Raises:
             NotFound: the ledger has no such prediction.
         """
-        found = next(self._found(PREDICTIONS.c.prediction_id == prediction_id), None)
+        found = self._one(PREDICTIONS.c.prediction_id == prediction_id)
         if found is None:
             raise NotFound(
                 "The ledger has no prediction with this id.",
@@ -39,7 +40,7 @@ class SqlPredictions:
 
     def answered(self, request_tag: str) -> Prediction | None:
         """The prediction that answered this request, None when there is none (any more)."""
-        return next(self._found(PREDICTIONS.c.request_tag == request_tag), None)
+        return self._one(PREDICTIONS.c.request_tag == request_tag)
 
     def find(
         self,
@@ -53,7 +54,7 @@ class SqlPredictions:
         limit: int | None = None,
     ) -> Iterator[Prediction]:
         """Predictions that fit all that is given, newest first."""
-        columns, conditions = PREDICTIONS.c, []
+        columns, conditions = PREDICTIONS.c, list[ColumnElement[bool]]()
         for column, wanted in (
             (columns.model, model), (columns.version, version), (columns.outcome, outcome),
             (columns.shown, None if shown is None else int(shown)),
@@ -76,11 +77,25 @@ class SqlPredictions:
                 found += [PredictionNote(**row._asdict()) for row in connection.execute(asked)]
         return sorted(found, key=lambda note: note.sequence)
 
-    def _found(self, *conditions: object, limit: int | None = None) -> Iterator[Prediction]:
-        asked = select(PREDICTIONS).where(*conditions).limit(limit)  # type: ignore[arg-type]
-        newest_first = asked.order_by(PREDICTIONS.c.sequence.desc())
+    def _one(self, condition: ColumnElement[bool]) -> Prediction | None:
         with self._engine.connect() as connection:
-            rows = connection.execute(newest_first, execution_options={"yield_per": _AT_ONCE})
+            row = connection.execute(select(PREDICTIONS).where(condition)).one_or_none()
+        return None if row is None else _prediction(row)
+
+    def _found(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> Iterator[Prediction]:
+        asked = select(PREDICTIONS).where(*conditions).limit(limit)
+        newest_first = asked.order_by(PREDICTIONS.c.sequence.desc())
+        streamed = {"yield_per": _AT_ONCE}
+        with (
+            self._engine.connect() as connection,
+            connection.execute(newest_first, execution_options=streamed) as rows,
+        ):
             for row in rows:
-                told = row._asdict()
-                yield Prediction(**told | {"shown": bool(told["shown"])})
+                yield _prediction(row)
+
+
+def _prediction(row: Row[Any]) -> Prediction:
+    told = row._asdict()
+    return Prediction(**told | {"shown": bool(told["shown"])})
