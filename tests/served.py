@@ -279,7 +279,7 @@ class Served:
 
     answerer: Answerer
     model: Any
-    ledger: MemoryLedger
+    ledger: Any
 
     def answer(self, events: Sequence[Event], **parts: Any) -> Answer:
         return self.answerer.answer(asked(events, **parts))
@@ -346,12 +346,14 @@ def a_served_model(
     uncertainty: Mapping[str, Any] | None = None,
     threshold: float | None = 0.3,
     group_thresholds: tuple[GroupThreshold, ...] = (),
+    ledger: Any = None,
+    version: str = VERSION,
 ) -> Served:
     """With a form, the real model of it runs; without, one that can be made to fail."""
     declaration = declaration or a_declaration()
     features = expand(declaration, learnt)
     model: Any = LogisticModel(features.names) if form is None else LearntModel(form)
-    ledger = MemoryLedger()
+    ledger = MemoryLedger() if ledger is None else ledger
     row = np.full((1, len(features.features)), np.nan)
     row[0, 0] = 4.0
     risk = float(model.predict(row)[0]) if example_risk is None else example_risk
@@ -371,7 +373,7 @@ def a_served_model(
     )
     answerer = Answerer(
         bundle,
-        VERSION,
+        version,
         stage,
         model,
         model,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,12 +16,14 @@ from bedside.interop.answer_json import answer_from_json
 __all__ = ["AskedBefore", "Tagging", "request_tag"]
 
 KEPT = 2048
+KEPT_SECONDS = 300.0  # the ledger, which can forget a patient, knows it for longer
 Tagging = Callable[[str], str]
 
 
 class _Known(NamedTuple):
     request: bytes
     answer: "asyncio.Future[Answer]"
+    until: float
 
 
 def request_tag(tagging: Tagging, model: str, asked: Asked) -> str | None:
@@ -51,15 +54,17 @@ class AskedBefore:
             Refused: the id came with another request before (`request_id_reused`).
         """
         found = self._recent.get(tag)
-        if found is None:
+        if found is None or found.until < time.monotonic():
             return None
         _same(found.request, asked.request)
         return found.answer
 
     def remember(self, tag: str, asked: Asked, answer: "asyncio.Future[Answer]") -> None:
         """Keep what will be answered, and forget what was asked long ago."""
-        self._recent[tag] = _Known(asked.request, answer)
-        if len(self._recent) > KEPT:
+        now = time.monotonic()
+        self._recent.pop(tag, None)
+        self._recent[tag] = _Known(asked.request, answer, now + KEPT_SECONDS)
+        while len(self._recent) > KEPT or next(iter(self._recent.values())).until < now:
             self._recent.popitem(last=False)
         answer.add_done_callback(lambda _: self._drop_failure(tag, answer))
 
