@@ -1,11 +1,14 @@
 """What every registry must do, whatever keeps the versions."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from bedside.core.clock import SystemClock, iso
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports import Registry
@@ -60,12 +63,27 @@ def an_approval(of: ModelVersion) -> Approval:
         actor="user:curie",
         meaning="fit for silent use",
         approved_at="2026-02-01T08:00:00.000000Z",
+        bundle=of.bundle,
     )
 
 
 def approved(registry: Registry, version: ModelVersion) -> ModelVersion:
     registry.add(version)
     return registry.record_approval(an_approval(version))
+
+
+def a_step_approval(of: ModelVersion, step: Stage) -> Approval:
+    return replace(an_approval(of), step=step, meaning=f"fit for {step}", evidence="e" * 64)
+
+
+def shown(registry: Registry, version: ModelVersion, step: Stage, **terms: Canary) -> ModelVersion:
+    """The version in canary or live, approved for that step."""
+    registry.record_approval(a_step_approval(version, step))
+    return registry.move(version.id, step, **terms)
+
+
+def stages(registry: Registry) -> list[Stage]:
+    return [version.stage for version in registry.versions()]
 
 
 @every_registry
@@ -219,13 +237,9 @@ def test_a_new_live_version_supersedes_the_old_one_of_its_own_name_only(
     old, other, new = a_version(build=1), a_version("sepsis"), a_version(build=2)
     for version in (old, other, new):
         approved(registry, version)
-    registry.move(old.id, Stage.LIVE)
-    registry.move(other.id, Stage.LIVE)
+        shown(registry, version, Stage.LIVE)
 
-    registry.move(new.id, Stage.LIVE)
-
-    stages = [version.stage for version in registry.versions()]
-    assert stages == [Stage.SUPERSEDED, Stage.LIVE, Stage.LIVE]
+    assert stages(registry) == [Stage.SUPERSEDED, Stage.LIVE, Stage.LIVE]
 
 
 @every_registry
@@ -238,7 +252,7 @@ def test_servers_are_told_what_to_run_and_that_something_changed(
         approved(registry, version)
     seen = [registry.revision()]
     for version, stage in ((first, Stage.LIVE), (second, Stage.CANARY), (third, Stage.CANARY)):
-        registry.move(version.id, stage, canary=Canary(share=0.25, wards=("icu",)))
+        shown(registry, version, stage, canary=Canary(share=0.25, wards=("icu",)))
         seen.append(registry.revision())
 
     told = {one.version: one for one in registry.releases()}
@@ -248,8 +262,186 @@ def test_servers_are_told_what_to_run_and_that_something_changed(
     assert told[first.id].canary is None
     assert told[second.id].stage is Stage.SILENT
     assert told[third.id].canary == Canary(share=0.25, wards=("icu",))
-    registry.move(third.id, Stage.LIVE)
-    registry.move(second.id, Stage.LIVE)
-    stages = {one.version: one.stage for one in registry.releases()}
-    assert stages == {second.id: Stage.LIVE, third.id: Stage.SUPERSEDED}
+    shown(registry, third, Stage.LIVE)
+    shown(registry, second, Stage.LIVE)
+    running = {one.version: one.stage for one in registry.releases()}
+    assert running == {second.id: Stage.LIVE, third.id: Stage.SUPERSEDED}
     assert registry.get(first.id).stage is Stage.RETIRED
+
+
+@every_registry
+def test_servers_and_people_are_told_since_when(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    before = iso(SystemClock().now())
+
+    registry.move(version.id, Stage.SILENT)
+
+    (release,) = registry.releases()
+    assert release.since is not None
+    assert before <= release.since <= iso(SystemClock().now())
+
+
+@every_registry
+@pytest.mark.parametrize("step", [Stage.CANARY, Stage.LIVE])
+def test_each_step_towards_the_patient_needs_a_yes_of_its_own(
+    opened: Opened, tmp_path: Path, step: Stage
+) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    registry.move(version.id, Stage.SILENT)
+
+    with pytest.raises(Refused, match=f"bedside approve {version.id} --for {step}") as refused:
+        registry.move(version.id, step)
+
+    assert refused.value.code == "step_not_approved"
+    yes = a_step_approval(version, step)
+    kept = registry.record_approval(yes)
+    assert opened(tmp_path).get(version.id) == kept
+    assert kept.approved_for(step) == yes
+    assert registry.move(version.id, step).stage is step
+
+
+@every_registry
+def test_a_yes_is_spent_when_the_version_moves(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    registry.move(version.id, Stage.SILENT)
+    registry.record_approval(a_step_approval(version, Stage.LIVE))
+    shown(registry, version, Stage.CANARY)
+
+    with pytest.raises(Refused) as refused:
+        registry.move(version.id, Stage.LIVE)
+
+    assert refused.value.code == "step_not_approved"
+    registry.move(version.id, Stage.SILENT)
+    with pytest.raises(Refused):
+        registry.move(version.id, Stage.CANARY)
+    assert registry.get(version.id).step_approvals == ()
+
+
+@every_registry
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"bundle": "f" * 64}, "other_bundle"),
+        ({"evidence": None}, "no_evidence"),
+    ],
+)
+def test_a_yes_to_something_else_is_none(
+    opened: Opened, tmp_path: Path, change: dict[str, str | None], code: str
+) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+
+    with pytest.raises(Refused) as refused:
+        registry.record_approval(
+            replace(a_step_approval(version, Stage.CANARY), **change)  # type: ignore[arg-type]
+        )
+
+    assert refused.value.code == code
+    assert registry.get(version.id).step_approvals == ()
+
+
+@every_registry
+def test_nobody_approves_a_step_of_what_is_not_approved_at_all(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    version = registry.add(a_version())
+
+    with pytest.raises(Refused, match=f"bedside approve {version.id} --name"):
+        registry.record_approval(a_step_approval(version, Stage.LIVE))
+
+    assert registry.versions() == [version]
+
+
+@every_registry
+def test_rolling_back_brings_the_version_before_back_at_once(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    old, new = (approved(registry, a_version(build=n)) for n in (1, 2))
+    shown(registry, old, Stage.LIVE)
+    shown(registry, new, Stage.LIVE)
+    before = registry.revision()
+
+    changed = registry.rollback(new.id)
+
+    assert [(one.id, one.stage) for one in changed] == [
+        (new.id, Stage.SILENT), (old.id, Stage.LIVE),
+    ]  # fmt: skip
+    assert stages(registry) == [Stage.LIVE, Stage.SILENT]
+    assert registry.revision() > before
+    with pytest.raises(Refused):
+        registry.move(new.id, Stage.LIVE)
+
+
+@every_registry
+def test_rolling_back_the_first_version_leaves_nobody_shown(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    shown(registry, version, Stage.LIVE)
+
+    registry.rollback(version.id)
+
+    assert stages(registry) == [Stage.SILENT]
+
+
+@every_registry
+def test_rolling_back_a_canary_leaves_the_live_version_where_it_is(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    old, live, canary = (approved(registry, a_version(build=n)) for n in (1, 2, 3))
+    shown(registry, old, Stage.LIVE)
+    shown(registry, live, Stage.LIVE)
+    shown(registry, canary, Stage.CANARY)
+
+    registry.rollback(canary.id)
+
+    assert stages(registry) == [Stage.SUPERSEDED, Stage.LIVE, Stage.SILENT]
+
+
+@every_registry
+def test_of_two_who_roll_back_at_once_one_is_told_that_it_was_done(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    old, new = (approved(registry, a_version(build=n)) for n in (1, 2))
+    shown(registry, old, Stage.LIVE)
+    shown(registry, new, Stage.LIVE)
+    both = [opened(tmp_path), opened(tmp_path)]
+    start = Barrier(2)
+
+    def takes_back(mine: Registry) -> str:
+        start.wait()
+        try:
+            return mine.rollback(new.id)[0].stage
+        except Refused as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(takes_back, both))
+
+    assert said == ["not_shown", "silent"]
+    assert stages(registry) == [Stage.LIVE, Stage.SILENT]
+
+
+@every_registry
+def test_a_registry_of_an_earlier_bedside_goes_on(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    registry.move(version.id, Stage.SILENT)
+    url = _urls.get(tmp_path)
+    engine = a_postgres_engine(url) if url else open_database(tmp_path / "bedside.sqlite")
+    with writing(engine) as database:
+        database.exec_driver_sql("DROP TABLE step_approvals")
+        database.exec_driver_sql('ALTER TABLE releases DROP COLUMN "at"')
+
+    later = opened(tmp_path)
+
+    (release,) = later.releases()
+    assert (release.stage, release.since) == (Stage.SILENT, None)
+    assert later.get(version.id).approval == an_approval(version)
+    assert shown(later, version, Stage.CANARY).stage is Stage.CANARY

@@ -247,6 +247,8 @@ def test_the_demonstration_tells_the_whole_story():
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("refused, as it must be") == 2
+    assert done.stdout.count("refused, as it must be") == 4
+    assert "125 of 125 answers are in the ledger and withheld" in done.stdout
+    assert "the server shows nobody anything" in done.stdout
     assert "magnified: moved" in done.stdout
     assert time.monotonic() > began

@@ -20,6 +20,7 @@ from bedside.features.batch import features_at
 from bedside.features.definition import FeatureSet
 
 __all__ = [
+    "band_names",
     "build_features",
     "counts_of",
     "group_codes",
@@ -139,14 +140,15 @@ def texts_of(declaration: Declaration, name: str, snapshot: Snapshot) -> pl.Data
 
 
 def _band(edges: tuple[float, ...]) -> pl.Expr:
-    names = _band_names(edges)
+    names = band_names(edges)
     level = pl.lit(names[-1])
     for edge, name in reversed(list(zip(edges, names, strict=False))):
         level = pl.when(pl.col("value") < edge).then(pl.lit(name)).otherwise(level)
     return pl.when(pl.col("value").is_not_null()).then(level)
 
 
-def _band_names(edges: tuple[float, ...]) -> list[str]:
+def band_names(edges: tuple[float, ...]) -> list[str]:
+    """The names of the bands between these edges, one more than there are edges."""
     if not edges:
         return ["all"]
     inner = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]

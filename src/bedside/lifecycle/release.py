@@ -1,15 +1,22 @@
-"""From built to live: a signed yes, then a stage; and opening a bundle with every byte checked."""
+"""From built to live: signed yeses, live evidence, stages; and opening a bundle, all checked."""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 from bedside.core.clock import iso
 from bedside.core.errors import Refused
-from bedside.core.ids import canonical_json
+from bedside.core.ids import canonical_json, digest_of
 from bedside.core.records.bundle import Bundle
-from bedside.core.records.version import Approval, ModelVersion, Stage
+from bedside.core.records.rollout import Canary
+from bedside.core.records.version import SHOWN, Approval, ModelVersion, Stage
+from bedside.deploy.rollout.evidence import live_evidence
+from bedside.deploy.rollout.gates import LiveResult, judge_live
+from bedside.lifecycle.live_answers import answers_of
 from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
 from bedside.registry.life import may_release
 
-__all__ = ["approve", "open_bundle", "release"]
+__all__ = ["LiveCase", "approve", "live_case", "open_bundle", "release"]
 
 
 def open_bundle(platform: Platform, version: ModelVersion) -> Bundle:
@@ -21,11 +28,68 @@ def open_bundle(platform: Platform, version: ModelVersion) -> Bundle:
     return opened(platform.bundles, version.bundle, platform.signer)
 
 
-def approve(platform: Platform, version_id: str, *, name: str, meaning: str) -> ModelVersion:
-    """Record a person's approval of a version whose gates passed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCase:
+    """What a version has shown in the stage where it is.
+
+    `evidence` is as `live_evidence` makes it, with the version, its bundle, its stage and since
+    when; `digest` is that of the evidence, under which an approval names it.
+    """
+
+    evidence: dict[str, Any]
+    bundle: Bundle
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest_of(self.evidence))
+
+    def judged(self, stage: Stage) -> tuple[LiveResult, ...]:
+        """Each live gate on the way to a stage."""
+        return judge_live(self.bundle.declaration.rollout.gates, self.evidence, stage)
+
+
+def live_case(platform: Platform, version: ModelVersion) -> LiveCase:
+    """What a version has answered since it came to the stage where it is, measured.
+
+    What it did before that does not count: after a step back, the evidence begins anew.
 
     Raises:
-        Refused: a gate failed, the bundle is not intact, or the version is past approval.
+        Refused: the bundle is not intact.
+    """
+    bundle = open_bundle(platform, version)
+    rollout, evaluation = bundle.declaration.rollout, bundle.declaration.evaluation
+    since = next((r.since for r in platform.registry.releases() if r.version == version.id), None)
+    evidence = live_evidence(
+        answers_of(platform, version.id, bundle, since=since),
+        bundle.declaration.question.outcome.kind,
+        subgroups=sorted({gate.subgroup for gate in rollout.gates if gate.subgroup}),
+        minimum_subgroup=evaluation.minimum_subgroup,
+    )
+    told = {"version": version.id, "bundle": version.bundle, "stage": version.stage.value}
+    return LiveCase(evidence=told | {"since": since} | evidence, bundle=bundle)
+
+
+def approve(
+    platform: Platform,
+    version_id: str,
+    *,
+    name: str,
+    meaning: str,
+    step: Stage = Stage.SILENT,
+    without_evidence: str | None = None,
+) -> ModelVersion:
+    """Record a person's yes to one step of a version; it is bound to what the person was shown.
+
+    Args:
+        platform: The workspace.
+        version_id: Which version.
+        name: The printed name.
+        meaning: What the person confirms.
+        step: Silent (the first yes, by the gates of the build), canary or live (by live gates).
+        without_evidence: Why the yes is given though the live gates have not passed.
+
+    Raises:
+        Refused: a gate failed, the bundle is not intact, or the version cannot take that step.
     """
     version = platform.registry.get(version_id)
     open_bundle(platform, version)
@@ -36,41 +100,128 @@ def approve(platform: Platform, version_id: str, *, name: str, meaning: str) -> 
             "An approval needs the printed name and what it means.",
             fix="give --name and --meaning.",
         )
-    approval = Approval(
-        version=version.id,
-        name=name,
-        actor=platform.actor.name,
-        meaning=meaning,
-        approved_at=iso(platform.clock.now()),
+    case = None
+    if step in SHOWN:
+        may_release(version, Stage.SILENT)
+        case = _case_for(platform, version, step, without_evidence)
+    approved = platform.registry.record_approval(
+        Approval(
+            version=version.id,
+            name=name,
+            actor=platform.actor.name,
+            meaning=meaning,
+            approved_at=iso(platform.clock.now()),
+            step=step,
+            bundle=version.bundle,
+            evidence=None if case is None else case.digest,
+        )
     )
-    approved = platform.registry.record_approval(approval)
-    platform.ledger.append(
-        platform.actor,
-        "approve",
-        {"version": version.id, "bundle": version.bundle, "meaning": meaning},
-        sealed=canonical_json({"name": name}),
-    )
+    details = {"version": version.id, "bundle": version.bundle, "meaning": meaning}
+    sealed: dict[str, Any] = {"name": name}
+    if case is not None:
+        details |= {"step": step.value, "evidence": case.digest}
+        sealed |= {"evidence": case.evidence}
+    details |= {} if without_evidence is None else {"without_evidence": without_evidence}
+    platform.ledger.append(platform.actor, "approve", details, sealed=canonical_json(sealed))
     return approved
 
 
-def release(platform: Platform, version_id: str, stage: Stage) -> ModelVersion:
-    """Move an approved version to silent, live or retired.
+def release(
+    platform: Platform,
+    version_id: str,
+    stage: Stage,
+    *,
+    canary: Canary | None = None,
+    without_evidence: str | None = None,
+) -> ModelVersion:
+    """Move an approved version to silent, canary, live or retired.
+
+    Before clinicians see it (canary, live), its live gates must pass on what it answered in the
+    stage where it is, and a person must have approved that step.
+
+    Args:
+        platform: The workspace.
+        version_id: Which version.
+        stage: Where to.
+        canary: Who sees it in canary; None: as declared.
+        without_evidence: Why it goes on though its live gates have not passed; kept in the ledger.
 
     Raises:
-        Refused: a gate failed, nobody approved it, the bundle is not intact, or no such step.
+        Refused: a gate failed (codes `gates_failed`, `live_gates`), nobody approved it
+            (`not_approved`, `step_not_approved`), the bundle is not intact, or no such step.
     """
     version = platform.registry.get(version_id)
+    details: dict[str, Any] = {"version": version.id, "stage": stage.value}
+    case = None
     try:
         if stage is not Stage.RETIRED:
-            may_release(version)
-            open_bundle(platform, version)
-        moved = platform.registry.move(version.id, stage)
+            may_release(version, Stage.SILENT)
+            bundle = open_bundle(platform, version)
+            if stage is Stage.CANARY:
+                canary = canary or bundle.declaration.rollout.canary
+                details |= {"share": canary.share, "wards": list(canary.wards)}
+        if stage in SHOWN:
+            case = _case_for(platform, version, stage, without_evidence)
+            details |= _signed(platform, version, stage, case)
+        moved = platform.registry.move(version.id, stage, canary=canary)
     except Refused as refusal:
-        platform.ledger.append(
-            platform.actor,
-            "release.refused",
-            {"version": version.id, "stage": stage.value, "code": refusal.code},
-        )
+        refused = {"version": version.id, "stage": stage.value, "code": refusal.code}
+        platform.ledger.append(platform.actor, "release.refused", refused)
         raise
-    platform.ledger.append(platform.actor, "release", {"version": version.id, "stage": stage.value})
+    details |= {} if without_evidence is None else {"without_evidence": without_evidence}
+    sealed = None if case is None else canonical_json({"evidence": case.evidence})
+    platform.ledger.append(platform.actor, "release", details, sealed=sealed)
     return moved
+
+
+def _case_for(
+    platform: Platform, version: ModelVersion, stage: Stage, without_evidence: str | None
+) -> LiveCase:
+    """The live evidence for a step, once every gate has passed or a reason is given why not."""
+    if without_evidence is not None and not without_evidence.strip():
+        raise Refused(
+            "A step without evidence needs its reason.", fix="say why after --without-evidence."
+        )
+    case = live_case(platform, version)
+    missing = [one for one in case.judged(stage) if one.state != "passed"]
+    if missing and without_evidence is None:
+        told = "; ".join(f"{one.state}: {one.text}" for one in missing)
+        raise Refused(
+            f"The live evidence does not let {version.id} become {stage}: {told}.",
+            fix=_what_helps(version, any(one.state == "failed" for one in missing)),
+            code="live_gates",
+        )
+    return case
+
+
+def _what_helps(version: ModelVersion, failed: bool) -> str:
+    if version.stage is Stage.APPROVED:
+        return f"let it answer in silence first: bedside release {version.id} --stage silent."
+    if failed:
+        return f"look at bedside rollout {version.name}; improve the model and build again."
+    return f"wait for more answers and outcomes; see bedside rollout {version.name}."
+
+
+def _signed(
+    platform: Platform, version: ModelVersion, stage: Stage, case: LiveCase
+) -> dict[str, Any]:
+    """What the ledger says of the yes for a step: the evidence then, and the evidence now.
+
+    The yes that the registry knows must stand in the ledger too, which nobody can quietly change.
+    """
+    may_release(version, stage)
+    yes = version.approved_for(stage)
+    if yes is None:
+        return {"evidence": case.digest}
+    wanted = {"version": version.id, "bundle": version.bundle, "step": stage.value}
+    wanted["evidence"] = yes.evidence or ""
+    if not any(
+        entry.action == "approve" and wanted.items() <= entry.details.items()
+        for entry in platform.ledger.entries()
+    ):
+        raise Refused(
+            f"The approval of {version.id} for {stage} does not stand in the ledger.",
+            fix=f"approve it again: bedside approve {version.id} --for {stage}.",
+            code="approval_not_in_ledger",
+        )
+    return {"evidence": case.digest, "approved_evidence": yes.evidence}

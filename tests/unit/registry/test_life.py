@@ -3,8 +3,15 @@ from itertools import product
 import pytest
 
 from bedside.core.errors import Refused
-from bedside.core.records.version import NEXT_STAGES, Approval, GateResult, ModelVersion, Stage
-from bedside.registry.life import may_release, moved
+from bedside.core.records.version import (
+    NEXT_STAGES,
+    SHOWN,
+    Approval,
+    GateResult,
+    ModelVersion,
+    Stage,
+)
+from bedside.registry.life import may_release, moved, rolled_back
 
 STEPS = list(product(Stage, Stage))
 
@@ -59,3 +66,21 @@ def test_a_version_can_be_retired_whatever_it_lacks() -> None:
 
     with pytest.raises(Refused):
         may_release(a_version(passed=False, yes=False), Stage.LIVE)
+
+
+def test_a_yes_for_silent_use_is_none_for_live() -> None:
+    silent = a_version(Stage.SILENT)
+    may_release(silent, Stage.SILENT)
+
+    with pytest.raises(Refused, match="--for live") as refused:
+        may_release(silent, Stage.LIVE)
+
+    assert refused.value.code == "step_not_approved"
+
+
+@pytest.mark.parametrize("stage", [one for one in Stage if one not in SHOWN])
+def test_what_nobody_sees_is_not_taken_back(stage: Stage) -> None:
+    with pytest.raises(Refused) as refused:
+        rolled_back(a_version(stage), [])
+
+    assert refused.value.code == "not_shown"

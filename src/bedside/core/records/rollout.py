@@ -7,6 +7,12 @@ from typing import Literal
 from bedside.core.records.version import Stage
 
 __all__ = ["Canary", "Guard", "LiveGate", "Release", "Rollout"]
+__all__ += ["LIVE_COUNTS", "LIVE_LATENCIES", "LIVE_RATES"]
+
+LIVE_COUNTS = ("answers", "subjects", "judged")
+LIVE_RATES = ("failure_rate", "abstention_rate", "alert_rate")
+LIVE_LATENCIES = ("latency_p50_ms", "latency_p99_ms")
+"""What live evidence tells beside the metrics of the evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,8 @@ class Release:
     """A version as servers run it now.
 
     `number` grows with every change of any release, so that a server sees at once that something
-    has changed. `canary` says who sees it; None where the stage says it already.
+    has changed. `canary` says who sees it; None where the stage says it already. `since` is when
+    it came to this stage (ISO 8601); None: before Bedside kept that.
     """
 
     number: int
@@ -50,16 +57,16 @@ class Release:
     bundle: str
     stage: Stage
     canary: Canary | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveGate:
     """A bound on live evidence that a version must keep before it may go one step further.
 
-    `metric` is `answers`, `subjects`, `judged` (answers whose outcome is known), `failure_rate`,
-    `abstention_rate`, `alert_rate`, `latency_p99_ms`, or any metric of the evaluation, which is
-    computed over what is judged. `bound` says which end of an interval must keep it. With a
-    `subgroup`, every level of it must.
+    `metric` is one of `LIVE_COUNTS` (`judged` are answers whose outcome is known), of `LIVE_RATES`
+    or of `LIVE_LATENCIES`, or any metric of the evaluation, which is computed over what is judged.
+    `bound` says which end of an interval must keep it. With a `subgroup`, every level of it must.
     """
 
     metric: str
@@ -74,7 +81,9 @@ class LiveGate:
 class Guard:
     """A bound that is watched while a version is seen; what happens at once when it is broken.
 
-    `over` is how far back is looked, `minimum` how many answers there must be before it is judged.
+    `over` is how far back is looked, `minimum` how many answers there must be before it is judged
+    (of a metric of the evaluation: judged answers). `hold` sends the version into silence;
+    `rollback` also brings back the live version before it.
     """
 
     metric: str

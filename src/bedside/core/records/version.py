@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["NEXT_STAGES", "Approval", "GateResult", "ModelVersion", "Stage"]
+__all__ = ["NEXT_STAGES", "SHOWN", "Approval", "GateResult", "ModelVersion", "Stage"]
 
 
 class Stage(StrEnum):
@@ -31,6 +31,9 @@ NEXT_STAGES: dict[Stage, frozenset[Stage]] = {
     Stage.RETIRED: frozenset(),
 }
 
+SHOWN = (Stage.CANARY, Stage.LIVE)
+"""The stages in which clinicians see a version; each needs an approval of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
@@ -43,20 +46,29 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's signed yes: who, when, and what it means (21 CFR 11.50)."""
+    """A person's signed yes to one step: who, when, and what it means (21 CFR 11.50).
+
+    It is bound to the `bundle` (a digest; the registry fills it in) and, for canary and live, to
+    the `evidence`: the digest of the live evidence that the person was shown.
+    """
 
     version: str
     name: str
     actor: str
     meaning: str
     approved_at: str
+    step: Stage = Stage.SILENT
+    bundle: str = ""
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """One build of one declared model.
 
-    `id` is `NAME@` and the first twelve digits of the bundle digest.
+    `id` is `NAME@` and the first twelve digits of the bundle digest. `approval` is the first, by
+    which it may answer in silence; `step_approvals` are those for canary and live that count now:
+    a version that moves leaves them behind.
     """
 
     id: str
@@ -66,6 +78,14 @@ class ModelVersion:
     built_at: str
     gates: tuple[GateResult, ...]
     approval: Approval | None = None
+    step_approvals: tuple[Approval, ...] = ()
+
+    def approved_for(self, stage: Stage) -> Approval | None:
+        """The newest approval that counts now for a step; None: nobody has approved it."""
+        if stage not in SHOWN:
+            return self.approval
+        given = [one for one in self.step_approvals if one.step is stage]
+        return given[-1] if given else None
 
     @property
     def gates_passed(self) -> bool:

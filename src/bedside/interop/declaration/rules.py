@@ -15,6 +15,7 @@ from bedside.interop.declaration.fhir_channel_rules import fhir_channel_mistakes
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.outcome_rules import outcome_mistakes
 from bedside.interop.declaration.question_rules import question_mistakes
+from bedside.interop.declaration.rollout_rules import rollout_mistakes
 from bedside.interop.declaration.tuning_rules import tuning_mistakes
 from bedside.interop.declaration.uncertainty_rules import uncertainty_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
@@ -47,6 +48,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
         yield from _names_signal(declaration, rule.signal, ("eligibility", index, "signal"))
     yield from cds_hooks_mistakes(declaration)
     yield from fhir_channel_mistakes(declaration)
+    yield from rollout_mistakes(declaration, metrics)
 
 
 def _source(declaration: Declaration) -> Iterator[Mistake]:

@@ -16,19 +16,22 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     func,
     insert,
+    inspect,
     select,
     update,
 )
 
+from bedside.core.clock import Clock, SystemClock, iso
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.rollout import Canary, Release
-from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
-from bedside.registry.life import SERVED, may_release, moved
+from bedside.core.records.version import SHOWN, Approval, GateResult, ModelVersion, Stage
+from bedside.registry.life import SERVED, may_approve_step, may_release, moved, rolled_back
 from bedside.registry.naming import found
 
 __all__ = ["SqlRegistry"]
@@ -54,6 +57,22 @@ _APPROVALS = Table(
     Column("meaning", String, nullable=False),
     Column("approved_at", String, nullable=False),
 )
+# What people said yes to after that: each for a step from where the version stood, which is told
+# by the number of the version's last row in `releases`.
+_STEP_APPROVALS = Table(
+    "step_approvals",
+    _META,
+    Column("number", Integer, primary_key=True),
+    Column("version", String, ForeignKey("versions.id"), nullable=False),
+    Column("step", String, nullable=False),
+    Column("stands_at", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("meaning", String, nullable=False),
+    Column("approved_at", String, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("evidence", String, nullable=False),
+)
 # Every change of a release, the newest last: servers look at the number of the last row alone.
 _RELEASES = Table(
     "releases",
@@ -63,6 +82,7 @@ _RELEASES = Table(
     Column("stage", String, nullable=False),
     Column("share", Float),
     Column("wards", String),
+    Column("at", String),
 )
 _IS_LIVE = _VERSIONS.c.stage == Stage.LIVE.value
 Index(
@@ -88,12 +108,14 @@ class SqlRegistry:
     Args:
         engine: The database.
         writing: Opens a transaction that holds the writer's lock.
+        clock: Says when a version came to a stage; the machine's own if none is given.
     """
 
-    def __init__(self, engine: Engine, *, writing: Writing) -> None:
-        self._engine, self._writing = engine, writing
+    def __init__(self, engine: Engine, *, writing: Writing, clock: Clock | None = None) -> None:
+        self._engine, self._writing, self._clock = engine, writing, clock or SystemClock()
         with writing(engine) as connection:
             _META.create_all(connection)
+            _add_what_older_tables_lack(connection)
             _enter_what_was_released_before(connection)
 
     def add(self, version: ModelVersion) -> ModelVersion:
@@ -143,17 +165,30 @@ class SqlRegistry:
             return [one for one in _read(connection) if name in (None, one.name)]
 
     def record_approval(self, approval: Approval) -> ModelVersion:
-        """Move a built version to approved.
+        """Record a yes; the first, for silent use, moves a built version to approved.
+
+        One for canary or live counts until the version moves, and never for another bundle.
 
         Raises:
             NotFound: there is no such version.
-            Refused: it is past approval already.
+            Refused: it is past the first approval already, cannot take the step, or nobody was
+                shown the evidence for it.
         """
         with self._writing(self._engine) as connection:
-            version = moved(found(approval.version, _read(connection)), Stage.APPROVED)
-            approval = replace(approval, version=version.id)
-            connection.execute(insert(_APPROVALS), asdict(approval))
-            _set_stage(connection, version)
+            version = found(approval.version, _read(connection))
+            if approval.step in SHOWN:
+                may_approve_step(version, approval)
+            else:
+                version = moved(version, Stage.APPROVED)
+            approval = replace(approval, version=version.id, bundle=version.bundle)
+            if approval.step in SHOWN:
+                at = connection.execute(_last_number(version.id)).scalar() or 0
+                row = asdict(approval) | {"step": approval.step.value, "stands_at": at}
+                connection.execute(insert(_STEP_APPROVALS), row)
+                return replace(version, step_approvals=(*version.step_approvals, approval))
+            row = {name: getattr(approval, name) for name in _APPROVALS.columns.keys()}  # noqa: SIM118
+            connection.execute(insert(_APPROVALS), row)
+            self._set_stage(connection, version)
         return replace(version, approval=approval)
 
     def move(self, version_id: str, stage: Stage, *, canary: Canary | None = None) -> ModelVersion:
@@ -173,9 +208,29 @@ class SqlRegistry:
             version = moved(version, stage)
             others = [v for v in versions if v.name == version.name and v.id != version.id]
             for other, then in _displaced(others, stage):
-                _set_stage(connection, moved(other, then))
-            _set_stage(connection, version, (canary or Canary()) if stage is Stage.CANARY else None)
+                self._set_stage(connection, moved(other, then))
+            terms = (canary or Canary()) if stage is Stage.CANARY else None
+            self._set_stage(connection, version, terms)
         return version
+
+    def rollback(self, version_id: str) -> list[ModelVersion]:
+        """Take back a version that is seen, and bring back the one that it superseded.
+
+        Returns:
+            Every version that changed, the one taken back first.
+
+        Raises:
+            NotFound: there is no such version.
+            Refused: it is not in canary or live (any more), code `not_shown`.
+        """
+        with self._writing(self._engine) as connection:
+            versions = _read(connection)
+            version = found(version_id, versions)
+            others = [v for v in versions if v.name == version.name and v.id != version.id]
+            changed = rolled_back(version, others)
+            for one in changed:
+                self._set_stage(connection, one)
+        return changed
 
     def revision(self) -> int:
         """A number that grows with every change of a release; cheap enough to ask each second."""
@@ -195,13 +250,25 @@ class SqlRegistry:
         with self._engine.connect() as connection:
             return [_release(row) for row in connection.execute(asked)]
 
+    def _set_stage(
+        self, connection: Connection, version: ModelVersion, canary: Canary | None = None
+    ) -> None:
+        _enter(connection, version, canary, at=iso(self._clock.now()))
+
+
+def _add_what_older_tables_lack(connection: Connection) -> None:
+    """Columns that came later; what stood there before has nothing in them."""
+    there = {column["name"] for column in inspect(connection).get_columns(_RELEASES.name)}
+    if "at" not in there:
+        connection.exec_driver_sql('ALTER TABLE releases ADD COLUMN "at" VARCHAR')
+
 
 def _enter_what_was_released_before(connection: Connection) -> None:
     """Give versions that were released before there was a table of releases their row in it."""
     known = set(connection.execute(select(_RELEASES.c.version)).scalars())
     for version in _read(connection):
         if version.stage in SERVED and version.id not in known:
-            _set_stage(connection, version)
+            _enter(connection, version, None, at=None)
 
 
 def _displaced(
@@ -229,13 +296,36 @@ def _check_new(version: ModelVersion) -> None:
 
 
 def _read(connection: Connection) -> list[ModelVersion]:
-    return [_version(row) for row in connection.execute(_ALL)]
+    steps: dict[str, list[Approval]] = {}
+    for row in connection.execute(_STEPS):
+        steps.setdefault(row.version, []).append(_step_approval(row))
+    return [
+        _version(row, tuple(steps.get(row.versions_id, ()))) for row in connection.execute(_ALL)
+    ]
 
 
-def _set_stage(connection: Connection, version: ModelVersion, canary: Canary | None = None) -> None:
+def _last_number(version: Any) -> Select[tuple[int]]:
+    """The number of the version's last row in `releases`; it has moved when that has grown."""
+    return select(func.max(_RELEASES.c.number)).where(_RELEASES.c.version == version)
+
+
+_STEPS = (
+    select(_STEP_APPROVALS)
+    .where(
+        _STEP_APPROVALS.c.stands_at
+        == func.coalesce(_last_number(_STEP_APPROVALS.c.version).scalar_subquery(), 0)
+    )
+    .order_by(_STEP_APPROVALS.c.number)
+)
+
+
+def _enter(
+    connection: Connection, version: ModelVersion, canary: Canary | None, *, at: str | None
+) -> None:
     stage = version.stage.value
     connection.execute(update(_VERSIONS).where(_VERSIONS.c.id == version.id).values(stage=stage))
-    row: dict[str, Any] = {"version": version.id, "stage": stage, "share": None, "wards": None}
+    row: dict[str, Any] = {"version": version.id, "stage": stage, "at": at}
+    row |= {"share": None, "wards": None}
     if canary is not None:
         row |= {"share": canary.share, "wards": json.dumps(canary.wards)}
     connection.execute(insert(_RELEASES), row)
@@ -252,10 +342,24 @@ def _release(row: Any) -> Release:
         bundle=row.bundle,
         stage=Stage(row.stage),
         canary=told,
+        since=row.at,
     )
 
 
-def _version(row: Any) -> ModelVersion:
+def _step_approval(row: Any) -> Approval:
+    return Approval(
+        version=row.version,
+        name=row.name,
+        actor=row.actor,
+        meaning=row.meaning,
+        approved_at=row.approved_at,
+        step=Stage(row.step),
+        bundle=row.bundle,
+        evidence=row.evidence,
+    )
+
+
+def _version(row: Any, steps: tuple[Approval, ...]) -> ModelVersion:
     approval = None
     if row.approvals_version is not None:
         approval = Approval(
@@ -264,6 +368,7 @@ def _version(row: Any) -> ModelVersion:
             actor=row.approvals_actor,
             meaning=row.approvals_meaning,
             approved_at=row.approvals_approved_at,
+            bundle=row.versions_bundle,
         )
     return ModelVersion(
         id=row.versions_id,
@@ -273,4 +378,5 @@ def _version(row: Any) -> ModelVersion:
         built_at=row.versions_built_at,
         gates=tuple(GateResult(**gate) for gate in json.loads(row.versions_gates)),
         approval=approval,
+        step_approvals=steps,
     )

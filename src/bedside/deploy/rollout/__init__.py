@@ -1,0 +1,1 @@
+"""How a version comes to its patients: what live answers show, and what follows from it."""

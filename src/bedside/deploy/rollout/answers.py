@@ -1,0 +1,96 @@
+"""One recorded answer as live evidence takes it, and many of them as columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Columns", "LiveAnswer"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAnswer:
+    """One answer of one version.
+
+    `question` is a digest of the request and its time: the same for every version that answered
+    it. `subject` is the tag under which the patient's answers lie, None where nobody was named.
+    `risk`, `threshold`, `alert` and `outputs` are those of a score; `threshold` is None where
+    nothing alerts. `label` is what came true, as in training; None: not known (yet). `groups` is
+    the patient's level in each declared subgroup of which it is known.
+    """
+
+    prediction_id: str
+    at: str
+    question: str
+    shown: bool
+    outcome: Literal["score", "abstention", "failure"]
+    latency_ms: float
+    reason: str | None = None
+    subject: str | None = None
+    risk: float | None = None
+    threshold: float | None = None
+    alert: bool | None = None
+    outputs: tuple[float, ...] = ()
+    label: float | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a score was given and its outcome is known."""
+        return self.risk is not None and self.label is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """n answers as arrays; `subject` counts patients from 0, whoever is not named alone.
+
+    `risk`, `label` and `threshold` are NaN where there is none.
+    """
+
+    subject: Ints
+    scored: Bools
+    abstained: Bools
+    failed: Bools
+    alert: Bools
+    latency_ms: Floats
+    risk: Floats
+    label: Floats
+    threshold: Floats
+
+    @classmethod
+    def of(cls, answers: Sequence[LiveAnswer]) -> "Columns":
+        """The columns of these answers, in their order."""
+        kinds = np.array([one.outcome for one in answers], dtype="U10")
+        names = [one.subject or f"\n{place}" for place, one in enumerate(answers)]
+        subject = np.unique(np.array(names, dtype=str), return_inverse=True)[1]
+        return cls(
+            subject=subject.astype(np.int64),
+            scored=kinds == "score",
+            abstained=kinds == "abstention",
+            failed=kinds == "failure",
+            alert=np.array([bool(one.alert) for one in answers], dtype=np.bool_),
+            latency_ms=np.array([one.latency_ms for one in answers], dtype=np.float64),
+            risk=_numbers([one.risk for one in answers]),
+            label=_numbers([one.label for one in answers]),
+            threshold=_numbers([one.threshold for one in answers]),
+        )
+
+    @property
+    def subjects(self) -> int:
+        """How many patients there are."""
+        return int(self.subject.max()) + 1 if self.subject.size else 0
+
+    @property
+    def judged(self) -> Bools:
+        """The scores whose outcome is known; shape (n,)."""
+        return self.scored & np.isfinite(self.label) & np.isfinite(self.risk)
+
+
+def _numbers(values: list[float | None]) -> Floats:
+    return np.array([np.nan if one is None else one for one in values], dtype=np.float64)

@@ -1,0 +1,142 @@
+"""Two versions on the very same questions: where they agree, and which is better where known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.outcome import OutcomeKind
+from bedside.deploy.rollout.answers import Columns, LiveAnswer
+from bedside.deploy.rollout.evidence import REPLICATES, SEED
+from bedside.deploy.rollout.figures import drawn_from, judged_families, share
+from bedside.metrics.bootstrap import estimate_from
+from bedside.metrics.family import family_of_totals, summed
+
+__all__ = ["compare_answers", "paired"]
+
+Bools = npt.NDArray[np.bool_]
+
+
+def paired(
+    first: Sequence[LiveAnswer], second: Sequence[LiveAnswer]
+) -> list[tuple[LiveAnswer, LiveAnswer]]:
+    """The answers of both to the same question.
+
+    Of a question that was asked several times, the newest answer of each counts whose outcome is
+    known, else the newest.
+    """
+    mine, known = _by_question(first), _by_question(second)
+    return [(one, known[question]) for question, one in mine.items() if question in known]
+
+
+def _by_question(answers: Sequence[LiveAnswer]) -> dict[str, LiveAnswer]:
+    ranked = sorted(answers, key=lambda one: (one.is_judged, one.at))
+    return {one.question: one for one in ranked}
+
+
+def compare_answers(
+    first: Sequence[LiveAnswer],
+    second: Sequence[LiveAnswer],
+    kind: OutcomeKind,
+    *,
+    replicates: int = REPLICATES,
+) -> dict[str, Any]:
+    """The champion (`first`) and a challenger on the same questions, ready for canonical JSON.
+
+    `pairs`, `subjects`, `scored` (by both) and `judged` are counts. `same_kind`: the share of
+    pairs in which both score, both abstain or both fail. `same_alert`: of the pairs that both
+    score, the share in which both alert or neither does. `alerts`: how many both, one, or none
+    alerts; a count of ten or fewer is None. `differences`: challenger less champion, of the alert
+    rate and of every metric over the pairs that both score and whose outcome is known, with an
+    interval from resamples of patients that judge both.
+    """
+    pairs = paired(first, second)
+    one, other = Columns.of([a for a, _ in pairs]), Columns.of([b for _, b in pairs])
+    both = one.scored & other.scored
+    judged = one.judged & other.judged
+    agree = np.array([a.outcome == b.outcome for a, b in pairs], dtype=np.bool_)
+    subject = _from_zero(one.subject[both])
+    same = one.alert[both] == other.alert[both]
+    return {
+        "pairs": len(pairs),
+        "subjects": one.subjects,
+        "scored": int(both.sum()),
+        "judged": int(judged.sum()),
+        "same_kind": share(agree, one.subject).as_json(),
+        "same_alert": share(same, subject).as_json(),
+        "alerts": _crossed(one.alert[both], other.alert[both]),
+        "differences": {
+            **_alert_difference(one.alert[both], other.alert[both], subject, replicates),
+            **_differences(pairs, judged, kind, replicates),
+        },
+    }
+
+
+def _alert_difference(
+    first: Bools, second: Bools, subject: npt.NDArray[np.int64], replicates: int
+) -> dict[str, Any]:
+    if not first.size:
+        return {}
+    subjects = int(subject.max()) + 1
+    more = second.astype(np.float64) - first.astype(np.float64)
+    family = family_of_totals(
+        {
+            "more": summed(more, subject, subjects),
+            "rows": summed(np.ones_like(more), subject, subjects),
+        },
+        {"alert_rate": lambda t: t["more"] / t["rows"]},
+    )
+    point, drawn = drawn_from([family], subjects, replicates, SEED)["alert_rate"]
+    return {"alert_rate": _rounded(estimate_from(point, drawn, first.size).as_json())}
+
+
+def _differences(
+    pairs: Sequence[tuple[LiveAnswer, LiveAnswer]],
+    judged: Bools,
+    kind: OutcomeKind,
+    replicates: int,
+) -> dict[str, Any]:
+    known = [pair for pair, yes in zip(pairs, judged, strict=True) if yes]
+    if not known:
+        return {}
+    sides = [[a for a, _ in known], [b for _, b in known]]
+    subject = Columns.of(sides[0]).subject  # whose question it was is the same for both
+    subjects = int(subject.max()) + 1
+    first, second = (
+        drawn_from(judged_families(side, kind, subject, subjects), subjects, replicates, SEED)
+        for side in sides
+    )
+    return {
+        name: _rounded(
+            estimate_from(second[name][0] - point, second[name][1] - drawn, len(known)).as_json()
+        )
+        for name, (point, drawn) in first.items()
+        if name in second and name != "alert_rate"
+    }
+
+
+def _crossed(first: Bools, second: Bools) -> dict[str, int | None]:
+    counts = {
+        "both": int((first & second).sum()),
+        "champion_only": int((first & ~second).sum()),
+        "challenger_only": int((~first & second).sum()),
+        "neither": int((~first & ~second).sum()),
+    }
+    small = [name for name, count in counts.items() if 0 < count <= SUPPRESS_AT_OR_BELOW]
+    if len(small) == 1:  # the whole is known, so one hidden count could be found by subtraction
+        rest = {name: count for name, count in counts.items() if name not in small and count}
+        small += [min(rest, key=lambda name: rest[name])] if rest else []
+    return {name: None if name in small else count for name, count in counts.items()}
+
+
+def _from_zero(subject: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.unique(subject, return_inverse=True)[1].astype(np.int64)
+
+
+def _rounded(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: float(f"{value:.10g}") if isinstance(value, float) else value
+        for name, value in told.items()
+    }
