@@ -19,7 +19,13 @@ from bedside.core.records.declaration import Declaration
 from bedside.interop.cds_hooks.cards import Shown, cards_of, suggestion_id, withheld_cards
 from bedside.interop.cds_hooks.discovery import drafted_codes, prefetch_templates, service_of
 from bedside.interop.cds_hooks.feedback import Feedback, read_feedback
-from bedside.interop.cds_hooks.request import HookCall, check_context, kept_request, read_call
+from bedside.interop.cds_hooks.request import (
+    HookCall,
+    check_context,
+    kept_request,
+    missing_prefetch,
+    read_call,
+)
 from bedside.interop.fhir.orders import Drafts, read_drafts
 from bedside.interop.fhir.reading import Reading, read_resources
 from bedside.interop.open_inference.response import failure_body
@@ -107,19 +113,25 @@ class CdsHooksWire:
         body = await request.body()
         call = read_call(body, hook=channel.hook)
         check_context(call)
-        gathered = await self._fallback.gather(prefetch_templates(model.declaration), call)
-        if gathered.missing:
-            return _precondition_failed(gathered.missing, gathered.why)
+        templates, gathered = prefetch_templates(model.declaration), Gathered(sent=call.prefetch)
         as_of = model.first.clock.now()
         read = _read(model.declaration, channel, (call, gathered), as_of)
-        if read.reading.absent:
-            return _precondition_failed(read.reading.absent, None)
+        gaps = {*missing_prefetch(templates, call), *read.reading.absent}
+        if gaps:
+            lacking = tuple(key for key in templates if key in gaps)
+            gathered = await self._fallback.fill(templates, call, lacking)
+            if gathered.missing:
+                return _precondition_failed(gathered.missing, gathered.why)
+            as_of = model.first.clock.now()  # what was fetched may be newer than the call
+            read = _read(model.declaration, channel, (call, gathered), as_of)
+            if read.reading.absent:
+                return _precondition_failed(read.reading.absent, None)
         asked = Asked(
             read=partial(_facts, (call, gathered), as_of, (model.declaration, channel, read)),
             as_of=as_of,
             channel="cds_hooks",
             caller=caller_of(request),
-            request=kept_request(body, gathered.fetched),
+            request=kept_request(call, body, gathered.fetched),
             request_id=f"{channel.id}/{call.instance}",
         )
         answer = await self._service.answer(model, asked)

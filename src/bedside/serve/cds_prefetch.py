@@ -8,7 +8,6 @@ import msgspec
 from bedside.core.errors import BedsideError, Refused
 from bedside.core.ports.cds_hooks import PrefetchSource
 from bedside.interop.cds_hooks.request import HookCall
-from bedside.interop.fhir.reading import cut_off
 from bedside.serve.respond import Workers
 
 __all__ = ["Fallback", "Gathered"]
@@ -33,10 +32,11 @@ class Fallback:
         self._source = source
         self._workers = Workers(_THREADS)
 
-    async def gather(self, templates: Mapping[str, str], call: HookCall) -> Gathered:
-        """What the templates need: all of it, or the names of what is missing."""
+    async def fill(
+        self, templates: Mapping[str, str], call: HookCall, gaps: tuple[str, ...]
+    ) -> Gathered:
+        """What was sent, and in place of the gaps what is fetched; or why it is not."""
         sent = {key: call.prefetch[key] for key in templates if key in call.prefetch}
-        gaps = tuple(key for key in templates if key not in sent or cut_off(sent[key], key))
         if not gaps:
             return Gathered(sent=sent)
         source, access = self._source, call.fhir

@@ -6,6 +6,7 @@ order-select 1.0, order-sign 1.1 and encounter-discharge 1.0.
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,18 +156,19 @@ def missing_prefetch(templates: dict[str, str], call: HookCall) -> tuple[str, ..
     return tuple(key for key in templates if key not in call.prefetch)
 
 
-def kept_request(content: bytes, fetched: dict[str, bytes]) -> bytes:
+def kept_request(call: HookCall, content: bytes, fetched: Mapping[str, bytes]) -> bytes:
     """The request as the ledger keeps it: without the client's token, with what was fetched.
 
     A request that has no token, and all its data, is kept as it came, to the byte.
 
     Args:
-        content: A body that `read_call` took.
+        call: What was read of it.
+        content: The body.
         fetched: JSON by prefetch key, from the client's FHIR server.
     """
-    top = decode(_TOP, content, "The request")
-    if "fhirAuthorization" not in top and not fetched:
+    if not fetched and (call.fhir is None or call.fhir.token is None):
         return content
+    top = decode(_TOP, content, "The request")
     kept: dict[str, Any] = {key: part for key, part in top.items() if key != "fhirAuthorization"}
     if fetched:
         sent = kept.get("prefetch", ABSENT)

@@ -1,5 +1,7 @@
 """FHIR codings and event codes: `http://loinc.org|8867-4` is `LOINC//8867-4`."""
 
+from functools import lru_cache
+
 from bedside.interop.fhir.resources import CodeableConcept
 
 __all__ = [
@@ -83,6 +85,7 @@ def is_ordered(code: str) -> bool:
     return code.partition("//")[0] in NOT_OBSERVED
 
 
+@lru_cache(maxsize=4096)
 def code_of(system: str | None, code: str | None) -> str | None:
     """The event code of a FHIR coding; None if its system is not one that Bedside reads.
 
@@ -129,5 +132,8 @@ def token_of(code: str) -> str:
 
 def codes_of(concept: CodeableConcept) -> tuple[str, ...]:
     """Every event code that a concept's codings name, each once, in their order."""
+    if len(concept.coding) == 1:
+        only = code_of(concept.coding[0].system, concept.coding[0].code)
+        return () if only is None else (only,)
     found = (code_of(coding.system, coding.code) for coding in concept.coding)
     return tuple(dict.fromkeys(code for code in found if code is not None))

@@ -17,11 +17,11 @@ from bedside.interop.fhir.resources import CodeableConcept, Measured, Observatio
 from bedside.interop.instants import read_instant
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["ObservationReader"]
+__all__ = ["DECODER", "USED", "ObservationReader"]
 
-_USED = frozenset({"final", "amended", "corrected", "preliminary"})
+USED = frozenset({"final", "amended", "corrected", "preliminary"})
 _DROPPED = frozenset({"entered-in-error", "cancelled", "unknown", "registered"})
-_DECODER = msgspec.json.Decoder(Observation)
+DECODER = msgspec.json.Decoder(Observation)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,13 +31,14 @@ class ObservationReader:
     Args:
         signals: By event code, what the model asks for; all else is skipped.
         subject_id: The pseudonym that the events get.
+        seen: Each resource by its id; None is the id of none.
     """
 
     signals: Mapping[str, Signal]
     subject_id: int
     events: list[Event] = field(default_factory=list)
     bounds: dict[str, None] = field(default_factory=dict)
-    _seen: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str | None, msgspec.Raw] = field(default_factory=dict)
 
     def read(self, raw: msgspec.Raw, where: str) -> Observation:
         """Add the events of one resource and return it decoded.
@@ -45,14 +46,14 @@ class ObservationReader:
         Raises:
             Invalid: a part that a signal needs is missing, malformed or contradictory.
         """
-        resource = decode(_DECODER, raw, where)
+        resource = decode(DECODER, raw, where)
         if resource.status in _DROPPED or self._again(resource, raw, where):
             return resource
-        if resource.status not in _USED:
+        if resource.status not in USED:
             raise invalid(
                 f"{where}.status",
                 "is not a status of an Observation.",
-                fix=f"give one of: {', '.join(sorted(_USED | _DROPPED))}.",
+                fix=f"give one of: {', '.join(sorted(USED | _DROPPED))}.",
             )
         parts = list(self._parts(resource, where))
         if parts:
@@ -64,10 +65,9 @@ class ObservationReader:
     def _again(self, resource: Observation, raw: msgspec.Raw, where: str) -> bool:
         if resource.id is None:
             return False
-        digest = sha256(raw).digest()
-        before = self._seen.get(resource.id)
-        self._seen[resource.id] = digest
-        if before is not None and before != digest:
+        before = self.seen.get(resource.id)
+        self.seen[resource.id] = raw
+        if before is not None and before != raw:
             raise invalid(
                 f"{where}.id",
                 "is also the id of another Observation that says something else.",

@@ -10,7 +10,7 @@ from bedside.interop.fhir.codes import codes_of
 from bedside.interop.fhir.resources import CodeableConcept, Measured, Quantity, given
 from bedside.interop.strict_json import invalid
 
-__all__ = ["Value", "value_of"]
+__all__ = ["Value", "unit_of", "value_of"]
 
 _UCUM = "http://unitsofmeasure.org"
 _BARE = (None, "1", "{ratio}", "[pH]")
@@ -117,13 +117,19 @@ def _number(measured: Measured, signal: Signal, where: str) -> Value:
     )
 
 
-def _unit(quantity: Quantity, signal: Signal, where: str) -> str | None:
+def unit_of(quantity: Quantity, signal: Signal) -> tuple[bool, str | None]:
+    """Whether the unit can be told, and it; None where the signal needs none and none is given."""
     ucum = quantity.system in (None, _UCUM)
     for unit in (quantity.code if ucum else None, quantity.unit):
-        if unit is not None and unit in (*KNOWN_UNITS, signal.unit):
-            return unit
-    if quantity.code is None and quantity.unit is None and signal.unit in _BARE:
-        return None
+        if unit is not None and (unit in KNOWN_UNITS or unit == signal.unit):
+            return True, unit
+    return quantity.code is None and quantity.unit is None and signal.unit in _BARE, None
+
+
+def _unit(quantity: Quantity, signal: Signal, where: str) -> str | None:
+    known, unit = unit_of(quantity, signal)
+    if known:
+        return unit
     if quantity.code is None and quantity.unit is None:
         problem = "is not given."
     else:

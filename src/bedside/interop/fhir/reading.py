@@ -1,6 +1,6 @@
 """FHIR R4 resources about one patient into the events that a clinical model asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,21 +14,14 @@ from bedside.interop.fhir.codes import BIRTH, is_ordered
 from bedside.interop.fhir.encounter import read_encounter
 from bedside.interop.fhir.observation import ObservationReader
 from bedside.interop.fhir.patient import read_patient
-from bedside.interop.fhir.resources import AnyResource, Bundle, BundleLink, Reference, given
+from bedside.interop.fhir.plain import PlainReader
+from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["Reading", "check_subject", "cut_off", "read_resources", "unread"]
+__all__ = ["Reading", "check_subject", "read_resources", "unread"]
 
 _ANY = msgspec.json.Decoder(AnyResource)
 _BUNDLE = msgspec.json.Decoder(Bundle)
-
-
-class _Head(msgspec.Struct, rename="camel", frozen=True):
-    resource_type: str
-    link: tuple[BundleLink, ...] = ()
-
-
-_HEAD = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +61,6 @@ def read_resources(
     for name, content in resources.items():
         reader.read(msgspec.Raw(content), name)
     return reader.reading()
-
-
-def cut_off(content: bytes | msgspec.Raw, name: str) -> bool:
-    """Whether a resource was sent as null, as an OperationOutcome, or as one page of several."""
-    raw = msgspec.Raw(content)
-    if not given(raw):
-        return True
-    head = decode(_HEAD, raw, name)
-    return head.resource_type == "OperationOutcome" or (
-        head.resource_type == "Bundle" and any(one.relation == "next" for one in head.link)
-    )
 
 
 def unread(declaration: Declaration, *, drafts: bool = False) -> list[str]:
@@ -130,6 +112,7 @@ class _PatientReader:
             code: signal for signal in asked_signals(declaration).values() for code in signal.codes
         }
         self.observations = ObservationReader(signals=self.signals, subject_id=self.subject_id)
+        self.plain = PlainReader(self.observations, patient_id)
         self.events: list[Event] = []
         self.absent: list[str] = []
 
@@ -149,23 +132,29 @@ class _PatientReader:
         if not given(content):
             self.absent.append(name)
             return
+        bundle = _bundle_of(content)
+        if bundle is not None:
+            self._bundle(bundle, name)
+            return
         kind = decode(_ANY, content, name).resource_type
         if kind == "OperationOutcome":
             self.absent.append(name)
         elif kind == "Bundle":
-            for resource, where in self._entries(content, name):
-                self._one(resource, decode(_ANY, resource, where).resource_type, where)
+            self._bundle(decode(_BUNDLE, content, name), name)
         else:
             self._one(content, kind, name)
 
-    def _entries(self, content: msgspec.Raw, name: str) -> Iterator[tuple[msgspec.Raw, str]]:
-        bundle = decode(_BUNDLE, content, name)
+    def _bundle(self, bundle: Bundle, name: str) -> None:
         if any(link.relation == "next" for link in bundle.link):
             self.absent.append(name)
+        plain = self.plain.read
         for index, entry in enumerate(bundle.entry):
-            outcome = entry.search is not None and entry.search.mode == "outcome"
-            if given(entry.resource) and not outcome:
-                yield entry.resource, f"{name}.entry[{index}].resource"
+            raw, search = entry.resource, entry.search
+            outcome = search is not None and search.mode == "outcome"
+            if outcome or not given(raw) or plain(raw):
+                continue
+            where = f"{name}.entry[{index}].resource"
+            self._one(raw, decode(_ANY, raw, where).resource_type, where)
 
     def _one(self, raw: msgspec.Raw, kind: str, where: str) -> None:
         if kind == "Observation":
@@ -193,6 +182,15 @@ class _PatientReader:
 
     def _is_patient(self, named: str | None, where: str) -> None:
         _check_patient(named, where, self.patient_id)
+
+
+def _bundle_of(content: msgspec.Raw) -> Bundle | None:
+    """The Bundle, if it is one; what is wrong with it is said by whoever reads it the long way."""
+    try:
+        bundle = _BUNDLE.decode(content)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        return None
+    return bundle if bundle.resource_type == "Bundle" else None
 
 
 def check_subject(subject: Reference | None, where: str, patient_id: str) -> None:

@@ -40,7 +40,7 @@ class AnyResource(msgspec.Struct, rename="camel", frozen=True):
     resource_type: str
 
 
-class Coding(msgspec.Struct, frozen=True):
+class Coding(msgspec.Struct, frozen=True, gc=False):
     """A code from a system."""
 
     system: str | None = None
@@ -55,7 +55,7 @@ class CodeableConcept(msgspec.Struct, frozen=True):
     text: str | None = None
 
 
-class Quantity(msgspec.Struct, frozen=True):
+class Quantity(msgspec.Struct, frozen=True, gc=False):
     """A number with its unit."""
 
     value: float | None = None
@@ -72,7 +72,7 @@ class Period(msgspec.Struct, frozen=True):
     end: str | None = None
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(msgspec.Struct, frozen=True, gc=False):
     """A pointer to another resource."""
 
     reference: str | None = None
@@ -104,6 +104,7 @@ class Observation(Measured, rename="camel", frozen=True, kw_only=True):
     """One measurement, or a panel of them."""
 
     status: str
+    resource_type: str | None = None
     id: str | None = None
     subject: Reference | None = None
     effective_date_time: str | None = None
@@ -132,13 +133,13 @@ class Encounter(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     period: Period | None = None
 
 
-class BundleLink(msgspec.Struct, frozen=True):
+class BundleLink(msgspec.Struct, frozen=True, gc=False):
     """Where a search goes on."""
 
     relation: str | None = None
 
 
-class BundleSearch(msgspec.Struct, frozen=True):
+class BundleSearch(msgspec.Struct, frozen=True, gc=False):
     """Why an entry is in a search result."""
 
     mode: str | None = None

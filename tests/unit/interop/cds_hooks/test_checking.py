@@ -208,7 +208,7 @@ def test_a_request_is_read_or_refused_whatever_stands_in_a_member(place, value):
         check_context(call)
     except Invalid:
         return
-    assert json.loads(kept_request(content, {}))["hookInstance"] == call.instance
+    assert json.loads(kept_request(call, content, {}))["hookInstance"] == call.instance
 
 
 @given(

@@ -72,7 +72,7 @@ def test_a_service_with_everything_breaks_no_rule():
             offering(resourceType="Patient"),
             "0.suggestions.0.actions.0.resource: this is not a resource that may be suggested",
         ),
-        (offering(status="active"), "resource.status: a suggestion may only make what someone"),
+        (offering(status="active"), "resource: a suggestion may only make what someone"),
         (offering(id="7"), "resource.id: the server gives the id"),
         (offering(subject=None), "resource: it is not about the patient"),
         (offering(note="{{context.secret}}"), "resource: '{{context.secret}}' is not filled in"),
