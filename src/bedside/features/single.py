@@ -65,13 +65,16 @@ def _codes_and_times(plan: Plan, events: Sequence[Event]) -> tuple[Ints, Ints, I
     last, stamp = _EPOCH, 0
     for event in events:
         codes.append(code_of[event.code])
-        for moment, stamps in ((event.time, times), (event.known_at, known)):
-            if moment is None:
-                stamps.append(ALWAYS)
-                continue
-            if moment is not last:
-                last, stamp = moment, microseconds(moment)
-            stamps.append(stamp)
+        time, known_at = event.time, event.known_at
+        if time is None:
+            times.append(ALWAYS)
+        else:
+            if time is not last:
+                last, stamp = time, microseconds(time)
+            times.append(stamp)
+        if known_at is not last:
+            last, stamp = known_at, microseconds(known_at)
+        known.append(stamp)
     return np.array(codes, np.int64), np.array(times, np.int64), np.array(known, np.int64)
 
 

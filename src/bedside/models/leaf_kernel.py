@@ -156,31 +156,54 @@ def _add_tables(
 
 @compiled
 def _add_leaves(
-    facts: Any, starts: Counts, asked: Any, slot: Any, factors: Floats, value: Floats,
-    product: Floats, sums: Floats,
+    facts: Any, leaves: Any, rule: Floats, powers: Floats, passed: Counts, work: Floats,
+    sums: Floats, given: Floats,
 ) -> None:  # fmt: skip
-    """Add what each leaf gives to the sums at each point.
+    """Add what each leaf gives: of who passes to the sums at each point, of who fails to `given`.
 
-    `factors` has for each condition and each of 0 and 1: the factor and what divides it out.
+    All conditions that fail have the same factor but for z, which their own share divides out: so
+    their features are given the same number.
     """
-    points = len(product)
+    starts, asked, slot, opposite, share, value = leaves
+    points = np.uint64(rule.shape[1])
+    one = np.uint64(1)
     for leaf in range(len(value)):
+        first, last = starts[leaf], starts[np.uint64(leaf) + one]
+        whole, passing = value[leaf], np.uint64(0)
+        for at in range(first, last):
+            told = np.uint64(facts[asked[at]] ^ opposite[at])
+            passed[passing] = at
+            passing += told
+            whole *= share[at] if told == 0 else 1.0
+        failing = last - first - passing
         for point in range(points):
-            product[point] = value[leaf]
-        for at in range(starts[leaf], starts[leaf + np.uint64(1)]):
-            factor = factors[at, facts[asked[at]], 0]
+            work[point] = rule[WEIGHT, point] * whole
+        for place in range(passing):
+            part = share[passed[place]]
             for point in range(points):
-                product[point] *= factor[point]
-        for at in range(starts[leaf], starts[leaf + np.uint64(1)]):
-            over, to = factors[at, facts[asked[at]], 1], sums[slot[at]]
+                work[point] *= rule[NEAR, point] + rule[AWAY, point] * part
+        if failing > 0:
+            common = 0.0
             for point in range(points):
-                to[point] += product[point] * over[point]
+                common += work[point] * powers[failing - one, point]
+            for at in range(first, last):
+                told = facts[asked[at]] ^ opposite[at]
+                given[slot[at]] -= common if told == 0 else 0.0
+        for point in range(points):
+            work[point] *= powers[failing, point]
+        for place in range(passing):
+            at = passed[place]
+            part, to = share[at], sums[slot[at]]
+            for point in range(points):
+                factor = rule[NEAR, point] + rule[AWAY, point] * part
+                to[point] += work[point] * (1.0 - part) / factor
 
 
 @entry
 def look_up(
-    rows: Floats, told: Any, tables: Any, values: Floats, leaves: Any, weight: Floats, made: Floats
-) -> None:
+    rows: Floats, told: Any, tables: Any, values: Floats, leaves: Any, rule: Floats,
+    powers: Floats, made: Floats,
+) -> None:  # fmt: skip
     """Add what all leaves give to `made`, shape (n, outputs * (k + 1)).
 
     Args:
@@ -189,23 +212,25 @@ def look_up(
         tables: Where they start in `values`, their sizes, conditions and places in `made`.
         values: Of the tables.
         leaves: That are in no table: where they start in their conditions, these, their places in
-            `made`, the factors of each and the values.
-        weight: Of each point of the factors.
+            `made`, whether they are opposite, their shares, and the leaves' values.
+        rule: That integrates what these leaves ask.
+        powers: Of 1 - t at each point, from 0 to the most conditions of such a leaf.
         made: Is added to.
     """
     thresholds, starts, known = told
     start, size, asked, slot = tables
-    leaf, leaf_asked, leaf_slot, factors, value = leaves
     facts, cells = np.empty(starts[-1, 1], np.uint8), np.empty(len(size), np.uint64)
-    product, sums = np.empty(len(weight)), np.zeros((made.shape[1], len(weight)))
+    points, count = rule.shape[1], len(leaves[5])
+    passed, work = np.empty(len(powers), np.uint64), np.empty(points)
+    sums = np.zeros((made.shape[1], points))
     for row in range(len(rows)):
         _tell(rows[row], thresholds, starts, known, facts)
         _add_tables(facts, start, size, asked, slot, values, cells, made[row])
-        if len(value):
+        if count > 0:
             sums[:] = 0.0
-            _add_leaves(facts, leaf, leaf_asked, leaf_slot, factors, value, product, sums)
+            _add_leaves(facts, leaves, rule, powers, passed, work, sums, made[row])
             for at in range(made.shape[1]):
                 total = 0.0
-                for point in range(len(weight)):
-                    total += weight[point] * sums[at, point]
+                for point in range(points):
+                    total += sums[at, point]
                 made[row, at] += total

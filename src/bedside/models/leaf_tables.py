@@ -27,9 +27,9 @@ Small = npt.NDArray[np.uint32]
 Counts = npt.NDArray[np.uint64]
 Facts = tuple[Floats, Ints, npt.NDArray[np.uint8]]
 Laid = tuple[Counts, Counts, Small, Small]
-Computed = tuple[Counts, Small, Small, Floats, Floats]
+Computed = tuple[Counts, Small, Small, npt.NDArray[np.uint8], Floats, Floats]
 POINTS = 4  # of an integral: a multiple of what a processor multiplies at once
-BUDGET = 96 * 1024**2
+BUDGET = 64 * 1024**2
 """Bytes that the tables of one model may take."""
 MOST_LEAVES = 100_000  # reading more would take seconds
 MOST_CONDITIONS = 20
@@ -185,15 +185,20 @@ class LeafTables:
             np.stack(rules),
             self._values,
         )
-        self._weight = rules[-1][2]
+        self._rule = rules[-1]
         deep = [leaf for leaf, at in zip(leaves, placed.inside, strict=True) if at < 0]
-        self._deep = self._computed(deep, rules[-1])
+        self._deep = self._computed(deep)
         self.computed_leaves = len(deep)
+        most = max((len(leaf.conditions) for leaf in deep), default=0)
+        self._powers = self._rule[1] ** np.arange(most + 1)[:, None]
 
     def __call__(self, rows: Floats, made: Floats) -> None:
         """Add the contributions of `rows`, shape (n, k), to `made`, shape (n, outputs, k + 1)."""
         flat = made.reshape(len(made), -1)
-        look_up(rows, self._facts, self._tables, self._values, self._deep, self._weight, flat)
+        look_up(
+            rows, self._facts, self._tables, self._values, self._deep, self._rule, self._powers,
+            flat,
+        )  # fmt: skip
 
     def _laid(self, tables: list[tuple[int, tuple[int, ...]]]) -> Laid:
         """Starts, sizes, conditions and places of tables."""
@@ -209,17 +214,14 @@ class LeafTables:
         slot = [output * width + self._conditions[one][1] for output, some in told for one in some]
         return np.array(asked, dtype=np.uint32), np.array(slot, dtype=np.uint32)
 
-    def _computed(self, leaves: list[Leaf], rule: Floats) -> Computed:
-        """Starts, conditions, places, factors and values of leaves that are in no table."""
+    def _computed(self, leaves: list[Leaf]) -> Computed:
+        """Starts, conditions, places, opposites, shares and values of leaves in no table."""
         asked, slot = self._asked([(leaf.output, leaf.conditions) for leaf in leaves])
         starts = np.cumsum([0, *(len(leaf.conditions) for leaf in leaves)], dtype=np.uint64)
-        share = np.array([one for leaf in leaves for one in leaf.share]).reshape(-1, 1, 1)
-        opposite = np.array([one for leaf in leaves for one in leaf.opposite], dtype=np.int64)
-        passed = np.stack([opposite, 1 - opposite], axis=1)[:, :, None]  # by fact, 0 or 1
-        factor = rule[0] * passed + rule[1] * share
-        factors = np.stack([factor, (passed - share) / factor], axis=2)
+        opposite = np.array([one for leaf in leaves for one in leaf.opposite], dtype=np.uint8)
+        share = np.array([one for leaf in leaves for one in leaf.share], dtype=np.float64)
         value = np.array([leaf.value for leaf in leaves], dtype=np.float64)
-        return starts, asked, slot, np.ascontiguousarray(factors), value
+        return starts, asked, slot, opposite, share, value
 
 
 def _rule(number: int, most: int) -> Floats:

@@ -77,8 +77,9 @@ def _leading(plan: _Plan, contributions: npt.NDArray[np.float64]) -> list[tuple[
     """The strongest feature of each leading signal, and what the signal gave in all."""
     given = contributions.tolist()
     moved: dict[int, list[int]] = {}
-    for column in np.flatnonzero(contributions).tolist():
-        moved.setdefault(plan.signal[column], []).append(column)
+    for column, part in enumerate(given):
+        if part:
+            moved.setdefault(plan.signal[column], []).append(column)
     told = []
     for columns in moved.values():
         first = columns[0]

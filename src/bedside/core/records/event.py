@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["EVENT_COLUMNS", "MERGED_INTO", "STORED_COLUMNS", "TAKEN_BACK", "Event"]
+__all__ = ["EVENT_COLUMNS", "MERGED_INTO", "STORED_COLUMNS", "TAKEN_BACK", "Event", "event_of"]
 
 EVENT_COLUMNS = (
     "subject_id",
@@ -57,3 +57,42 @@ class Event:
     encounter_id: int | None = None
     source_row: bytes = b""
     replaces: bytes | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    """The fields of `Event` in its order, not frozen."""
+
+    subject_id: int
+    time: datetime | None
+    known_at: datetime
+    code: str
+    value: float | None
+    unit: str | None
+    text: str | None
+    end: datetime | None
+    encounter_id: int | None
+    source_row: bytes
+    replaces: bytes | None
+
+
+def event_of(
+    subject_id: int,
+    time: datetime | None,
+    known_at: datetime,
+    code: str,
+    value: float | None,
+    unit: str | None,
+    text: str | None,
+    end: datetime | None,
+    source_row: bytes,
+) -> Event:
+    """The same as `Event(…)`, in a fifth of the time, for a wire that makes one for each value.
+
+    A frozen dataclass sets each field by a call of `object.__setattr__`, which is nearly all of the
+    time that it takes to make one. Here the fields are set while the object is still open, and it
+    is then closed: Python lets an object change to a class that has the same slots.
+    """
+    made = _Open(subject_id, time, known_at, code, value, unit, text, end, None, source_row, None)
+    made.__class__ = Event  # type: ignore[assignment]
+    return made  # type: ignore[return-value]

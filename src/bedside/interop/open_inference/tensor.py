@@ -8,7 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from bedside.core.clock import parse_duration
-from bedside.core.records.event import Event
+from bedside.core.records.event import Event, event_of
 from bedside.core.units import KNOWN_UNITS
 from bedside.interop.asked import category_labels, find_label
 from bedside.interop.instants import read_instant
@@ -188,16 +188,16 @@ class TensorReader:
             number = value
         else:
             text = self._text(value, index)
-        return Event(
-            subject_id=subject_id,
-            time=None if self._is_static else time,
-            known_at=known_at,
-            code=self._code,
-            value=number,
-            unit=None if number is None else unit,
-            text=text,
-            end=end,
-            source_row=self._first if index == 0 else self._row(index),
+        return event_of(
+            subject_id,
+            None if self._is_static else time,
+            known_at,
+            self._code,
+            number,
+            None if number is None else unit,
+            text,
+            end,
+            self._first if index == 0 else self._row(index),
         )
 
     def _row(self, index: int) -> bytes:
