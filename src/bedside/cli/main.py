@@ -24,7 +24,9 @@ from bedside.cli.frame import (
 )
 from bedside.cli.keys import keys_app
 from bedside.cli.mlflow import export, import_model
+from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
+from bedside.cli.rollout import approve, hold, release, rollback, rollout
 
 __all__ = ["app", "run"]
 
@@ -40,6 +42,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(features_app, name="features")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
 
 Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
@@ -122,52 +125,8 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
         )
 
 
-@app.command()
-def approve(
-    version: Version,
-    name: Annotated[str, typer.Option("--name", help="Your printed name.")],
-    meaning: Annotated[str, typer.Option("--meaning", help="What your approval means.")],
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Record a person's approval of a version that passed its gates."""
-    with guarded(as_json):
-        from bedside.lifecycle.release import approve as verb  # noqa: PLC0415
-
-        platform = opened(workspace, actor, purpose or "approval", as_json)
-        done = verb(platform, version, name=name, meaning=meaning)
-        show(
-            {"version": done.id, "stage": done.stage.value},
-            as_json,
-            lambda: f"{done.id} is approved by {name}: {meaning}.",
-        )
-
-
-@app.command()
-def release(
-    version: Version,
-    stage: Annotated[str, typer.Option("--stage", help="silent, canary, live or retired.")],
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Move an approved version to silent, canary, live or retired."""
-    with guarded(as_json):
-        from bedside.core.errors import Invalid  # noqa: PLC0415
-        from bedside.core.records.version import Stage  # noqa: PLC0415
-        from bedside.lifecycle.release import release as verb  # noqa: PLC0415
-
-        if stage not in ("silent", "canary", "live", "retired"):
-            raise Invalid("There is no such stage.", fix="use silent, canary, live or retired.")
-        done = verb(opened(workspace, actor, purpose or "release", as_json), version, Stage(stage))
-        show(
-            {"version": done.id, "stage": done.stage.value},
-            as_json,
-            lambda: f"{done.id} is now {done.stage}.",
-        )
+for verb in (approve, release, rollout, rollback, hold):
+    app.command()(verb)
 
 
 @app.command()
