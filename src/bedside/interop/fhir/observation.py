@@ -17,11 +17,11 @@ from bedside.interop.fhir.resources import CodeableConcept, Measured, Observatio
 from bedside.interop.instants import read_instant
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["DECODER", "USED", "ObservationReader"]
+__all__ = ["ObservationReader"]
 
-USED = frozenset({"final", "amended", "corrected", "preliminary"})
+_USED = frozenset({"final", "amended", "corrected", "preliminary"})
 _DROPPED = frozenset({"entered-in-error", "cancelled", "unknown", "registered"})
-DECODER = msgspec.json.Decoder(Observation)
+_DECODER = msgspec.json.Decoder(Observation)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,14 +46,14 @@ class ObservationReader:
         Raises:
             Invalid: a part that a signal needs is missing, malformed or contradictory.
         """
-        resource = decode(DECODER, raw, where)
+        resource = decode(_DECODER, raw, where)
         if resource.status in _DROPPED or self._again(resource, raw, where):
             return resource
-        if resource.status not in USED:
+        if resource.status not in _USED:
             raise invalid(
                 f"{where}.status",
                 "is not a status of an Observation.",
-                fix=f"give one of: {', '.join(sorted(USED | _DROPPED))}.",
+                fix=f"give one of: {', '.join(sorted(_USED | _DROPPED))}.",
             )
         parts = list(self._parts(resource, where))
         if parts:

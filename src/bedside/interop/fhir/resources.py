@@ -48,7 +48,7 @@ class Coding(msgspec.Struct, frozen=True, gc=False):
     display: str | None = None
 
 
-class CodeableConcept(msgspec.Struct, frozen=True):
+class CodeableConcept(msgspec.Struct, frozen=True, gc=False):
     """A meaning, as codes and as text."""
 
     coding: tuple[Coding, ...] = ()
@@ -145,7 +145,7 @@ class BundleSearch(msgspec.Struct, frozen=True, gc=False):
     mode: str | None = None
 
 
-class BundleEntry(msgspec.Struct, frozen=True):
+class BundleEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry, its resource still undecoded."""
 
     resource: msgspec.Raw = ABSENT
