@@ -11,6 +11,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -127,6 +128,7 @@ class Supervisor:
                     self._look_after()
             finally:
                 self._drain()
+                self._selector.close()
 
     def stop(self) -> None:
         """End soon; may be called in a signal handler or from another thread."""
@@ -138,6 +140,10 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
+        """Let a signal end the wait, where this is the main thread, which alone hears any."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         awake, wake = socket.socketpair()
         wake.setblocking(False)
         before = {each: signal.signal(each, lambda *_: self.stop()) for each in _STOP}
@@ -149,7 +155,6 @@ class Supervisor:
             signal.set_wakeup_fd(heard)
             for each, handler in before.items():
                 signal.signal(each, handler)
-            self._selector.close()
             awake.close()
             wake.close()
 
