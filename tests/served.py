@@ -364,7 +364,8 @@ def a_served_model(
         threshold=threshold,
         group_thresholds=group_thresholds,
         files={
-            CARD: b"# Sepsis in intensive care\n\n| | |\n|---|---|\n| For | <b>adults</b> |\n",
+            CARD: b"# Sepsis in intensive care\n\n| | |\n|---|---|\n| For | <b>adults</b> |\n\n"
+            b"See [the report](report.html#data) and [doi](https://doi.org/1).\n",
             FEATURES: feature_set_to_json(features),
             EXAMPLE: json.dumps({"features": values, "risk": risk}).encode(),
             **({} if form is None else {LEARNT: form_to_json(form)}),

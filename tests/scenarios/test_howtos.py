@@ -1,7 +1,10 @@
 """The how-to pages are run, line by line, on real data."""
 
+import contextlib
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +38,7 @@ def commands_of(page: Path) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
-def said_by(page: str, folder: Path, **variables: Path) -> dict[str, str]:
+def said_by(page: str, folder: Path, **variables: object) -> dict[str, str]:
     """Run every command of a page in a folder; what each of them printed."""
     commands = commands_of(ROOT / "docs" / "howto" / page)
     script = "\n".join(f"echo '>>> {n}'\n{line}" for n, line in enumerate(commands))
@@ -199,3 +202,31 @@ def test_the_page_about_proving_does_what_it_says(tmp_path):
     (edited,) = [text for command, text in said.items() if "--folder" in command]
     assert "The declaration was edited: learner.parameters.num_leaves: 8, then 3." in edited
     assert "another model, as it says" in edited
+
+
+def test_the_page_about_cds_hooks_does_what_it_says(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    client = ROOT / "docs" / "howto" / "cds_hooks_client.py"
+
+    try:
+        said = said_by("cds-hooks.md", tmp_path, USECASES=USECASES, CLIENT=client, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    card = said["python $CLIENT call"]
+    assert "HTTP 200" in card
+    assert "risk 96 %, at or above the alert threshold" in card
+    assert "Ask for a core biopsy" in card
+    assert "cds_token_replayed" in said["python $CLIENT again"]
+    assert "About this model: HTTP 200, text/html" in said["python $CLIENT page"]
+    assert '"recorded": 1' in said["python $CLIENT feedback"]
+    assert said["bedside ledger show | tail -3"].rstrip().endswith("feedback")
+
+
+def end_server(note: Path) -> None:
+    """End what a page has started and could not end itself."""
+    if note.is_file():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(note.read_text()), signal.SIGTERM)

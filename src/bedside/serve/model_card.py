@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -117,10 +118,25 @@ class CardPages:
 @lru_cache(maxsize=64)
 def _page(card: bytes, title: str, version: str) -> str:
     """The Markdown of a card as HTML; HTML inside it is shown as text."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(card.decode())
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(card.decode())
+    for token in tokens:
+        token.children = _without_near_links(token.children or [])
+    body = reader.renderer.render(tokens, reader.options, {})
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Model card: {escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"{body}</main><footer>Version {escape(version)}</footer></body></html>\n"
     )
+
+
+def _without_near_links(tokens: list[Token]) -> list[Token]:
+    """A link to a file beside the card in the bundle, which is not served, is only its text."""
+    kept, near = [], False
+    for token in tokens:
+        if token.type == "link_open":
+            near = not str(token.attrGet("href")).startswith(("https://", "http://"))
+        if not (near and token.type in ("link_open", "link_close")):
+            kept.append(token)
+    return kept

@@ -509,6 +509,8 @@ def test_a_card_links_to_the_page_of_its_model_which_opens_without_an_account():
     assert "unsafe" not in policies[0]
     assert "&lt;b&gt;adults" in page.text
     assert "<table>" in page.text
+    assert "See the report and" in page.text, "the report is not served"
+    assert '<a href="https://doi.org/1">' in page.text
     assert (changed.status_code, other.status_code) == (401, 401)
 
 
