@@ -213,7 +213,6 @@ def _latest(
     """
     corrected = {one.replaces for one in events if one.replaces and one.known_at <= as_of}
     latest: dict[str, Event] = {}
-    order: dict[str, tuple[bool, datetime, datetime]] = {}
     for event in events:
         names = owners.get(event.code)
         if names is None or event.known_at > as_of:
@@ -223,12 +222,16 @@ def _latest(
             continue
         if corrected and event.source_row and event.source_row in corrected:
             continue
-        mine = (time is not None, time or event.known_at, event.known_at)
         for name in names:
-            best = order.get(name)
-            if best is None or mine >= best:
-                order[name], latest[name] = mine, event
+            best = latest.get(name)
+            if best is None or _order(event) >= _order(best):
+                latest[name] = event
     return latest
+
+
+def _order(event: Event) -> tuple[bool, datetime, datetime]:
+    """By which the newest of several events is told."""
+    return event.time is not None, event.time or event.known_at, event.known_at
 
 
 def _required(

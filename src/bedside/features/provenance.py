@@ -52,6 +52,12 @@ class Record:
         """As `sources_of`."""
         if feature.aggregate in CALENDAR:
             return ()
+        if len(feature.codes) == 1:
+            events = self._by_code.get(feature.codes[0], ())
+            if len(events) == 0:
+                return ()
+            if len(events) == 1 and feature.aggregate in _OF_ONE:
+                return self._only(feature, events[0])
         facts = self._facts(feature)
         opened = self._opened(feature.window_hours)
         if feature.aggregate in OF_SPANS:
@@ -60,6 +66,16 @@ class Record:
         if feature.aggregate == "from_baseline":
             return _newest_first(self._with_baseline(feature, facts, inside, opened))
         return _newest_first(_PICKED.get(feature.aggregate, list)(inside))
+
+    def _only(self, feature: Feature, event: Event) -> tuple[Event, ...]:
+        """As `sources` where there is one event: it, or none if it is no number or outside."""
+        if _number(feature, event) is None:
+            return ()
+        hours = feature.window_hours
+        if hours is None:
+            return (event,)
+        inside = event.time is not None and microseconds(event.time) > self._opened(hours)
+        return (event,) if inside else ()
 
     def _facts(self, feature: Feature) -> list[_Fact]:
         """The events of the feature's codes, in the order of the kernel."""
@@ -183,6 +199,12 @@ _PICKED: dict[str, Callable[[list[_Fact]], list[_Fact]]] = {
     "sd": _several,
     "slope": _over_time,
 }
+
+
+_OF_ONE = (
+    "last", "last_is", "first", "min", "max", "missing", "change", "count", "sum", "mean",
+)  # fmt: skip
+"""Aggregates that rest on an event, if it is the only one and in the window."""
 
 
 def _newest_first(facts: list[_Fact]) -> tuple[Event, ...]:

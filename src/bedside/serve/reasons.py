@@ -57,17 +57,21 @@ def top_reasons(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Of each feature: the number of its signal, and the codes that it reads."""
+    """Of each feature: the number of its signal, and the codes that it reads.
+
+    `apart`: no two are of the same signal.
+    """
 
     signal: tuple[int, ...]
     codes: tuple[tuple[str, ...], ...]
+    apart: bool
 
 
 def _plan(feature_set: FeatureSet) -> _Plan:
     numbers: dict[str, int] = {}
     features = feature_set.features
     signal = tuple(numbers.setdefault(group_key(one), len(numbers)) for one in features)
-    return _Plan(signal, tuple(one.codes for one in features))
+    return _Plan(signal, tuple(one.codes for one in features), len(numbers) == len(features))
 
 
 _plan_of = Kept(_plan)
@@ -76,6 +80,9 @@ _plan_of = Kept(_plan)
 def _leading(plan: _Plan, contributions: npt.NDArray[np.float64]) -> list[tuple[int, float]]:
     """The strongest feature of each leading signal, and what the signal gave in all."""
     given = contributions.tolist()
+    if plan.apart:
+        every = [(column, part) for column, part in enumerate(given) if part]
+        return sorted(every, key=_strength)[:MOST]
     moved: dict[int, list[int]] = {}
     for column, part in enumerate(given):
         if part:
@@ -89,7 +96,12 @@ def _leading(plan: _Plan, contributions: npt.NDArray[np.float64]) -> list[tuple[
         parts = contributions[columns]
         if total := float(parts.sum()):
             told.append((columns[int((parts * np.sign(total)).argmax())], total))
-    return sorted(told, key=lambda one: -abs(one[1]))[:MOST]
+    return sorted(told, key=_strength)[:MOST]
+
+
+def _strength(one: tuple[int, float]) -> float:
+    """The strongest first."""
+    return -abs(one[1])
 
 
 class _Times:

@@ -41,6 +41,7 @@ class Tensor(msgspec.Struct, frozen=True):
 
 
 _NO_PARAMETERS = TensorParameters()
+_ONE = (1,)
 
 
 class TensorReader:
@@ -78,11 +79,19 @@ class TensorReader:
         Raises:
             Invalid: datatype, shape, a value, a time or the unit does not fit the input.
         """
-        data = tensor.data
+        data, parameters = tensor.data, tensor.parameters
+        if parameters is None and self._is_number and tensor.shape == _ONE and len(data) == 1:
+            value = data[0]  # as nearly every tensor is
+            if type(value) is float and math.isfinite(value) and tensor.datatype == "FP64":
+                time = None if self._is_static else as_of
+                return [
+                    event_of(
+                        subject_id, time, as_of, self._code, value, self._unit, None, None,
+                        self._first,
+                    )
+                ]  # fmt: skip
         self._check_form(tensor)
-        parameters = tensor.parameters or _NO_PARAMETERS
-        if parameters is _NO_PARAMETERS and len(data) == 1 and self._signal is not None:
-            return [self._event(0, data[0], as_of, as_of, None, self._unit, subject_id)]
+        parameters = parameters or _NO_PARAMETERS
         times = self._times(parameters, len(data), as_of)
         known_at = self._known_at(parameters, times)
         ends = self._ends(parameters, times)
