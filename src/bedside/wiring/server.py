@@ -25,6 +25,8 @@ from bedside.serve.reload import Loader, Reloader
 from bedside.serve.served import ServedModel
 from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
+from bedside.wiring.cds import cds_of, finding
+from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "serve_workspace", "serving_of", "token_digest_of"]
 
@@ -84,7 +86,19 @@ def app_of(platform: Platform, token_sha256: str, service: Service | None = None
     """
     if service is None:
         service, _ = serving_of(platform, GroupCommit(platform.ledger))
-    return create_app(service, authenticators=[TokenCheck(token_sha256)])
+    cds = cds_of(
+        platform.folder,
+        clock=platform.clock,
+        tag=platform.tag,
+        database=settings_of(platform.folder).database,
+        find=finding(platform.predictions, platform.ledger),
+    )
+    return create_app(
+        service,
+        authenticators=[TokenCheck(token_sha256), *cds.authenticators],
+        allowed_hosts=cds.hosts,
+        cds=cds.parts,
+    )
 
 
 def serving_of(

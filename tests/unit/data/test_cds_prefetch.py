@@ -1,14 +1,23 @@
 """The client's FHIR server is asked only where it is listed, and trusted with nothing."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bedside.core.clock import FixedClock
 from bedside.core.errors import BedsideError, Invalid, Refused, Unavailable
@@ -54,7 +63,7 @@ class FhirServer:
 
 
 @contextmanager
-def running() -> Iterator[FhirServer]:
+def running(certificate: Path | None = None) -> Iterator[FhirServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
@@ -74,6 +83,11 @@ def running() -> Iterator[FhirServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     fhir = FhirServer(f"http://127.0.0.1:{server.server_port}/fhir")
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        fhir.base = f"https://localhost:{server.server_port}/fhir"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -209,3 +223,48 @@ def test_a_key_set_is_fetched_from_its_one_address(fhir):
     got = fetch_document(f"{fhir.base}/Patient/pat-1", clock=FixedClock(NOW))
 
     assert json.loads(got)["id"] == "pat-1"
+
+
+def a_certificate(folder: Path, name: str) -> Path:
+    """Of this one name, and of no address."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / f"{name}.pem"
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
+def test_a_pinned_address_still_has_to_show_the_certificate_of_its_name(tmp_path):
+    good, wrong = a_certificate(tmp_path, "localhost"), a_certificate(tmp_path, "other.example")
+
+    with running(good) as fhir:
+        source = a_source(fhir.base, certificates=str(good))
+        assert "p" in source.fetch(fhir.base, None, {"p": "Patient/pat-1"})
+        with pytest.raises(Refused) as untrusted:
+            a_source(fhir.base).fetch(fhir.base, None, {"p": "Patient/pat-1"})
+    with running(wrong) as fhir:
+        source = a_source(fhir.base, certificates=str(wrong))
+        with pytest.raises(Refused) as misnamed:
+            source.fetch(fhir.base, None, {"p": "Patient/pat-1"})
+
+    assert (untrusted.value.code, misnamed.value.code) == ("not_trusted", "not_trusted")
+
+
+def test_an_address_of_version_6_can_be_pinned():
+    assert httpx.URL("https://ehr.example.org/fhir").copy_with(host="2001:db8::1").netloc == (
+        b"[2001:db8::1]"
+    )
