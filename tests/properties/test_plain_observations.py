@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.core.errors import Invalid
 from bedside.interop.fhir import reading
+from bedside.interop.fhir.observation import ObservationReader
 from bedside.interop.fhir.plain import PlainReader
 from bedside.interop.fhir.reading import read_resources
 from served import NOW, a_declaration, a_search, an_observation
@@ -86,6 +88,22 @@ def told_by(body: bytes) -> Any:
 class Never(PlainReader):
     def read(self, raw: Any) -> bool:
         return False
+
+
+def test_an_ordinary_observation_goes_the_short_way_and_an_odd_one_does_not():
+    signals = {"LOINC//8867-4": a_declaration().signals["heart_rate"]}
+
+    def goes_short(**changes: Any) -> bool:
+        told = an_observation("8867-4", 80.0, "/min", **changes)
+        reader = ObservationReader(signals=signals, subject_id=7)
+        went = PlainReader(reader, "pat-1").read(msgspec.Raw(json.dumps(told).encode()))
+        assert len(reader.events) == went
+        return went
+
+    assert goes_short()
+    assert goes_short(id=None, issued=None, subject=None, category=[{"text": "vital"}])
+    odd = ({"status": "cancelled"}, {"component": []}, {"valueString": "x"}, {"issued": "2026"})
+    assert not any(goes_short(**one) for one in odd)
 
 
 @given(seen=st.lists(observations(), max_size=6))

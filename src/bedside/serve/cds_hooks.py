@@ -154,7 +154,7 @@ class CdsHooksWire:
         unknown = []
         for each in entries:
             known = await self._known(each.card)
-            if self._parts.find is not None and (known is None or known.model != model.name):
+            if self._parts.find is not None and not _was_given(known, model):
                 unknown.append(each.card)
                 continue
             details = _details(each, channel, known)
@@ -212,6 +212,11 @@ class CdsHooksWire:
         service: str = request.path_params["service"]
         found = _by_id(self._service).get(service)
         return service if found is None else found[0].name
+
+
+def _was_given(known: KnownPrediction | None, model: ServedModel) -> bool:
+    """Whether somebody was shown a card of this model for the prediction."""
+    return known is not None and known.model == model.name and known.shown
 
 
 def _by_id(service: Service) -> dict[str, tuple[ServedModel, CdsHooks]]:

@@ -87,15 +87,17 @@ def a_model(*services: CdsHooks, rules: tuple[Any, ...] = (), **parts: Any) -> S
 class Keeping:
     """Finds the predictions that a ledger in memory keeps."""
 
-    def __init__(self, served: Served, model: str = "sepsis") -> None:
-        self._served, self._model = served, model
+    def __init__(self, served: Served, model: str = "sepsis", *, shown: bool = True) -> None:
+        self._served, self._model, self._shown = served, model, shown
 
     def __call__(self, prediction_id: str) -> KnownPrediction | None:
         for entry, sealed in self._served.ledger.kept:
             if entry.details.get("prediction_id") == prediction_id:
                 subject = json.loads(sealed or b"{}")["subject"]
                 version = entry.details["version"]
-                return KnownPrediction(model=self._model, version=version, subject=subject)
+                return KnownPrediction(
+                    model=self._model, version=version, subject=subject, shown=self._shown
+                )
         return None
 
 
@@ -441,9 +443,10 @@ def test_feedback_on_a_card_that_was_never_given_is_named_and_not_recorded():
     assert len(served.ledger.kept) == 2
 
 
-def test_feedback_on_a_card_of_another_model_is_not_recorded_here():
+@pytest.mark.parametrize("known", [{"model": "other"}, {"shown": False}])
+def test_feedback_on_a_card_of_another_model_or_that_nobody_saw_is_not_recorded(known):
     served = a_model()
-    client = a_client(served, find=Keeping(served, model="other"))
+    client = a_client(served, find=Keeping(served, **known))
     card = client.post("/cds-services/sepsis-now", json=a_call()).json()["cards"][0]["uuid"]
 
     response = client.post(
