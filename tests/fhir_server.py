@@ -2,7 +2,8 @@
 
 Our own, written from the public specifications (Bulk Data Access 2.0, SMART App Launch 2.2, FHIR
 R4), and no proof of how a hospital's server behaves. It serves a small built-in set of resources,
-or a folder of `*.ndjson.gz`. Under `/control` the tests switch its faults on, and ask what it did.
+or a folder of `*.ndjson.gz`; or, once it is `live`, what transactions wrote into it. Under
+`/control` the tests switch its faults on, and ask what it did.
 
 As a program it prints its address, and ends when its input ends: so it never outlives the tests.
 """
@@ -27,7 +28,7 @@ from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 import httpx
@@ -39,6 +40,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from fhir_store import Refusal, Store
 
 __all__ = ["BUILT_IN", "DELETED", "ERRORS", "RunningFhirServer", "a_fhir_server", "running"]
 
@@ -136,6 +139,8 @@ class Settings:
     outcome: bool = False  # an OperationOutcome beside the entries
     page_body: str | None = None
     folder: str | None = None
+    live: bool = False  # reads and searches show what transactions wrote
+    lost: int = 0  # so often, a transaction is carried out and its answer never comes
 
 
 @dataclass
@@ -160,6 +165,7 @@ class Server:
         self.statements: set[str] = set()
         self.jobs: dict[str, Job] = {}
         self.resources = BUILT_IN
+        self.store = Store()
         self.address = ""
 
     def chosen(self, types: str | None, since: str | None) -> dict[str, list[bytes]]:
@@ -394,9 +400,16 @@ async def search(request: Request) -> Response:
     SERVER.asked.append(dict(asked))
     if settings.page_body is not None:
         return Response(settings.page_body, media_type=_FHIR)
-    since = asked.get("_lastUpdated", "").removeprefix("ge") or None
-    lines = SERVER.chosen(kind, since).get(kind, [])
-    first, size = int(asked.get("_offset", 0)), int(asked["_count"])
+    if settings.live:
+        try:
+            found = SERVER.store.search(kind, asked.multi_items())
+        except Refusal as refusal:
+            return _refused(refusal)
+        lines = [_line(one) for one in found]
+    else:
+        since = asked.get("_lastUpdated", "").removeprefix("ge") or None
+        lines = SERVER.chosen(kind, since).get(kind, [])
+    first, size = int(asked.get("_offset", 0)), int(asked.get("_count", 100))
     entries = [f'{{"resource": {line.decode().strip()}}}' for line in lines[first : first + size]]
     if settings.outcome:
         warned = ERRORS[0].decode().strip()
@@ -406,7 +419,9 @@ async def search(request: Request) -> Response:
         following = 0 if first else size
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "link": []}
     if following < len(lines) or settings.paging in {"endless", "circle"}:
-        path = f"{kind}?_count={size}&_offset={following}"
+        kept = [] if not settings.live else asked.multi_items()
+        again = [one for one in kept if one[0] not in ("_count", "_offset")]
+        path = f"{kind}?{urlencode([*again, ('_count', size), ('_offset', following)])}"
         here = settings.elsewhere.get("next", _address(request))
         url = path if settings.paging == "relative" else f"{here}/fhir/{path}"
         bundle["link"].append({"relation": "next", "url": url})
@@ -414,6 +429,42 @@ async def search(request: Request) -> Response:
     if settings.pretty:
         text = text.replace(", ", ",\r\n  ")
     return Response(text, media_type=_FHIR)
+
+
+async def transact(request: Request) -> Response:
+    if failed := _fails(request) or _lets_in(request):
+        return failed
+    if request.headers.get("Content-Type") != _FHIR:
+        return Response(status_code=415)
+    try:
+        answer = SERVER.store.transact(json.loads(await request.body()))
+    except Refusal as refusal:
+        return _refused(refusal)
+    if SERVER.settings.lost > 0:
+        SERVER.settings.lost -= 1
+        raise ConnectionError("the answer is lost")
+    return JSONResponse(answer, media_type=_FHIR)
+
+
+async def read(request: Request) -> Response:
+    if failed := _fails(request) or _lets_in(request):
+        return failed
+    try:
+        found = SERVER.store.read(request.path_params["kind"], request.path_params["id"])
+    except Refusal as refusal:
+        return _refused(refusal)
+    return JSONResponse(found, media_type=_FHIR)
+
+
+def _refused(refusal: Refusal) -> Response:
+    issue = {"severity": "error", "code": refusal.code, "diagnostics": "of patient Ünsal"}
+    told = {"resourceType": "OperationOutcome", "issue": [issue]}
+    return JSONResponse(told, refusal.status, media_type=_FHIR)
+
+
+async def held(_request: Request) -> Response:
+    """All that transactions wrote, by type and id."""
+    return JSONResponse(SERVER.store.kept)
 
 
 async def change(request: Request) -> Response:
@@ -429,6 +480,7 @@ async def change(request: Request) -> Response:
 
 async def told(request: Request) -> Response:
     known = {"counts": SERVER.counts, "asked": SERVER.asked, "jobs": list(SERVER.jobs)}
+    known["auth"] = SERVER.settings.auth
     return JSONResponse(known)
 
 
@@ -453,7 +505,10 @@ APP = Starlette(
         Route("/fhir/Group/{group}/$export", partial(kick_off, level="group")),
         Route("/jobs/{job}", status, methods=["GET", "DELETE"]),
         Route("/files/{job}/{file}", file),
+        Route("/fhir", transact, methods=["POST"]),
         Route("/fhir/{kind}", search),
+        Route("/fhir/{kind}/{id}", read),
+        Route("/control/held", held),
         Route("/control/set", change, methods=["POST"]),
         Route("/control/told", told),
         Route("/control/forget/{what}", forget, methods=["POST"]),
@@ -480,6 +535,33 @@ class RunningFhirServer:
     def forget(self, what: str) -> None:
         """Let it forget `all`, its `jobs` or its `tokens`."""
         self.control.post(f"/control/forget/{what}").raise_for_status()
+
+    def write(self, *entries: dict[str, Any]) -> list[str]:
+        """Carry out a transaction, without a token; the places that its entries got."""
+        auth = self.control.get("/control/told").json()["auth"]
+        self.set(auth=False)
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
+        answer = self.control.post("/fhir", json=bundle, headers={"Content-Type": _FHIR})
+        answer.raise_for_status()
+        self.set(auth=auth)
+        return [entry["response"]["location"] for entry in answer.json()["entry"]]
+
+    def put(self, *resources: dict[str, Any]) -> None:
+        """Keep resources under their own ids."""
+        self.write(
+            *(
+                {
+                    "resource": one,
+                    "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"},
+                }
+                for one in resources
+            )
+        )
+
+    def held(self, kind: str) -> list[dict[str, Any]]:
+        """What it holds of a type."""
+        kept = self.control.get("/control/held").json()
+        return list(kept.get(kind, {}).values())
 
     @property
     def counts(self) -> dict[str, int]:

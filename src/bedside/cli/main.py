@@ -12,6 +12,7 @@ from bedside.cli.documents import documents
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
 from bedside.cli.features import features_app
+from bedside.cli.fhir import fhir_app
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
@@ -40,6 +41,7 @@ app = typer.Typer(
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(features_app, name="features")
+app.add_typer(fhir_app, name="fhir")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(prediction_app, name="prediction")

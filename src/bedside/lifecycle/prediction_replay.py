@@ -24,6 +24,7 @@ from bedside.interop.cds_hooks.discovery import drafted_codes, prefetch_template
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.orders import read_drafts
 from bedside.interop.fhir.reading import read_resources
+from bedside.interop.fhir_out.kept import read_kept
 from bedside.interop.open_inference.request import read_request
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -247,5 +248,11 @@ def _hook(declaration: Declaration, body: bytes, as_of: datetime) -> Facts:
     return Facts(events=events, subject=reading.subject_id, notes=reading.notes)
 
 
-READERS: dict[str, Reader] = {"open_inference": _inference, "cds_hooks": _hook}
+def _predict(declaration: Declaration, body: bytes, as_of: datetime) -> Facts:
+    call, subject = read_kept(body)
+    reading = read_resources(declaration, call.resources, as_of=as_of, patient_id=subject.patient)
+    return Facts(events=reading.events, subject=reading.subject_id, notes=reading.notes)
+
+
+READERS: dict[str, Reader] = {"open_inference": _inference, "cds_hooks": _hook, "fhir": _predict}
 """By channel, what reads its requests again; `register_reader` adds others."""

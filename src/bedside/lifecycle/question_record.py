@@ -1,7 +1,7 @@
 """Which bytes of a request an answer rests on: the request as it lies sealed in the ledger."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from bedside.features.wording import title
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.places import resource_places, source_row_of
 from bedside.interop.fhir.reading import read_resources
+from bedside.interop.fhir_out.kept import read_kept
 from bedside.interop.open_inference.metadata import inputs_of
 from bedside.interop.open_inference.places import input_places
 from bedside.lifecycle.platform import Platform
@@ -66,7 +67,7 @@ def places_in_request(platform: Platform, answer: LedgerEntry) -> tuple[RecordPl
         return ()
     body = sealed["request"].encode()
     digest = digest_bytes(body)
-    if answer.details["channel"] != "cds_hooks":
+    if answer.details["channel"] not in _OF_RESOURCES:
         whole = tuple(name for name, value in (sealed.get("features") or {}).items() if value)
         return (
             RecordPlace(
@@ -78,7 +79,8 @@ def places_in_request(platform: Platform, answer: LedgerEntry) -> tuple[RecordPl
     bundle = open_bundle(platform, version)
     features = feature_set_from_json(bundle.files[FEATURES])
     declaration = as_served(bundle.declaration, features)
-    return _resources(declaration, body, digest, answer.details["as_of"])
+    sent = _OF_RESOURCES[answer.details["channel"]](body)
+    return _resources(declaration, (body, *sent), digest, answer.details["as_of"])
 
 
 def reasons_in_request(platform: Platform, answer: LedgerEntry) -> tuple[ReasonRecords, ...]:
@@ -107,8 +109,10 @@ def traced_reasons(
     """
     titles = {one.name: title(one) for one in features.features}
     body = sealed["request"].encode()
-    rows = _resource_rows if channel == "cds_hooks" else _input_rows
-    places = list(rows(as_served(declaration, features), body))
+    if channel in _OF_RESOURCES:
+        places = list(_resource_rows(body, _OF_RESOURCES[channel](body)[0]))
+    else:
+        places = list(_input_rows(as_served(declaration, features), body))
     return tuple(
         ReasonRecords(
             feature=reason["feature"],
@@ -129,6 +133,9 @@ def _unsealed(platform: Platform, answer: LedgerEntry) -> dict[str, Any]:
     return found
 
 
+_Sent = tuple[Mapping[str, Any], str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A record of a request, and how the source of a reason is known to be it."""
@@ -145,9 +152,25 @@ class _Row:
         return bool(source["row"] == source_row_of(self.digest, source["code"]).hex())
 
 
-def _resource_rows(declaration: Declaration, body: bytes) -> Iterator[_Row]:
+def _hook_sent(body: bytes) -> _Sent:
     call = read_call(body)
-    for place in resource_places(body, call.prefetch):
+    return call.prefetch, call.patient_id
+
+
+def _predict_sent(body: bytes) -> _Sent:
+    call, subject = read_kept(body)
+    return call.resources, subject.patient
+
+
+_OF_RESOURCES: dict[str, Callable[[bytes], _Sent]] = {
+    "cds_hooks": _hook_sent,
+    "fhir": _predict_sent,
+}
+"""By channel whose requests are FHIR: the resources in one, by name, and the patient's id."""
+
+
+def _resource_rows(body: bytes, resources: Mapping[str, Any]) -> Iterator[_Row]:
+    for place in resource_places(body, resources):
         yield _Row(place.where, place.offset, place.length, digest=place.digest)
 
 
@@ -168,15 +191,15 @@ def _of_reason(reason: dict[str, Any], rows: list[_Row], file: str) -> Iterator[
 
 
 def _resources(
-    declaration: Declaration, body: bytes, digest: str, as_of: str
+    declaration: Declaration, sent: tuple[bytes, Mapping[str, Any], str], digest: str, as_of: str
 ) -> tuple[RecordPlace, ...]:
-    call = read_call(body)
+    body, resources, patient_id = sent
     moment = parse_instant(as_of)
-    reading = read_resources(declaration, call.prefetch, as_of=moment, patient_id=call.patient_id)
+    reading = read_resources(declaration, resources, as_of=moment, patient_id=patient_id)
     used = {(event.source_row, event.code) for event in visible_at(reading.events, moment)}
     codes = sorted({code for _, code in used})
     found = []
-    for place in resource_places(body, call.prefetch):
+    for place in resource_places(body, resources):
         gave = tuple(code for code in codes if (source_row_of(place.digest, code), code) in used)
         if gave:
             found.append(

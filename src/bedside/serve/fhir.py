@@ -19,6 +19,7 @@ from bedside.interop.fhir_out.capability import (
     capability_statement,
     operation_definition,
 )
+from bedside.interop.fhir_out.kept import kept_question
 from bedside.interop.fhir_out.operation_outcome import abstained, failed, withheld
 from bedside.interop.fhir_out.parameters import PredictCall, read_parameters
 from bedside.interop.fhir_out.sent import patient_of_encounter
@@ -86,7 +87,8 @@ class FhirWire:
         """Answer for the patient whom the path names."""
         body = await request.body()
         model, call = self._called(request, body)
-        return await self._answer(request, model, (body, call), Subject(patient=_id(request)))
+        subject = Subject(patient=_id(request))
+        return await self._answer(request, model, (kept_question(body, subject), call), subject)
 
     async def predict_for_encounter(self, request: Request) -> Response:
         """Answer for the patient of the stay that the path names; its Encounter is sent along."""
@@ -97,7 +99,7 @@ class FhirWire:
         if not _FHIR_ID.fullmatch(patient):
             raise invalid("Encounter.subject", "holds no FHIR id.", fix="write it as Patient/ID.")
         subject = Subject(patient=patient, encounter=stay)
-        return await self._answer(request, model, (body, call), subject)
+        return await self._answer(request, model, (kept_question(body, subject), call), subject)
 
     def _called(self, request: Request, body: bytes) -> tuple[ServedModel, PredictCall]:
         """What is asked, of which model; refused before it is looked up where the caller may not.
@@ -121,7 +123,7 @@ class FhirWire:
         sent: tuple[bytes, PredictCall],
         subject: Subject,
     ) -> Response:
-        body, call = sent
+        kept, call = sent
         as_of = call.as_of or model.first.clock.now()
         reading = _read(model.declaration, call, as_of, subject)
         asked = Asked(
@@ -129,7 +131,7 @@ class FhirWire:
             as_of=as_of,
             channel="fhir",
             caller=caller_of(request),
-            request=body,
+            request=kept,
             request_id=call.request_id,
         )
         answer = await self._service.answer(model, asked)

@@ -239,6 +239,8 @@ def channels(case: Case) -> list[Line]:
     hooks = told["cds_hooks"] or []
     for one in [hooks] if isinstance(hooks, dict) else hooks:
         names.append(f"CDS Hooks ({one['hook']})")
+    if told.get("fhir"):
+        names.append("FHIR R4 ($predict)")
     if not names:
         return []
     return [case.said("Answers on", " and ".join(names), ("channels",))]

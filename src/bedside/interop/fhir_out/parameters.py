@@ -13,7 +13,7 @@ from bedside.interop.fhir.resources import ABSENT, AnyResource, given
 from bedside.interop.instants import read_instant
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["LONGEST_ID", "PredictCall", "model_named", "read_parameters"]
+__all__ = ["LONGEST_ID", "PredictCall", "read_parameters"]
 
 LONGEST_ID = 200
 """Characters of a request's own id."""
@@ -91,19 +91,6 @@ def read_parameters(content: bytes) -> PredictCall:
         request_id=_request_id(single.get("requestId")),
         resources=resources,
     )
-
-
-def model_named(content: bytes) -> str:
-    """The model that a call names, before anything else of it is judged.
-
-    Raises:
-        Invalid: it names none, or is not to be read.
-    """
-    body = decode(_PARAMETERS, content, "The request")
-    for index, one in enumerate(body.parameter):
-        if one.name == "model":
-            return _value(one, f"parameter[{index}]")
-    raise invalid("parameter", "names no model.", fix="add the parameter 'model'.")
 
 
 _SINGLE = {

@@ -154,6 +154,7 @@ class Wire:
         accept: str = "application/fhir+json",
         headers: Mapping[str, str] | None = None,
         form: Callable[[], Mapping[str, str]] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Ask, and again while that may help; the last answer, whatever its status is.
 
@@ -167,7 +168,13 @@ class Wire:
         while True:
             try:
                 with self.open(
-                    method, address, bearer=bearer, accept=accept, headers=headers, form=form
+                    method,
+                    address,
+                    bearer=bearer,
+                    accept=accept,
+                    headers=headers,
+                    form=form,
+                    content=content,
                 ) as response:
                     answer = self.answer(response)
             except Broken:
@@ -190,6 +197,7 @@ class Wire:
         accept: str = "application/fhir+json",
         headers: Mapping[str, str] | None = None,
         form: Callable[[], Mapping[str, str]] | None = None,
+        content: bytes | None = None,
     ) -> Iterator[httpx.Response]:
         """An answer that is still coming in; asked for once.
 
@@ -203,7 +211,9 @@ class Wire:
             url = httpx.URL(address.url)
             if (url.scheme, url.host) != (address.scheme, address.host):
                 raise _unfit()
-            with self._client.stream(method, url, headers=sent, data=body) as response:
+            with self._client.stream(
+                method, url, headers=sent, data=body, content=content
+            ) as response:
                 if response.is_redirect or response.has_redirect_location:
                     raise _redirected(address.host)
                 yield response
