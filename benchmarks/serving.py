@@ -21,8 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,11 +28,8 @@ import msgspec
 import numpy as np
 import uvicorn
 
-from bedside.core.clock import SystemClock, iso
-from bedside.core.records.answer import Answer, Score
-from bedside.core.records.asked import Asked, Facts
+from bedside.core.clock import SystemClock
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
-from bedside.core.records.caller import EVERYTHING, Caller
 from bedside.core.records.declaration import (
     Channels,
     Clock,
@@ -54,24 +49,18 @@ from bedside.deploy.package.onnx_graph import onnx_of
 from bedside.develop.train.learners.contract import Column, Plan
 from bedside.develop.train.learners.lightgbm import LightGbm
 from bedside.develop.train.matrix import Matrix
-from bedside.features.definition import expand, feature_set_from_json, feature_set_to_json
-from bedside.features.inputs import check_inputs, clean_events
-from bedside.features.single import features_of
+from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
-from bedside.interop.open_inference.request import read_request
-from bedside.interop.open_inference.response import response_of
 from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck, token_digest
-from bedside.serve.reasons import top_reasons
 from bedside.serve.run import server_of
-from bedside.serve.scoring import Scorer, ToScore
 from bedside.serve.service import Service, models_of
 from bedside.serve.supervisor import Supervisor, reserve
 from bedside.serve.worker import listening, run_worker
@@ -411,83 +400,12 @@ def _ratio(ours: list[float], bare: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, bare, strict=True))
 
 
-def steps(folder: Path, *, repeats: int = 500) -> dict[str, float]:
-    """Median milliseconds of each part of one of our answers, without HTTP.
-
-    The parts are timed one by one, each in its own loop; together they take longer than their sum,
-    since each finds less of what it reads in the processor's caches.
-    """
-    answerer, bundle = our_parts(folder)
-    content, now = our_request(folder), datetime.now(UTC)
-    declared = answerer.declaration
-    question = read_request(content, declared, now=now)
-    asked = Asked(
-        read=lambda _: Facts(events=question.events, subject=question.subject_id),
-        as_of=now,
-        channel="benchmark",
-        caller=Caller(name="benchmark", scopes=EVERYTHING),
-        request=content,
-    )
-    matrix = np.array([json.loads((folder / "row.json").read_text())])
-    predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
-    explainer = FormExplainer((folder / "learnt.json").read_bytes())
-    scorer = Scorer(bundle, predictor, explainer)
-    features = feature_set_from_json(bundle.files[FEATURES])
-    events, rejected = clean_events(declared.signals, question.events)
-    row, parts_of_row = matrix[0], explainer.contributions(matrix)[0, :-1]
-
-    def whole(*, reasons: bool = True) -> bytes:
-        """All that an answer takes but the ledger: from the bytes asked to the bytes told."""
-        read = read_request(content, declared, now=now)
-        clean, aside = clean_events(declared.signals, read.events)
-        assert check_inputs(declared, clean, aside, now) is None
-        scored = scorer.score(clean, now, (), reasons=reasons)
-        assert isinstance(scored.outcome, Score)
-        answer = Answer(
-            prediction_id="0" * 36,
-            model=declared.name,
-            version=answerer.version_id,
-            stage="live",
-            as_of=iso(now),
-            outcome=scored.outcome,
-        )
-        return msgspec.json.encode(response_of(answer, scored.outcome, declared))
-
-    parts: dict[str, Callable[[], Any]] = {
-        "read the request": lambda: read_request(content, declared, now=now),
-        "clean and check": lambda: check_inputs(
-            declared, *clean_events(declared.signals, question.events), now
-        ),
-        "make features": lambda: features_of(features, events, now),
-        "run the ONNX session": lambda: predictor.predict(matrix),
-        "explain with the trees": lambda: explainer.contributions(matrix),
-        "tell the reasons": lambda: top_reasons(features, row, parts_of_row, events, now),
-        "score 1 of 16 together": lambda: scorer.score_many([ToScore(events, now)] * 16),
-        "all, without reasons": lambda: whole(reasons=False),
-        "all, without ledger": whole,
-        "append to the ledger": lambda: answerer.record("benchmark", {}, sealed=b"x" * 2000),
-        "answer with the ledger": lambda: answerer.answer(asked),
-    }
-    assert not rejected
-    medians = {}
-    for name, part in parts.items():
-        took = []
-        for _ in range(repeats):
-            started = time.perf_counter()
-            part()
-            took.append(time.perf_counter() - started)
-        medians[name] = 1000 * statistics.median(took)
-    medians["score 1 of 16 together"] /= 16
-    return medians
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--steps", action="store_true", help="time the parts alone, without HTTP")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--drive", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -518,12 +436,9 @@ def print_all(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        rows = []
-        if not options.steps:
-            rows = measure(folder, rounds=options.rounds, seconds=options.seconds)
-        parts = steps(folder)
+        rows = measure(folder, rounds=options.rounds, seconds=options.seconds)
     if options.json:
-        print(json.dumps({"serving": rows, "steps_ms": parts}, indent=2))
+        print(json.dumps({"serving": rows}, indent=2))
         return
     print(f"client: {'wrk' if shutil.which('wrk') else 'asyncio'}; medians of rounds in turns")
     print(
@@ -536,9 +451,6 @@ def print_all(options: argparse.Namespace) -> None:
             f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['rate_to_bare']:9.2f}"
             f"{row['p99_to_bare']:10.1f}"
         )
-    print("\nwithin one of our answers, median ms")
-    for name, value in parts.items():
-        print(f"  {name:24}{value:8.3f}")
 
 
 if __name__ == "__main__":
