@@ -120,12 +120,8 @@ def _keys(client: CdsClient, folder: Path, access: CdsAccess, clock: Clock) -> S
 
 
 def _replay(folder: Path, database: str | None, clock: Clock) -> ReplayStore:
-    if database is not None:
-        # one row in one statement: the lock of the ledger's writer is not needed, nor waited for
-        return SqlReplay(
-            open_database(database), writing=lambda engine: engine.begin(), clock=clock
-        )
-    return SqlReplay(open_database(folder / "cds_replay.sqlite"), writing=writing, clock=clock)
+    where = database if database is not None else folder / "cds_replay.sqlite"
+    return SqlReplay(open_database(where), writing=writing, clock=clock)
 
 
 def _content(path: Path) -> bytes:
