@@ -55,6 +55,41 @@ def test_half_of_what_a_pair_gives_is_each_features():
     assert reasons.sum() == model.margins(np.array([[0.0, 1.0]]))[0, 0]
 
 
+VALUES = st.floats(-1e3, 1e3) | st.just(float("nan")) | st.integers(-2, 4).map(float)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=20),
+    outputs=st.sampled_from([1, 4]),
+    numbers=st.lists(st.floats(-9, 9), min_size=48, max_size=48),
+)
+def test_what_moved_a_score_hangs_on_no_other_row(rows, outputs, numbers):
+    """Several patients are explained at once, and a ledger's answer is made again for one."""
+    told = [tuple(numbers[at:]) for at in range(outputs)]
+    terms = [
+        Term(kind="steps", features=(0, 1), edges=PAIR.edges, scores=tuple(t[:12] for t in told)),
+        Term(kind="polyline", features=(0,), edges=LINE.edges, scores=tuple(t[:4] for t in told)),
+        Term(kind="linear", features=(1,), scores=tuple(t[:2] for t in told)),
+    ]
+    part = Additive(
+        intercept=tuple(numbers[:outputs]),
+        terms=tuple(terms),
+        expected=(tuple(numbers[:outputs]),) * 3,
+    )
+    several = {"outcome": "multiclass", "link": "softmax", "levels": ("a", "b", "c", "d")}
+    one = {"outcome": "binary", "link": "logistic"}
+    model = LearntModel(
+        ModelForm(width=2, members=(Member(part=part),), **(one if outputs == 1 else several))
+    )
+    matrix = np.array(rows)
+
+    together = model.contributions(matrix)
+
+    alone = [model.contributions(matrix[at : at + 1])[0] for at in range(len(rows))]
+    assert together.tobytes() == np.array(alone).tobytes()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-700, 700), min_size=3, max_size=3))
 def test_links_are_those_of_scipy(numbers):
