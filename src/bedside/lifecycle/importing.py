@@ -15,7 +15,7 @@ from bedside.lifecycle.imported import Imported
 from bedside.lifecycle.package import Built
 from bedside.lifecycle.platform import Platform
 from bedside.models.form import Additive, Link, Member, ModelForm, Term, Trees
-from bedside.models.tree_shap import tree_shap
+from bedside.models.tree_text import read_trees
 
 __all__ = ["import_mlflow", "read_mlflow"]
 
@@ -72,7 +72,7 @@ def _boosted(content: bytes, told: Described) -> tuple[ModelForm, tuple[str, ...
 
     read = boosted.read_boosted(content)
     width = len(read.names)
-    if tree_shap(read.text, outputs=read.outputs, width=width) is None:
+    if read_trees(read.text, width) is None:
         raise Refused(
             "This LightGBM model is not taken in: its nodes do not hang together as trees do.",
             fix="give the file that Booster.save_model wrote, as it is.",
