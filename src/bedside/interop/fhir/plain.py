@@ -29,6 +29,7 @@ _NO_UNIT = object()
 # An Event is frozen, so that making one sets each field by a check and a name: 1.3 µs. Its slots,
 # set by themselves, take 0.5 µs, and there are hundreds of events in a call.
 _NEW = object.__new__
+_READ_TIME = datetime.fromisoformat
 (
     _SUBJECT,
     _TIME,
@@ -60,8 +61,8 @@ class _Ordinary(
     identifier: msgspec.Raw = ABSENT
     status: Literal["final", "amended", "corrected", "preliminary"]
     category: msgspec.Raw = ABSENT
-    code: CodeableConcept
-    subject: Reference | None = None
+    code: msgspec.Raw
+    subject: msgspec.Raw = ABSENT
     encounter: msgspec.Raw = ABSENT
     effective_date_time: str | None = None
     issued: str | None = None
@@ -83,6 +84,9 @@ class _Ordinary(
 
 
 _DECODE = msgspec.json.Decoder(_Ordinary).decode
+_CONCEPT = msgspec.json.Decoder(CodeableConcept)
+_REFERENCE = msgspec.json.Decoder(Reference | None)
+_NOT_ORDINARY = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
 
 
 @dataclass(slots=True)
@@ -107,27 +111,25 @@ class PlainReader:
 
     def __init__(self, reader: ObservationReader, patient_id: str) -> None:
         self._reader = reader
-        self._subjects = (f"Patient/{patient_id}", None)
-        self._asked: dict[tuple[str | None, str | None], _Asked | None] = {}
+        self._references = (f"Patient/{patient_id}", None)
+        self._asked: dict[bytes, _Asked | bool] = {}
+        self._subjects: dict[bytes, bool] = {b"": True}
 
     def read(self, raw: msgspec.Raw) -> bool:
         """Whether it was an ordinary Observation, and is read; if not, nothing was done."""
         try:
             one = _DECODE(raw)
-            (coding,) = one.code.coding
-        except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        except _NOT_ORDINARY:
             return False
-        reader, subject = self._reader, one.subject
-        if one.id in reader.seen or (
-            subject is not None and subject.reference not in self._subjects
-        ):
-            return False
-        key = coding.system, coding.code
-        try:
-            asked = self._asked[key]
+        reader, code, subject = self._reader, bytes(one.code), bytes(one.subject)
+        try:  # one client writes a code, and the patient, alike each time
+            asked, is_ours = self._asked[code], self._subjects[subject]
         except KeyError:
-            asked = self._asked[key] = self._found(*key)
-        if asked is not None:
+            asked = self._asked[code] = self._found(code)
+            is_ours = self._subjects[subject] = self._is_ours(subject)
+        if asked is False or not is_ours or one.id in reader.seen:
+            return False
+        if asked is not True:
             event = self._event(one, asked, raw)
             if event is None:
                 return False
@@ -148,12 +150,17 @@ class PlainReader:
             unit = asked.units[told] = _unit(quantity, asked.signal)
         if unit is _NO_UNIT or value is None or not isfinite(value):
             return None
-        time = _instant(said)
-        if time is None:
-            return None
         issued = one.issued
-        known_at = time + asked.delay if issued is None else _instant(issued)
-        if known_at is None:
+        try:
+            time = _READ_TIME(said)
+            if time.tzinfo is not UTC:
+                time = _in_utc(time)
+            known_at = time + asked.delay if issued is None else _READ_TIME(issued)
+            if known_at.tzinfo is not UTC:
+                known_at = _in_utc(known_at)
+        except (ValueError, OverflowError):
+            return None
+        if not (_EARLIEST <= time.year <= _LATEST and _EARLIEST <= known_at.year <= _LATEST):
             return None
         event = _NEW(Event)
         _SUBJECT(event, self._reader.subject_id)
@@ -169,12 +176,25 @@ class PlainReader:
         _REPLACES(event, None)
         return event
 
-    def _found(self, system: str | None, local: str | None) -> _Asked | None:
-        code = code_of(system, local)
+    def _is_ours(self, subject: bytes) -> bool:
+        """Whether it says that the resource is about the patient, or says nothing."""
+        try:
+            told = _REFERENCE.decode(subject) if subject else None
+        except _NOT_ORDINARY:
+            return False
+        return told is None or told.reference in self._references
+
+    def _found(self, concept: bytes) -> _Asked | bool:
+        """What is asked of a code; True: nothing, False: it is not an ordinary one."""
+        try:
+            (coding,) = _CONCEPT.decode(concept).coding
+        except _NOT_ORDINARY:
+            return False
+        code = code_of(coding.system, coding.code)
         signals: Mapping[str, Signal] = self._reader.signals
         signal = None if code is None else signals.get(code)
         if code is None or signal is None:
-            return None
+            return True
         static = signal.role == "static"
         return _Asked(code, code.encode(), signal, parse_duration(signal.delay), static)
 
@@ -187,15 +207,13 @@ def _unit(quantity: Quantity, signal: Signal) -> object:
     return unit if known else _NO_UNIT
 
 
-def _instant(text: str) -> datetime | None:
-    """The moment in UTC, as `read_instant` gives it; None where that may have something to say."""
-    try:
-        moment = datetime.fromisoformat(text)
-        zone = moment.tzinfo
-        if zone is None:
-            return None
-        if zone is not UTC:
-            moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if _EARLIEST <= moment.year <= _LATEST else None
+def _in_utc(moment: datetime) -> datetime:
+    """The moment in UTC, as `read_instant` gives it.
+
+    Raises:
+        ValueError: it has no zone, or is a date alone.
+        OverflowError: it is at the end of time.
+    """
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)
