@@ -6,7 +6,6 @@ import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -19,7 +18,6 @@ from bedside.core.records.answer import Abstention, Answer, Failure, Score
 from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import CARD, FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
-from bedside.core.records.event import Event
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
@@ -27,7 +25,7 @@ from bedside.features.inputs import as_served, check_inputs, clean_events
 from bedside.interop.answer_json import answer_to_json
 from bedside.interop.fhir.reading import unread
 from bedside.serve.made import Gathering, Made, Question, tried
-from bedside.serve.scoring import Broken, Scored, Scorer
+from bedside.serve.scoring import Broken, Scored, Scorer, ToScore
 
 __all__ = ["Answerer"]
 
@@ -36,20 +34,12 @@ _STAGES = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
-class _ToScore(NamedTuple):
-    """One patient's clean events, up to when they count, and what is to be said beside a score."""
-
-    events: list[Event]
-    as_of: datetime
-    notes: tuple[str, ...]
-
-
 class _Read(NamedTuple):
     """What was read in a question, and what is to be scored, or why nothing is."""
 
     question: Question
     facts: Facts
-    then: _ToScore | Abstention
+    then: ToScore | Abstention
 
 
 class Answerer:
@@ -119,7 +109,7 @@ class Answerer:
             Refused: the worked example is no longer reproduced (`example_differs`).
         """
         self._scorer.check_example()
-        nobody = _ToScore([], self.clock.now(), ())
+        nobody = ToScore([], self.clock.now(), ())
         for count in (1, 2):
             self._scored([nobody] * count)
 
@@ -165,13 +155,13 @@ class Answerer:
         """
         read = [tried(self._read, one) for one in questions]
         fit = [one.then for one in read if isinstance(one, _Read)]
-        scored = iter(self._scored([one for one in fit if isinstance(one, _ToScore)]))
+        scored = iter(self._scored([one for one in fit if isinstance(one, ToScore)]))
         made: list[Made | Exception] = []
         for one in read:
             if isinstance(one, Exception):
                 made.append(one)
                 continue
-            outcome = next(scored) if isinstance(one.then, _ToScore) else one.then
+            outcome = next(scored) if isinstance(one.then, ToScore) else one.then
             made.append(tried(self._made, one.question, one.facts, outcome))
         return made
 
@@ -230,10 +220,10 @@ class Answerer:
         if none is not None:
             return _Read(question, facts, none)
         notes = (*facts.notes, *self._left_out(rejected)) if rejected else facts.notes
-        return _Read(question, facts, _ToScore(events, asked.as_of, notes))
+        return _Read(question, facts, ToScore(events, asked.as_of, notes, asked.reasons))
 
-    def _scored(self, fit: Sequence[_ToScore]) -> list[Scored | Broken]:
-        return [_scored_or_broken(self._scorer, one) for one in fit]
+    def _scored(self, fit: Sequence[ToScore]) -> list[Scored | Broken]:
+        return self._scorer.score_many(fit)
 
     def _left_out(self, rejected: Sequence[str]) -> list[str]:
         return [
@@ -310,13 +300,6 @@ def _scored_json(scored: Scored) -> dict[str, Any]:
     told |= {"outputs": dict(outcome.outputs)} if outcome.outputs else {}
     told |= {"low": outcome.low, "high": outcome.high} if outcome.low is not None else {}
     return told | ({"likely": outcome.likely} if outcome.likely is not None else {})
-
-
-def _scored_or_broken(scorer: Scorer, one: _ToScore) -> Scored | Broken:
-    try:
-        return scorer.score(one.events, one.as_of, one.notes)
-    except Broken as broken:
-        return broken
 
 
 def _not_kept(error: Exception) -> Unavailable:
