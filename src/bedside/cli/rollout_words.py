@@ -187,6 +187,8 @@ def _comparison(told: Mapping[str, Any]) -> Iterator[str]:
 def _surely(figure: Mapping[str, Any]) -> str:
     if figure["low"] is None:
         return ""
+    if figure["low"] == figure["high"] == 0:
+        return "  the same"
     return "  differs" if figure["low"] > 0 or figure["high"] < 0 else "  could be chance"
 
 
