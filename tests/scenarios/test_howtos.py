@@ -1,6 +1,7 @@
 """The how-to pages are run, line by line, on real data."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -230,3 +231,34 @@ def end_server(note: Path) -> None:
     if note.is_file():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(note.read_text()), signal.SIGTERM)
+
+
+def test_the_page_about_rollouts_does_what_it_says(tmp_path):
+    later = tmp_path / "later.parquet"
+    breast_cancer()[::4].write_parquet(later)
+
+    client = ROOT / "docs" / "howto" / "ask_biopsies.py"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    try:
+        said = said_by(
+            "rollout.md", tmp_path, ASK=client, LATER=later, USECASES=USECASES, PORT=port
+        )
+    finally:
+        end_server(tmp_path / "serving")
+
+    last = said["python $ASK http://127.0.0.1:$PORT served.txt $LATER"]
+    printed = "".join(said.values())
+    assert "is approved for live" in printed
+    assert "score: 143" in (tmp_path / "live.txt").read_text()
+    assert "withheld: 143" in last
+    assert "shown to 10 % of the patients and everybody in breast_clinic" in printed
+    shown = said["bedside rollout diagnosis"]
+    assert "is in canary." in shown
+    assert "Differences, the first less the second" in shown
+    assert "both scored 143, the outcome of 143 is known" in shown
+    assert "The ledger is whole" in printed
+    told = json.loads((tmp_path / "rollout.json").read_text())
+    assert told["live"] is None
+    assert [one["action"] for one in told["history"]][-2:] == ["hold", "rollback"]
