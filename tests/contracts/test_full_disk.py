@@ -102,6 +102,23 @@ left = [e.details for e in opened().entries()] == [{"n": 1}] and ledger.verify()
 ledger.append(actor, "predict", {"n": 2}, sealed=big)
 told(code=code, left=left, retried=opened().unseal(2) == big and opened().verify() == [])
 """
+ANSWERS = """
+from bedside.core.records.ledger import LedgerDraft
+from bedside.governance.adapters.sql_predictions import SqlPredictions
+key, actor = Ed25519Signer(b"k" * 32).private_key, Actor(name="user:grey", purpose="care")
+engine = open_sqlite(folder / "l.sqlite")
+def opened(): return SqlLedger(engine, writing=writing,
+    clock=SystemClock(), sealing_key=b"s" * 32, signing_key=key)
+def found(): return sorted(one.prediction_id for one in SqlPredictions(engine).find())
+def answers(*names): return [LedgerDraft(actor=actor, action="answer", sealed=big, subject=7,
+    details={"prediction_id": name, "request_tag": name}) for name in names]
+ledger = opened()
+ledger.append_each(answers("a"))
+code = full(lambda: ledger.append_each(answers("b", "c")), 400_000)
+left = found() == ["a"] and len(list(opened().entries())) == 1 and ledger.verify() == []
+ledger.append_each(answers("b", "c"))
+told(code=code, left=left, retried=found() == ["a", "b", "c"] and opened().verify() == [])
+"""
 
 
 @pytest.mark.parametrize(
@@ -113,6 +130,7 @@ told(code=code, left=left, retried=opened().unseal(2) == big and opened().verify
         pytest.param(SIGNATURE, id="signature"),
         pytest.param(KEYS, id="keys"),
         pytest.param(LEDGER, id="ledger"),
+        pytest.param(ANSWERS, id="answers"),
     ],
 )
 def test_a_full_disk_is_told_leaves_nothing_partial_and_the_retry_succeeds(

@@ -1,5 +1,6 @@
 """What is tried on a failing disk: the work, and what must hold whenever it was cut off."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from bedside.core.clock import SystemClock
 from bedside.core.records.ledger import Actor
 from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
 from bedside.governance.adapters.sql_ledger import SqlLedger
+from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.blobs.disk import DiskBlobs
 from bedside.infra.database.opening import open_database, writing
 from bedside.infra.files import write_atomically
@@ -94,7 +96,9 @@ def ledger_prepare(folder: Path) -> None:
 def ledger_run(folder: Path, acknowledge: Acknowledge) -> None:
     ledger = ledger_in(folder)
     for number in range(2):
-        entry = ledger.append(ACTOR, "predict", {"n": number}, sealed=b"x" * 500, subject=number)
+        name = str(uuid.uuid4())
+        details = {"prediction_id": name, "request_tag": name}
+        entry = ledger.append(ACTOR, "answer", details, sealed=b"x" * 500, subject=number)
         acknowledge(f"{entry.sequence} {entry.hash}")
 
 
@@ -105,6 +109,9 @@ def ledger_check(folder: Path, acknowledged: Sequence[str]) -> None:
     assert set(acknowledged) <= kept
     for entry in ledger.entries():
         assert ledger.unseal(entry.sequence) == b"x" * 500
+    answers = {e.sequence for e in ledger.entries() if e.action == "answer"}
+    indexed = SqlPredictions(open_database(folder / "bedside.sqlite")).find()
+    assert {one.sequence for one in indexed} == answers
 
 
 VERSION = ModelVersion(

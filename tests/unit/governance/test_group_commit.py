@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bedside.core.clock import SystemClock
-from bedside.core.errors import BedsideError, Invalid, Refused, Unavailable
+from bedside.core.errors import AlreadyAnswered, BedsideError, Invalid, Refused, Unavailable
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.governance import group_commit
 from bedside.governance.adapters.sql_ledger import SqlLedger
@@ -128,6 +128,28 @@ def test_a_draft_that_is_not_taken_fails_alone(tmp_path: Path, bad: set[int]) ->
     errors = [one.exception(timeout=30) for one in told]
     assert {n for n, error in enumerate(errors) if isinstance(error, Invalid)} == bad
     assert numbers(ledger) == [-1, *(n for n in range(20) if n not in bad)]
+    assert ledger.verify() == []
+
+
+def test_a_second_answer_to_one_request_fails_alone_in_the_one_commit_of_all(
+    tmp_path: Path,
+) -> None:
+    ledger = a_ledger(tmp_path)
+    answers = [
+        a_draft(n, action="answer", details={"prediction_id": f"p{n}", "request_tag": f"t{n % 15}"})
+        for n in range(20)
+    ]
+
+    with GroupCommit(ledger) as group, the_database_held(tmp_path):
+        told = waiting_behind_one_commit(group, answers)[1:]
+
+    errors = [one.exception(timeout=30) for one in told]
+    refused = {n: error for n, error in enumerate(errors) if error is not None}
+    assert all(isinstance(error, AlreadyAnswered) for error in refused.values())
+    assert {n: error.prediction_id for n, error in refused.items()} == {
+        15: "p0", 16: "p1", 17: "p2", 18: "p3", 19: "p4",
+    }  # fmt: skip
+    assert ledger.commits == [1, 20]
     assert ledger.verify() == []
 
 
