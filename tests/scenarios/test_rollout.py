@@ -16,6 +16,7 @@ from bedside.core.records.ledger import LedgerDraft
 from bedside.core.records.rollout import Canary
 from bedside.core.records.version import Approval, Stage
 from bedside.data.collect.bundled import breast_cancer
+from bedside.lifecycle import rollout as rollout_module
 from bedside.lifecycle.build import build
 from bedside.lifecycle.predictions import note
 from bedside.lifecycle.release import approve, live_case, open_bundle, release
@@ -312,6 +313,21 @@ def test_a_broken_guard_rolls_back_once_whoever_looks(ward):
     assert kept["counts"]["failures"] == 50
     assert digest_of(kept) == entry.details["evidence"]
     assert watch_guards(platform) == []
+
+
+def test_a_guard_that_cannot_be_judged_does_not_stop_the_others(ward, caplog):
+    platform, (first, _) = ward
+    to_live(platform, first)
+    model = platform.bundles / platform.registry.get(first).bundle / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"#")
+    rollout_module._declared.clear()
+
+    assert watch_guards(platform) == []
+
+    assert "bundle_tampered" in caplog.text
+    with pytest.raises(Refused):
+        judge_guards(platform)
+    assert rollback(platform, "diagnosis", reason="tampered").version == first
 
 
 def test_what_broke_a_guard_before_does_not_break_it_after_a_new_step(ward):

@@ -1,5 +1,6 @@
 """What the versions of a model show in use, and taking them back: by hand, or by a guard."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from bedside.core.records.rollout import Release
 from bedside.core.records.rollout import Rollout as Declared
 from bedside.core.records.version import NEXT_STAGES, SHOWN, ModelVersion, Stage
 from bedside.deploy.rollout.comparison import compare_answers
+from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.guards import GuardResult, judge_guard, needs_sealed
 from bedside.lifecycle.live_answers import answers_of
 from bedside.lifecycle.platform import Platform
@@ -28,6 +30,7 @@ __all__ = [
     "watch_guards",
 ]
 
+_LOG = logging.getLogger("bedside.rollout")
 _RUNNING = (Stage.LIVE, Stage.CANARY, Stage.SILENT)
 _TOLD = ("approve", "release", "release.refused", "rollback", "hold")
 
@@ -106,14 +109,7 @@ def judge_guards(platform: Platform, model: str | None = None) -> list[GuardJudg
         platform: The workspace.
         model: Of this model alone.
     """
-    judged = []
-    for release in platform.registry.releases():
-        if release.stage in SHOWN and model in (None, release.name):
-            judged += [
-                GuardJudged(version=release.version, stage=release.stage, result=one)
-                for one in _guards_of(platform, release)
-            ]
-    return judged
+    return [one for release in _shown(platform, model) for one in _judged_guards(platform, release)]
 
 
 def watch_guards(platform: Platform, model: str | None = None) -> list[Fired]:
@@ -123,23 +119,15 @@ def watch_guards(platform: Platform, model: str | None = None) -> list[Fired]:
     whoever comes second finds that it is done.
     """
     fired: list[Fired] = []
-    for one in judge_guards(platform, model):
-        if one.result.state != "broken" or one.version in [done.version for done in fired]:
-            continue
-        guard = one.result.guard
+    for release in _shown(platform, model):
         try:
-            version = platform.registry.get(one.version)
-            taken = _taken_back(platform, version, guard.then, one.result.text, broken=one.result)
-        except Refused:  # another process was quicker
+            judged = _judged_guards(platform, release)
+        except BedsideError as error:  # of one version; the others are watched all the same
+            _LOG.error("the guards of %s were not judged: %s", release.version, error.code)
             continue
-        fired.append(
-            Fired(
-                version=one.version,
-                then=guard.then,
-                restored=taken.restored,
-                text=one.result.text,
-            )
-        )
+        broken = [one.result for one in judged if one.result.state == "broken"]
+        if broken:
+            fired += _fired(platform, release, broken[0])
     return fired
 
 
@@ -164,6 +152,33 @@ def rollout_of(platform: Platform, model: str) -> dict[str, Any]:
         "comparisons": list(_comparisons(platform, versions)),
         "history": list(_history(platform, {one.id for one in versions})),
     }
+
+
+def _shown(platform: Platform, model: str | None) -> list[Release]:
+    releases = platform.registry.releases()
+    return [one for one in releases if one.stage in SHOWN and model in (None, one.name)]
+
+
+def _judged_guards(platform: Platform, release: Release) -> list[GuardJudged]:
+    return [
+        GuardJudged(version=release.version, stage=release.stage, result=one)
+        for one in _guards_of(platform, release)
+    ]
+
+
+def _fired(platform: Platform, release: Release, broken: GuardResult) -> list[Fired]:
+    """What was done about a broken guard; nothing where another process was quicker."""
+    guard = broken.guard
+    try:
+        version = platform.registry.get(release.version)
+        taken = _taken_back(platform, version, guard.then, broken.text, broken=broken)
+    except Refused as refused:
+        if refused.code not in ("not_shown", "wrong_stage"):
+            raise
+        return []
+    return [
+        Fired(version=release.version, then=guard.then, restored=taken.restored, text=broken.text)
+    ]
 
 
 def _told(platform: Platform, version: ModelVersion, release: Release | None) -> dict[str, Any]:
@@ -309,8 +324,6 @@ def _taken_back(
 
 def _evidence(platform: Platform, version: ModelVersion, since: str | None) -> dict[str, Any]:
     """What it showed while it was seen; whatever is wrong with its bundle stops nothing here."""
-    from bedside.deploy.rollout.evidence import live_evidence  # noqa: PLC0415
-
     told = {"version": version.id, "stage": version.stage.value, "since": since}
     try:
         bundle = open_bundle(platform, version)

@@ -87,9 +87,14 @@ class Columns:
         return int(self.subject.max()) + 1 if self.subject.size else 0
 
     @property
+    def readable(self) -> Bools:
+        """The scores whose risk is told: not those of whom was erased; shape (n,)."""
+        return self.scored & np.isfinite(self.risk)
+
+    @property
     def judged(self) -> Bools:
         """The scores whose outcome is known; shape (n,)."""
-        return self.scored & np.isfinite(self.label) & np.isfinite(self.risk)
+        return self.readable & np.isfinite(self.label)
 
 
 def _numbers(values: list[float | None]) -> Floats:

@@ -54,7 +54,7 @@ def compare_answers(
     """
     pairs = paired(first, second)
     one, other = Columns.of([a for a, _ in pairs]), Columns.of([b for _, b in pairs])
-    both = one.scored & other.scored
+    both = one.readable & other.readable
     judged = one.judged & other.judged
     agree = np.array([a.outcome == b.outcome for a, b in pairs], dtype=np.bool_)
     subject = _from_zero(one.subject[both])

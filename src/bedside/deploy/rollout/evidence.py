@@ -72,7 +72,7 @@ def _figures(
 ) -> dict[str, Estimate]:
     told = Columns.of(answers)
     judged = [one for one, yes in zip(answers, told.judged, strict=True) if yes]
-    scored = told.scored
+    scored = told.readable
     return {
         **(_judged_figures(judged, kind, replicates) if replicates else {}),
         "answers": _count(len(answers)),

@@ -170,3 +170,12 @@ def test_a_score_whose_outcome_is_not_known_is_not_judged():
 
     assert evidence["counts"]["judged"] == 0
     assert "auroc" not in evidence["figures"]
+
+
+def test_who_was_erased_does_not_count_as_a_patient_without_an_alert():
+    answers = [a_score(1, 0.9), a_score(2, None, subject=None)]
+
+    evidence = live_evidence(answers, "binary")
+
+    assert evidence["counts"]["scores"] == 2
+    assert evidence["figures"]["alert_rate"]["estimate"] == 1
