@@ -149,6 +149,10 @@ def _has_code(resource: Resource, value: str) -> bool:
     return _has_token([(one.get("system"), one.get("code")) for one in codings], value)
 
 
+def _has_combo_code(resource: Resource, value: str) -> bool:
+    return any(_has_code(one, value) for one in (resource, *resource.get("component", [])))
+
+
 def _has_identifier(resource: Resource, value: str) -> bool:
     told = resource.get("identifier", [])
     return _has_token([(one.get("system"), one.get("value")) for one in told], value)
@@ -170,6 +174,7 @@ _PARAMETERS: dict[str, Callable[[Resource, str], bool]] = {
     "_lastUpdated": _changed,
     "_tag": _has_tag,
     "code": _has_code,
+    "combo-code": _has_combo_code,
     "identifier": _has_identifier,
     "patient": _is_about,
     "status": lambda resource, value: resource.get("status") in value.split(","),

@@ -17,6 +17,8 @@ import pytest
 import bedside.usecases
 from bedside.data.collect.bundled import breast_cancer
 from data_folder import data_folder
+from fhir_asking import validated
+from fhir_server import running as a_fhir_server_of_its_own
 from house import ROOT
 from planted import bedside_run
 
@@ -224,6 +226,33 @@ def test_the_page_about_cds_hooks_does_what_it_says(tmp_path):
     assert "About this model: HTTP 200, text/html" in said["python $CLIENT page"]
     assert '"recorded": 1' in said["python $CLIENT feedback"]
     assert said["bedside ledger show | tail -3"].rstrip().endswith("feedback")
+
+
+def test_the_page_about_fhir_does_what_it_says(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    place = {"USECASES": USECASES, "HOSPITAL": ROOT / "docs" / "howto" / "fhir_hospital.py"}
+
+    with a_fhir_server_of_its_own() as server:
+        server.set(auth=False, live=True)
+        try:
+            said = said_by("fhir.md", tmp_path, **place, PORT=port, FHIR=server.base)
+        finally:
+            end_server(tmp_path / "serving")
+        kept = {
+            kind: [validated(one) for one in server.held(kind)]
+            for kind in ("RiskAssessment", "Device", "DocumentReference", "Provenance")
+        }
+
+    assert '"probabilityDecimal": 96.08' in said["python $HOSPITAL predict"]
+    assert "abstention-missing" in said["python $HOSPITAL predict-without"]
+    first = said["bedside fhir watch diagnosis --once --since 2026-01-01T00:00:00Z"]
+    assert "Asked about: 1. To be written: 1. Sent: 1." in first
+    assert "Asked about: 0." in said["bedside fhir watch diagnosis --once"]
+    assert {kind: len(found) for kind, found in kept.items()} == dict.fromkeys(kept, 1)
+    assert said["bedside fhir outbox --all"].count("sent ") == 1
+    assert said["bedside ledger show | grep fhir"].count("fhir.write_back") == 1
 
 
 def end_server(note: Path) -> None:

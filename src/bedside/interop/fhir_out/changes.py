@@ -60,8 +60,8 @@ def change_queries(templates: Mapping[str, str], since: datetime) -> list[str]:
     when = f"_lastUpdated=ge{moment(iso(since))}&_sort=_lastUpdated"
     queries = []
     for template in templates.values():
-        kind, _, asked = template.partition("?")
-        kept = [one for one in asked.split("&") if one.startswith(("code=", "category="))]
+        kind, _, asked = _with_components(template).partition("?")
+        kept = [one for one in asked.split("&") if one.startswith("combo-code=")]
         queries.append(f"{kind.partition('/')[0]}?{'&'.join([*kept, when])}")
     return list(dict.fromkeys(queries))
 
@@ -88,8 +88,25 @@ def changes_in(bundles: Iterable[bytes]) -> Changes:
 
 
 def filled(templates: Mapping[str, str], patient: str) -> dict[str, str]:
-    """What a model asks, for one patient."""
-    return {key: template.replace(_PLACE, patient) for key, template in templates.items()}
+    """What a model asks, for one patient.
+
+    >>> filled({"o": "Observation?patient={{context.patientId}}&code=http://loinc.org|8480-6"}, "7")
+    {'o': 'Observation?patient=7&combo-code=http://loinc.org|8480-6'}
+    """
+    return {
+        key: _with_components(template).replace(_PLACE, patient)
+        for key, template in templates.items()
+    }
+
+
+def _with_components(template: str) -> str:
+    """The search that also finds a code in a component, such as a pressure in its panel.
+
+    `code` looks at an Observation's own code alone. Source: FHIR R4, Observation, "combo-code".
+    """
+    if not template.startswith("Observation?"):
+        return template
+    return template.replace("&code=", "&combo-code=")
 
 
 def one_stay(resources: Mapping[str, bytes]) -> str | None:

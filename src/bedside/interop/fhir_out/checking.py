@@ -49,8 +49,8 @@ Resource = Mapping[str, Any]
 def faults(resource: Resource) -> list[str]:
     """What is wrong with one resource, each in a sentence that holds no value of it.
 
-    >>> faults({"resourceType": "Device", "status": "bogus"})
-    ['Device.status is not in its value set.']
+    >>> faults({"resourceType": "Device", "status": "bogus"})[-1]
+    'Device.status is not in its value set.'
     """
     kind = resource.get("resourceType")
     check = _CHECKS.get(str(kind))
