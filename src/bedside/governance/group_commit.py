@@ -56,12 +56,20 @@ class GroupCommit:
             Unavailable: it was closed (code `ledger_closed`), or the database is so far behind
                 that too many wait (`ledger_busy`).
         """
-        told: Future[LedgerEntry] = Future()
+        return self.submit_all([draft])[0]
+
+    def submit_all(self, drafts: Sequence[LedgerDraft]) -> "list[Future[LedgerEntry]]":
+        """Hand in several drafts at once, so that they are not torn into several commits.
+
+        Raises:
+            Unavailable: as `submit`; then none of them was taken.
+        """
+        waiting = [_Waiting(draft, Future()) for draft in drafts]
         if self._process != os.getpid():
             self._start_afresh()
         with self._changed:
             self._check_open()
-            self._waiting.append(_Waiting(draft, told))
+            self._waiting.extend(waiting)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._commit_all, name="ledger-commit", daemon=True
@@ -70,7 +78,7 @@ class GroupCommit:
                 atexit.register(self.close)
             elif self._idle:
                 self._changed.notify_all()
-        return told
+        return [one.told for one in waiting]
 
     def append(
         self,

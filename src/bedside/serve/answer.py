@@ -142,7 +142,7 @@ class Answerer:
         if isinstance(made, Exception):
             raise made
         try:
-            self.submit(made.draft).result()
+            self.submit_all([made.draft])[0].result()
         except Exception as error:
             raise _not_kept(error) from None
         return made.answer
@@ -170,14 +170,17 @@ class Answerer:
         facts = question.facts or Facts(events=())
         return self._made(question, facts, Broken(code, text, cause))
 
-    def submit(self, draft: LedgerDraft) -> "Future[LedgerEntry]":
-        """Hand a draft to the ledger; the future is done once it is durable, or has the error.
+    def submit_all(self, drafts: Sequence[LedgerDraft]) -> "list[Future[LedgerEntry]]":
+        """Hand drafts to the ledger; each future is done once its entry is durable, or failed.
 
         Raises:
             Unavailable: the ledger takes nothing now.
         """
         if isinstance(self._ledger, Gathering):
-            return self._ledger.submit(draft)
+            return self._ledger.submit_all(drafts)
+        return [self._appended(draft) for draft in drafts]
+
+    def _appended(self, draft: LedgerDraft) -> "Future[LedgerEntry]":
         told: Future[LedgerEntry] = Future()
         try:
             told.set_result(

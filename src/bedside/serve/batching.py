@@ -204,13 +204,15 @@ class Lane:
         turn.batch, turn.since = batch, time.monotonic()
         made = self._made(batch)
         turn.since, turn.batch = None, []
+        keep: list[tuple[Pending, Made]] = []
         for pending, one in zip(batch, made, strict=True):
             if not pending.claim():
                 continue
             if isinstance(one, Made):
-                self._keep(pending, one)
+                keep.append((pending, one))
             else:
                 pending.tell(one)
+        self._keep(keep)
 
     def _made(self, batch: list[Pending]) -> list[Made | Exception]:
         try:
@@ -220,13 +222,17 @@ class Lane:
                 return [error]
             return [made for one in batch for made in self._made([one])]
 
-    def _keep(self, pending: Pending, made: Made) -> None:
+    def _keep(self, made: list[tuple[Pending, Made]]) -> None:
+        """Hand what was made to the ledger at once; each is told when its entry is durable."""
         try:
-            pending.kept = self.answerer.submit(made.draft)
+            kept = self.answerer.submit_all([one.draft for _, one in made])
         except Exception as error:
-            pending.tell(_not_kept(error))
+            for pending, _ in made:
+                pending.tell(_not_kept(error))
             return
-        pending.kept.add_done_callback(partial(_settled, pending, made.answer))
+        for (pending, one), future in zip(made, kept, strict=True):
+            pending.kept = future
+            future.add_done_callback(partial(_settled, pending, one.answer))
 
     def _give_up(self, turn: _Turn) -> None:
         """Leave a hung thread behind; its questions are asked again, each by itself."""
@@ -251,7 +257,7 @@ class Lane:
 
     def _fail(self, pending: Pending, cause: str) -> None:
         self.timeouts += 1
-        self._keep(pending, self.answerer.failed(pending.question, "timeout", _LATE, cause))
+        self._keep([(pending, self.answerer.failed(pending.question, "timeout", _LATE, cause))])
 
 
 def _settled(pending: Pending, answer: Answer, kept: "Future[Any]") -> None:

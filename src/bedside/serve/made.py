@@ -1,6 +1,6 @@
 """What one version is asked, and the answer it made before that is in the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,8 +39,8 @@ class Made(NamedTuple):
 class Gathering(Protocol):
     """A ledger that takes what waits together in one commit."""
 
-    def submit(self, draft: LedgerDraft) -> "Future[LedgerEntry]":
-        """Hand in a draft; the future has its entry once it is durable, or the error."""
+    def submit_all(self, drafts: Sequence[LedgerDraft]) -> "list[Future[LedgerEntry]]":
+        """Hand in drafts; each future has its entry once that is durable, or the error."""
         ...
 
 

@@ -222,8 +222,8 @@ def test_a_challenger_that_hangs_or_falls_behind_never_holds_up_who_is_shown():
 
 def test_a_ledger_that_does_not_answer_gives_503_and_no_answer():
     class Stuck:
-        def submit(self, _: Any) -> Any:
-            return Future()
+        def submit_all(self, drafts: Any) -> Any:
+            return [Future() for _ in drafts]
 
     served = a_served_model(ledger=Stuck())
 
