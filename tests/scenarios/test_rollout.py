@@ -18,6 +18,7 @@ from bedside.core.records.version import Approval, Stage
 from bedside.data.collect.bundled import breast_cancer
 from bedside.lifecycle import rollout as rollout_module
 from bedside.lifecycle.build import build
+from bedside.lifecycle.history import history
 from bedside.lifecycle.predictions import note
 from bedside.lifecycle.release import approve, live_case, open_bundle, release
 from bedside.lifecycle.rollout import (
@@ -272,6 +273,10 @@ def test_rolling_back_brings_the_version_before_back_and_says_so(ward):
     assert entry.details["automatic"] is False
     kept = json.loads(platform.ledger.unseal(entry.sequence))
     assert digest_of(kept["evidence"]) == entry.details["evidence"]
+    moves = {
+        v["version"]: [m["stage"] for m in v["moves"]] for v in history(platform, first).versions
+    }
+    assert moves == {first: ["silent", "live", "live"], second: ["silent", "live", "silent"]}
     again = rollback(platform, "diagnosis", reason="this one too")
     assert (again.version, again.live) == (first, None)
     with pytest.raises(Refused, match="Nothing is taken back"):

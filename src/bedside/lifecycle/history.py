@@ -155,10 +155,14 @@ def _id_of(platform: Platform, bundle: str) -> str:
 
 
 def _moves(version: ModelVersion, entries: list[LedgerEntry]) -> Iterator[dict[str, str]]:
-    """When it was released to which stage, and by whom."""
+    """When it came to which stage, and by whom: released, held, rolled back, or brought back."""
     for entry in entries:
-        if entry.action == "release" and entry.details["version"] == version.id:
+        if entry.action not in ("release", "hold", "rollback"):
+            continue
+        if entry.details["version"] == version.id:
             yield {"at": entry.at, "stage": entry.details["stage"], "actor": entry.actor}
+        elif entry.details.get("restored") == version.id:
+            yield {"at": entry.at, "stage": "live", "actor": entry.actor}
 
 
 def _evaluations(
