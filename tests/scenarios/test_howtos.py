@@ -291,3 +291,23 @@ def test_the_page_about_rollouts_does_what_it_says(tmp_path):
     told = json.loads((tmp_path / "rollout.json").read_text())
     assert told["live"] is None
     assert [one["action"] for one in told["history"]][-2:] == ["hold", "rollback"]
+
+
+def test_the_page_about_serving_does_what_it_says(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    try:
+        said = said_by("serve.md", tmp_path, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    assert '{"live":true}' in "".join(said.values())
+    assert '{"ready":true}' in "".join(said.values())
+    assert "the same to the byte" in said["cmp first.txt second.txt && echo 'the same to the byte'"]
+    assert (tmp_path / "first.txt").read_text().splitlines()[-1] == "200"
+    assert "request_id_reused" in said["ask other.json"]
+    assert said["ask other.json"].splitlines()[-1] == "409"
+    shown = said["bedside ledger show | tail -8"]
+    assert shown.count(" answer") == 1
+    assert "serve.stop" in shown
