@@ -8,6 +8,7 @@ import typer
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
+from bedside.cli.deploy import deploy_app
 from bedside.cli.documents import documents
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")
 app.add_typer(fhir_app, name="fhir")
 app.add_typer(keys_app, name="keys")

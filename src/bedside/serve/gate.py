@@ -77,6 +77,11 @@ class Gate:
         self._body_limit = body_limit
         self._body_seconds = body_seconds
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether anybody at all can get in."""
+        return bool(self._authenticators)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":

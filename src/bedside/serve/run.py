@@ -1,39 +1,72 @@
-"""The server process: uvicorn on loopback, and nothing on any other address."""
+"""The server process: uvicorn on loopback, and on any other address only where TLS protects it."""
 
 import gc
 import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from bedside.core.errors import Refused
 
-__all__ = ["serve", "server_of"]
+__all__ = ["Exposure", "serve", "server_of"]
 
 GRACE_SECONDS = 10
 
 
-def serve(app: Any, host: str = "127.0.0.1", port: int = 8080) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """What protects requests beyond loopback: TLS here, or a proxy that alone can reach us.
+
+    A container's own loopback is reached by nobody, so there a server must bind every address; its
+    operator then says that the only way in is a proxy that ends TLS.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether nobody can read or change a request on its way."""
+        return self.behind_proxy or (self.certificate is not None and self.key is not None)
+
+
+def serve(
+    app: Any, host: str = "127.0.0.1", port: int = 8080, *, exposure: Exposure | None = None
+) -> None:
     """Serve until interrupted; requests under way are finished first.
 
     Raises:
-        Refused: the host is not a loopback address.
+        Refused: the host is not a loopback address and nothing protects it.
     """
-    server_of(app, host, port).run()
+    server_of(app, host, port, exposure=exposure).run()
 
 
-def server_of(app: Any, host: str, port: int) -> uvicorn.Server:
+def server_of(
+    app: Any, host: str, port: int, *, exposure: Exposure | None = None
+) -> uvicorn.Server:
     """The server, not yet running. Whatever is loaded by now is no longer garbage collected.
 
     Raises:
-        Refused: the host is not a loopback address.
+        Refused: the host is not a loopback address and nothing protects it (code `not_loopback`),
+            or the application knows no caller at all (`no_authentication`).
     """
+    exposure = exposure or Exposure()
     if not _is_loopback(host):
-        raise Refused(
-            "Models are served on a loopback address only.",
-            fix="serve on 127.0.0.1 and put a TLS proxy with its own authentication before it.",
-            code="not_loopback",
-        )
+        if not exposure.is_protected:
+            raise Refused(
+                "Models are served on a loopback address only.",
+                fix="serve on 127.0.0.1 behind a TLS proxy, or give a certificate and its key.",
+                code="not_loopback",
+            )
+        if not getattr(app, "knows_callers", False):
+            raise Refused(
+                "Nothing is served beyond loopback without authentication.",
+                fix="give the digest of a token, or another way to know who asks.",
+                code="no_authentication",
+            )
     gc.collect()
     gc.freeze()
     config = uvicorn.Config(
@@ -48,6 +81,8 @@ def server_of(app: Any, host: str, port: int) -> uvicorn.Server:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        ssl_certfile=exposure.certificate,
+        ssl_keyfile=exposure.key,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)

@@ -5,12 +5,14 @@ import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from bedside.core.errors import Refused
-from bedside.serve.run import serve, server_of
-from served import TOKEN, a_served_model, an_inference, app_for
+from bedside.serve.app import create_app
+from bedside.serve.run import Exposure, serve, server_of
+from served import TOKEN, a_served_model, an_inference, app_for, service_for
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "ward.example", ""])  # noqa: S104
@@ -19,6 +21,30 @@ def test_no_address_beyond_loopback_is_served(host):
         serve(None, host, 0)
 
     assert refusal.value.code == "not_loopback"
+
+
+@pytest.mark.parametrize(
+    "half", [Exposure(certificate=Path("tls.crt")), Exposure(key=Path("tls.key"))]
+)
+def test_half_of_a_certificate_and_its_key_protects_nothing(half):
+    with pytest.raises(Refused) as refusal:
+        serve(app_for(a_served_model().answerer), "0.0.0.0", 0, exposure=half)  # noqa: S104
+
+    assert refusal.value.code == "not_loopback"
+
+
+def test_behind_a_proxy_every_address_is_served_but_never_without_authentication():
+    behind = Exposure(behind_proxy=True)
+    known = app_for(a_served_model().answerer)
+    nobody = create_app(service_for(a_served_model().answerer), authenticators=[])
+
+    server = server_of(known, "0.0.0.0", 8080, exposure=behind)  # noqa: S104
+
+    assert server.config.host == "0.0.0.0"  # noqa: S104
+    for app in (None, nobody):
+        with pytest.raises(Refused) as refusal:
+            server_of(app, "0.0.0.0", 8080, exposure=behind)  # noqa: S104
+        assert refusal.value.code == "no_authentication"
 
 
 def test_a_real_server_answers_over_loopback_and_stops_when_told():

@@ -2,6 +2,7 @@
 
 from bedside.core.ports.books import Ledger, Predictions, Registry
 from bedside.core.ports.fhir import ExportState, FhirSource
+from bedside.core.ports.images import ImageBuilder
 from bedside.core.ports.keys import ByteSigner, DataKeys, KeyService, Signer
 from bedside.core.ports.stores import Blobs, Catalogue, Metadata, ObjectStore
 from bedside.core.ports.tracking import Tracker
@@ -16,6 +17,7 @@ __all__ = [
     "Explainer",
     "ExportState",
     "FhirSource",
+    "ImageBuilder",
     "KeyService",
     "Ledger",
     "Metadata",

@@ -1,0 +1,1 @@
+"""What a version is put into so that it runs elsewhere: a container, a Helm chart, an image."""
