@@ -4,12 +4,9 @@ Source: PEP 639 (License-Expression); SPDX License List.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from bedside.core.ids import canonical_json
-
-if TYPE_CHECKING:
-    from bedside.deploy.package.scoring_install import Library
 
 __all__ = ["licence_list", "licence_of"]
 
@@ -31,6 +28,30 @@ _FREE_WORDS = {
     "mit license": "MIT",
     "mpl-2.0": "MPL-2.0",
 }
+
+
+class Licensed(Protocol):
+    """A library of which the licence is known."""
+
+    @property
+    def name(self) -> str:
+        """As the package index has it."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of what is installed."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """An SPDX expression, or empty."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Its files with licence texts."""
+        ...
 
 
 class Metadata(Protocol):
@@ -77,7 +98,7 @@ def _clauses(text: str) -> str:
     return "BSD-3-Clause" if "neither the name" in text else "BSD-2-Clause"
 
 
-def licence_list(libraries: "Iterable[Library]", *, data: str) -> bytes:
+def licence_list(libraries: Iterable["Licensed"], *, data: str) -> bytes:
     """`licences.json`: of Bedside, of the data behind the model, and of each library.
 
     Args:
