@@ -67,6 +67,7 @@ def restore_workspace(
     from bedside.infra.files import write_atomically  # noqa: PLC0415
     from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
     from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
+    from bedside.wiring.fhir import outbox_of  # noqa: PLC0415
 
     if key_file is not None and not key_file.is_file():
         raise Invalid("There is no such key file.", fix="give the copy of keys/keyring.json.")
@@ -88,6 +89,7 @@ def restore_workspace(
     restore_blobs(listed, place, blobs_of(settings), progress)
     restore_files(listed, sealed, folder, write_atomically, keys=False)
     platform = open_workspace(folder, actor=actor, progress=progress, settings=settings)
+    outbox_of(platform)  # its tables are made at its first use, and the backup may hold letters
     platform.metadata.load(tables_of(listed, sealed))
     with progress.step("prove", total=3) as advance:
         proven = prove(platform, listed, advance)

@@ -1,6 +1,7 @@
 """Watching a real FHIR server on loopback: who changed is asked about once, and written once."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from bedside.core.clock import SystemClock
-from bedside.core.errors import NotFound
+from bedside.core.errors import NotFound, Unavailable
 from bedside.core.ids import digest_bytes, subject_pseudonym
 from bedside.core.records.declaration import Channels
 from bedside.core.records.fhir_channel import Fhir
@@ -16,10 +17,13 @@ from bedside.core.records.fhir_export import FhirServerOptions
 from bedside.core.records.fhir_letter import LetterState
 from bedside.core.records.version import Stage
 from bedside.data.adapters.fhir_server.conversation import FhirConversation
+from bedside.features.definition import expand
 from bedside.infra.database.opening import open_database, writing
 from bedside.lifecycle.fhir_watch import Round, Watch, Watched
+from bedside.lifecycle.prediction_replay import READERS
+from bedside.lifecycle.question_record import traced_reasons
 from bedside.serve.adapters.sql_outbox import SqlOutbox
-from bedside.serve.service import Service
+from bedside.serve.service import Service, models_of
 from bedside.serve.write_back import WriteBack
 from fhir_asking import a_fhir_declaration, validated
 from fhir_collecting import CLIENT, a_key, at_once, let_in
@@ -83,7 +87,7 @@ def watching(server, tmp_path):
         declared = a_fhir_declaration(channels=Channels(fhir=Fhir(**fhir)))
         served = a_served_model(declaration=declared, stage=stage, now=datetime.now(UTC))
         served.answerer.warm_up()
-        service = service_for(served.answerer)
+        service = Service(models_of([served.answerer], {}), tagging=lambda text: text)
         target = FhirConversation(
             FhirServerOptions(base_url=server.base, client_id=CLIENT, attempts=1),
             private_key=a_key(),
@@ -243,6 +247,46 @@ def test_a_model_that_fails_is_asked_again_and_then_the_patient_is_set_aside(ser
     assert at.outbox.reached(server.base, "sepsis") is None
     assert at.look().unreadable == 1
     assert at.states() == [LetterState.UNREADABLE]
+
+
+def test_an_answer_whose_letter_could_not_be_kept_is_not_made_a_second_time(
+    server, watching, monkeypatch
+):
+    server.put(*a_stay("jane"))
+    at = watching()
+
+    def full(letter: Any) -> bool:
+        raise Unavailable("The disk is full.", fix="make room.", code="disk_full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(at.outbox, "put", full)
+        first = at.look()
+    second = at.look()
+
+    assert (first.problem, first.written) == ("disk_full", 0)
+    assert (second.problem, second.written, second.delivery.sent) == (None, 1, 1)
+    assert len(at.served.ledger.kept) == 1, "the same request got the first answer again"
+
+
+def test_what_was_asked_can_be_read_again_and_each_reason_leads_to_its_record(server, watching):
+    server.put(*a_stay("jane"))
+    at = watching()
+    at.look()
+    ((entry, sealed),) = at.served.ledger.kept
+    told = json.loads(sealed)
+    declared = at.served.answerer.declaration
+
+    facts = READERS["fhir"](
+        declared, told["request"].encode(), datetime.fromisoformat(entry.details["as_of"])
+    )
+    reasons = traced_reasons(declared, expand(declared), "fhir", told)
+
+    assert facts.subject == told["subject"]
+    assert {event.code for event in facts.events} >= {"LOINC//2524-7", "LOINC//8867-4"}
+    body = told["request"].encode()
+    (lactate,) = [one for one in reasons if one.feature.startswith("lactate")]
+    (record,) = lactate.records
+    assert b"lac-jane" in body[record.offset : record.offset + record.length]
 
 
 def test_a_server_that_is_away_ends_the_look_and_nothing_is_skipped(server, watching):
