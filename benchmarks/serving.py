@@ -10,10 +10,8 @@ of its own either way; wrk leaves more of the machine to the servers.
 """
 
 import argparse
-import asyncio
 import json
 import os
-import re
 import shutil
 import socket
 import statistics
@@ -22,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -64,8 +62,8 @@ from bedside.serve.run import server_of
 from bedside.serve.service import Service, models_of
 from bedside.serve.supervisor import Supervisor, reserve
 from bedside.serve.worker import listening, run_worker
+from serving_load import TOKEN, Load, load
 
-TOKEN = "benchmark"  # noqa: S105 - opens a server that lives for a minute
 TREES = 500
 CONCURRENCY = (1, 16)
 
@@ -246,74 +244,6 @@ def our_request(folder: Path, *, reasons: bool = True) -> bytes:
     return json.dumps(asked if reasons else asked | {"parameters": {"reasons": False}}).encode()
 
 
-def message(path: str, body: bytes) -> bytes:
-    """One HTTP request on a connection that stays open."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-async def drive(port: int, request: bytes, *, concurrency: int, seconds: float) -> list[float]:
-    """Seconds of each request, sent over `concurrency` connections at once."""
-    took: list[float] = []
-    until = time.perf_counter() + seconds
-
-    async def one_connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (started := time.perf_counter()) < until:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length))
-            took.append(time.perf_counter() - started)
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(one_connection() for _ in range(concurrency)))
-    return took
-
-
-class Load(NamedTuple):
-    """What one run of the client saw."""
-
-    rate: float  # requests a second
-    p50: float  # seconds
-    p99: float
-
-
-LUA = """
-wrk.method, wrk.body = "POST", [==[{body}]==]
-wrk.headers["Content-Type"], wrk.headers["Authorization"] = "application/json", "Bearer {token}"
-done = function(summary, latency)
-  local bad = summary.errors.status + summary.errors.read + summary.errors.timeout
-  io.write(string.format("RATE %f P50 %f P99 %f BAD %d\\n", summary.requests / summary.duration
-    * 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6, bad))
-end
-"""
-
-
-def load(port: int, path: str, body: bytes, *, concurrency: int, seconds: float) -> Load:
-    """Drive one server from another process."""
-    if shutil.which("wrk") is None:
-        command = [sys.executable, __file__, "--drive", path, "--port", str(port)]
-        command += ["--concurrency", str(concurrency), "--seconds", str(seconds)]
-        done = subprocess.run(command, input=body, capture_output=True, check=True)
-        return Load(*json.loads(done.stdout))
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(LUA.replace("{body}", body.decode()).replace("{token}", TOKEN))
-        script.flush()
-        url = f"http://127.0.0.1:{port}{path}"
-        command = ["wrk", "-t1", f"-c{concurrency}", f"-d{max(1, round(seconds))}s", "-s"]
-        done = subprocess.run([*command, script.name, url], capture_output=True, check=True)
-    found = re.search(rb"RATE (\S+) P50 (\S+) P99 (\S+) BAD (\d+)", done.stdout)
-    assert found is not None
-    assert int(found[4]) == 0, "not every request was answered"
-    return Load(*(float(found[index]) for index in (1, 2, 3)))
-
-
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -407,28 +337,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--drive", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--line", type=int, default=-1, help=argparse.SUPPRESS)
-    parser.add_argument("--concurrency", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         run_server(options.serve, options.folder, options.port, options.line)
-    elif options.drive:
-        drive_here(options)
     else:
         print_all(options)
-
-
-def drive_here(options: argparse.Namespace) -> None:
-    """The client of asyncio, in this process: the body comes on standard input."""
-    sent = message(options.drive, sys.stdin.buffer.read())
-    took = asyncio.run(
-        drive(options.port, sent, concurrency=options.concurrency, seconds=options.seconds)
-    )
-    p50, p99 = np.quantile(took, [0.5, 0.99]).tolist()
-    print(json.dumps([len(took) / options.seconds, p50, p99]))
 
 
 def print_all(options: argparse.Namespace) -> None:
