@@ -293,6 +293,29 @@ def test_the_page_about_rollouts_does_what_it_says(tmp_path):
     assert [one["action"] for one in told["history"]][-2:] == ["hold", "rollback"]
 
 
+def test_the_page_about_predictions_does_what_it_says(tmp_path):
+    later = tmp_path / "later.parquet"
+    breast_cancer()[::20].write_parquet(later)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+
+    client = ROOT / "docs" / "howto" / "ask_biopsies.py"
+    try:
+        said = said_by("predictions.md", tmp_path, ASK=client, LATER=later, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    listed = said["bedside prediction list --model diagnosis --outcome score --limit 3"]
+    assert listed.count("silent  not shown") == 3
+    assert "Replayed: same bytes" in said["bedside prediction show $ONE"]
+    assert "0 of it noted now" in said["bedside prediction outcomes $FIRST --data $LATER"]
+    assert "outcome " in said["bedside prediction show $ONE | tail -3"]
+    assert pl.read_parquet(tmp_path / "predictions.parquet")["label"].null_count() == 0
+    assert not (tmp_path / "all.parquet").exists()
+    assert "The ledger is whole" in said["bedside ledger verify"]
+
+
 def test_the_page_about_serving_does_what_it_says(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
