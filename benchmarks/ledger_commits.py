@@ -1,8 +1,13 @@
 """Entries per second that the ledger records durably, beside what the disk and SQLite can do.
 
-Each entry has a sealed part of 500 bytes under the key of its subject. The floors are measured in
-the same run, on the same folder: SQLite writing the same bytes in one synchronised transaction for
-each 512 rows, without a chain, keys or JSON; and a file that is synchronised after each entry.
+The last part is what an answer costs in processor time where 16, 32 or 64 are one commit, with
+their index and a sealed part of 3,000 bytes: all of it; what of it is SQLite's commit, which writes
+and sums up the pages; and the rest, in which are Python, encryption, digests and the inserts.
+
+Each entry of the other parts has a sealed part of 500 bytes under the key of its subject. The
+floors are measured in the same run, on the same folder: SQLite writing the same bytes in one
+synchronised transaction for each 512 rows, without a chain, keys or JSON; and a file that is
+synchronised after each entry.
 """
 
 import argparse
@@ -11,11 +16,13 @@ import sqlite3
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine, event
 
 from bedside.core.clock import SystemClock
 from bedside.core.records.ledger import Actor, LedgerDraft
@@ -116,6 +123,73 @@ def from_futures(group: GroupCommit, some: list[LedgerDraft]) -> None:
         told.result()
 
 
+def answers(count: int, subjects: int) -> list[LedgerDraft]:
+    """What the answerer records, each with a request id that was never used before."""
+    return [
+        LedgerDraft(
+            actor=ACTOR,
+            action="answer",
+            details={
+                "prediction_id": str(uuid.uuid4()),
+                "model": "sepsis",
+                "version": "sepsis@0123456789ab",
+                "bundle": "b" * 64,
+                "stage": "live",
+                "shown": True,
+                "channel": "open_inference",
+                "caller": "ehr",
+                "as_of": "2026-01-31T08:00:00.000000Z",
+                "input_digest": f"{number:064x}",
+                "latency_ms": 1.253,
+                "outcome": "score",
+                "request_tag": os.urandom(32).hex(),
+            },
+            sealed=os.urandom(3000),
+            subject=number * 7919 % subjects,
+        )
+        for number in range(count)
+    ]
+
+
+class Commits:
+    """The processor time of the commits on an engine: from their beginning until they are done."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.spent = 0.0
+        event.listen(engine, "commit", self._begin)
+        event.listen(engine, "checkin", self._end)
+        self._began: float | None = None
+
+    def _begin(self, _connection: object) -> None:
+        self._began = time.process_time()
+
+    def _end(self, *_: object) -> None:
+        if self._began is not None:
+            self.spent += time.process_time() - self._began
+            self._began = None
+
+
+def cost_of_an_answer(folder: Path, size: int, *, count: int = 3200) -> tuple[float, float]:
+    """Microseconds of processor time for each answer, in all and in the database's commit."""
+    engine = open_database(folder / f"answers-{size}.sqlite")
+    ledger = SqlLedger(
+        engine,
+        writing=writing,
+        clock=SystemClock(),
+        sealing_key=os.urandom(32),
+        signing_key=Ed25519PrivateKey.generate(),
+    )
+    some, best = answers(4 * count, 2000), (float("inf"), 0.0)
+    watch = Commits(engine)
+    for part in range(4):
+        before, began = watch.spent, time.process_time()
+        for at in range(part * count, (part + 1) * count, size):
+            ledger.append_each(some[at : at + size])
+        all_of_it = time.process_time() - began
+        best = min(best, (all_of_it / count * 1e6, (watch.spent - before) / count * 1e6))
+    return best
+
+
 def main() -> None:
     """Measure every way and every floor, in turn, and print the best pass of each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -156,10 +230,16 @@ def main() -> None:
                 for name, (work, count) in ways.items():
                     best[name] = max(best.get(name, 0.0), rate(work, count))
         assert ledger.verify() == []
+        costs = {size: cost_of_an_answer(folder, size) for size in (16, 32, 64)}
     single, batched = (best[name] for name in best if name.startswith("floor"))
     for name, speed in best.items():
         floor = single if name in list(best)[:2] else batched
         print(f"{name:<42} {speed:>9,.0f} entries/s {speed / floor:7.2f} of its floor")
+    for size, (whole, commit) in costs.items():
+        print(
+            f"an answer, {size} in a commit: {whole:5.1f} us of processor time, "
+            f"{commit:5.1f} of it SQLite's commit, {whole - commit:5.1f} the rest"
+        )
 
 
 if __name__ == "__main__":
