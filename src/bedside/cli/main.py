@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bedside.cli.access import access_app
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
@@ -40,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+app.add_typer(access_app, name="access")
 app.add_typer(data_app, name="data")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")

@@ -54,12 +54,14 @@ def open_workspace(
     from bedside.infra.runtime.explaining import FormExplainer  # noqa: PLC0415
     from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: PLC0415
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
+    from bedside.serve.adapters.sql_clients import SqlClients  # noqa: PLC0415
 
     settings, clock = settings or settings_of(folder), SystemClock()
     keys, blobs = keys_of(settings, clock), blobs_of(settings)
     secrets, data_keys = Secrets(folder / "keys", keys), BlobDataKeys(blobs, keys)
     engine = open_database(settings.database or folder / "bedside.sqlite")
     catalogue = SqlCatalogue(engine, writing=writing)
+    SqlClients(engine, writing=writing)  # its table is there when a backup is restored
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     environment["machine"] = f"{machine.system()} {machine.machine()}"

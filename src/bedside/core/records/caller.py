@@ -1,9 +1,13 @@
 """Who asks a running server for something, and what they may do there."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["EVERYTHING", "Action", "Caller"]
+from bedside.core.errors import Invalid
+
+__all__ = ["EVERYTHING", "Action", "Caller", "check_scopes", "common_scopes"]
 
 
 class Action(StrEnum):
@@ -16,10 +20,46 @@ class Action(StrEnum):
     FEEDBACK = "feedback"
     OBSERVE = "observe"
     """Reads metrics, which hold no patient's value."""
+    LOGIN = "login"
+    """Lets a person in or out: the other thing that needs no caller."""
 
 
-EVERYTHING = frozenset(f"{action.value}/*" for action in Action)
+_OPEN = (Action.LIVE, Action.LOGIN)
+EVERYTHING = frozenset(f"{action.value}/*" for action in Action if action not in _OPEN)
 """The scopes of whoever may do everything on every model."""
+_GIVEN = "|".join(action.value for action in Action if action not in _OPEN)
+_SCOPE = re.compile(rf"(?:{_GIVEN})/(?:[a-z][a-z0-9_]{{0,63}}|\*)")
+
+
+def check_scopes(scopes: Iterable[str]) -> None:
+    """Refuse what is no scope, and no scope at all.
+
+    Raises:
+        Invalid: one is not ACTION/MODEL, or there is none (code `scope`).
+
+    >>> check_scopes({"infer/sepsis", "describe/*"})
+    """
+    told = list(scopes)
+    if not told or any(_SCOPE.fullmatch(scope) is None for scope in told):
+        actions = ", ".join(_GIVEN.split("|"))
+        raise Invalid(
+            "This is no scope." if told else "Nobody is let in for nothing.",
+            fix=f"write ACTION/MODEL, such as infer/sepsis or describe/*; actions are: {actions}.",
+            code="scope",
+        )
+
+
+def common_scopes(some: Iterable[str], others: Iterable[str]) -> frozenset[str]:
+    """What both allow; `*` stands for every model.
+
+    >>> sorted(common_scopes({"infer/*", "observe/*"}, {"infer/sepsis", "describe/sepsis"}))
+    ['infer/sepsis']
+    """
+    one, other = frozenset(some), frozenset(others)
+    narrow = {scope for scope in one if f"{scope.partition('/')[0]}/*" in other}
+    return (
+        (one & other) | narrow | {scope for scope in other if f"{scope.partition('/')[0]}/*" in one}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +80,7 @@ class Caller:
         >>> ehr.may(Action.INFER, "sepsis"), ehr.may(Action.INFER, "falls"), ehr.may(Action.OBSERVE)
         (True, False, False)
         """
-        if action is Action.LIVE or f"{action.value}/*" in self.scopes:
+        if action in _OPEN or f"{action.value}/*" in self.scopes:
             return True
         if model is None:
             return any(scope.startswith(f"{action.value}/") for scope in self.scopes)

@@ -1,0 +1,141 @@
+"""`bedside access`: the clients that may ask a running server; no token is ever kept."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from bedside.core.records.client import Client
+
+__all__ = ["access_app"]
+
+access_app = typer.Typer(help="The clients that may ask a running server.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The name of the client.")]
+
+
+@access_app.command("add")
+def add(
+    name: Name,
+    scope: Annotated[
+        list[str],
+        typer.Option("--scope", help="ACTION/MODEL, such as infer/sepsis; may be repeated."),
+    ],
+    subject: Annotated[
+        str | None,
+        typer.Option("--certificate", help="Known by this subject of its certificate; no token."),
+    ] = None,
+    expires: Annotated[str | None, typer.Option("--expires", help="After this: 12h, 90d.")] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a client in, for its scopes alone. Its token is shown once.
+
+    A scope names what may be done (describe, infer, feedback, observe) and to which model; * stands
+    for every one. Running servers know the client within a second.
+    """
+    with guarded(as_json):
+        from bedside.wiring.access import Asked, add_client  # noqa: PLC0415
+
+        asked = Asked(name=name, scopes=frozenset(scope), subject=subject, lasts=_duration(expires))
+        platform = opened(workspace, actor, purpose or "access", as_json)
+        client, token = add_client(platform, asked)
+        show(_told(client) | {"token": token}, as_json, lambda: _given(client, token))
+
+
+@access_app.command("list")
+def list_(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """List the clients, what each may do and until when."""
+    with guarded(as_json):
+        from bedside.wiring.access import list_clients  # noqa: PLC0415
+
+        platform = opened(workspace, None, "overview", as_json)
+        found, now = list_clients(platform), platform.clock.now()
+        told = [_told(one) | {"good": one.is_good(now)} for one in found]
+        show({"clients": told}, as_json, lambda: "\n".join(map(_line, told)) or "No client yet.")
+
+
+@access_app.command("rotate")
+def rotate(
+    name: Name,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a client another token, shown once; the one before opens nothing any more."""
+    with guarded(as_json):
+        from bedside.wiring.access import rotate_client  # noqa: PLC0415
+
+        client, token = rotate_client(opened(workspace, actor, purpose or "access", as_json), name)
+        show(_told(client) | {"token": token}, as_json, lambda: _given(client, token))
+
+
+@access_app.command("revoke")
+def revoke(
+    name: Name,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a client in no more; running servers know it within a second."""
+    with guarded(as_json):
+        from bedside.wiring.access import revoke_client  # noqa: PLC0415
+
+        client = revoke_client(opened(workspace, actor, purpose or "access", as_json), name)
+        show(_told(client), as_json, lambda: f"{client.name} is let in no more.")
+
+
+def _duration(told: str | None) -> "timedelta | None":
+    import re  # noqa: PLC0415
+    from datetime import timedelta  # noqa: PLC0415
+
+    from bedside.core.errors import Invalid  # noqa: PLC0415
+
+    if told is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([hd])", told)
+    if found is None:
+        raise Invalid("--expires is no time that passes.", fix="write hours or days: 12h or 90d.")
+    number = int(found.group(1))
+    return timedelta(days=number) if found.group(2) == "d" else timedelta(hours=number)
+
+
+def _told(client: "Client") -> dict[str, Any]:
+    from bedside.core.clock import iso  # noqa: PLC0415
+
+    return {
+        "name": client.name,
+        "scopes": sorted(client.scopes),
+        "certificate": client.subject,
+        "added": iso(client.added),
+        "expires": None if client.expires is None else iso(client.expires),
+        "revoked": None if client.revoked is None else iso(client.revoked),
+    }
+
+
+def _given(client: "Client", token: str | None) -> str:
+    known = f"by its certificate, {client.subject}" if token is None else "by its token"
+    first = f"{client.name} may {', '.join(sorted(client.scopes))}; it is known {known}."
+    return first if token is None else f"{first}\nToken (shown once): {token}"
+
+
+def _line(told: dict[str, Any]) -> str:
+    state = "revoked" if told["revoked"] else ("good" if told["good"] else "expired")
+    until = f"until {told['expires'][:16]}Z" if told["expires"] else "without end"
+    return f"{told['name']:<24} {state:<8} {until:<23} {' '.join(told['scopes'])}"
