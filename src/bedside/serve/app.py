@@ -14,6 +14,7 @@ from bedside.serve.fhir import FhirWire
 from bedside.serve.fhir_said import error_response
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
 from bedside.serve.model_card import CardPages
+from bedside.serve.rate_limits import RateLimits
 from bedside.serve.respond import refused
 from bedside.serve.rest import RestWire
 from bedside.serve.routes import WireRoute, permitted
@@ -30,6 +31,7 @@ def create_app(
     allowed_hosts: Sequence[str] = (),
     body_limit: int = BODY_LIMIT,
     cds: CdsParts | None = None,
+    limits: RateLimits | None = None,
 ) -> Gate:
     """The application for what is served.
 
@@ -39,6 +41,7 @@ def create_app(
         allowed_hosts: Host names besides loopback that requests may be addressed to.
         body_limit: Largest body, in bytes.
         cds: What the CDS Hooks wire may use of the outside.
+        limits: How often may be asked.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
@@ -49,7 +52,11 @@ def create_app(
     )
     quick = Shortcut(app, RestWire(service))
     return Gate(
-        quick, authenticators=authenticators, allowed_hosts=allowed_hosts, body_limit=body_limit
+        quick,
+        authenticators=authenticators,
+        allowed_hosts=allowed_hosts,
+        body_limit=body_limit,
+        limits=limits,
     )
 
 

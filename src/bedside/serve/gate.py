@@ -1,18 +1,23 @@
 """The one gate in front of every wire: nothing passes that it does not know. Pure ASGI.
 
-It checks the host (against DNS rebinding), the token, the content type and the size of the body,
-in this order; the body has been read and bounded when the application sees the request.
+It checks the host and the origin (against DNS rebinding and forged requests), how often the address
+asks, who asks, how often the caller does, the content type and the size of the body, in this order;
+the body has been read and bounded when the application sees the request.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from math import ceil
 from typing import Any
+from urllib.parse import quote
 
 from bedside.core.errors import Refused
 from bedside.core.records.caller import Caller
 from bedside.serve.auth import Authenticator
 from bedside.serve.fhir_said import error_said
+from bedside.serve.headers import with_security
+from bedside.serve.rate_limits import RateLimits
 from bedside.serve.routes import CALLER
 
 __all__ = ["BODY_LIMIT", "INTERNAL", "OPEN_PATH", "Gate"]
@@ -33,21 +38,16 @@ INTERNAL = {
 _LOG = logging.getLogger("bedside.serve")
 _JSON = (b"application/json", b"application/fhir+json")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_SECURITY_HEADERS = [
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-]
+_SAFE = ("GET", "HEAD")
 
 
 class _Stop(Exception):
     """The request ends here with this status."""
 
-    def __init__(self, status: int, code: str, text: str) -> None:
+    def __init__(self, status: int, code: str, text: str, **headers: str) -> None:
         super().__init__(code)
         self.status = status
+        self.headers = [(key.replace("_", "-"), value) for key, value in headers.items()]
         self.told = {"error": text, "code": code}
 
 
@@ -60,6 +60,9 @@ class Gate:
         allowed_hosts: Host names besides loopback that a request may be addressed to.
         body_limit: Bytes.
         body_seconds: How long a body may take to arrive.
+        limits: How often may be asked.
+        doors: Paths that let people in and out, and so know nobody yet; the first of them is where
+            a browser of somebody unknown is sent.
     """
 
     def __init__(
@@ -70,12 +73,16 @@ class Gate:
         allowed_hosts: Sequence[str] = (),
         body_limit: int = BODY_LIMIT,
         body_seconds: float = BODY_SECONDS,
+        limits: RateLimits | None = None,
+        doors: Sequence[str] = (),
     ) -> None:
         self.app = app
         self._authenticators = tuple(authenticators)
         self._hosts = frozenset(host.lower() for host in (*_LOOPBACK, *allowed_hosts))
         self._body_limit = body_limit
         self._body_seconds = body_seconds
+        self._limits = limits or RateLimits()
+        self._doors = tuple(doors)
 
     @property
     def knows_callers(self) -> bool:
@@ -99,8 +106,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 begun = True
                 own = list(message.get("headers", ()))
-                named = {name for name, _ in own}
-                message["headers"] = own + [one for one in _SECURITY_HEADERS if one[0] not in named]
+                message["headers"] = with_security(own, tls=scope.get("scheme") == "https")
             await send(message)
 
         try:
@@ -129,18 +135,26 @@ class Gate:
                 "This host name is not served here. Fix: use "
                 "a loopback address, or allow the host when you start the server.",
             )
-        if scope["path"] == OPEN_PATH and scope["method"] in ("GET", "HEAD"):
+        _check_origin(headers, scope["method"])
+        address = (scope.get("client") or ("", 0))[0]
+        _check_wait(self._limits.arrived(address))
+        if scope["path"] == OPEN_PATH and scope["method"] in _SAFE:
             scope[CALLER] = Caller(name="anybody")
             return b""
-        scope[CALLER] = self._caller(scope, headers)
-        if scope[CALLER] is None:
-            raise _Stop(
-                401,
-                "unauthorized",
-                "The token is missing or wrong. Fix: send "
-                "'Authorization: Bearer TOKEN' with the token shown at the first run.",
-            )
-        if scope["method"] in ("GET", "HEAD"):
+        if scope["path"] in self._doors:
+            _check_wait(self._limits.failed(address))
+            return self._at_the_door(scope, headers)
+        try:
+            caller = self._caller(scope, headers)
+        except _Stop:
+            _check_wait(self._limits.failed(address))
+            raise
+        if caller is None:
+            _check_wait(self._limits.failed(address))
+            raise self._unknown(scope, headers)
+        _check_wait(self._limits.asked(caller.name))
+        scope[CALLER] = caller
+        if scope["method"] in _SAFE:
             return b""
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() not in _JSON:
             raise _Stop(
@@ -150,12 +164,37 @@ class Gate:
             )
         return await self._body(headers, receive)
 
+    def _at_the_door(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
+        """Nobody is known here; nothing is read, and a form comes from our own pages alone."""
+        if scope["method"] not in _SAFE and b"origin" not in headers:
+            raise _no_origin()
+        scope[CALLER] = Caller(name="anybody")
+        return b""
+
+    def _unknown(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Stop:
+        """What somebody unknown is told: the same on every path, whatever is there."""
+        text = "The token is missing or wrong. Fix: send 'Authorization: Bearer TOKEN'."
+        if (
+            self._doors
+            and scope["method"] in _SAFE
+            and b"authorization" not in headers
+            and b"text/html" in headers.get(b"accept", b"")
+        ):
+            return _Stop(
+                303,
+                "sign_in",
+                "Nobody is signed in. Fix: sign in.",
+                location=f"{self._doors[0]}?next={quote(scope['path'], safe='')}",
+            )
+        return _Stop(401, "unauthorized", text, www_authenticate="Bearer")
+
     def _caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
         for one in self._authenticators:
             try:
                 found = one.caller(scope, headers)
             except Refused as refused:
-                raise _Stop(401, refused.code, str(refused)) from None
+                told = str(refused)
+                raise _Stop(401, refused.code, told, www_authenticate="Bearer") from None
             if found is not None:
                 return found
         return None
@@ -206,6 +245,48 @@ def _host(header: bytes) -> str:
     return text.partition(":")[0]
 
 
+def _check_origin(headers: Mapping[bytes, bytes], method: str) -> None:
+    """Refuse what a page of another origin sends, and a cookie whose page does not say its own.
+
+    Raises:
+        _Stop: so.
+    """
+    origin = headers.get(b"origin")
+    if origin is None:
+        if method not in _SAFE and b"cookie" in headers and b"authorization" not in headers:
+            raise _no_origin()
+        return
+    scheme, _, place = origin.lower().partition(b"://")
+    if scheme not in (b"http", b"https") or place != headers.get(b"host", b"").lower():
+        raise _Stop(
+            403,
+            "origin_not_allowed",
+            "A page of another origin sends this. Fix: send it from a page of this server, "
+            "or from a program that is no browser.",
+        )
+
+
+def _no_origin() -> _Stop:
+    return _Stop(
+        403, "no_origin", "The page does not say where it is from. Fix: use a current browser."
+    )
+
+
+def _check_wait(seconds: float) -> None:
+    """Refuse who asks too often.
+
+    Raises:
+        _Stop: 429, with the seconds to wait.
+    """
+    if seconds > 0:
+        raise _Stop(
+            429,
+            "too_many_requests",
+            "This is asked too often. Fix: wait as long as Retry-After says.",
+            retry_after=str(ceil(seconds)),
+        )
+
+
 def _once(body: bytes, receive: Receive) -> Receive:
     """A receive channel that gives the body, and then what comes from the client."""
     given = False
@@ -226,8 +307,7 @@ async def _respond(send: Send, stop: _Stop, path: str) -> None:
         (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
-    if stop.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+    headers += [(key.encode(), value.encode("latin-1")) for key, value in stop.headers]
     if stop.status in (408, 413):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": stop.status, "headers": headers})

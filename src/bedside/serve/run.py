@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from bedside.core.errors import Refused
+from bedside.serve.tls import BoundedHttp, tls_context
 
 __all__ = ["Exposure", "serve", "server_of"]
 
@@ -20,11 +21,13 @@ class Exposure:
     """What protects requests beyond loopback: TLS here, or a proxy that alone can reach us.
 
     A container's own loopback is reached by nobody, so there a server must bind every address; its
-    operator then says that the only way in is a proxy that ends TLS.
+    operator then says that the only way in is a proxy that ends TLS. With `client_ca`, which must
+    have signed the certificate of each client, nobody else even gets through the handshake.
     """
 
     certificate: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
     behind_proxy: bool = False
 
     @property
@@ -50,6 +53,7 @@ def server_of(
     """The server, not yet running. Whatever is loaded by now is no longer garbage collected.
 
     Raises:
+        Invalid: a certificate or a key cannot be used (code `tls`).
         Refused: the host is not a loopback address and nothing protects it (code `not_loopback`),
             or the application knows no caller at all (`no_authentication`).
     """
@@ -67,6 +71,9 @@ def server_of(
                 fix="give the digest of a token, or another way to know who asks.",
                 code="no_authentication",
             )
+    tls = None
+    if exposure.certificate is not None and exposure.key is not None:
+        tls = tls_context(exposure.certificate, exposure.key, exposure.client_ca)
     gc.collect()
     gc.freeze()
     config = uvicorn.Config(
@@ -74,15 +81,14 @@ def server_of(
         host=host,
         port=port,
         loop="auto",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="off",
         access_log=False,
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        ssl_certfile=exposure.certificate,
-        ssl_keyfile=exposure.key,
+        ssl_context_factory=tls,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)

@@ -10,6 +10,8 @@ from bedside.core.errors import Invalid
 from bedside.serve.app import routes_of
 from bedside.serve.auth import TokenCheck, first_run_token, token_digest
 from bedside.serve.gate import Gate
+from bedside.serve.headers import SECURITY_HEADERS
+from bedside.serve.rate_limits import Rate, RateLimits, Rates
 from fhir_asking import a_call
 from served import (
     TOKEN,
@@ -141,6 +143,62 @@ def test_loopback_and_configured_hosts_are_served(host):
     assert client.get("/v2/health/live", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "", "http://127.0.0.1:9999", "http://127.0.0.1.evil.example"],
+)
+def test_what_a_page_of_another_origin_sends_is_refused_even_with_the_token(origin):
+    headers = {"Origin": origin, "Authorization": f"Bearer {TOKEN}"}
+
+    responses = [
+        a_client().get("/v2/health/ready", headers=headers),
+        a_client().post("/v2/models/sepsis/infer", json={}, headers=headers),
+    ]
+
+    assert [one.status_code for one in responses] == [403, 403]
+    assert {one.json()["code"] for one in responses} == {"origin_not_allowed"}
+
+
+def test_a_page_of_this_server_may_ask():
+    headers = {"Origin": "http://127.0.0.1", "Authorization": f"Bearer {TOKEN}"}
+
+    assert a_client().get("/v2/health/ready", headers=headers).status_code == 200
+
+
+def test_a_cookie_alone_never_changes_anything_unless_the_page_says_where_it_is_from():
+    response = a_client().post("/v2/models/sepsis/infer", json={}, headers={"Cookie": "a=b"})
+
+    assert response.status_code == 403
+    assert response.json()["code"] == "no_origin"
+
+
+def test_whoever_guesses_is_slowed_down_and_whoever_is_known_at_the_same_address_is_not():
+    rates = Rates(failed=Rate(per_second=0.1, burst=3))
+    client = a_client(limits=RateLimits(rates))
+    good = {"Authorization": f"Bearer {TOKEN}"}
+
+    guesses = [
+        client.get("/v2/health/ready", headers={"Authorization": f"Bearer {n}"}) for n in range(5)
+    ]
+    known = client.get("/v2/health/ready", headers=good)
+
+    assert [one.status_code for one in guesses] == [401, 401, 401, 429, 429]
+    assert 1 <= int(guesses[3].headers["retry-after"]) <= 10
+    assert guesses[3].headers["x-content-type-options"] == "nosniff"
+    assert known.status_code == 200
+
+
+def test_a_known_caller_and_a_busy_address_are_told_when_to_come_again():
+    few = Rate(per_second=0.01, burst=2)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    for rates in (Rates(caller=few), Rates(address=few)):
+        client = a_client(limits=RateLimits(rates))
+
+        statuses = [client.get("/v2/health/ready", headers=headers).status_code for _ in range(3)]
+
+        assert statuses == [200, 200, 429]
+
+
 def test_a_body_over_the_limit_is_refused_by_its_declared_length():
     client = a_client(body_limit=1000)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -176,13 +234,24 @@ def test_a_form_that_a_web_page_could_post_is_refused(content_type):
     assert response.status_code == 415
 
 
-def test_every_response_carries_the_security_headers():
-    responses = [a_client().get("/v2/health/live"), a_client().get("/nothing")]
+def test_every_response_carries_the_security_headers_the_page_with_a_policy_of_its_own():
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    responses = [
+        a_client().get("/v2/health/live"),
+        a_client().get("/nothing"),
+        a_client().get("/nothing", headers=token),
+        a_client().get("/v2/health/live", headers={"Host": "evil.example"}),
+        a_client().post("/v2/models/sepsis/infer", content=b"{", headers=token),
+        a_client().get("/models/sepsis/card", headers=token),
+    ]
 
+    assert [one.status_code for one in responses] == [200, 401, 404, 403, 415, 200]
     for response in responses:
-        assert response.headers["cache-control"] == "no-store"
-        assert response.headers["x-content-type-options"] == "nosniff"
+        for name, _ in SECURITY_HEADERS:
+            assert len(response.headers.get_list(name.decode())) == 1
         assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert "unsafe" not in response.headers["content-security-policy"]
+        assert "strict-transport-security" not in response.headers
 
 
 def test_a_body_that_does_not_arrive_in_time_is_given_up():
