@@ -1,5 +1,7 @@
 """What every metadata database must do: one writer, one state for a reader, all or nothing."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,3 +173,30 @@ def test_what_is_neither_a_path_nor_a_url_of_postgresql_is_not_opened(where: str
         open_database(where)
 
     assert refused.value.code == "database_url"
+
+
+ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from bedside.infra.database.opening import open_database, writing
+where = sys.argv[1]
+engine = open_database(where if "://" in where else Path(where))
+with writing(engine) as connection:
+    connection.exec_driver_sql("INSERT INTO counts VALUES (2)")
+engine.dispose()
+"""
+
+
+@every_database
+def test_opening_it_twice_loses_nothing_when_another_process_comes_and_goes(
+    opened: Opened, tmp_path: Path
+) -> None:
+    engine = a_table(opened(tmp_path))
+    add(engine, 1)
+    opened(tmp_path).dispose()
+
+    where = _urls.get(tmp_path) or str(tmp_path / "bedside.sqlite")
+    subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, where], check=True, timeout=60)
+    add(engine, 3)
+
+    assert numbers(engine) == numbers(opened(tmp_path)) == [1, 2, 3]

@@ -61,13 +61,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _make_private(path: Path) -> None:
+    """Make the file, if it is not there, with mode 0600; SQLite gives its -wal and -shm the same.
+
+    A file that is there is not opened: closing it would drop the locks of every connection that
+    this process has on it, and the next process to leave would take the log away under them.
+    Source: sqlite.org/howtocorrupt.html, section 2.2.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.fchmod(handle, 0o600)  # SQLite gives its -wal and -shm files the same mode
-        finally:
-            os.close(handle)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            if path.is_file():
+                path.chmod(0o600)
     except OSError as error:
         raise disk_trouble(error) from None
 
