@@ -38,7 +38,7 @@ class Ward(NamedTuple):
     workspace: Any
     model: Any
 
-    def ask(self, number: int, *, as_of: str = ORIGIN) -> str:
+    def ask(self, number: int, *, as_of: str = ORIGIN, reasons: bool = True) -> str:
         """Ask about a case with its own measurements; the id of the prediction."""
         row = breast_cancer().row(number, named=True)
         declared = open_bundle(self.platform, self.platform.registry.get(self.version)).declaration
@@ -47,7 +47,7 @@ class Ward(NamedTuple):
             for name, one in declared.signals.items()
             if one.column in row and one.role != "outcome"
         ]
-        told = {"subject": f"{PLANTED}-{row['case']}", "as_of": as_of}
+        told = {"subject": f"{PLANTED}-{row['case']}", "as_of": as_of, "reasons": reasons}
         body = {"inputs": inputs, "parameters": told, "id": f"q{uuid.uuid4()}"}
         url = f"/v2/models/{self.version.split('@')[0]}/infer"
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -100,6 +100,15 @@ def test_a_prediction_is_found_shown_and_answered_again_with_the_same_bytes(ward
     assert opening.action == "prediction.open"
     assert opening.details["prediction_id"] == prediction
     assert PLANTED not in str(opening)
+
+
+def test_an_answer_without_reasons_is_repeated_without_reasons(ward):
+    found = recorded(ward.platform, ward.ask(2, reasons=False))
+
+    again = replay(ward.platform, found)
+
+    assert found.sealed["answer"]["outcome"]["reasons"] == []
+    assert again.is_same, again
 
 
 def test_an_answer_that_is_not_what_the_model_says_is_told_apart(ward):

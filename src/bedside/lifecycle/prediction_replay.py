@@ -165,6 +165,7 @@ def _again(
         caller=Caller(name=prediction.caller),
         request=body,
         request_id=sealed.get("request_id"),
+        reasons=_wants_reasons(answerer.declaration, prediction.channel, body, as_of),
     )
     question = Question(asked=asked, started=platform.clock.now(), shown=prediction.shown)
     (made,) = answerer.make([question])
@@ -177,6 +178,13 @@ def _again(
             code="replay_failed",
         )
     return made.answer
+
+
+def _wants_reasons(declaration: Declaration, channel: str, body: bytes, as_of: datetime) -> bool:
+    """Whether the request asked what moved the score; only one wire lets it decline that."""
+    if channel != "open_inference":
+        return True
+    return read_request(body, declaration, now=as_of).reasons
 
 
 def _answered(sealed: dict[str, Any]) -> dict[str, Any]:
