@@ -29,6 +29,7 @@ from bedside.cli.keys import keys_app
 from bedside.cli.mlflow import export, import_model
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
+from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 
 __all__ = ["app", "run"]
@@ -240,6 +241,7 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
         )
 
 
+app.command()(replay)
 app.command()(evaluate)
 app.command()(recalibrate)
 app.command()(compare)

@@ -1,7 +1,7 @@
 """What the versions of a model show in use, and taking them back: by hand, or by a guard."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -112,11 +112,17 @@ def judge_guards(platform: Platform, model: str | None = None) -> list[GuardJudg
     return [one for release in _shown(platform, model) for one in _judged_guards(platform, release)]
 
 
-def watch_guards(platform: Platform, model: str | None = None) -> list[Fired]:
+def watch_guards(
+    platform: Platform,
+    model: str | None = None,
+    *,
+    tell: Callable[[str, BedsideError], None] = lambda _version, _error: None,
+) -> list[Fired]:
     """Judge the guards once, and hold or roll back at once what breaks one.
 
     To be called every few seconds, by any number of processes: a version is taken back once, and
-    whoever comes second finds that it is done.
+    whoever comes second finds that it is done. `tell` hears of each version that could not be
+    judged, and why.
     """
     fired: list[Fired] = []
     for release in _shown(platform, model):
@@ -124,6 +130,7 @@ def watch_guards(platform: Platform, model: str | None = None) -> list[Fired]:
             judged = _judged_guards(platform, release)
         except BedsideError as error:  # of one version; the others are watched all the same
             _LOG.error("the guards of %s were not judged: %s", release.version, error.code)
+            tell(release.version, error)
             continue
         broken = [one.result for one in judged if one.result.state == "broken"]
         if broken:

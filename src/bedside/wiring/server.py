@@ -27,6 +27,7 @@ from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
 from bedside.wiring.access import clients_of
 from bedside.wiring.cds import cds_of, finding
+from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "serve_workspace", "serving_of", "token_digest_of"]
@@ -42,6 +43,7 @@ class Serving:
         port: On loopback; 0: any that is free.
         workers: Server processes.
         reload: Seconds between two looks at what is released.
+        guards: Seconds between two looks at what the last answers say of the guards.
         limits: Of each process.
         patience: Of the supervisor.
     """
@@ -49,6 +51,7 @@ class Serving:
     port: int = 8080
     workers: int = 1
     reload: float = 0.5
+    guards: float = 5.0
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
 
@@ -69,13 +72,15 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
         platform.ledger.append(platform.actor, "serve.start", told)
         if token is not None:
             _say(f"Token (shown once, only its digest is kept): {token}")
-        Supervisor(
+        supervisor = Supervisor(
             partial(_command, platform, serving),
             serving.workers,
             patience=serving.patience,
             on_ready=lambda: _say(f"Serving on http://{HOST}:{serving.port}"),
             on_end=partial(_worker_ended, platform),
-        ).run()
+        )
+        with GuardWatch(platform, every=serving.guards):
+            supervisor.run()
         platform.ledger.append(platform.actor, "serve.stop", told)
 
 

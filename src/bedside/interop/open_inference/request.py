@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
 
@@ -23,9 +23,13 @@ from bedside.interop.strict_json import decode, invalid
 __all__ = ["InferenceRequest", "read_request"]
 
 
+_Pseudonym = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class _RequestParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_of: str | None = None
     subject: str | int | None = None
+    pseudonym: _Pseudonym | None = None
     reasons: bool = True
 
 
@@ -67,8 +71,9 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
     Each input is one signal with its values in `data` and, in `parameters`, their `times`, when
     they were `known_at`, their `unit` and, for what lasts, its `ends`. Without times a single value
     holds at `as_of`; with times but without `known_at` the declared delay of the signal applies.
-    The parameters of the request are `as_of`, `subject`, and `reasons`: false spares the time that
-    it takes to say what moved the score.
+    The parameters of the request are `as_of`, `subject` (or, from whoever has no identifier any
+    more, its `pseudonym`), and `reasons`: false spares the time that it takes to say what moved the
+    score.
 
     Args:
         content: JSON.
@@ -84,8 +89,12 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
     as_of = now
     if parameters.as_of is not None:
         as_of = read_instant(parameters.as_of, "parameters.as_of")
-    subject = None
+    subject = parameters.pseudonym
     if parameters.subject is not None:
+        if subject is not None:
+            raise invalid(
+                "parameters.pseudonym", "stands beside a subject.", fix="give one of them."
+            )
         subject = subject_pseudonym(str(parameters.subject), salt=declaration.data.pseudonym_salt)
     events: list[Event] = []
     seen: set[str] = set()

@@ -100,6 +100,17 @@ def test_the_subject_becomes_a_pseudonym():
     assert known.subject_id not in (None, 0)
 
 
+def test_whoever_has_no_identifier_any_more_names_the_pseudonym():
+    named = read_one(a_tensor("lactate", 4.2), pseudonym=2**63 - 1)
+
+    assert named.subject_id == 2**63 - 1
+    for wrong in (-1, 2**63, "7", 7.5):
+        with pytest.raises(Invalid, match=r"parameters\.pseudonym"):
+            read_one(a_tensor("lactate", 4.2), pseudonym=wrong)
+    with pytest.raises(Invalid, match="stands beside a subject"):
+        read_one(a_tensor("lactate", 4.2), pseudonym=7, subject="MRN-1")
+
+
 def test_reasons_are_told_unless_the_request_wants_none():
     assert read_one(a_tensor("lactate", 4.2)).reasons
     assert read_one(a_tensor("lactate", 4.2), subject="MRN-1").reasons

@@ -1,0 +1,96 @@
+"""The watch on the guards of a workspace that is served: one thread beside the server processes."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+from bedside.core.errors import BedsideError
+from bedside.core.records.ledger import Actor
+from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.rollout import Fired, watch_guards
+
+__all__ = ["GuardWatch"]
+
+_LOG = logging.getLogger("bedside.rollout")
+WATCHER = Actor(name="service:guards", purpose="quality and safety")
+EVERY = 5.0  # seconds between two looks
+AT_LEAST_EVERY = 60.0  # seconds: outcomes come in, and old answers leave the period of a guard
+REST = 9  # so many times as long as a look took does the watch rest after it
+
+
+class GuardWatch:
+    """Judges the guards again and again, and takes back what breaks one.
+
+    It looks only where a version has answered or moved since, else once a minute, and takes at most
+    a tenth of the time. What it cannot do is logged, and written to the ledger once until it goes
+    well again; it then tries again.
+
+    Args:
+        platform: The workspace; its actor is not the one who takes a version back.
+        every: Seconds between two looks.
+    """
+
+    def __init__(self, platform: Platform, *, every: float = EVERY) -> None:
+        self._platform = replace(platform, actor=WATCHER)
+        self._every = every
+        self._seen: tuple[int, str | None] | None = None
+        self._looked = 0.0
+        self._told: dict[str, str] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="guards", daemon=True)
+
+    def __enter__(self) -> "GuardWatch":
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look no more; a look that is under way is waited for, but not long."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    def look(self) -> list[Fired]:
+        """Judge the guards now, if there is anything new; what was taken back."""
+        now, state = time.monotonic(), self._state()
+        if state == self._seen and now - self._looked < AT_LEAST_EVERY:
+            return []
+        failed: dict[str, str] = {}
+        fired = watch_guards(
+            self._platform, tell=lambda version, error: failed.update({version: error.code})
+        )
+        self._seen, self._looked = state, now
+        for one in fired:
+            _LOG.error("%s: %s (%s)", one.version, one.then, one.text)
+        self._tell(failed)
+        return fired
+
+    def _state(self) -> tuple[int, str | None]:
+        """What changes with every release and every answer."""
+        newest = next(iter(self._platform.predictions.find(limit=1)), None)
+        return self._platform.registry.revision(), newest and newest.prediction_id
+
+    def _watch(self) -> None:
+        wait = self._every
+        while not self._ended.wait(wait):
+            began = time.monotonic()
+            try:
+                self.look()
+            except Exception as error:  # the database may be away: the watch goes on
+                code = error.code if isinstance(error, BedsideError) else type(error).__name__
+                _LOG.error("the guards were not judged: %s", code)
+                self._tell({"": code})
+            wait = max(self._every, REST * (time.monotonic() - began))
+
+    def _tell(self, failed: dict[str, str]) -> None:
+        """Write to the ledger what could not be judged and was not told before."""
+        told = {}
+        for version, code in failed.items():
+            details = {"version": version, "code": code} if version else {"code": code}
+            try:
+                if self._told.get(version) != code:
+                    self._platform.ledger.append(WATCHER, "guards.failed", details)
+                told[version] = code
+            except Exception as error:  # told at a later look, once the ledger takes it
+                _LOG.error("a failure of the guards is untold: %s", type(error).__name__)
+        self._told = told
