@@ -13,6 +13,7 @@ from bedside.serve.cds_hooks import CdsHooksWire, CdsParts
 from bedside.serve.fhir import FhirWire
 from bedside.serve.fhir_said import error_response
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
+from bedside.serve.login import Login
 from bedside.serve.model_card import CardPages
 from bedside.serve.rate_limits import RateLimits
 from bedside.serve.respond import refused
@@ -32,6 +33,8 @@ def create_app(
     body_limit: int = BODY_LIMIT,
     cds: CdsParts | None = None,
     limits: RateLimits | None = None,
+    login: Login | None = None,
+    more: Sequence[WireRoute] = (),
 ) -> Gate:
     """The application for what is served.
 
@@ -42,32 +45,38 @@ def create_app(
         body_limit: Largest body, in bytes.
         cds: What the CDS Hooks wire may use of the outside.
         limits: How often may be asked.
+        login: Lets people in by their browser.
+        more: Routes of no wire, such as the one of the metrics.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
     app = Starlette(
-        routes=[permitted(route) for route in routes_of(service, cds)],
+        routes=[permitted(route) for route in (*routes_of(service, cds, login), *more)],
         exception_handlers={BedsideError: _refusal, HTTPException: _no_route, Exception: _internal},
     )
     quick = Shortcut(app, RestWire(service))
     return Gate(
         quick,
-        authenticators=authenticators,
+        authenticators=authenticators if login is None else [*authenticators, login],
         allowed_hosts=allowed_hosts,
         body_limit=body_limit,
         limits=limits,
+        doors=() if login is None else login.doors,
     )
 
 
-def routes_of(service: Service, cds: CdsParts | None = None) -> list[WireRoute]:
+def routes_of(
+    service: Service, cds: CdsParts | None = None, login: Login | None = None
+) -> list[WireRoute]:
     """Every route of every wire; each is reached only through the gate and by who may.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
     """
     wires = RestWire(service), CdsHooksWire(service, cds), FhirWire(service), CardPages(service)
-    return [route for wire in wires for route in wire.routes()]
+    doors = [] if login is None else login.routes()
+    return [route for wire in wires for route in wire.routes()] + doors
 
 
 def _refusal(request: Request, error: Exception) -> Response:

@@ -1,18 +1,40 @@
 """Who may ask the servers of a workspace: its clients, its issuer, and how often they may."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
 
 from bedside.core.errors import NotFound
 from bedside.core.ports.access import Clients
 from bedside.core.records.client import Client
+from bedside.data.adapters.fhir_server.prefetch import fetch_document
 from bedside.infra.database.opening import open_database, writing
 from bedside.lifecycle.platform import Platform
+from bedside.serve.adapters.fetched_keys import FetchedKeys
+from bedside.serve.adapters.oidc_keys import OidcKeys
+from bedside.serve.adapters.oidc_provider import OidcProvider
 from bedside.serve.adapters.sql_clients import SqlClients
-from bedside.serve.auth import first_run_token
+from bedside.serve.adapters.sql_sessions import SqlSessions
+from bedside.serve.auth import Authenticator, KnownClients, first_run_token
+from bedside.serve.login import Login
+from bedside.serve.oidc import IssuerTokens
+from bedside.serve.rate_limits import RateLimits
+from bedside.wiring.access_file import AccessFile, read_access
 from bedside.wiring.settings import settings_of
 
-__all__ = ["Asked", "add_client", "clients_of", "list_clients", "revoke_client", "rotate_client"]
+__all__ = [
+    "AccessWiring",
+    "Asked",
+    "access_of",
+    "add_client",
+    "clients_of",
+    "list_clients",
+    "revoke_client",
+    "rotate_client",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +45,65 @@ class Asked:
     scopes: frozenset[str]
     subject: str | None = None
     lasts: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessWiring:
+    """What a server adds for its callers: who knows them, who lets people in, how often."""
+
+    authenticators: tuple[Authenticator, ...]
+    limits: RateLimits = field(default_factory=RateLimits)
+    login: Login | None = None
+    hosts: tuple[str, ...] = ()
+
+
+def access_of(platform: Platform, environment: Mapping[str, str] = os.environ) -> AccessWiring:
+    """Clients of the database, and what `access.json` in the workspace says, wired and started.
+
+    Raises:
+        Invalid: the file is not as it must be.
+    """
+    told = read_access(platform.folder)
+    known = KnownClients(clients_of(platform), clock=platform.clock)
+    known.start()
+    limits = RateLimits(told.rates)
+    if told.issuer is None:
+        return AccessWiring(authenticators=(known,), limits=limits)
+    provider = OidcProvider(
+        told.issuer.issuer,
+        client_id=told.issuer.client_id,
+        secret=environment.get("BEDSIDE_OIDC_SECRET") or None,
+        fetch=partial(fetch_document, clock=platform.clock, certificates=told.certificates),
+    )
+    keys = FetchedKeys(provider.key_set, "issuer", read=OidcKeys)
+    keys.begin()
+    tokens = IssuerTokens(told.issuer, signatures=keys, clock=platform.clock)
+    host = None if told.base is None else urlsplit(told.base).hostname
+    return AccessWiring(
+        authenticators=(known, tokens),
+        limits=limits,
+        login=_login(platform, told, provider, keys),
+        hosts=() if host is None else (host,),
+    )
+
+
+def _login(
+    platform: Platform, told: AccessFile, provider: OidcProvider, keys: FetchedKeys
+) -> Login | None:
+    if told.issuer is None or told.issuer.client_id is None or told.base is None:
+        return None
+    database = settings_of(platform.folder).database
+    place = open_database(database or platform.folder / "sessions.sqlite")
+    return Login(
+        told.issuer,
+        provider=provider,
+        signatures=keys,
+        sessions=SqlSessions(place, writing=writing, clock=platform.clock),
+        base=told.base,
+        key=bytes.fromhex(platform.tag("login")),
+        clock=platform.clock,
+        record=lambda action, who: platform.ledger.append(platform.actor, action, {"who": who}),
+    )
 
 
 def clients_of(platform: Platform) -> Clients:

@@ -18,14 +18,14 @@ from bedside.lifecycle.release import open_bundle
 from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app, routes_of
 from bedside.serve.asked_before import AskedBefore
-from bedside.serve.auth import KnownClients, TokenCheck, first_run_token
+from bedside.serve.auth import TokenCheck, first_run_token
 from bedside.serve.gate import Gate
 from bedside.serve.limits import Limits
 from bedside.serve.reload import Loader, Reloader
 from bedside.serve.served import ServedModel
 from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
-from bedside.wiring.access import clients_of
+from bedside.wiring.access import access_of
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.settings import settings_of
@@ -92,8 +92,7 @@ def app_of(platform: Platform, token_sha256: str, service: Service | None = None
     """
     if service is None:
         service, _ = serving_of(platform, GroupCommit(platform.ledger))
-    known = KnownClients(clients_of(platform), clock=platform.clock)
-    known.start()
+    access = access_of(platform)
     cds = cds_of(
         platform.folder,
         clock=platform.clock,
@@ -103,8 +102,14 @@ def app_of(platform: Platform, token_sha256: str, service: Service | None = None
     )
     return create_app(
         service,
-        authenticators=[TokenCheck(token_sha256), known, *cds.authenticators],
-        allowed_hosts=cds.hosts,
+        authenticators=[
+            TokenCheck(token_sha256),
+            *access.authenticators,
+            *cds.authenticators,
+        ],
+        allowed_hosts=(*cds.hosts, *access.hosts),
+        limits=access.limits,
+        login=access.login,
         cds=cds.parts,
     )
 

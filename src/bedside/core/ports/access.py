@@ -6,7 +6,7 @@ from typing import Protocol
 from bedside.core.records.caller import Caller
 from bedside.core.records.client import Client
 
-__all__ = ["Clients", "Sessions"]
+__all__ = ["Clients", "Provider", "Sessions"]
 
 
 class Clients(Protocol):
@@ -60,4 +60,25 @@ class Sessions(Protocol):
 
     def end(self, digest: bytes) -> None:
         """End it; ending what is not there is no error."""
+        ...
+
+
+class Provider(Protocol):
+    """The OpenID provider that signs people in; it is asked at its own addresses alone."""
+
+    def authorization_endpoint(self) -> str:
+        """Where a browser is sent.
+
+        Raises:
+            Unavailable: the provider could not be asked for it yet.
+        """
+        ...
+
+    def exchange(self, code: str, *, verifier: str, redirect: str) -> bytes:
+        """The ID token for a code.
+
+        Raises:
+            Refused: the provider does not give one.
+            Unavailable: it is out of reach.
+        """
         ...
