@@ -31,6 +31,7 @@ from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
+from bedside.cli.score import score
 
 __all__ = ["app", "run"]
 
@@ -164,6 +165,14 @@ def serve(
         float,
         typer.Option("--deadline", min=0.1, help="Seconds in which each question is answered."),
     ] = 2.0,
+    host: Annotated[
+        str, typer.Option("--host", help="Beyond loopback only with TLS.")
+    ] = "127.0.0.1",
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key, PEM.")] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option("--client-ca", help="Signs the certificates of clients, PEM.")
+    ] = None,
     new_token: Annotated[bool, typer.Option("--new-token", help="Replace the token.")] = False,
     workspace: Workspace = None,
     actor: ActorOption = None,
@@ -173,10 +182,12 @@ def serve(
     """Answer on loopback for every silent, canary and live version, over REST and CDS Hooks."""
     with guarded(as_json):
         from bedside.serve.limits import Limits  # noqa: PLC0415
+        from bedside.wiring.access import exposure_of  # noqa: PLC0415
         from bedside.wiring.server import Serving, serve_workspace  # noqa: PLC0415
 
         limits = Limits(deadline=deadline, hang=deadline / 4)
-        serving = Serving(port=port, workers=workers, limits=limits)
+        exposure = exposure_of(tls_cert, tls_key, client_ca)
+        serving = Serving(port=port, workers=workers, limits=limits, host=host, exposure=exposure)
         platform = opened(workspace, actor, purpose or "treatment", as_json)
         serve_workspace(platform, serving, new_token=new_token)
 
@@ -242,6 +253,7 @@ def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> Non
 
 
 app.command()(replay)
+app.command()(score)
 app.command()(evaluate)
 app.command()(recalibrate)
 app.command()(compare)

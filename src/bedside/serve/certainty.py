@@ -66,7 +66,7 @@ class Certainty:
         self._features = features
         self._labels = label_words(bundle.declaration)
         self._conformal = learnt.conformal
-        self._tells = learnt.conformal is not None or self._form_asks()
+        self.tells = learnt.conformal is not None or self._form_asks()
         self.needs_margin = (
             not isinstance(learnt.conformal, ConformalInterval) and self._form_asks()
         )
@@ -110,7 +110,7 @@ class Certainty:
             outputs: Shape (m,): the prediction for each level, or anything where there are none.
         """
         low = high = None
-        if not self._tells:
+        if not self.tells:
             return _NOT_TOLD
         if isinstance(self._conformal, ConformalInterval):
             low, high = risk - self._conformal.half_width, risk + self._conformal.half_width
