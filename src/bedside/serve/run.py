@@ -11,7 +11,7 @@ import uvicorn
 from bedside.core.errors import Refused
 from bedside.serve.tls import BoundedHttp, tls_context
 
-__all__ = ["Exposure", "serve", "server_of"]
+__all__ = ["Exposure", "check_address", "serve", "server_of"]
 
 GRACE_SECONDS = 10
 
@@ -58,19 +58,13 @@ def server_of(
             or the application knows no caller at all (`no_authentication`).
     """
     exposure = exposure or Exposure()
-    if not _is_loopback(host):
-        if not exposure.is_protected:
-            raise Refused(
-                "Models are served on a loopback address only.",
-                fix="serve on 127.0.0.1 behind a TLS proxy, or give a certificate and its key.",
-                code="not_loopback",
-            )
-        if not getattr(app, "knows_callers", False):
-            raise Refused(
-                "Nothing is served beyond loopback without authentication.",
-                fix="give the digest of a token, or another way to know who asks.",
-                code="no_authentication",
-            )
+    check_address(host, exposure)
+    if not _is_loopback(host) and not getattr(app, "knows_callers", False):
+        raise Refused(
+            "Nothing is served beyond loopback without authentication.",
+            fix="give the digest of a token, or another way to know who asks.",
+            code="no_authentication",
+        )
     tls = None
     if exposure.certificate is not None and exposure.key is not None:
         tls = tls_context(exposure.certificate, exposure.key, exposure.client_ca)
@@ -92,6 +86,20 @@ def server_of(
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)
+
+
+def check_address(host: str, exposure: Exposure) -> None:
+    """Refuse an address beyond loopback where nothing protects requests on their way.
+
+    Raises:
+        Refused: it is one (code `not_loopback`).
+    """
+    if not _is_loopback(host) and not exposure.is_protected:
+        raise Refused(
+            "Models are served on a loopback address only.",
+            fix="serve on 127.0.0.1 behind a TLS proxy, or give a certificate and its key.",
+            code="not_loopback",
+        )
 
 
 def _is_loopback(host: str) -> bool:

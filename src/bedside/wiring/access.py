@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from bedside.core.errors import NotFound
+from bedside.core.errors import Invalid, NotFound
 from bedside.core.ports.access import Clients
 from bedside.core.records.client import Client
 from bedside.data.adapters.fhir_server.prefetch import fetch_document
@@ -22,6 +23,7 @@ from bedside.serve.auth import Authenticator, KnownClients, first_run_token
 from bedside.serve.login import Login
 from bedside.serve.oidc import IssuerTokens
 from bedside.serve.rate_limits import RateLimits
+from bedside.serve.run import Exposure
 from bedside.wiring.access_file import AccessFile, read_access
 from bedside.wiring.settings import settings_of
 
@@ -31,6 +33,7 @@ __all__ = [
     "access_of",
     "add_client",
     "clients_of",
+    "exposure_of",
     "list_clients",
     "revoke_client",
     "rotate_client",
@@ -111,6 +114,26 @@ def clients_of(platform: Platform) -> Clients:
     settings = settings_of(platform.folder)
     engine = open_database(settings.database or platform.folder / "bedside.sqlite")
     return SqlClients(engine, writing=writing)
+
+
+def exposure_of(
+    certificate: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    environment: Mapping[str, str] = os.environ,
+) -> Exposure:
+    """What protects requests, as it was asked for.
+
+    Raises:
+        Invalid: a certificate comes without its key, or the other way round, or neither is there
+            for a CA of the clients.
+    """
+    if (certificate is None) != (key is None) or (client_ca is not None and key is None):
+        raise Invalid(
+            "TLS needs a certificate and its key.", fix="give --tls-cert and --tls-key.", code="tls"
+        )
+    proxy = environment.get("BEDSIDE_BEHIND_PROXY") == "1"
+    return Exposure(certificate=certificate, key=key, client_ca=client_ca, behind_proxy=proxy)
 
 
 def add_client(platform: Platform, asked: Asked) -> tuple[Client, str | None]:

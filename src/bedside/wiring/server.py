@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bedside.core.errors import Refused
+from bedside.core.errors import BedsideError, Refused
 from bedside.core.ports import Ledger
 from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.rollout import Release
@@ -22,6 +22,7 @@ from bedside.serve.auth import TokenCheck, first_run_token
 from bedside.serve.gate import Gate
 from bedside.serve.limits import Limits
 from bedside.serve.reload import Loader, Reloader
+from bedside.serve.run import Exposure, check_address
 from bedside.serve.served import ServedModel
 from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
@@ -46,6 +47,8 @@ class Serving:
         guards: Seconds between two looks at what the last answers say of the guards.
         limits: Of each process.
         patience: Of the supervisor.
+        host: The address to serve on.
+        exposure: What protects requests beyond loopback.
     """
 
     port: int = 8080
@@ -54,6 +57,8 @@ class Serving:
     guards: float = 5.0
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
+    host: str = HOST
+    exposure: Exposure = field(default_factory=Exposure)
 
 
 def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = False) -> None:
@@ -66,7 +71,8 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
     for release in _released(platform):
         open_bundle(platform, platform.registry.get(release.version))
     _, token = token_digest_of(platform.folder, renew=new_token)
-    with reserve(HOST, serving.port) as held:
+    check_address(serving.host, serving.exposure)
+    with reserve(serving.host, serving.port) as held:
         serving = replace(serving, port=held.getsockname()[1])
         told = {"port": serving.port, "workers": serving.workers}
         platform.ledger.append(platform.actor, "serve.start", told)
@@ -76,7 +82,7 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
             partial(_command, platform, serving),
             serving.workers,
             patience=serving.patience,
-            on_ready=lambda: _say(f"Serving on http://{HOST}:{serving.port}"),
+            on_ready=lambda: _say(f"Serving on {_address(serving)}"),
             on_end=partial(_worker_ended, platform),
         )
         with GuardWatch(platform, every=serving.guards):
@@ -209,7 +215,7 @@ def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
         "folder": platform.folder.absolute(),
         "actor": platform.actor.name,
         "purpose": platform.actor.purpose,
-        "host": HOST,
+        "host": serving.host,
         "port": serving.port,
         "line": line,
         "reload": serving.reload,
@@ -219,11 +225,26 @@ def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
         "stuck": limits.stuck,
     }
     options = [text for name, value in told.items() for text in (f"--{name}", str(value))]
+    shown = serving.exposure
+    for name, path in (
+        ("certificate", shown.certificate), ("key", shown.key), ("client-ca", shown.client_ca)
+    ):  # fmt: skip
+        options += [] if path is None else [f"--{name}", str(path.absolute())]
+    options += ["--behind-proxy"] if shown.behind_proxy else []
     return [sys.executable, "-m", "bedside.wiring.server_worker", *options]
 
 
+def _address(serving: Serving) -> str:
+    scheme = "http" if serving.exposure.certificate is None else "https"
+    return f"{scheme}://{serving.host}:{serving.port}"
+
+
 def _worker_ended(platform: Platform, status: int) -> None:
-    platform.ledger.append(platform.actor, "serve.worker_ended", {"status": status})
+    """Tell the ledger; a server goes on, and starts another worker, though the ledger is away."""
+    try:
+        platform.ledger.append(platform.actor, "serve.worker_ended", {"status": status})
+    except BedsideError as error:
+        _say(f"That a worker ended (status {status}) could not be recorded: {error.code}.")
 
 
 def _say(text: str) -> None:

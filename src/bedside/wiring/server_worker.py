@@ -16,7 +16,7 @@ from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor
 from bedside.governance.group_commit import GroupCommit
 from bedside.serve.limits import Limits
-from bedside.serve.run import server_of
+from bedside.serve.run import Exposure, server_of
 from bedside.serve.worker import EXIT_STUCK, listening, run_worker
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.server import app_of, serving_of, token_digest_of
@@ -51,7 +51,9 @@ def _serve(told: argparse.Namespace) -> None:
         platform, ledger, limits=limits, every=told.reload, on_stuck=stuck.set
     )
     digest, _ = token_digest_of(platform.folder)
-    server = server_of(app_of(platform, digest, service), told.host, told.port)
+    server = server_of(
+        app_of(platform, digest, service), told.host, told.port, exposure=_exposure(told)
+    )
     threading.Thread(
         target=partial(_end_when_stuck, stuck, server), name="stuck", daemon=True
     ).start()
@@ -80,11 +82,23 @@ def _end() -> None:
     os._exit(EXIT_STUCK)
 
 
+def _exposure(told: argparse.Namespace) -> Exposure:
+    return Exposure(
+        certificate=told.certificate,
+        key=told.key,
+        client_ca=told.client_ca,
+        behind_proxy=told.behind_proxy,
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bedside.wiring.server_worker")
     for name in ("actor", "purpose", "host"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    for name in ("certificate", "key", "client-ca"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--behind-proxy", action="store_true")
     for name in ("port", "line", "under-way", "stuck"):
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("reload", "deadline", "hang"):

@@ -23,6 +23,7 @@ VARIABLES = {
     "BEDSIDE_KEY_PASSPHRASE": "seals the key file; it lies open, mode 0600, if not set",
     "BEDSIDE_FHIR_KEY": "the file with our private key for the FHIR server that is collected from",
     "BEDSIDE_SOURCE_DATABASE": "the URL of the OMOP database that is collected from",
+    "BEDSIDE_BEHIND_PROXY": "1 says that a proxy that ends TLS is the only way in",
     "BEDSIDE_OIDC_SECRET": "the secret of our client at the OpenID provider",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
     "BEDSIDE_RAY_TOKEN": "the token of the Ray cluster",
