@@ -1,8 +1,9 @@
 """What one version is asked, and the answer it made before that is in the ledger."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -18,7 +19,8 @@ class Question:
     """One question to one version.
 
     `shown` says whether anybody will see the answer; `facts` is what the version's declaration
-    reads, where that is known already; `request_tag` tells the same request again.
+    reads, where that is known already; `request_tag` tells the same request again; `began` is when
+    it came by the monotonic clock, which no correction of the time moves.
     """
 
     asked: Asked
@@ -26,6 +28,7 @@ class Question:
     shown: bool = True
     facts: Facts | None = None
     request_tag: str | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 class Made(NamedTuple):

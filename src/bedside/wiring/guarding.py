@@ -67,8 +67,8 @@ class GuardWatch:
 
     def _state(self) -> tuple[int, str | None]:
         """What changes with every release and every answer."""
-        newest = next(iter(self._platform.predictions.find(limit=1)), None)
-        return self._platform.registry.revision(), newest and newest.prediction_id
+        found = list(self._platform.predictions.find(limit=1))
+        return self._platform.registry.revision(), found[0].prediction_id if found else None
 
     def _watch(self) -> None:
         wait = self._every
