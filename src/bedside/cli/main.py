@@ -25,6 +25,7 @@ from bedside.cli.frame import (
     opened_for,
     show,
 )
+from bedside.cli.hl7 import hl7_app
 from bedside.cli.keys import keys_app
 from bedside.cli.mlflow import export, import_model
 from bedside.cli.predictions import prediction_app
@@ -48,6 +49,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")
 app.add_typer(fhir_app, name="fhir")
+app.add_typer(hl7_app, name="hl7")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(prediction_app, name="prediction")

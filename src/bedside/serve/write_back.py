@@ -55,6 +55,7 @@ class WriteBack:
         clock: Says what time it is.
         record: Is told of each letter that is settled: an action and its details, for the ledger.
         plan: How often, and when.
+        action: What the ledger calls it.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class WriteBack:
         clock: Clock,
         record: Callable[[str, dict[str, object]], object],
         plan: Plan | None = None,
+        action: str = "fhir.write_back",
     ) -> None:
         self._outbox, self._target, self._server = outbox, target, server
         self._clock, self._record, self._plan = clock, record, plan or Plan()
+        self._action = action
 
     def deliver(self) -> Delivery:
         """Send everything that is due.
@@ -113,7 +116,7 @@ class WriteBack:
     def _settle(self, letter: Letter, new: int) -> None:
         """Keep what became of it; the ledger is told first, for a letter may be sent twice."""
         self._record(
-            "fhir.write_back",
+            self._action,
             {
                 "prediction_id": letter.prediction_id,
                 "model": letter.model,

@@ -52,6 +52,11 @@ class Segment:
             fields.insert(1, delimiters.field)
         self._fields = fields
 
+    @property
+    def delimiters(self) -> Delimiters:
+        """What parts it."""
+        return self._delimiters
+
     def field(self, number: int) -> str:
         """A field as it is written."""
         fields = self._fields
