@@ -11,15 +11,17 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedside.core.clock import SystemClock
+from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, Progress, Tracker
+from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, Ledger, Progress, Tracker
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
 from bedside.wiring.key_service import keys_of
 from bedside.wiring.settings import Settings, settings_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine as SqlEngine
+
     from bedside.data.store.store import EventStore
     from bedside.infra.keys.secrets import Secrets
 
@@ -42,12 +44,10 @@ def open_workspace(
     """A working platform on a folder; keys and databases are made on first use."""
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
-    from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
     from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
     from bedside.infra.database.tables import Tables  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
-    from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
     from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
     from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
     from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
@@ -76,13 +76,7 @@ def open_workspace(
         engine=_engine(settings),
         keys=keys,
         secrets=secrets,
-        ledger=SqlLedger(
-            engine,
-            writing=writing,
-            clock=clock,
-            sealing_key=secrets.secret("ledger-sealing", key="ledger"),
-            signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
-        ),
+        ledger=_ledger(engine, secrets, clock),
         predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
         registry=SqlRegistry(engine, writing=writing),
@@ -100,6 +94,20 @@ def open_workspace(
         code=digest_of([source, environment]),
         environment=environment,
         tracker=_tracker(settings),
+    )
+
+
+def _ledger(engine: "SqlEngine", secrets: "Secrets", clock: Clock) -> Ledger:
+    from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
+    from bedside.infra.database.opening import writing  # noqa: PLC0415
+    from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
+
+    return SqlLedger(
+        engine,
+        writing=writing,
+        clock=clock,
+        sealing_key=secrets.secret("ledger-sealing", key="ledger"),
+        signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
     )
 
 
