@@ -116,13 +116,22 @@ class Lane:
 
     def ask(self, pending: Pending) -> None:
         """Queue a question; returns at once."""
+        self.expect(pending)
+        self.hand_over([pending])
+
+    def expect(self, pending: Pending) -> None:
+        """Watch a question from now on; `hand_over` must follow soon."""
         self._watched.append(pending)
-        self._queue.put(pending)
+        self._wake()
+
+    def hand_over(self, expected: Sequence[Pending]) -> None:
+        """Queue what is expected, together, so that it shares one run of the model."""
+        for pending in expected:
+            self._queue.put(pending)
         if self._turn is None:
             with self._starting:
                 if self._turn is None:
                     self._start(_Turn())
-        self._wake()
 
     def close(self) -> None:
         """End the thread once everything that waits is answered."""

@@ -13,7 +13,7 @@ from bedside.core.records.asked import Asked
 from bedside.core.records.version import Stage
 from bedside.serve.answer import Answerer
 from bedside.serve.asked_before import AskedBefore, Tagging, request_tag
-from bedside.serve.batching import Pending, Result
+from bedside.serve.batching import Lane, Pending, Result
 from bedside.serve.lanes import Lanes
 from bedside.serve.limits import Limits
 from bedside.serve.made import Question
@@ -74,6 +74,7 @@ class Service:
         self._key, self._tagging = key, tagging
         self._before = before or AskedBefore()
         self._workers = Workers()
+        self._gathered: dict[Lane, list[Pending]] = {}
         self._mailbox: tuple[asyncio.AbstractEventLoop, Mailbox[_Told]] | None = None
 
     def model(self, name: str) -> ServedModel:
@@ -179,8 +180,25 @@ class Service:
         self.under_way += 1
         deliver = partial(self._deliver, self._mailbox_of(loop), waiting)
         deadline = time.monotonic() + self.limits.deadline
-        self.lanes.of(teller).ask(Pending(question, deadline, deliver))
+        self._gather(loop, self.lanes.of(teller), Pending(question, deadline, deliver))
         return future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, lane: Lane, pending: Pending) -> None:
+        """Hand over what comes in one turn of the loop at once, when the turn is over.
+
+        One by one, each question would wake the thread of its version, which then takes the
+        interpreter from the loop in the middle of what came together.
+        """
+        lane.expect(pending)
+        gathered = self._gathered.get(lane)
+        if gathered is not None:
+            gathered.append(pending)
+            return
+        self._gathered[lane] = [pending]
+        loop.call_soon(self._hand_over, lane)
+
+    def _hand_over(self, lane: Lane) -> None:
+        lane.hand_over(self._gathered.pop(lane))
 
     @staticmethod
     def _deliver(mailbox: Mailbox[_Told], waiting: _Waiting, result: Result) -> None:

@@ -93,6 +93,21 @@ def test_questions_asked_at_once_are_all_answered_and_kept_once():
     assert [one["prediction_id"] for one in kept(served)] == [one.prediction_id for one in answers]
 
 
+def test_questions_of_one_turn_of_the_loop_share_one_run_of_the_model():
+    served, sizes = a_served_model(), list[int]()
+    make = served.answerer.make
+
+    def counted(questions: Any) -> Any:
+        sizes.append(len(questions))
+        return make(questions)
+
+    served.answerer.make = counted
+    with serving(served) as service:
+        ask_all(service, *(asked(a_patient(lactate=1 + n / 9)) for n in range(12)))
+
+    assert sizes == [12]
+
+
 def test_a_question_that_cannot_be_read_does_not_hurt_its_neighbours():
     served = a_served_model()
 
