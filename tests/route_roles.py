@@ -13,7 +13,15 @@ from bedside.serve.app import create_app, routes_of
 from bedside.serve.auth import KnownClients, token_digest
 from bedside.serve.login import Login
 from fhir_asking import a_call
-from served import NOW, HttpClient, a_hook_call, a_served_model, an_inference, service_for
+from served import (
+    NOW,
+    VERSION,
+    HttpClient,
+    a_hook_call,
+    a_served_model,
+    an_inference,
+    service_for,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "security.md"
 BEGIN, END = "<!-- routes: written by tests/route_roles.py -->\n", "<!-- end of routes -->\n"
@@ -31,6 +39,7 @@ BODIES = {
     "/fhir/Patient/{id}/$predict": a_call(),
     "/fhir/Encounter/{id}/$predict": a_call(),
     "/v2/models/{name}/infer": an_inference(),
+    "/v2/models/{name}/versions/{version}/infer": an_inference(),
     "/cds-services/{service}": a_hook_call(),
     "/cds-services/{service}/feedback": {"feedback": []},
 }
@@ -74,6 +83,7 @@ def decisions() -> dict[tuple[str, str], tuple[str, ...]]:
 
 def _told(client: HttpClient, method: str, route: str, role: str) -> str:
     path = route.replace("{name}", "sepsis").replace("{service}", "sepsis-now")
+    path = path.replace("{version}", VERSION)
     path = path.replace("{id}", "pat-1" if "/Patient/" in path else "enc-1")
     headers = {} if role == "nobody" else {"Authorization": f"Bearer {role}"}
     body = {"json": BODIES[route]} if route in BODIES else {}

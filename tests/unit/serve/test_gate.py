@@ -16,6 +16,7 @@ from fhir_asking import a_call
 from served import (
     TOKEN,
     TOKEN_SHA256,
+    VERSION,
     HttpClient,
     a_hook_call,
     a_served_model,
@@ -28,6 +29,7 @@ BODIES = {
     "/fhir/Patient/{id}/$predict": a_call(),
     "/fhir/Encounter/{id}/$predict": a_call(),
     "/v2/models/{name}/infer": an_inference(),
+    "/v2/models/{name}/versions/{version}/infer": an_inference(),
     "/cds-services/{service}": a_hook_call(),
     "/cds-services/{service}/feedback": {
         "feedback": [
@@ -42,7 +44,9 @@ BODIES = {
 
 
 def a_client(**options: Any) -> HttpClient:
-    app = app_for(a_served_model().answerer, **options)
+    answerer = a_served_model().answerer
+    answerer.warm_up()
+    app = app_for(answerer, **options)
     return HttpClient(app, token=None)
 
 
@@ -53,6 +57,7 @@ def inventory() -> list[tuple[str, str]]:
 
 def call(client: HttpClient, method: str, route: str, token: str | None) -> int:
     path = route.replace("{name}", "sepsis").replace("{service}", "sepsis-now")
+    path = path.replace("{version}", VERSION)
     path = path.replace("{id}", "pat-1" if "/Patient/" in path else "enc-1")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     body = {"json": BODIES[route]} if route in BODIES else {}
@@ -61,8 +66,12 @@ def call(client: HttpClient, method: str, route: str, token: str | None) -> int:
 
 def test_the_inventory_holds_every_route_that_the_design_names():
     assert {route for _, route in inventory()} == {
+        "/v2",
         "/v2/health/live",
         "/v2/health/ready",
+        "/v2/models/{name}/versions/{version}",
+        "/v2/models/{name}/versions/{version}/ready",
+        "/v2/models/{name}/versions/{version}/infer",
         "/v2/models/{name}",
         "/v2/models/{name}/ready",
         "/v2/models/{name}/infer",

@@ -11,6 +11,10 @@ FEEDBACK = (OUT, OUT, OUT, NO, NO, NO, YES, NO, YES)
 EXPECTED = {
     ("GET", "/v2/health/live"): OPEN,
     ("GET", "/v2/health/ready"): DESCRIBE,
+    ("GET", "/v2"): DESCRIBE,
+    ("GET", "/v2/models/{name}/versions/{version}"): DESCRIBE,
+    ("GET", "/v2/models/{name}/versions/{version}/ready"): DESCRIBE,
+    ("POST", "/v2/models/{name}/versions/{version}/infer"): INFER,
     ("GET", "/v2/models/{name}"): DESCRIBE,
     ("GET", "/v2/models/{name}/ready"): DESCRIBE,
     ("POST", "/v2/models/{name}/infer"): INFER,

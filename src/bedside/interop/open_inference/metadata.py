@@ -10,7 +10,10 @@ from bedside.core.records.declaration import Declaration, Signal
 from bedside.interop.asked import asked_marks, asked_signals, category_labels
 from bedside.interop.predicted import label_words, output_names, value_unit
 
-__all__ = ["Input", "inputs_of", "model_metadata", "outputs_of"]
+__all__ = ["EXTENSIONS", "Input", "inputs_of", "model_metadata", "outputs_of", "server_metadata"]
+
+EXTENSIONS = ("bedside_clinical_inputs", "bedside_outcomes", "bedside_reasons")
+"""What stands in `parameters`, beyond the protocol; the manual describes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +38,26 @@ class Input:
                 parameters["otherwise"] = parameters["categories"][-1]
         elif self.signal is not None and self.signal.unit is not None:
             parameters["unit"] = self.signal.unit
+        if self.signal is not None:
+            parameters |= _needs(self.signal)
         return {
             "name": self.name,
             "datatype": self.datatype,
             "shape": [-1],
             "parameters": parameters,
         }
+
+
+def _needs(signal: Signal) -> dict[str, Any]:
+    """The plausible range in the unit, whether a score needs it, and after how long it is stale."""
+    told: dict[str, Any] = {}
+    if signal.plausible is not None:
+        told["plausible"] = list(signal.plausible)
+    if signal.required:
+        told["required"] = True
+    if signal.stale_after is not None:
+        told["stale_after"] = signal.stale_after
+    return told
 
 
 def inputs_of(declaration: Declaration) -> dict[str, Input]:
@@ -99,6 +116,15 @@ def _uncertainty_of(declaration: Declaration) -> dict[str, Any]:
     if declaration.uncertainty.domain is not None:
         told["domain"] = declaration.uncertainty.domain
     return {"uncertainty": told} if told else {}
+
+
+def server_metadata(version: str) -> dict[str, Any]:
+    """The body of `GET /v2`.
+
+    Args:
+        version: Of Bedside.
+    """
+    return {"name": "bedside", "version": version, "extensions": list(EXTENSIONS)}
 
 
 def model_metadata(declaration: Declaration, *, version: str, stage: str) -> dict[str, Any]:

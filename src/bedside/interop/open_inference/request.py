@@ -16,7 +16,7 @@ from bedside.core.kept import Kept
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.interop.instants import read_instant
-from bedside.interop.open_inference.metadata import inputs_of
+from bedside.interop.open_inference.metadata import inputs_of, outputs_of
 from bedside.interop.open_inference.tensor import Tensor, TensorReader
 from bedside.interop.strict_json import decode, invalid
 
@@ -33,10 +33,20 @@ class _RequestParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     reasons: bool = True
 
 
+class _OutputParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    binary_data: bool = False
+
+
+class _RequestedOutput(msgspec.Struct, frozen=True):
+    name: str
+    parameters: _OutputParameters | None = None
+
+
 class _Request(msgspec.Struct, frozen=True):
     inputs: tuple[Tensor, ...]
     id: str | None = None
     parameters: _RequestParameters | None = None
+    outputs: tuple[_RequestedOutput, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(_Request)
@@ -55,7 +65,7 @@ class InferenceRequest:
     """The question: what is known about one patient, up to `as_of`.
 
     `subject_id` is the pseudonym of the subject, if the request names one. `reasons` is whether it
-    wants to know what moved the score.
+    wants to know what moved the score. `outputs` names the tensors that it wants; none: all.
     """
 
     events: tuple[Event, ...]
@@ -63,6 +73,7 @@ class InferenceRequest:
     subject_id: int | None = None
     id: str | None = None
     reasons: bool = True
+    outputs: tuple[str, ...] = ()
 
 
 def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> InferenceRequest:
@@ -82,7 +93,8 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
 
     Raises:
         Invalid: an input is unknown, given twice, of another datatype or shape, not finite, or
-            has malformed times. The text names the place and never a value.
+            has malformed times; a requested output is none of the model's. The text
+            names the place and never a value.
     """
     request = decode(_DECODER, content, "The request")
     parameters = request.parameters or _NO_PARAMETERS
@@ -111,7 +123,32 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
         subject_id=subject,
         id=request.id,
         reasons=parameters.reasons,
+        outputs=_wanted(request.outputs, declaration) if request.outputs else (),
     )
+
+
+def _wanted(outputs: tuple[_RequestedOutput, ...], declaration: Declaration) -> tuple[str, ...]:
+    """The names of the requested outputs.
+
+    Raises:
+        Invalid: one is not the model's, or is to be sent as bytes outside the JSON.
+    """
+    known = [each["name"] for each in outputs_of(declaration)]
+    for index, each in enumerate(outputs):
+        if each.name not in known:
+            raise invalid(
+                f"outputs[{index}].name",
+                "is not an output of this model.",
+                fix=f"ask for: {', '.join(known)}; or leave outputs out for all of them.",
+                code="unknown_output",
+            )
+        if each.parameters is not None and each.parameters.binary_data:
+            raise invalid(
+                f"outputs[{index}].parameters.binary_data",
+                "is true, but answers are JSON here.",
+                fix="leave it out.",
+            )
+    return tuple(each.name for each in outputs)
 
 
 def _unknown(name: str, known: Collection[str], where: str) -> NoReturn:

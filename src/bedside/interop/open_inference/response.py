@@ -3,6 +3,7 @@
 Source: Open Inference Protocol v2, "Inference Response JSON Object" and "... Error JSON Object".
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
@@ -11,7 +12,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.interop.predicted import value_unit
 from bedside.interop.score_words import sureness, verdict
 
-__all__ = ["error_body", "failure_body", "response_of", "status_of", "withheld_response"]
+__all__ = ["error_body", "failure_body", "only", "response_of", "status_of", "withheld_response"]
 
 _STATUS: dict[type[BedsideError], int] = {
     Invalid: 400,
@@ -112,6 +113,21 @@ def _told(reason: Reason) -> dict[str, Any]:
         "sources": [{"code": each.code, "time": each.time} for each in reason.sources],
         "source_count": reason.source_count,
     }
+
+
+def only(response: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The response with the requested output tensors alone.
+
+    Where it has none of them, as when a risk is requested and the model abstains, `outcome` says
+    what became of the request: a response is never empty.
+
+    >>> score = {"outputs": [{"name": "outcome"}, {"name": "risk"}, {"name": "alert"}]}
+    >>> only(score, ["risk"]), only({"outputs": [{"name": "outcome"}]}, ["risk"])
+    ({'outputs': [{'name': 'risk'}]}, {'outputs': [{'name': 'outcome'}]})
+    """
+    kept = [each for each in response["outputs"] if each["name"] in names]
+    first = [each for each in response["outputs"] if each["name"] == "outcome"]
+    return response | {"outputs": kept or first}
 
 
 def withheld_response(answer: Answer, *, request_id: str | None = None) -> dict[str, Any]:

@@ -29,7 +29,12 @@ def test_metadata_names_each_clinical_input_with_its_unit_label_and_code():
         "name": "lactate",
         "datatype": "FP64",
         "shape": [-1],
-        "parameters": {"unit": "mmol/L", "label": "lactate", "code": "LOINC//2524-7"},
+        "parameters": {
+            "unit": "mmol/L",
+            "label": "lactate",
+            "code": "LOINC//2524-7",
+            "plausible": [0.1, 40.0],
+        },
     }
     assert inputs["sex"]["datatype"] == "BYTES"
     assert inputs["sex"]["parameters"]["categories"] == ["female", "male"]
