@@ -117,12 +117,13 @@ def watch_guards(
     model: str | None = None,
     *,
     tell: Callable[[str, BedsideError], None] = lambda _version, _error: None,
+    seen: Callable[[list[GuardJudged]], None] = lambda _judged: None,
 ) -> list[Fired]:
     """Judge the guards once, and hold or roll back at once what breaks one.
 
     To be called every few seconds, by any number of processes: a version is taken back once, and
     whoever comes second finds that it is done. `tell` hears of each version that could not be
-    judged, and why.
+    judged, and why; `seen` hears what was found of the guards of each other one.
     """
     fired: list[Fired] = []
     for release in _shown(platform, model):
@@ -132,6 +133,7 @@ def watch_guards(
             _LOG.error("the guards of %s were not judged: %s", release.version, error.code)
             tell(release.version, error)
             continue
+        seen(judged)
         broken = [one.result for one in judged if one.result.state == "broken"]
         if broken:
             fired += _fired(platform, release, broken[0])

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from time import perf_counter_ns
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -217,14 +218,17 @@ class Answerer:
             raise _not_kept(error) from None
 
     def _read(self, question: Question) -> _Read:
-        asked = question.asked
+        asked, trace = question.asked, question.trace
+        begun = 0 if trace is None else perf_counter_ns()
         facts = question.facts or asked.read(self.declaration)
         events, rejected = clean_events(self.declaration.signals, facts.events)
         none = check_inputs(self.declaration, events, rejected, asked.as_of)
+        if trace is not None:
+            trace.step("read", begun)
         if none is not None:
             return _Read(question, facts, none)
         notes = (*facts.notes, *self._left_out(rejected)) if rejected else facts.notes
-        return _Read(question, facts, ToScore(events, asked.as_of, notes, asked.reasons))
+        return _Read(question, facts, ToScore(events, asked.as_of, notes, asked.reasons, trace))
 
     def _scored(self, fit: Sequence[ToScore]) -> list[Scored | Broken]:
         return self._scorer.score_many(fit)

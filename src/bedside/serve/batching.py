@@ -276,6 +276,8 @@ def _settled(pending: Pending, answer: Answer, kept: "Future[Any]") -> None:
         return
     error = kept.exception()
     if error is None:
+        if pending.question.trace is not None:
+            pending.question.trace.committed(answer)
         pending.tell(answer)
     elif isinstance(error, AlreadyAnswered):
         pending.tell(error)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from bedside.core.records.answer import Answer
 from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.ledger import LedgerDraft, LedgerEntry
+from bedside.serve.tracing import CURRENT, Trace
 
 __all__ = ["Gathering", "Made", "Question", "tried"]
 
@@ -20,7 +21,8 @@ class Question:
 
     `shown` says whether anybody will see the answer; `facts` is what the version's declaration
     reads, where that is known already; `request_tag` tells the same request again; `began` is when
-    it came by the monotonic clock, which no correction of the time moves.
+    it came by the monotonic clock, which no correction of the time moves; `trace` takes its
+    steps, where the request is traced.
     """
 
     asked: Asked
@@ -29,6 +31,7 @@ class Question:
     facts: Facts | None = None
     request_tag: str | None = None
     began: float = field(default_factory=time.monotonic)
+    trace: Trace | None = field(default_factory=CURRENT.get)
 
 
 class Made(NamedTuple):

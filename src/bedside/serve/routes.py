@@ -10,10 +10,12 @@ from starlette.routing import Route
 from bedside.core.errors import Refused
 from bedside.core.records.caller import Action, Caller
 
-__all__ = ["CALLER", "Endpoint", "WireRoute", "caller_of", "check_permitted", "permitted"]
+__all__ = ["CALLER", "ROUTE", "Endpoint", "WireRoute", "caller_of", "check_permitted", "permitted"]
 
 CALLER = "bedside.caller"
 """Where the gate leaves the caller in the ASGI scope."""
+ROUTE = "bedside.route"
+"""Where the template of the route is left, once one is found: what counts requests reads it."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -58,6 +60,7 @@ def permitted(route: WireRoute) -> Route:
     """
 
     async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE] = route.path
         model = None if route.model is None else route.model(request)
         check_permitted(caller_of(request), route.action, model)
         return await route.endpoint(request)

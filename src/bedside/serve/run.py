@@ -79,6 +79,7 @@ def server_of(
         ws="none",
         lifespan="off",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         proxy_headers=False,

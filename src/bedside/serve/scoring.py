@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from bedside.features.single import features_of
 from bedside.interop.predicted import output_names
 from bedside.serve.certainty import Certainty
 from bedside.serve.reasons import top_reasons
+from bedside.serve.tracing import Trace
 
 __all__ = ["Broken", "Scored", "Scorer", "ToScore"]
 
@@ -59,6 +61,7 @@ class ToScore(NamedTuple):
     as_of: datetime
     notes: tuple[str, ...] = ()
     reasons: bool = True
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +173,33 @@ class Scorer:
         """
         run = [_caught(self._run, one) for one in asked]
         wanted = [one for one in run if isinstance(one, _Run) and one.wants_parts]
+        begun = perf_counter_ns()
         parts = dict(zip(map(id, wanted), self._parts([one.row for one in wanted]), strict=True))
-        return [
-            _caught(self._told, one, parts.get(id(one))) if isinstance(one, _Run) else one
-            for one in run
-        ]
+        told: list[Scored | Broken] = []
+        for one in run:
+            if not isinstance(one, _Run):
+                told.append(one)
+                continue
+            told.append(_caught(self._told, one, parts.get(id(one))))
+            if one.asked.trace is not None:
+                one.asked.trace.step("reasons", begun)
+        return told
 
     def _run(self, asked: ToScore) -> "_Run | Scored":
         """The features and what the model predicts of them; an abstention for who is outside."""
+        trace, begun = asked.trace, 0 if asked.trace is None else perf_counter_ns()
         row = _guarded("features_failed", features_of, self._features, asked.events, asked.as_of)
+        if trace is not None:
+            trace.step("features", begun)
         outside = _guarded("features_failed", self._certainty.unlike, row)
         if outside is not None:
             return Scored(outside, self._by_name(row, row.tolist()))
         wants_parts = asked.reasons or self._certainty.needs_margin
-        return _Run(asked, row, self._risk(row), self._outputs(row), wants_parts)
+        begun = 0 if trace is None else perf_counter_ns()
+        run = _Run(asked, row, self._risk(row), self._outputs(row), wants_parts)
+        if trace is not None:
+            trace.step("model", begun)
+        return run
 
     def _told(self, run: "_Run", parts: "Floats | Broken | None") -> Scored:
         """The score of a run and what each feature gave, shape (k + 1,); None: nobody asked."""

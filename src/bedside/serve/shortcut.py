@@ -9,7 +9,7 @@ from bedside.core.errors import BedsideError
 from bedside.core.records.caller import Action
 from bedside.serve.respond import refused
 from bedside.serve.rest import RestWire
-from bedside.serve.routes import CALLER, check_permitted
+from bedside.serve.routes import CALLER, ROUTE, check_permitted
 
 __all__ = ["Shortcut"]
 
@@ -19,6 +19,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _BEFORE, _AFTER = "/v2/models/", "/infer"
+_TEMPLATE = "/v2/models/{name}/infer"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -46,6 +47,7 @@ class Shortcut:
         ):
             await self._app(scope, receive, send)
             return
+        scope[ROUTE] = _TEMPLATE
         headers = [_JSON]
         try:
             check_permitted(scope[CALLER], Action.INFER, name)

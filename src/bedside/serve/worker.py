@@ -5,17 +5,22 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import threading
+import time
 from collections.abc import Callable
 
 import uvicorn
 
 from bedside.serve.supervisor import PULSE, READY
 
-__all__ = ["EXIT_STUCK", "listening", "run_worker"]
+__all__ = ["EXIT_STUCK", "end_stuck", "end_when_stuck", "listening", "run_worker"]
 
 EXIT_STUCK = 70
 """The exit status of a worker whose threads hang."""
 PULSE_SECONDS = 0.5
+LAST_SECONDS = 5.0
+"""How long a process whose threads hang may take to finish what still can be."""
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -45,6 +50,20 @@ def run_worker(
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(_served(server, own, line))
     finish()
+
+
+def end_when_stuck(stuck: threading.Event, server: uvicorn.Server) -> None:
+    """Stop taking requests, and end whatever happens: hung threads let no process end in order."""
+    stuck.wait()
+    server.should_exit = True
+    time.sleep(LAST_SECONDS)
+    end_stuck()
+
+
+def end_stuck() -> None:
+    """End this process at once, with `EXIT_STUCK`."""
+    sys.stderr.flush()
+    os._exit(EXIT_STUCK)
 
 
 async def _served(server: uvicorn.Server, own: socket.socket, line: socket.socket) -> None:

@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.rollout import Fired, watch_guards
+from bedside.lifecycle.rollout import Fired, GuardJudged, watch_guards
 
 __all__ = ["GuardWatch"]
 
@@ -29,11 +30,18 @@ class GuardWatch:
     Args:
         platform: The workspace; its actor is not the one who takes a version back.
         every: Seconds between two looks.
+        looked: Hears after each look what was found, and what was taken back.
     """
 
-    def __init__(self, platform: Platform, *, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        *,
+        every: float = EVERY,
+        looked: Callable[[list[GuardJudged], list[Fired]], None] = lambda _judged, _fired: None,
+    ) -> None:
         self._platform = replace(platform, actor=WATCHER)
-        self._every = every
+        self._every, self._looked_at = every, looked
         self._seen: tuple[int, str | None] | None = None
         self._looked = 0.0
         self._told: dict[str, str] = {}
@@ -56,10 +64,14 @@ class GuardWatch:
         if state == self._seen and now - self._looked < AT_LEAST_EVERY:
             return []
         failed: dict[str, str] = {}
+        judged: list[GuardJudged] = []
         fired = watch_guards(
-            self._platform, tell=lambda version, error: failed.update({version: error.code})
+            self._platform,
+            tell=lambda version, error: failed.update({version: error.code}),
+            seen=judged.extend,
         )
         self._seen, self._looked = state, now
+        self._looked_at(judged, fired)
         for one in fired:
             _LOG.error("%s: %s (%s)", one.version, one.then, one.text)
         self._tell(failed)

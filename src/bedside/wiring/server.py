@@ -1,7 +1,7 @@
 """The bedside server of one workspace: its token, its released versions, its wires."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from bedside.serve.auth import TokenCheck, first_run_token
 from bedside.serve.gate import Gate
 from bedside.serve.limits import Limits
 from bedside.serve.reload import Loader, Reloader
+from bedside.serve.routes import WireRoute
 from bedside.serve.run import Exposure, check_address
 from bedside.serve.served import ServedModel
 from bedside.serve.service import Service
@@ -29,6 +30,7 @@ from bedside.serve.supervisor import Patience, Supervisor, reserve
 from bedside.wiring.access import access_of
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.guarding import GuardWatch
+from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json
 from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "serve_workspace", "serving_of", "token_digest_of"]
@@ -68,6 +70,7 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
         Refused: no version is released, or a bundle is not intact.
         Unavailable: the port is taken, or a server process cannot be started.
     """
+    log_as_json()
     for release in _released(platform):
         open_bundle(platform, platform.registry.get(release.version))
     _, token = token_digest_of(platform.folder, renew=new_token)
@@ -85,13 +88,21 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
             on_ready=lambda: _say(f"Serving on {_address(serving)}"),
             on_end=partial(_worker_ended, platform),
         )
-        with GuardWatch(platform, every=serving.guards):
-            supervisor.run()
+        with counting_folder():
+            counts = GuardCounts(platform.clock)
+            with GuardWatch(platform, every=serving.guards, looked=counts.looked):
+                supervisor.run()
         platform.ledger.append(platform.actor, "serve.stop", told)
 
 
-def app_of(platform: Platform, token_sha256: str, service: Service | None = None) -> Gate:
-    """The application for every released version.
+def app_of(
+    platform: Platform,
+    token_sha256: str,
+    service: Service | None = None,
+    *,
+    more: Sequence[WireRoute] = (),
+) -> Gate:
+    """The application for every released version, and routes of no wire.
 
     Raises:
         Refused: no version is released, or a bundle is not intact.
@@ -117,6 +128,7 @@ def app_of(platform: Platform, token_sha256: str, service: Service | None = None
         limits=access.limits,
         login=access.login,
         cds=cds.parts,
+        more=more,
     )
 
 
@@ -223,6 +235,7 @@ def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
         "hang": limits.hang,
         "under-way": limits.under_way,
         "stuck": limits.stuck,
+        "workers": serving.workers,
     }
     options = [text for name, value in told.items() for text in (f"--{name}", str(value))]
     shown = serving.exposure

@@ -1,37 +1,31 @@
 """One server process of a workspace, started by the supervisor (`bedside.wiring.server_worker`)."""
 
 import argparse
-import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-
 from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor
-from bedside.governance.group_commit import GroupCommit
 from bedside.serve.limits import Limits
 from bedside.serve.run import Exposure, server_of
-from bedside.serve.worker import EXIT_STUCK, listening, run_worker
+from bedside.serve.worker import end_stuck, end_when_stuck, listening, run_worker
+from bedside.wiring.operations import Operations, log_as_json
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.server import app_of, serving_of, token_digest_of
 from bedside.wiring.workspace import open_workspace
 
 __all__ = ["main"]
 
-LAST_SECONDS = 5.0
-"""How long a process whose threads hang may take to finish what still can be."""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; the exit status."""
     told = _parser().parse_args(arguments)
     try:
+        log_as_json()
         _serve(told)
     except BedsideError as error:
         print(f"{error}", file=sys.stderr, flush=True)
@@ -46,40 +40,29 @@ def _serve(told: argparse.Namespace) -> None:
     limits = Limits(
         deadline=told.deadline, hang=told.hang, under_way=told.under_way, stuck=told.stuck
     )
-    ledger, stuck = GroupCommit(platform.ledger), threading.Event()
+    operations = Operations(workers=told.workers, clock=platform.clock)
+    ledger, stuck = operations.ledger(platform.ledger), threading.Event()
     service, reloader = serving_of(
         platform, ledger, limits=limits, every=told.reload, on_stuck=stuck.set
     )
     digest, _ = token_digest_of(platform.folder)
-    server = server_of(
-        app_of(platform, digest, service), told.host, told.port, exposure=_exposure(told)
-    )
+    app = app_of(platform, digest, service, more=operations.routes(service))
+    server = server_of(operations.watched(app), told.host, told.port, exposure=_exposure(told))
     threading.Thread(
-        target=partial(_end_when_stuck, stuck, server), name="stuck", daemon=True
+        target=partial(end_when_stuck, stuck, server), name="stuck", daemon=True
     ).start()
 
     def finish() -> None:
         reloader.close()
         service.close()
         ledger.close()
+        operations.close()
 
     reloader.start()
+    operations.start()
     run_worker(server, listening(told.host, told.port), line, finish=finish)
     if stuck.is_set():
-        _end()
-
-
-def _end_when_stuck(stuck: threading.Event, server: uvicorn.Server) -> None:
-    """Stop taking requests, and end whatever happens: hung threads let no process end in order."""
-    stuck.wait()
-    server.should_exit = True
-    time.sleep(LAST_SECONDS)
-    _end()
-
-
-def _end() -> None:
-    sys.stderr.flush()
-    os._exit(EXIT_STUCK)
+        end_stuck()
 
 
 def _exposure(told: argparse.Namespace) -> Exposure:
@@ -99,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("certificate", "key", "client-ca"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--behind-proxy", action="store_true")
-    for name in ("port", "line", "under-way", "stuck"):
+    for name in ("port", "line", "under-way", "stuck", "workers"):
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("reload", "deadline", "hang"):
         parser.add_argument(f"--{name}", type=float, required=True)

@@ -1,0 +1,204 @@
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client.parser import text_string_to_metric_families
+
+from planted import bedside_run
+
+CANARIES = ("CANARY7391", "4711.25", "canary-ward")
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@contextmanager
+def a_collector():
+    """A real OTLP/HTTP endpoint on loopback; what it was sent, as bytes."""
+    kept: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            assert self.path == "/v1/traces"
+            kept.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", kept
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("operations") / "w"
+    assert bedside_run(folder, "build", "diagnosis").returncode == 0
+    version = bedside_run(folder, "versions").stdout.split()[0]
+    for command in (
+        ("approve", version, "--name", "Dr Ada Example", "--meaning", "fit for silent use"),
+        ("release", version, "--stage", "silent"),
+    ):
+        done = bedside_run(folder, *command)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@contextmanager
+def started(workspace: Path, log: Path, *command: str, **environment: str):
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "bedside"), *command],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "BEDSIDE_WORKSPACE": str(workspace), **environment},
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(40)
+
+
+def wait_for(condition, seconds: float = 60.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come in time")
+
+
+def token_in(log: Path) -> str:
+    found = re.search(r"^Token .*: (\S+)$", log.read_text(), re.MULTILINE)
+    assert found is not None
+    return found.group(1)
+
+
+def samples(text: str) -> dict[str, Counter[tuple[tuple[str, str], ...]]]:
+    found: dict[str, Counter[tuple[tuple[str, str], ...]]] = {}
+    for family in text_string_to_metric_families(text):
+        for one in family.samples:
+            labels = tuple(sorted(one.labels.items()))
+            found.setdefault(one.name, Counter())[labels] += one.value
+    return found
+
+
+def ask(client: httpx.Client, number: int) -> httpx.Response:
+    value = {"name": "worst_radius", "shape": [1], "datatype": "FP64", "data": [4711.25]}
+    told = {"id": f"CANARY7391-{number}", "inputs": [value]}
+    return client.post("/v2/models/diagnosis/infer", json=told)
+
+
+def children_of(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(one) for one in told.split()]
+
+
+def test_metrics_add_up_over_processes_and_no_canary_is_anywhere(workspace, tmp_path):
+    log, port = tmp_path / "log", free_port()
+    with a_collector() as (collector, sent):
+        serving = ("serve", "--port", str(port), "--workers", "2", "--new-token")
+        with started(workspace, log, *serving, OTEL_EXPORTER_OTLP_ENDPOINT=collector) as process:
+            wait_for(lambda: "Serving on" in log.read_text())
+            bearer = {"Authorization": f"Bearer {token_in(log)}"}
+            parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+            base = f"http://127.0.0.1:{port}"
+
+            def scraped() -> dict[str, Counter[tuple[tuple[str, str], ...]]]:
+                told = httpx.get(f"{base}/metrics", headers=bearer)
+                assert told.status_code == 200
+                return samples(told.text)
+
+            wait_for(lambda: sum(scraped()["bedside_workers_ready"].values()) == 2)
+            for number in range(30):
+                with httpx.Client(base_url=base, headers=bearer | parent) as client:
+                    assert ask(client, number).status_code == 200
+            os.kill(children_of(process.pid)[0], signal.SIGKILL)
+            wait_for(lambda: "worker_ended" in log.read_text())
+            for number in range(30, 40):
+                with httpx.Client(base_url=base, headers=bearer) as client:
+                    assert ask(client, number).status_code == 200
+            refused = httpx.get(
+                f"{base}/CANARY7391", headers={"traceparent": parent["traceparent"]}
+            )
+            wait_for(lambda: sum(scraped()["bedside_worker_starts_total"].values()) == 3)
+            wait_for(lambda: sum(scraped()["bedside_workers_ready"].values()) == 2)
+            unknown = httpx.get(f"{base}/v2/canary-ward", headers=bearer)
+            text = httpx.get(f"{base}/metrics", headers=bearer).text
+            without = httpx.get(f"{base}/metrics")
+    counted = samples(text)
+    answers = counted["bedside_answers_total"]
+    routes = {dict(key)["route"] for key in counted["bedside_http_requests_total"]}
+    infer = sum(
+        n
+        for key, n in counted["bedside_http_requests_total"].items()
+        if dict(key)["route"] == "/v2/models/{name}/infer"
+    )
+    entries = json.loads(bedside_run(workspace, "ledger", "show", "--json").stdout)["entries"]
+    assert (refused.status_code, unknown.status_code, without.status_code) == (401, 404, 401)
+    assert sum(answers.values()) == infer == 40
+    assert sum(answers.values()) == sum(one["action"] == "answer" for one in entries)
+    assert all(dict(key)["outcome"] == "abstention" for key in answers)
+    assert routes <= {"/v2/models/{name}/infer", "/metrics", "none"}
+    assert sum(counted["bedside_workers"].values()) == 2
+    assert sum(counted["bedside_answer_seconds_count"].values()) == 40
+    said = log.read_text()
+    for canary in CANARIES:
+        assert canary not in text
+        assert canary not in said.replace(str(workspace), "")
+        assert all(canary.encode() not in one for one in sent)
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert {"worker_ended"} <= {one["event"] for one in lines}
+    assert all({"time", "level", "event", "text"} <= set(one) for one in lines)
+    spans = [span for one in sent for span in spans_of(one)]
+    whole = [span for span in spans if span.name == "POST /v2/models/{name}/infer"]
+    assert len({span.span_id for span in whole}) == 40 - missed(whole)
+    believed = [span for span in whole if span.trace_id.hex() == TRACE]
+    assert 0 < len(believed) <= 30
+    assert all(span.parent_span_id.hex() == "b7ad6b7169203331" for span in believed)
+    assert TRACE not in {span.trace_id.hex() for span in spans if span.name == "GET"}
+    inner = {span.name for span in spans if span.parent_span_id == believed[0].span_id}
+    assert inner == {"read", "commit"}
+    assert all(span.start_time_unix_nano <= span.end_time_unix_nano for span in spans)
+
+
+def missed(whole: list) -> int:
+    """A killed process takes the spans with it that it had not sent yet: at most the first 30."""
+    lost = 40 - len(whole)
+    assert 0 <= lost <= 30
+    return lost
+
+
+def spans_of(sent: bytes) -> list:
+    told = ExportTraceServiceRequest.FromString(sent)
+    return [
+        span
+        for resource in told.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
