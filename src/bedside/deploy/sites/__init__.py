@@ -1,0 +1,1 @@
+"""One hub, many hospitals: the packets by which a release travels."""
