@@ -4,11 +4,12 @@ import atexit
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bedside.infra.database.postgres import open_postgres
 
 __all__ = [
     "PostgresServer",
+    "StoppedAndStarted",
     "a_postgres_engine",
     "a_postgres_url",
     "drop_databases",
@@ -65,6 +67,36 @@ class PostgresServer:
             self.keeper.stdin.close()
             self.keeper.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class StoppedAndStarted:
+    """A server of its own, which is stopped at once, as by a crash, and started again."""
+
+    def __init__(self) -> None:
+        the_server()  # or skip
+        self._programs = _programs()
+        assert self._programs is not None
+        self._server = _started(self._programs)
+        self.url = self._server.url("postgres")
+
+    def crash(self) -> None:
+        """Stop it without a goodbye to whoever is connected."""
+        lines = (self._server.folder / "data" / "postmaster.pid").read_text().splitlines()
+        os.kill(int(lines[0]), signal.SIGQUIT)
+        assert self._server.keeper.stdin is not None
+        self._server.keeper.stdin.close()
+        self._server.keeper.wait(timeout=30)
+
+    def start(self) -> None:
+        """Start it again, on the same data."""
+        assert self._programs is not None
+        keeper = _keeper(self._programs, self._server.folder)
+        self._server = replace(self._server, keeper=keeper)
+        _wait_for(self._server)
+
+    def end(self) -> None:
+        """End it for good, and remove its data."""
+        self._server.stop()
 
 
 def a_postgres_url() -> str:
@@ -132,14 +164,19 @@ def _started(programs: Path) -> PostgresServer:
         f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{folder}'\n"
         "shared_buffers = 16MB\nmax_connections = 200\n"
     )
-    with (folder / "log").open("wb") as log:
-        keeper = subprocess.Popen(
-            [*as_user, "sh", "-c", KEEPER, "sh", programs / "postgres", data],
-            stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", start_new_session=True,
-        )  # fmt: skip
-    server = PostgresServer(folder, port, password, keeper)
+    server = PostgresServer(folder, port, password, _keeper(programs, folder))
     _wait_for(server)
     return server
+
+
+def _keeper(programs: Path, folder: Path) -> "subprocess.Popen[bytes]":
+    """Start the server whose data lie in a folder."""
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [*as_user, "sh", "-c", KEEPER, "sh", programs / "postgres", folder / "data"],
+            stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", start_new_session=True,
+        )  # fmt: skip
 
 
 def _wait_for(server: PostgresServer) -> None:
