@@ -70,7 +70,6 @@ class Metrics:
         self._repeated = self._counter(
             "bedside_repeated_requests", "Requests whose answer another process had given already."
         )
-        self._entries = self._counter("bedside_ledger_entries", "Entries that became durable.")
         self._failures = self._counter(
             "bedside_ledger_failures", "Entries that the ledger could not keep.", "code"
         )
@@ -165,11 +164,11 @@ class Metrics:
         if known is None:
             model = details["model"]
             labels = (model, details["version"], details["stage"], outcome, why)
-            known = self._answers.labels(*labels), self._latency.labels(model)
+            known = self._answers.labels(*labels).inc, self._latency.labels(model).observe
             self._known[key] = known
-        counter, latency = known
-        counter.inc()
-        latency.observe(seconds)
+        count, observe = known
+        count()
+        observe(seconds)
 
     def batch(self, model: str, size: int) -> None:
         """So many questions shared one run of a model."""
@@ -178,10 +177,9 @@ class Metrics:
             child = self._known[(model,)] = self._batch.labels(model)
         child.observe(size)
 
-    def committed(self, seconds: float, entries: int) -> None:
+    def committed(self, seconds: float) -> None:
         """One commit of the ledger is durable."""
         self._commit.observe(seconds)
-        self._entries.inc(entries)
 
     def not_kept(self, code: str) -> None:
         """The ledger did not take an entry."""
