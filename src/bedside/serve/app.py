@@ -15,6 +15,7 @@ from bedside.serve.fhir_said import error_response
 from bedside.serve.gate import BODY_LIMIT, INTERNAL, Gate
 from bedside.serve.login import Login
 from bedside.serve.model_card import CardPages
+from bedside.serve.openapi import OpenApiPages
 from bedside.serve.rate_limits import RateLimits
 from bedside.serve.respond import refused
 from bedside.serve.rest import RestWire
@@ -76,7 +77,8 @@ def routes_of(
     """
     wires = RestWire(service), CdsHooksWire(service, cds), FhirWire(service), CardPages(service)
     doors = [] if login is None else login.routes()
-    return [route for wire in wires for route in wire.routes()] + doors
+    routes = [route for wire in wires for route in wire.routes()] + doors
+    return routes + OpenApiPages(service, routes).routes()
 
 
 def _refusal(request: Request, error: Exception) -> Response:

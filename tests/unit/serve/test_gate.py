@@ -79,6 +79,8 @@ def test_the_inventory_holds_every_route_that_the_design_names():
         "/cds-services/{service}",
         "/cds-services/{service}/feedback",
         "/models/{name}/card",
+        "/openapi.json",
+        "/docs",
         "/fhir/metadata",
         "/fhir/OperationDefinition/predict",
         "/fhir/Patient/{id}/$predict",

@@ -26,6 +26,8 @@ EXPECTED = {
     ("POST", "/fhir/Patient/{id}/$predict"): INFER,
     ("POST", "/fhir/Encounter/{id}/$predict"): INFER,
     ("GET", "/models/{name}/card"): DESCRIBE,
+    ("GET", "/openapi.json"): DESCRIBE,
+    ("GET", "/docs"): DESCRIBE,
 }
 
 
