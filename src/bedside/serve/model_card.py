@@ -104,7 +104,7 @@ class CardPages:
         ]
 
     async def page(self, request: Request) -> Response:
-        """The page: no script, nothing loaded from anywhere."""
+        """The model card as a page: no script, nothing loaded from anywhere."""
         model = self._service.model(request.path_params["name"])
         if not model.first.card:
             raise NotFound(

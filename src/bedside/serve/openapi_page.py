@@ -16,7 +16,8 @@ _STYLE = (
     "h3{font-size:1rem;margin:1.5rem 0 .4rem}table{border-collapse:collapse;width:100%}"
     "td,th{border:1px solid #d5d9df;padding:.3rem .6rem;text-align:left;vertical-align:top}"
     "th{background:#f1f3f5}code,pre{background:#f1f3f5;font-size:.9em;overflow-wrap:anywhere}"
-    "code{padding:.1rem .25rem}td:last-child code{white-space:nowrap}pre{padding:.75rem;white-space:pre-wrap}"
+    "code{padding:.1rem .25rem}td:last-child code{white-space:nowrap}"
+    "pre{padding:.75rem;white-space:pre-wrap}"
 )
 PAGE_POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src "
@@ -107,6 +108,8 @@ def _range(one: Told) -> str:
     if "x-plausible" in one:
         low, high = one["x-plausible"]
         return f"{low:g} to {high:g}"
+    if one["properties"]["datatype"]["const"] == "BOOL":
+        return "true: it happened at its time"
     return escape(", ".join(one.get("x-categories", ())))
 
 
@@ -128,8 +131,8 @@ def _possible(one: Told) -> str:
     value = one["properties"]["data"]["items"]
     if "maximum" in value:
         return f"{value['minimum']} to {value['maximum']}"
-    if "boolean" in value["type"]:
-        return "true, false; null where no threshold is set"
+    if value["type"] == "boolean":
+        return "true, false: whether the threshold is reached"
     return ", ".join(value.get("enum") or one.get("x-names", ()))
 
 

@@ -125,8 +125,6 @@ def _output(told: dict[str, Any]) -> Schema:
         value["enum"] = ["score", "abstention", "withheld"]
     elif told["name"] == "risk":
         value |= {"minimum": 0, "maximum": 1}
-    elif told["datatype"] == "BOOL":
-        value["type"] = ["boolean", "null"]
     schema = _tensor(told["name"], told["datatype"], value)
     parameters = told.get("parameters", {})
     return schema | {f"x-{key}": one for key, one in parameters.items() if one is not None}
