@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench results conformance conformance-aces docs lock clean
+.PHONY: help demo test check bench results conformance conformance-aces image-test docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
@@ -89,6 +89,16 @@ $(MLFLOW)/.installed: tools/mlflow-requirements.txt tools/venv.sh
 	@$(MLFLOW)/bin/python -m pip install --quiet -r $<
 	@touch $@
 
+# Helm, Kubernetes' schemas and the Compose specification judge what is exported; they live apart.
+DEPLOY := .venv-deploy
+$(DEPLOY)/.installed: tools/deploy-requirements.txt tools/venv.sh
+	@sh tools/venv.sh $(DEPLOY)
+	@$(DEPLOY)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+image-test: $(STAMP) ## Build a version's image twice, start it without a network, and ask it.
+	@BEDSIDE_IMAGE_TEST=1 $(BIN)/python -m pytest tests/scenarios/test_deploy_image.py
+
 results: $(STAMP) ## Build the use cases on the public data and write docs/results.md; DATA=DIR says where they lie.
 	@PYTHONPATH=tools $(BIN)/python -m results.run "$(DATA)"
 
@@ -100,5 +110,5 @@ lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a 
 	@sh tools/lock.sh constraints.txt
 
 clean: ## Remove the virtual environment, the caches and what was built here.
-	@rm -rf $(VENV) $(ACES) $(MLFLOW) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@rm -rf $(VENV) $(ACES) $(MLFLOW) $(DEPLOY) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -334,3 +334,23 @@ def test_the_page_about_serving_does_what_it_says(tmp_path):
     shown = said["bedside ledger show | tail -8"]
     assert shown.count(" answer") == 1
     assert "serve.stop" in shown
+
+
+def test_the_page_about_deploying_does_what_it_says(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    try:
+        said = said_by("deploy.md", tmp_path, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    assert said["ls out"].split()[1:] == [
+        "Containerfile", "README.md", "app", "compose.yaml", "helm", "release",
+        "requirements.txt", "sbom.json",
+    ]  # fmt: skip
+    (exported,) = [text for command, text in said.items() if "deploy export" in command]
+    assert "canary_key. It is a secret" in exported
+    (described,) = [text for command, text in said.items() if command.startswith("curl")]
+    assert '"name":"diagnosis"' in described
+    assert "Serving on 127.0.0.1" in (tmp_path / "served.txt").read_text()

@@ -23,7 +23,7 @@ from exported import TOKEN, a_live_version, a_request
 
 TRAINING = {
     "lightgbm", "sklearn", "scipy", "polars", "pyarrow", "fairlearn", "interpret", "optuna",
-    "imblearn", "onnx", "pandas", "joblib", "jinja2", "typer", "httpx", "jsonschema",
+    "imblearn", "onnx", "pandas", "joblib", "jinja2", "typer", "jsonschema",
 }  # fmt: skip
 
 

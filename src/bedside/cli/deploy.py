@@ -42,6 +42,10 @@ def export(
         str | None,
         typer.Option("--base", help="The image to stand on; oci:DIR:TAG takes one from a folder."),
     ] = None,
+    canary_key: Annotated[
+        Path | None,
+        typer.Option("--canary-key", help="New file for the key that draws a canary's patients."),
+    ] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -63,5 +67,6 @@ def export(
             wheels=wheels,
             base=base,
             builder=image_builder(),
+            canary_key=canary_key,
         )
         show(asdict(done), as_json, lambda: deployed_words(done))

@@ -29,6 +29,11 @@ def deployed_words(done: Deployed) -> str:
             "Building takes the libraries from a package index. To pack them: pip download "
             f"--no-deps -r {done.folder}/requirements.txt -d WHEELS, then --wheels WHEELS."
         )
+    if done.canary_key is not None:
+        lines.append(
+            f"The key that draws a canary's patients is in {done.canary_key}. It is a secret: take "
+            "it there on another way, as BEDSIDE_CANARY_KEY_FILE."
+        )
     lines += [f"Another than when it was built: {one}." for one in done.changed]
     lines.append(f"Next: read {done.folder}/README.md.")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bedside.core.clock import parse_duration
-from bedside.core.errors import Invalid
+from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.features import CALENDAR, EVER, ChosenCode, FeatureRule, Learnt
@@ -278,11 +278,22 @@ def feature_set_to_json(feature_set: FeatureSet) -> bytes:
 
 
 def feature_set_from_json(content: bytes) -> FeatureSet:
-    """Read what `feature_set_to_json` wrote."""
-    rows = json.loads(content)["features"]
-    return FeatureSet(
-        features=tuple(
+    """Read what `feature_set_to_json` wrote.
+
+    Raises:
+        Refused: it is in a form from before the first release, or in none (code
+            `features_unreadable`).
+    """
+    try:
+        rows = json.loads(content)["features"]
+        features = tuple(
             Feature(**{**row, "codes": tuple(row["codes"]), "categories": tuple(row["categories"])})
             for row in rows
         )
-    )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise Refused(
+            "The features of this bundle are in a form that this version of Bedside does not read.",
+            fix="build the model again, or use the version of Bedside that built it.",
+            code="features_unreadable",
+        ) from None
+    return FeatureSet(features=features)

@@ -51,6 +51,7 @@ class Deployed:
         offline: Whether the image can be built without any network.
         image: The digest of the image, where one was built.
         changed: In words, each library that is another one than when the version was built.
+        canary_key: The file with the key that draws the patients of a canary, where one was asked.
     """
 
     version: str
@@ -62,6 +63,7 @@ class Deployed:
     offline: bool
     image: str | None = None
     changed: tuple[str, ...] = ()
+    canary_key: str | None = None
 
 
 def export_version(
@@ -73,6 +75,7 @@ def export_version(
     wheels: Path | None = None,
     base: str | None = None,
     builder: ImageBuilder,
+    canary_key: Path | None = None,
 ) -> Deployed:
     """Write a version with all that serves it into a new folder; say so in the ledger.
 
@@ -84,11 +87,13 @@ def export_version(
         wheels: A folder with the wheel of each library, so that building needs no network.
         base: The image that `oci` stands on.
         builder: Builds it.
+        canary_key: A new file for the key by which this workspace draws the patients of a canary,
+            so that the server there draws the same; it is a secret, and never in the folder.
 
     Raises:
         Invalid: there is no such form (code `unknown_form`).
         NotFound: there is no such version.
-        Refused: it is not released (code `not_released`), the folder is there already
+        Refused: it is not released (code `not_released`), the folder or the file is there already
             (`folder_exists`), a wheel is missing (`wheel_missing`), or the bundle is not intact.
         Unavailable: the disk refuses, or the image cannot be built.
     """
@@ -113,6 +118,8 @@ def export_version(
     if parts.SBOM in bundle.files:
         files[parts.SBOM] = with_hashes(bundle.files[parts.SBOM], packed)
     name = f"{packing.slug}:{release.bundle[:12]}"
+    if canary_key is not None:
+        _write_key(canary_key, folder, platform.tag("canary"))
     image = _written(folder, files, (builder, base, name) if "oci" in chosen else None)
     done = Deployed(
         version=version.id,
@@ -124,20 +131,26 @@ def export_version(
         offline=bool(packed),
         image=image,
         changed=changed_install(bundle.files.get(parts.ENVIRONMENT), environment_text(libraries)),
+        canary_key=None if canary_key is None else str(canary_key),
     )
+    _record(platform, done, version.bundle, statement)
+    return done
+
+
+def _record(platform: Platform, done: Deployed, bundle: str, statement: str) -> None:
     platform.ledger.append(
         platform.actor,
         "deploy.export",
         {
-            "version": version.id,
-            "bundle": version.bundle,
+            "version": done.version,
+            "bundle": bundle,
             "stage": done.stage,
             "release": statement,
-            "forms": list(chosen),
-            "image": image,
+            "forms": list(done.forms),
+            "image": done.image,
+            "canary_key": done.canary_key is not None,
         },
     )
-    return done
 
 
 def _chosen(forms: Sequence[str]) -> tuple[str, ...]:
@@ -211,12 +224,7 @@ def _written(
     folder: Path, files: Mapping[str, bytes], image: tuple[ImageBuilder, str | None, str] | None
 ) -> str | None:
     """Every file, and the image, or nothing; a folder that is there is never touched."""
-    if os.path.lexists(folder):
-        raise Refused(
-            "That folder is there already, and nothing is ever overwritten.",
-            fix="name another one, or remove it yourself.",
-            code="folder_exists",
-        )
+    _is_free(folder)
     try:
         part = Path(mkdtemp(dir=folder.parent, prefix=".part-"))
     except OSError as error:
@@ -235,6 +243,27 @@ def _written(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return digest
+
+
+def _write_key(path: Path, folder: Path, key: str) -> None:
+    """A file of its owner alone, outside the folder that goes elsewhere."""
+    _is_free(folder)
+    _is_free(path)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(handle, "w") as file:
+            file.write(key + "\n")
+    except OSError as error:
+        raise disk_trouble(error) from None
+
+
+def _is_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise Refused(
+            "That folder or file is there already, and nothing is ever overwritten.",
+            fix="name another one, or remove it yourself.",
+            code="folder_exists",
+        )
 
 
 def _write(path: Path, content: bytes) -> None:

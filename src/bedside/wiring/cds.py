@@ -47,7 +47,7 @@ def cds_of(
     *,
     clock: Clock,
     tag: Callable[[str], str],
-    database: str | None = None,
+    database: str | Path | None = None,
     find: FindPrediction | None = None,
 ) -> CdsWiring:
     """What `cds_clients.json` in the workspace says, wired; without it, nobody more gets in.
@@ -56,7 +56,8 @@ def cds_of(
         folder: Of the workspace.
         clock: Says what time it is.
         tag: A keyed digest of this workspace, in hexadecimal digits.
-        database: The PostgreSQL of a team, where the servers share what tokens were used.
+        database: The PostgreSQL of a team, where the servers share what tokens were used; or a file
+            for them, where nothing is written to the folder.
         find: Finds a prediction by its id.
 
     Raises:
@@ -119,7 +120,7 @@ def _keys(client: CdsClient, folder: Path, access: CdsAccess, clock: Clock) -> S
     return keys
 
 
-def _replay(folder: Path, database: str | None, clock: Clock) -> ReplayStore:
+def _replay(folder: Path, database: str | Path | None, clock: Clock) -> ReplayStore:
     where = database if database is not None else folder / "cds_replay.sqlite"
     return SqlReplay(open_database(where), writing=writing, clock=clock)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bedside.core.errors import Invalid
+from bedside.interop.cds_hooks.clients import FILE
 from bedside.serve.run import Exposure
 from bedside.wiring.settings import Settings, settings_of
 
@@ -19,6 +20,9 @@ SCORING_VARIABLES = {
     "BEDSIDE_PORT": "a port from 1 to 65535; 8080 if not set",
     "BEDSIDE_TOKEN_SHA256_FILE": "the file with the SHA-256 of the token that callers send",
     "BEDSIDE_KEY_PASSPHRASE_FILE": "the file with the passphrase that seals the key file",
+    "BEDSIDE_CANARY_KEY_FILE": "the file with the canary key of the workspace that exported it",
+    "BEDSIDE_CDS_CLIENTS": "the folder with cds_clients.json and the key sets that it names",
+    "BEDSIDE_COMPILED": "the folder with machine code of this release, kept when it was built",
     "BEDSIDE_DATABASE_FILE": "the file with the URL of the PostgreSQL for the ledger",
     "BEDSIDE_ALLOWED_HOSTS": "host names that requests may be addressed to, joined by commas",
     "BEDSIDE_TLS_CERTIFICATE": "the PEM file of the certificate, with BEDSIDE_TLS_KEY",
@@ -46,6 +50,8 @@ class ScoringSettings:
         token_sha256: The digest of the token that callers send.
         allowed_hosts: Host names beside loopback.
         exposure: What protects it beyond loopback.
+        canary_key: Draws the patients of a canary; None: a key of its own.
+        cds_clients: The folder with `cds_clients.json`; None: in `state`.
         workspace: Where keys and ledger are, as any workspace's settings say it.
     """
 
@@ -56,6 +62,8 @@ class ScoringSettings:
     port: int = 8080
     allowed_hosts: tuple[str, ...] = ()
     exposure: Exposure = field(default_factory=Exposure)
+    canary_key: bytes | None = field(default=None, repr=False)
+    cds_clients: Path | None = None
     workspace: Settings = field(repr=False)
 
 
@@ -85,6 +93,8 @@ def scoring_settings(environment: Mapping[str, str] = os.environ) -> ScoringSett
         port=_port(told),
         allowed_hosts=hosts,
         exposure=_exposure(told),
+        canary_key=_canary_key(told),
+        cds_clients=_cds_clients(told),
         workspace=settings_of(state, whole),
     )
 
@@ -106,6 +116,27 @@ def _content(told: Mapping[str, str], name: str) -> str:
     if not text or len(content) > _LARGEST or "\n" in text:
         raise _wrong(name)
     return text
+
+
+def _canary_key(told: Mapping[str, str]) -> bytes | None:
+    name = "BEDSIDE_CANARY_KEY_FILE"
+    if name not in told:
+        return None
+    text = _content(told, name)
+    if _SHA256.fullmatch(text) is None:
+        raise _wrong(name)
+    return bytes.fromhex(text)
+
+
+def _cds_clients(told: Mapping[str, str]) -> Path | None:
+    """A folder that is named and holds no such file must not pass for nobody being let in."""
+    name = "BEDSIDE_CDS_CLIENTS"
+    if name not in told:
+        return None
+    folder = Path(told[name])
+    if not (folder / FILE).is_file():
+        raise _wrong(name)
+    return folder
 
 
 def _port(told: Mapping[str, str]) -> int:

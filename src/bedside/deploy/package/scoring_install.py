@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 ROOTS = (
-    "cryptography", "httptools", "markdown-it-py", "model-signing", "msgspec", "numba", "numpy",
-    "onnxruntime",
-    "pyopenssl", "pyyaml", "sqlalchemy", "starlette", "uvicorn", "uvloop",
+    "cryptography", "httptools", "httpx", "joserfc", "markdown-it-py", "model-signing", "msgspec",
+    "numba", "numpy", "onnxruntime", "pyopenssl", "pyyaml", "sqlalchemy", "starlette", "uvicorn",
+    "uvloop",
 )  # fmt: skip
 """What `bedside.wiring.scoring` imports, or what is imported for it without saying so."""
 
