@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from cryptography.fernet import Fernet, InvalidToken
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -31,7 +30,7 @@ from bedside.serve.oidc import checked_claims
 from bedside.serve.respond import Json
 from bedside.serve.routes import WireRoute
 
-__all__ = ["SESSION_COOKIE", "Login"]
+__all__ = ["SESSION_COOKIE", "Login", "Seal"]
 
 SESSION_COOKIE, _BEGUN_COOKIE = "__Host-bedside", "__Host-bedside-login"
 SESSION_HOURS = 8
@@ -39,6 +38,18 @@ _BEGUN_SECONDS = 600
 _FRESH = 1.0  # seconds for which what was found of a session counts
 _REMEMBERED = 4096  # sessions
 _OURS = re.compile(r"/(?!/)[A-Za-z0-9._~/-]{0,500}")
+
+
+class Seal(Protocol):
+    """Closes what a browser carries, so that it can neither be read nor changed there."""
+
+    def close(self, content: bytes) -> str:
+        """The content, sealed."""
+        ...
+
+    def open(self, sealed: str, *, seconds: int) -> bytes | None:
+        """The content; None: it is not ours, was changed, or is older than so many seconds."""
+        ...
 
 
 class Login:
@@ -54,7 +65,7 @@ class Login:
         signatures: The keys of the issuer.
         sessions: Keeps who is signed in.
         base: The public address of this server, without a slash at its end.
-        key: 32 bytes; the same on every server of a workspace.
+        seal: Closes what a login has begun with; it opens on every server of a workspace.
         clock: Says what time it is.
         record: Notes an action of a person in the ledger.
     """
@@ -69,14 +80,14 @@ class Login:
         signatures: Signatures,
         sessions: Sessions,
         base: str,
-        key: bytes,
+        seal: Seal,
         clock: Clock,
         record: Callable[[str, str], object],
     ) -> None:
         self._issuer, self._provider, self._signatures = issuer, provider, signatures
         self._sessions, self._clock, self._record = sessions, clock, record
         self._redirect = f"{base.rstrip('/')}/login/callback"
-        self._seal = Fernet(urlsafe_b64encode(key))
+        self._seal = seal
         self._seen: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
 
     def routes(self) -> list[WireRoute]:
@@ -132,7 +143,7 @@ class Login:
         place = await asyncio.to_thread(self._provider.authorization_endpoint)
         joint = "&" if "?" in place else "?"
         response = RedirectResponse(f"{place}{joint}{urlencode(asked)}", 303)
-        sealed = self._seal.encrypt(json.dumps(told).encode()).decode()
+        sealed = self._seal.close(json.dumps(told).encode())
         _set(response, _BEGUN_COOKIE, sealed, _BEGUN_SECONDS)
         return response
 
@@ -189,11 +200,11 @@ class Login:
         return Caller(name=f"oidc:{claims['sub']}", scopes=scopes)
 
     def _begun(self, cookies: str) -> dict[str, str]:
-        try:
-            sealed = (_cookie(cookies, _BEGUN_COOKIE) or "").encode()
-            told: dict[str, str] = json.loads(self._seal.decrypt(sealed, ttl=_BEGUN_SECONDS))
-        except InvalidToken:
-            raise _not_signed_in("The sign-in took too long, or was begun elsewhere.") from None
+        sealed = _cookie(cookies, _BEGUN_COOKIE) or ""
+        content = self._seal.open(sealed, seconds=_BEGUN_SECONDS)
+        if content is None:
+            raise _not_signed_in("The sign-in took too long, or was begun elsewhere.")
+        told: dict[str, str] = json.loads(content)
         return told
 
 

@@ -1,19 +1,19 @@
 """TLS of the server, the certificates of its clients, and the limits of a request's head."""
 
+import re
 import ssl
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bedside.core.errors import Invalid
 from bedside.serve.headers import with_security
 
-__all__ = ["HEAD_LIMIT", "HEAD_SECONDS", "BoundedHttp", "tls_context"]
+__all__ = ["HEAD_LIMIT", "HEAD_SECONDS", "BoundedHttp", "name_of", "tls_context"]
 
 HEAD_LIMIT = 32 * 1024
 """Bytes of the request line and the headers together."""
@@ -148,6 +148,19 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
+_SHORT = {
+    "commonName": "CN",
+    "countryName": "C",
+    "domainComponent": "DC",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "STREET",
+    "userId": "UID",
+}
+
+
 def _told_by_tls(transport: Transport) -> dict[str, Any] | None:
     """What the extension tells; None where the connection is in clear."""
     channel = transport.get_extra_info("ssl_object")
@@ -162,8 +175,31 @@ def _told_by_tls(transport: Transport) -> dict[str, Any] | None:
         "cipher_suite": None,
     }
     presented = channel.getpeercert(binary_form=True)
-    if presented and channel.getpeercert():  # the latter is empty for one that was not checked
+    checked = channel.getpeercert()  # empty for one that was not checked
+    if presented and checked:
         told["client_cert_chain"] = [ssl.DER_cert_to_PEM_cert(presented)]
-        subject = x509.load_der_x509_certificate(presented).subject
-        told["client_cert_name"] = subject.rfc4514_string() or None
+        told["client_cert_name"] = name_of(checked["subject"]) or None
+    return told
+
+
+def name_of(subject: Iterable[Iterable[tuple[str, str]]]) -> str:
+    r"""A subject, as `ssl` tells it, in the one text form of RFC 4514, the last part first.
+
+    >>> name_of(((("organizationName", "St. Mary, West"),), (("commonName", "ehr"),)))
+    'CN=ehr,O=St. Mary\\, West'
+    """
+    parts = [
+        "+".join(f"{_SHORT.get(name, name)}={_escaped(value)}" for name, value in part)
+        for part in subject
+    ]
+    return ",".join(reversed(parts))
+
+
+def _escaped(value: str) -> str:
+    """RFC 4514, section 2.4."""
+    told = re.sub(r'([,+"\\<>;])', r"\\\1", value).replace("\0", "\\00")
+    if told.startswith(("#", " ")):
+        told = "\\" + told
+    if len(told) > 1 and told.endswith(" "):
+        told = told[:-1] + "\\ "
     return told

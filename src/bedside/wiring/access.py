@@ -17,6 +17,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.serve.adapters.fetched_keys import FetchedKeys
 from bedside.serve.adapters.oidc_keys import OidcKeys
 from bedside.serve.adapters.oidc_provider import OidcProvider
+from bedside.serve.adapters.sealed_state import SealedState
 from bedside.serve.adapters.sql_clients import SqlClients
 from bedside.serve.adapters.sql_sessions import SqlSessions
 from bedside.serve.auth import Authenticator, KnownClients, first_run_token
@@ -103,7 +104,7 @@ def _login(
         signatures=keys,
         sessions=SqlSessions(place, writing=writing, clock=platform.clock),
         base=told.base,
-        key=bytes.fromhex(platform.tag("login")),
+        seal=SealedState(bytes.fromhex(platform.tag("login"))),
         clock=platform.clock,
         record=lambda action, who: platform.ledger.append(platform.actor, action, {"who": who}),
     )

@@ -20,9 +20,8 @@ from bedside.wiring.key_service import keys_of
 from bedside.wiring.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine as SqlEngine
-
     from bedside.data.store.store import EventStore
+    from bedside.infra.database.opening import Database
     from bedside.infra.keys.secrets import Secrets
 
 __all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "s3_blobs", "seal_key_file"]
@@ -97,7 +96,7 @@ def open_workspace(
     )
 
 
-def _ledger(engine: "SqlEngine", secrets: "Secrets", clock: Clock) -> Ledger:
+def _ledger(engine: "Database", secrets: "Secrets", clock: Clock) -> Ledger:
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
     from bedside.infra.database.opening import writing  # noqa: PLC0415
     from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415

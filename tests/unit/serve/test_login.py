@@ -17,6 +17,7 @@ from bedside.core.records.issuer import Issuer
 from bedside.infra.database.opening import open_database, writing
 from bedside.serve.adapters.oidc_keys import OidcKeys
 from bedside.serve.adapters.oidc_provider import OidcProvider
+from bedside.serve.adapters.sealed_state import SealedState
 from bedside.serve.adapters.sql_sessions import SqlSessions
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck
@@ -84,7 +85,7 @@ class Browser:
                 open_database(folder / "sessions.sqlite"), writing=writing, clock=SystemClock()
             ),
             base="http://127.0.0.1",
-            key=b"k" * 32,
+            seal=SealedState(b"k" * 32),
             clock=SystemClock(),
             record=lambda action, who: self.noted.append((action, who)),
         )

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Invalid
@@ -168,3 +171,29 @@ def test_a_head_that_does_not_come_in_time_is_not_waited_for(monkeypatch):
 
     assert told == [b"", b""]
     assert took < 8
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["CN", "O", "OU", "L", "ST", "C"]),
+            st.text(
+                st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"),
+                min_size=1,
+                max_size=12,
+            ),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_subject_is_written_as_the_library_for_certificates_writes_it(parts):
+    long = {short: name for name, short in tls._SHORT.items()}
+    oids = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "L": "2.5.4.7", "ST": "2.5.4.8"}
+    oids["C"] = "2.5.4.6"
+    parts = [(short, "DE" if short == "C" else value) for short, value in parts]
+    name = x509.Name(
+        [x509.NameAttribute(x509.ObjectIdentifier(oids[short]), value) for short, value in parts]
+    )
+
+    assert tls.name_of([[(long[short], value)] for short, value in parts]) == name.rfc4514_string()

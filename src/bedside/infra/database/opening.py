@@ -9,7 +9,10 @@ from sqlalchemy import Connection, Engine
 from bedside.core.errors import Invalid
 from bedside.infra.database import postgres, sqlite
 
-__all__ = ["open_database", "writing"]
+__all__ = ["Database", "open_database", "writing"]
+
+Database = Engine
+"""What is opened, for whoever only hands it on."""
 
 
 def open_database(where: str | Path) -> Engine:

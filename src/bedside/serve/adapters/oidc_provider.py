@@ -74,11 +74,12 @@ class OidcProvider:
             "redirect_uri": redirect,
             "code_verifier": verifier,
         }
-        ours, auth = self._client_id or "", None
+        ours = self._client_id or ""
+        auth: httpx.BasicAuth | None = None
         if self._secret is None:
             form["client_id"] = ours
         else:
-            auth = (quote_plus(ours), quote_plus(self._secret))
+            auth = httpx.BasicAuth(quote_plus(ours), quote_plus(self._secret))
         try:
             with httpx.Client(follow_redirects=False, trust_env=False, timeout=_SECONDS) as client:
                 answer = client.post(self._address("token_endpoint"), data=form, auth=auth)
