@@ -6,7 +6,9 @@ disk, from one process and from two. All are driven in turns, so that a slow min
 client is wrk (Debian: `apt install wrk`) if it is there, else a small one of asyncio, in a process
 of its own either way; wrk leaves more of the machine to the servers.
 
-    python benchmarks/serving.py [--rounds 5] [--seconds 2] [--json]
+    python benchmarks/serving.py [--rounds 5] [--seconds 2] [--json] [--peers PYTHON]
+
+PYTHON is an interpreter whose environment has MLServer (see `serving_peers.py`).
 """
 
 import argparse
@@ -63,6 +65,7 @@ from bedside.serve.service import Service, models_of
 from bedside.serve.supervisor import Supervisor, reserve
 from bedside.serve.worker import listening, run_worker
 from serving_load import TOKEN, Load, load
+from serving_peers import PATH, is_installed, peer_request, start_peer
 
 TREES = 500
 CONCURRENCY = (1, 16)
@@ -262,7 +265,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("a server did not start in a minute")
 
 
-CASES = {
+CASES: dict[str, tuple[str, bool | None]] = {
     "bare": ("bare", None),
     "ours": ("ours1", True),
     "ours, no reasons": ("ours1", False),
@@ -271,8 +274,11 @@ CASES = {
 """What is measured: which server, and whether it is asked for reasons."""
 
 
-def measure(folder: Path, *, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Drive every server in turns."""
+def measure(
+    folder: Path, *, rounds: int, seconds: float, peers: Path | None = None
+) -> list[dict[str, Any]]:
+    """Drive every server in turns; with `peers`, MLServer of that environment too."""
+    cases = dict(CASES) | ({} if peers is None else {"MLServer": ("mlserver", None)})
     kinds = sorted({kind for kind, _ in CASES.values()})
     ports = {kind: free_port() for kind in kinds}
     servers = []
@@ -287,11 +293,15 @@ def measure(folder: Path, *, rounds: int, seconds: float) -> list[dict[str, Any]
     try:
         for server, port in zip(servers, ports.values(), strict=True):
             wait_for(port, server)
+        if peers is not None:
+            ports["mlserver"] = free_port()
+            others = (ports["mlserver"], free_port(), free_port())
+            servers.append(start_peer(peers, folder, others))
         time.sleep(2)  # for the second process of two
         return [
             row
             for concurrency in CONCURRENCY
-            for row in _compare(folder, ports, concurrency, rounds=rounds, seconds=seconds)
+            for row in _compare(folder, cases, ports, concurrency, rounds, seconds)
         ]
     finally:
         for server in servers:
@@ -300,15 +310,27 @@ def measure(folder: Path, *, rounds: int, seconds: float) -> list[dict[str, Any]
             server.wait(timeout=30)
 
 
+def _asked(folder: Path, kind: str, reasons: bool | None) -> tuple[str, bytes]:
+    """The path and the body of a request to a server."""
+    if kind == "mlserver":
+        return PATH, peer_request(folder)
+    if reasons is None:
+        return "/", (folder / "row.json").read_bytes()
+    return PATH, our_request(folder, reasons=reasons)
+
+
 def _compare(
-    folder: Path, ports: dict[str, int], concurrency: int, *, rounds: int, seconds: float
+    folder: Path,
+    cases: dict[str, tuple[str, bool | None]],
+    ports: dict[str, int],
+    concurrency: int,
+    rounds: int,
+    seconds: float,
 ) -> list[dict[str, Any]]:
-    seen: dict[str, list[Load]] = {case: [] for case in CASES}
+    seen: dict[str, list[Load]] = {case: [] for case in cases}
     for turn in range(rounds + 1):
-        for case, (kind, reasons) in CASES.items():
-            path, body = "/", (folder / "row.json").read_bytes()
-            if reasons is not None:
-                path, body = "/v2/models/biopsy/infer", our_request(folder, reasons=reasons)
+        for case, (kind, reasons) in cases.items():
+            path, body = _asked(folder, kind, reasons)
             one = load(ports[kind], path, body, concurrency=concurrency, seconds=seconds)
             seen[case] += [one] if turn else []  # the first turn only warms up
     return [
@@ -336,6 +358,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peers", type=Path, metavar="PYTHON")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
@@ -349,10 +372,14 @@ def main() -> None:
 
 def print_all(options: argparse.Namespace) -> None:
     """Measure everything and print it."""
+    peers: Path | None = options.peers
+    if peers is not None and not is_installed(peers):
+        print("the environment of --peers has no MLServer: it is left out", file=sys.stderr)
+        peers = None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        rows = measure(folder, rounds=options.rounds, seconds=options.seconds)
+        rows = measure(folder, rounds=options.rounds, seconds=options.seconds, peers=peers)
     if options.json:
         print(json.dumps({"serving": rows}, indent=2))
         return
