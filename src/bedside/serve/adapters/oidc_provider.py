@@ -75,7 +75,7 @@ class OidcProvider:
             "code_verifier": verifier,
         }
         ours = self._client_id or ""
-        auth: httpx.BasicAuth | None = None
+        auth: Any = httpx.USE_CLIENT_DEFAULT
         if self._secret is None:
             form["client_id"] = ours
         else:
