@@ -1,7 +1,9 @@
 """Tells from the ledger how a rollback under load went; run by the page about replays.
 
-`python rollback_account.py LEDGER REPLAY VERSION`: LEDGER is what `bedside ledger show --json`
-printed, REPLAY what `bedside replay --json` did, VERSION what was taken back.
+`python rollback_account.py LEDGER REPLAY ROLLOUT`: what `bedside ledger show --json`,
+`bedside replay --json` and `bedside rollout --json` printed. The time is counted from the moment
+at which the version moved, not from the entry about it, which is written once its evidence is
+gathered.
 """
 
 import json
@@ -11,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 
-def main(ledger: Path, replay: Path, version: str) -> None:
+def main(ledger: Path, replay: Path, rollout: Path) -> None:
     """Print what was asked, what was answered, and when the last answer of the version left."""
     entries: list[dict[str, Any]] = json.loads(ledger.read_text())["entries"]
     told: dict[str, Any] = json.loads(replay.read_text())
-    back = [
-        at
-        for at, one in enumerate(entries)
-        if one["action"] == "rollback" and one["details"]["version"] == version
-    ][-1]
+    back = [at for at, one in enumerate(entries) if one["action"] == "rollback"][-1]
+    version = entries[back]["details"]["version"]
+    versions = json.loads(rollout.read_text())["versions"]
+    moved = next(one["since"] for one in versions if one["version"] == version)
+    taken = datetime.fromisoformat(moved)
     start = [at for at in range(back) if entries[at]["action"] == "replay.start"][-1]
-    taken = _when(entries[back])
     shown = [
         one for one in entries[start:] if one["action"] == "answer" and one["details"]["shown"]
     ]
@@ -30,7 +31,7 @@ def main(ledger: Path, replay: Path, version: str) -> None:
     last = max(((_when(one) - taken).total_seconds() for one in bad), default=0.0)
     print(f"asked {told['questions']:,}, answered {told['answered']:,}, failed {_failed(told):,}")
     print(f"shown in the ledger: {len(shown):,} answers, {len(_ids(shown)):,} of them different")
-    print(f"taken back at {entries[back]['at'][11:23]} UTC by {entries[back]['actor']}")
+    print(f"taken back at {moved[11:23]} UTC by {entries[back]['actor']}")
     print(f"last answer of {version} recorded {last:.2f} s later; {len(bad):,} since then")
     for name in sorted({one["details"]["version"] for one in after} - {version}):
         count = sum(one["details"]["version"] == name for one in after)
@@ -51,4 +52,4 @@ def _when(entry: dict[str, Any]) -> datetime:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
