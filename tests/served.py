@@ -382,6 +382,7 @@ def a_served_model(
         FixedClock(now),
         Actor(name="server", purpose="care"),
     )
+    answerer.warm_up()  # a first call compiles, which no time limit of a test should see
     return Served(answerer, model, ledger)
 
 
