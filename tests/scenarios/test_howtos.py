@@ -354,3 +354,20 @@ def test_the_page_about_deploying_does_what_it_says(tmp_path):
     (described,) = [text for command, text in said.items() if command.startswith("curl")]
     assert '"name":"diagnosis"' in described
     assert "Serving on 127.0.0.1" in (tmp_path / "served.txt").read_text()
+
+
+def test_the_page_about_operating_does_what_it_says(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    try:
+        said = said_by("operate.md", tmp_path, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    assert "All of it can run." in said["bedside up --check"]
+    assert "server" in said["head -2 up.txt"]
+    counted = said["grep '^bedside_workers' metrics.txt"]
+    assert "bedside_workers 1.0" in counted
+    assert "bedside_workers_ready 1.0" in counted
+    assert "up.stop" in said["bedside ledger show | tail -2"]

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bedside.data.collect.bundled import breast_cancer
 from planted import bedside_run
 
 CANARIES = ("CANARY7391", "4711.25", "canary-ward")
@@ -83,7 +85,7 @@ def started(workspace: Path, log: Path, *command: str, **environment: str):
             process.wait(40)
 
 
-def wait_for(condition, seconds: float = 60.0):
+def wait_for(condition, seconds: float = 180.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = condition()
@@ -202,3 +204,63 @@ def spans_of(sent: bytes) -> list:
         for scope in resource.scope_spans
         for span in scope.spans
     ]
+
+
+def test_up_keeps_everything_running_and_ends_it_in_order(workspace, tmp_path):
+    log, port = tmp_path / "log", free_port()
+    later = tmp_path / "later.parquet"
+    breast_cancer()[::4].write_parquet(later)
+    config = tmp_path / "up.toml"
+    config.write_text(
+        f"[serve]\nport = {port}\n\n"
+        f'[[monitor]]\nmodel = "diagnosis"\ndata = "{later}"\nevery = "1 h"\n'
+    )
+    checked = bedside_run(workspace, "up", "--config", str(config), "--check")
+    assert checked.returncode == 0, checked.stderr
+    assert "All of it can run." in checked.stdout
+    token = "the-token-of-this-test"  # noqa: S105 - opens nothing outside this test
+    (workspace / "token.sha256").write_text(hashlib.sha256(token.encode()).hexdigest())
+    base, bearer = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
+
+    def answered() -> bool:
+        try:
+            with httpx.Client(base_url=base, headers=bearer) as client:
+                return ask(client, time.monotonic_ns()).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with started(workspace, log, "up", "--config", str(config)) as process:
+        wait_for(answered)
+        before = children_of(process.pid)
+        wait_for(lambda: re.search(r"^monitor diagnosis +waiting .* 0$", log.read_text(), re.M))
+        (server,) = [pid for pid in before if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(server, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{server}").exists())
+        wait_for(lambda: '"event": "part_ended"' in log.read_text())
+        wait_for(lambda: children_of(process.pid) and answered())
+        after = children_of(process.pid)
+        process.terminate()
+        assert process.wait(40) == 0
+
+    assert server not in after
+    assert [pid for pid in after if Path(f"/proc/{pid}").exists()] == []
+    assert not answered()
+    entries = json.loads(bedside_run(workspace, "ledger", "show", "--json").stdout)["entries"]
+    assert next(one["details"] for one in entries if one["action"] == "up.ended") == {
+        "part": "server",
+        "status": -9,
+    }
+    assert entries[-1]["action"] == "up.stop"
+
+
+@pytest.mark.parametrize(
+    "text", ["[serve]\nprot = 1\n", "[serve]\nworkers = 0\n", "serve = [", "[serve]\nport = 'x'\n"]
+)
+def test_up_refuses_a_file_that_it_does_not_understand(text, workspace, tmp_path):
+    config = tmp_path / "up.toml"
+    config.write_text(text)
+
+    done = bedside_run(workspace, "up", "--config", str(config), "--check")
+
+    assert done.returncode == 2
+    assert "up.toml" in done.stderr

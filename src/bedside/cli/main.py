@@ -33,6 +33,7 @@ from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
+from bedside.cli.up import up
 
 __all__ = ["app", "run"]
 
@@ -266,6 +267,7 @@ app.command()(export)
 app.command("import")(import_model)
 app.command()(backup)
 app.command()(restore)
+app.command()(up)
 
 
 @app.command()

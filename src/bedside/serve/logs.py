@@ -28,6 +28,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "worker %d ended (status %d): it is replaced": ("worker_ended", ("worker", "status")),
     "worker %d does not end: it is killed": ("worker_killed", ("worker",)),
     "the guards of %s were not judged: %s": ("guards_not_judged", ("version", "code")),
+    "%s ended (status %d)": ("part_ended", ("part", "status")),
     "%s: %s (%s)": ("guard_fired", ("version", "then", "problem")),
     "the guards were not judged: %s": ("guards_not_judged", ("code",)),
     "Invalid HTTP request received.": ("request_unreadable", ()),

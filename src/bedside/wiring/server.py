@@ -33,7 +33,7 @@ from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json
 from bedside.wiring.settings import settings_of
 
-__all__ = ["Serving", "app_of", "serve_workspace", "serving_of", "token_digest_of"]
+__all__ = ["Serving", "app_of", "released_of", "serve_workspace", "serving_of", "token_digest_of"]
 
 HOST = "127.0.0.1"
 
@@ -71,7 +71,7 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
         Unavailable: the port is taken, or a server process cannot be started.
     """
     log_as_json()
-    for release in _released(platform):
+    for release in released_of(platform):
         open_bundle(platform, platform.registry.get(release.version))
     _, token = token_digest_of(platform.folder, renew=new_token)
     check_address(serving.host, serving.exposure)
@@ -154,7 +154,7 @@ def serving_of(
     """
     loader = Loader(partial(_loaded, platform, ledger))
     revision = platform.registry.revision()
-    models = loader.models(_released(platform), {})
+    models = loader.models(released_of(platform), {})
     if loader.failed:
         raise next(iter(loader.failed.values()))
     service = Service(
@@ -187,7 +187,12 @@ def token_digest_of(folder: Path, *, renew: bool = False) -> tuple[str, str | No
     return digest, token
 
 
-def _released(platform: Platform) -> list[Release]:
+def released_of(platform: Platform) -> list[Release]:
+    """What is released now.
+
+    Raises:
+        Refused: nothing that answers.
+    """
     releases = platform.registry.releases()
     if all(one.stage is Stage.SUPERSEDED for one in releases):
         raise Refused(
