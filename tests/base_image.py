@@ -62,7 +62,8 @@ def _fill(root: Path) -> None:
     program = Path(sys.base_prefix) / "bin" / version
     for path in ("usr/local/bin", "usr/local/lib", "usr/bin", "etc", "proc", "dev", "sys", "run"):
         (root / path).mkdir(parents=True)
-    (root / "tmp").mkdir(mode=0o1777)
+    (root / "tmp").mkdir()
+    (root / "tmp").chmod(0o1777)
     (root / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
     for link, target in (("bin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")):
         (root / target).mkdir(exist_ok=True, parents=True)

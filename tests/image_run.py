@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 PORT = 8080
@@ -68,13 +67,6 @@ def main(work: dict[str, Any]) -> dict[str, Any]:
         [*run, "python3", "-c", work["look"]], capture_output=True, text=True, check=True
     )
     found["looked"] = json.loads(looked.stdout)
-    root = Path(
-        subprocess.run(
-            [*storage, "mount", container], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    )
-    found["kept"] = sorted(names(root / "opt/compiled"))
-    found["compiled"] = sorted(names(root / "tmp/numba"))
     server.kill()
     return found
 
@@ -82,11 +74,6 @@ def main(work: dict[str, Any]) -> dict[str, Any]:
 def status(command: list[str]) -> int:
     """How a command ended; what it printed goes where an error does."""
     return subprocess.run(command, check=False, stdout=sys.stderr).returncode
-
-
-def names(folder: Path) -> set[str]:
-    """Every file of machine code in a folder."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.nbc")}
 
 
 if __name__ == "__main__":

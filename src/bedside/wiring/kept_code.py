@@ -24,6 +24,7 @@ def take_code(environment: Mapping[str, str] = os.environ) -> None:
         with suppress(OSError, shutil.Error):
             Path(target).mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.copytree(kept, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            Path(target).chmod(0o700)  # the copy has taken on the mode of what was kept
 
 
 def keep_code(release: Path, folder: Path) -> None:

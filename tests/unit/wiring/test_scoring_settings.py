@@ -68,6 +68,8 @@ def test_what_must_be_said_is_named_when_it_is_not(told, missing):
         ("BEDSIDE_TLS_KEY", "/run/tls/tls.key"),
         ("BEDSIDE_TOKEN_SHA256_FILE", "/nowhere/token"),
         ("BEDSIDE_KEY_PASSPHRASE_FILE", "/nowhere/passphrase"),
+        ("BEDSIDE_CANARY_KEY_FILE", "/nowhere/key"),
+        ("BEDSIDE_CDS_CLIENTS", "/nowhere/clients"),
     ],
 )
 def test_what_is_not_as_it_must_be_is_refused_without_its_value(told, name, value):
@@ -76,6 +78,23 @@ def test_what_is_not_as_it_must_be_is_refused_without_its_value(told, name, valu
 
     assert value not in refusal.value.problem or value == "0"
     assert "BEDSIDE_" in refusal.value.problem
+
+
+def test_the_key_of_a_canary_and_the_clients_of_cds_hooks_are_where_they_are_said_to_be(
+    told, tmp_path
+):
+    (tmp_path / "key").write_text("0f" * 32 + "\n")
+    (tmp_path / "cds_clients.json").write_text("{}")
+    told |= {
+        "BEDSIDE_CANARY_KEY_FILE": str(tmp_path / "key"),
+        "BEDSIDE_CDS_CLIENTS": str(tmp_path),
+    }
+
+    settings = scoring_settings(told)
+
+    assert settings.canary_key == bytes([15] * 32)
+    assert settings.cds_clients == tmp_path
+    assert "canary_key" not in repr(settings)
 
 
 @pytest.mark.parametrize("content", [b"", b"open", b"f" * 63, b"\xff" * 64, b"a\nb", b"f" * 9999])
