@@ -370,4 +370,6 @@ def test_the_page_about_operating_does_what_it_says(tmp_path):
     counted = said["grep '^bedside_workers' metrics.txt"]
     assert "bedside_workers 1.0" in counted
     assert "bedside_workers_ready 1.0" in counted
+    (planned,) = [text for command, text in said.items() if "bedside plan" in command]
+    assert "each: score" in planned
     assert "up.stop" in said["bedside ledger show | tail -2"]

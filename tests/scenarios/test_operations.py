@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 
 from bedside.data.collect.bundled import breast_cancer
+from bedside.wiring.planning import CONCURRENCY
 from planted import bedside_run
 
 CANARIES = ("CANARY7391", "4711.25", "canary-ward")
@@ -264,3 +265,22 @@ def test_up_refuses_a_file_that_it_does_not_understand(text, workspace, tmp_path
 
     assert done.returncode == 2
     assert "up.toml" in done.stderr
+
+
+def test_a_plan_is_measured_and_leaves_the_ledger_as_it_was(workspace):
+    before = bedside_run(workspace, "ledger", "show").stdout
+    planning = ("plan", "diagnosis", "--requests-per-day", "86400", "--seconds", "1", "--json")
+
+    done = bedside_run(workspace, *planning)
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    seen = told["measured"]
+    assert seen["outcome"] == "score"
+    assert seen["answers"] > CONCURRENCY
+    assert seen["ledger_bytes_per_answer"] > 1000
+    assert seen["memory_bytes"] > 50 * 2**20
+    assert told["workers"] * seen["answers_per_second"] >= 2 * told["peak_per_second"]
+    assert told["peak_per_second"] == 10
+    assert bedside_run(workspace, "ledger", "show").stdout == before
+    assert list(workspace.glob("plan-*")) == []

@@ -28,6 +28,7 @@ from bedside.cli.frame import (
 from bedside.cli.hl7 import hl7_app
 from bedside.cli.keys import keys_app
 from bedside.cli.mlflow import export, import_model
+from bedside.cli.plan import plan
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
@@ -268,6 +269,7 @@ app.command("import")(import_model)
 app.command()(backup)
 app.command()(restore)
 app.command()(up)
+app.command()(plan)
 
 
 @app.command()
