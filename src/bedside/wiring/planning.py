@@ -5,13 +5,11 @@ import json
 import os
 import resource
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +134,7 @@ def measure(platform: Platform, reference: str, *, seconds: float = 5.0) -> Meas
             times, outcome, took = asyncio.run(_load(int(port), path, body, seconds))
             server.stdin.close()
             told = json.loads(server.stdout.read())
-        kept = _size(Path(scratch)) / (len(warm) + len(times))
+        kept = (Path(scratch) / LEDGER).stat().st_size / (len(warm) + len(times))
     times.sort()
     return Measured(
         version=version.id,
@@ -199,21 +197,15 @@ async def _load(
     return times, str(outcome), time.perf_counter() - begun
 
 
-def _size(scratch: Path) -> int:
-    """Bytes of the scratch ledger, with nothing left in its log."""
-    with closing(sqlite3.connect(scratch / LEDGER)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return (scratch / LEDGER).stat().st_size
-
-
 def main(folder: str, reference: str, scratch: str) -> int:
     """The scratch server: its port on standard output, then its memory when standard input ends."""
     actor, clock = Actor(name="service:plan", purpose="capacity planning"), SystemClock()
     platform = open_workspace(Path(folder), actor=actor, progress=LineProgress())
     bundle = open_bundle(platform, platform.registry.get(reference))
+    database = open_database(Path(scratch) / LEDGER)
     ledger = GroupCommit(
         SqlLedger(
-            open_database(Path(scratch) / LEDGER),
+            database,
             writing=writing,
             clock=clock,
             sealing_key=os.urandom(32),
@@ -246,6 +238,8 @@ def main(folder: str, reference: str, scratch: str) -> int:
         running.join()
     service.close()
     ledger.close()
+    with database.connect() as connection:  # so that the file alone holds everything
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"memory_bytes": memory}), flush=True)
     return 0
