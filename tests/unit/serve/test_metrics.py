@@ -40,7 +40,10 @@ def test_prometheus_itself_accepts_the_alerts():
         pytest.skip("promtool is not installed: apt install prometheus")
 
     done = subprocess.run(
-        [promtool, "check", "rules", str(GRAFANA / "alerts.yaml")], capture_output=True, text=True
+        [promtool, "check", "rules", str(GRAFANA / "alerts.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
