@@ -97,21 +97,21 @@ def test_a_run_that_collects_no_test_fails(tmp_path):
 
 
 def test_ci_runs_the_words_in_turn_and_sums_them_up(tmp_path):
-    makefile = "check demo test:\n\t@echo ran-$@-with-$(BEDSIDE_REQUIRE_DATA)\n"
+    makefile = "check demo image-test test:\n\t@echo ran-$@-with-$(BEDSIDE_REQUIRE_DATA)\n"
 
     ran = ci_in(tmp_path, makefile)
 
     assert ran.returncode == 0, ran.stderr
-    assert re.findall(r"ran-\w+-with-1", ran.stdout) == [
-        "ran-check-with-1", "ran-demo-with-1", "ran-test-with-1",
+    assert re.findall(r"ran-([\w-]+)-with-1", ran.stdout) == [
+        "check", "demo", "image-test", "test",
     ]  # fmt: skip
-    assert "apt-get install -y -qq --no-install-recommends gcc" in ran.stdout
+    assert "apt-get install -y -qq --no-install-recommends buildah gcc" in ran.stdout
     assert "tests: passed in" in ran.stdout.split("== Summary of .ci/run")[1]
 
 
-@pytest.mark.parametrize("word", ["check", "demo", "test"])
+@pytest.mark.parametrize("word", ["check", "demo", "image-test", "test"])
 def test_ci_fails_and_names_the_step_that_failed(tmp_path, word):
-    makefile = f"check demo test:\n\t@[ $@ != {word} ]\n"
+    makefile = f"check demo image-test test:\n\t@[ $@ != {word} ]\n"
 
     ran = ci_in(tmp_path, makefile)
 
