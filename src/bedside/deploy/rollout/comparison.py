@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.outcome import OutcomeKind
 from bedside.deploy.rollout.answers import Columns, LiveAnswer
 from bedside.deploy.rollout.evidence import REPLICATES, SEED
 from bedside.deploy.rollout.figures import drawn_from, judged_families, share
 from bedside.metrics.bootstrap import estimate_from
+from bedside.metrics.crossed import crossed_counts
 from bedside.metrics.family import family_of_totals, summed
 
 __all__ = ["compare_answers", "paired"]
@@ -66,7 +66,9 @@ def compare_answers(
         "judged": int(judged.sum()),
         "same_kind": share(agree, one.subject).as_json(),
         "same_alert": share(same, subject).as_json(),
-        "alerts": _crossed(one.alert[both], other.alert[both]),
+        "alerts": crossed_counts(
+            one.alert[both], other.alert[both], only=("champion_only", "challenger_only")
+        ),
         "differences": {
             **_alert_difference(one.alert[both], other.alert[both], subject, replicates),
             **_differences(pairs, judged, kind, replicates),
@@ -115,20 +117,6 @@ def _differences(
         for name, (point, drawn) in first.items()
         if name in second and name != "alert_rate"
     }
-
-
-def _crossed(first: Bools, second: Bools) -> dict[str, int | None]:
-    counts = {
-        "both": int((first & second).sum()),
-        "champion_only": int((first & ~second).sum()),
-        "challenger_only": int((~first & second).sum()),
-        "neither": int((~first & ~second).sum()),
-    }
-    small = [name for name, count in counts.items() if 0 < count <= SUPPRESS_AT_OR_BELOW]
-    if len(small) == 1:  # the whole is known, so one hidden count could be found by subtraction
-        rest = {name: count for name, count in counts.items() if name not in small and count}
-        small += [min(rest, key=lambda name: rest[name])] if rest else []
-    return {name: None if name in small else count for name, count in counts.items()}
 
 
 def _from_zero(subject: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

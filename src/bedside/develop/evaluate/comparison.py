@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Evaluation
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.develop.evaluate.intervals import difference_estimates, estimates
 from bedside.develop.evaluate.statistics import Rows
 from bedside.metrics.comparison import delong_test
+from bedside.metrics.crossed import crossed_counts
 
 __all__ = ["compare_on_same_rows", "independent_difference", "reclassification"]
 
@@ -110,20 +110,6 @@ def reclassification(
     alerts = first.risk >= threshold, second.risk >= other
     came = first.label == 1 if first.outcome in ("binary", "survival") else first.label > 0
     return {
-        name: _crossed(alerts[0][some], alerts[1][some])
+        name: crossed_counts(alerts[0][some], alerts[1][some])
         for name, some in (("with_outcome", came), ("without_outcome", ~came))
     }
-
-
-def _crossed(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> dict[str, int | None]:
-    counts = {
-        "both": int((first & second).sum()),
-        "first_only": int((first & ~second).sum()),
-        "second_only": int((~first & second).sum()),
-        "neither": int((~first & ~second).sum()),
-    }
-    small = [name for name, count in counts.items() if 0 < count <= SUPPRESS_AT_OR_BELOW]
-    if len(small) == 1:  # the whole is known, so one hidden count could be found by subtraction
-        rest = {name: count for name, count in counts.items() if name not in small and count}
-        small += [min(rest, key=lambda name: rest[name])] if rest else []
-    return {name: None if name in small else count for name, count in counts.items()}
