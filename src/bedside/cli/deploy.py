@@ -9,6 +9,7 @@ from bedside.cli.frame import (
     ActorOption,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -18,8 +19,6 @@ from bedside.cli.frame import (
 __all__ = ["deploy_app"]
 
 deploy_app = typer.Typer(help="Run a version in another place.", no_args_is_help=True)
-
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 
 
 @deploy_app.callback()

@@ -1,14 +1,15 @@
 """`bedside documents`: a version's model card and checklists, and what a person must still do."""
 
-from typing import Annotated
-
-import typer
-
-from bedside.cli.frame import JsonOption, Workspace, guarded, opened, show
+from bedside.cli.frame import (
+    JsonOption,
+    Version,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
 
 __all__ = ["documents"]
-
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 
 
 def documents(

@@ -9,6 +9,7 @@ from bedside.cli.frame import (
     ActorOption,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -17,7 +18,6 @@ from bedside.cli.frame import (
 
 __all__ = ["evaluate", "recalibrate"]
 
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder or file with the data of other patients."),

@@ -4,11 +4,16 @@ from typing import Annotated
 
 import typer
 
-from bedside.cli.frame import JsonOption, Workspace, guarded, opened, show
+from bedside.cli.frame import (
+    JsonOption,
+    Version,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
 
 __all__ = ["alerts"]
-
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 
 
 def alerts(

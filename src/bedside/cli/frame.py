@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActorOption",
+    "Data",
+    "Folder",
     "JsonOption",
     "PurposeOption",
+    "Version",
     "Workspace",
     "guarded",
     "opened",
@@ -37,6 +40,9 @@ ActorOption = Annotated[
 PurposeOption = Annotated[
     str | None, typer.Option("--purpose", help="For which purpose; the command's own if not given.")
 ]
+Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
+Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")]
 _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Unavailable: 5}
 
 

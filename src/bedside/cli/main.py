@@ -17,8 +17,11 @@ from bedside.cli.features import features_app
 from bedside.cli.fhir import fhir_app
 from bedside.cli.frame import (
     ActorOption,
+    Data,
+    Folder,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -57,14 +60,11 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
 
-Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
-
 
 @app.command()
 def build(
     folder: Folder,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    data: Data = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -82,7 +82,7 @@ def build(
 @app.command()
 def leakage(
     folder: Folder,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    data: Data = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

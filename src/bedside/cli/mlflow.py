@@ -7,8 +7,10 @@ import typer
 
 from bedside.cli.frame import (
     ActorOption,
+    Data,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -17,8 +19,6 @@ from bedside.cli.frame import (
 )
 
 __all__ = ["export", "import_model"]
-
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 
 
 def export(
@@ -55,7 +55,7 @@ def import_model(
         str,
         typer.Option("--declaration", help="The folder with the bedside.yaml that it is for."),
     ],
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    data: Data = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

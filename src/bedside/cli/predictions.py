@@ -7,8 +7,10 @@ import typer
 
 from bedside.cli.frame import (
     ActorOption,
+    Data,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -22,7 +24,6 @@ prediction_app = typer.Typer(
     no_args_is_help=True,
 )
 
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 Since = Annotated[
     str | None,
     typer.Option("--since", help="Recorded then or later, e.g. 2026-01-31T08:00:00Z."),
@@ -93,7 +94,7 @@ def show_(
 @prediction_app.command()
 def outcomes(
     version: Version,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")] = None,
+    data: Data = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

@@ -1,12 +1,13 @@
 """`bedside question`: who is asked about, when, and what must come true."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bedside.cli.frame import (
     ActorOption,
+    Data,
+    Folder,
     JsonOption,
     PurposeOption,
     Workspace,
@@ -20,9 +21,6 @@ __all__ = ["question_app"]
 question_app = typer.Typer(
     help="The question of a model: read it, check it, see who is left out.", no_args_is_help=True
 )
-
-Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")]
 
 
 @question_app.command("show")

@@ -8,6 +8,7 @@ from bedside.cli.frame import (
     ActorOption,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["approve", "hold", "release", "rollback", "rollout"]
 
-Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 Model = Annotated[str, typer.Argument(help="A model's name, or one of its versions.")]
 WithoutEvidence = Annotated[
     str | None,

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from bedside.cli.evaluate import Data, Folder, Version
+from bedside.cli.evaluate import Data, Folder
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
     PurposeOption,
+    Version,
     Workspace,
     guarded,
     opened,
