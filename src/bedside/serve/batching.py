@@ -125,7 +125,7 @@ class Lane:
         self._wake()
 
     def hand_over(self, expected: Sequence[Pending]) -> None:
-        """Queue what is expected, together, so that it shares one run of the model."""
+        """Queue what is expected, together, so that it is made and kept in one pass."""
         for pending in expected:
             self._queue.put(pending)
         if self._turn is None:
