@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,9 +18,10 @@ from bedside.core.records.ledger import LedgerEntry
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.server import token_digest_of
 from bedside.wiring.workspace import actor_of, open_workspace
+from loopback import free_port
 from planted import BEDSIDE
 
-__all__ = ["Asked", "Drill", "check_books", "free_port", "opened", "serving"]
+__all__ = ["Asked", "Drill", "check_books", "opened", "serving"]
 
 ANSWERS = ("score", "abstention", "withheld")
 
@@ -100,13 +100,6 @@ class Drill:
         while not self.statuses(since)[status]:
             assert time.monotonic() < since + seconds, f"no status {status}: {self.statuses(since)}"
             time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def opened(folder: Path) -> Any:

@@ -38,6 +38,7 @@ from bedside.core.ports import KeyService
 from bedside.infra.keys.aws import AwsKeys
 from bedside.infra.keys.keyring import FileKeyring
 from bedside.infra.keys.vault import VaultKeys
+from loopback import free_port
 
 __all__ = [
     "PLACES",
@@ -113,7 +114,7 @@ def kms_server() -> Iterator[str]:
         if os.environ.get("BEDSIDE_REQUIRE_SERVICES") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -140,11 +141,6 @@ def transit_server() -> Iterator["TransitStandIn"]:
         stand_in.shutdown()
         thread.join()
         stand_in.server_close()
-
-
-def _free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as probe:
-        return int(probe.server_address[1])
 
 
 def _await(address: str, server: subprocess.Popen[bytes]) -> None:

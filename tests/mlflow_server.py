@@ -3,7 +3,6 @@
 import atexit
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from house import ROOT
+from loopback import free_port
 
 __all__ = ["PYTHON", "MlflowServer", "the_mlflow", "the_server"]
 
@@ -61,7 +61,7 @@ def the_mlflow() -> Path:
 def the_server() -> MlflowServer:
     """The server of this process, started on first use; it takes half a minute."""
     python = the_mlflow()
-    folder, port = Path(tempfile.mkdtemp(prefix="bedside-mlflow-")), _free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="bedside-mlflow-")), free_port()
     (folder / "files").mkdir()
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
@@ -93,9 +93,3 @@ def _wait_for(server: MlflowServer) -> None:
     told = (server.folder / "log").read_text()[-2000:]
     server.stop()
     pytest.fail(f"MLflow did not start: {told}")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bedside.infra.database.postgres import open_postgres
+from loopback import free_port
 
 __all__ = [
     "PostgresServer",
@@ -146,7 +146,7 @@ def _programs() -> Path | None:
 
 def _started(programs: Path) -> PostgresServer:
     folder = Path(tempfile.mkdtemp(prefix="bedside-pg-", dir="/tmp"))  # all may pass it
-    password, port = secrets.token_hex(16), _free_port()
+    password, port = secrets.token_hex(16), free_port()
     (folder / "password").write_text(password)
     as_user: list[str] = []
     if os.geteuid() == 0:  # the server refuses to run as root
@@ -187,9 +187,3 @@ def _wait_for(server: PostgresServer) -> None:
             time.sleep(0.1)
     server.stop()
     pytest.fail("PostgreSQL did not start.")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

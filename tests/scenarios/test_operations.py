@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bedside.data.collect.bundled import breast_cancer
 from bedside.wiring.planning import CONCURRENCY
+from loopback import free_port
 from planted import bedside_run
 
 CANARIES = ("CANARY7391", "4711.25", "canary-ward")
@@ -48,12 +48,6 @@ def a_collector():
     finally:
         server.shutdown()
         server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

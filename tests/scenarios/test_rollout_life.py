@@ -22,8 +22,9 @@ from bedside.lifecycle.cohort import build_features
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
 from data_folder import data_folder
-from drilled import free_port, opened
+from drilled import opened
 from house import ROOT
+from loopback import free_port
 
 PAGE = ROOT / "docs" / "howto" / "replay.md"
 ACCOUNT = PAGE.with_name("rollback_account.py")

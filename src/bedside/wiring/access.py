@@ -113,7 +113,7 @@ def _login(
 def clients_of(platform: Platform) -> Clients:
     """The clients of a workspace."""
     settings = settings_of(platform.folder)
-    engine = open_database(settings.database or platform.folder / "bedside.sqlite")
+    engine = open_database(settings.metadata)
     return SqlClients(engine, writing=writing)
 
 

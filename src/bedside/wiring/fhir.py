@@ -117,7 +117,7 @@ def outbox_of(platform: Platform) -> Outbox:
     settings = settings_of(platform.folder)
     secrets = Secrets(platform.folder / "keys", keys_of(settings, platform.clock))
     outbox = SqlOutbox(
-        open_database(settings.database or platform.folder / "bedside.sqlite"),
+        open_database(settings.metadata),
         writing=writing,
         secret=secrets.secret("fhir-outbox", key="ledger"),
     )

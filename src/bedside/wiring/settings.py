@@ -77,6 +77,11 @@ class Settings:
     tracking: str | None = field(default=None, repr=False)
     tracking_plain: bool = False
 
+    @property
+    def metadata(self) -> str | Path:
+        """Where the metadata lie: the URL of a server, or a file in the folder."""
+        return self.database or self.folder / "bedside.sqlite"
+
 
 def default_workspace(environment: Mapping[str, str] = os.environ) -> Path:
     """The workspace in the user's data directory."""

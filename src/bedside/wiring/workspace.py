@@ -58,7 +58,7 @@ def open_workspace(
     settings, clock = settings or settings_of(folder), SystemClock()
     keys, blobs = keys_of(settings, clock), blobs_of(settings)
     secrets, data_keys = Secrets(folder / "keys", keys), BlobDataKeys(blobs, keys)
-    engine = open_database(settings.database or folder / "bedside.sqlite")
+    engine = open_database(settings.metadata)
     catalogue = SqlCatalogue(engine, writing=writing)
     SqlClients(engine, writing=writing)  # its table is there when a backup is restored
     environment = {name: installed(name) for name in LIBRARIES}
