@@ -1,4 +1,4 @@
-"""What identifies a person: the kinds of 45 CFR 164.514(b)(2)(i), and where one stands in a text."""
+"""What identifies a person: the kinds of 45 CFR 164.514(b)(2)(i), and where one stands."""
 
 from dataclasses import dataclass
 from enum import StrEnum
