@@ -1,10 +1,10 @@
 """The journal of received messages: sealed, and durable before anything is acknowledged."""
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +12,21 @@ from typing import Self
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bedside.core.disk import disk_trouble
-from bedside.core.errors import Invalid, Unavailable
+from bedside.core.errors import Invalid
 from bedside.core.ports import DataKeys
+from bedside.data.adapters.mllp.journal_files import (
+    SUFFIX,
+    content_of,
+    file_names,
+    is_locked,
+    locked_folder,
+    next_of,
+    number_of,
+    remove_file,
+    synchronise,
+    write_at,
+    write_next,
+)
 from bedside.data.adapters.mllp.sealing import (
     HEADER,
     FileHeader,
@@ -26,11 +39,9 @@ from bedside.data.adapters.mllp.sealing import (
 from bedside.data.collect.facts import Part
 from bedside.interop.hl7v2.framing import framed
 
-__all__ = ["Journal", "JournalPart", "forget", "journal_parts"]
+__all__ = ["Journal", "JournalPart", "forget", "journal_parts", "key_context"]
 
 LARGEST_FILE = 64 << 20  # bytes, before the next file is begun
-_SUFFIX = ".journal"
-_LOCK = ".lock"
 _KEY = "raw"
 
 
@@ -38,11 +49,13 @@ _KEY = "raw"
 class JournalPart:
     """The messages of one file of the journal, in MLLP frames, and the file's name for `forget`.
 
+    `first` is the number of its first message, counted through the whole journal from 0;
     `complete`: nothing will be added to the file any more.
     """
 
     part: Part
     file: str
+    first: int
     messages: int
     complete: bool
 
@@ -83,7 +96,7 @@ class Journal:
         self._number, self._place = 0, 0
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _locked(folder)
+            self._lock = locked_folder(folder)
         except OSError as error:
             raise disk_trouble(error) from None
         try:
@@ -97,8 +110,17 @@ class Journal:
         """Whether nothing stands in the file that is open, if one is."""
         return self._active is None
 
-    def append(self, messages: Sequence[bytes]) -> None:
+    @property
+    def place(self) -> int:
+        """How many messages are durable; the next one has this number."""
+        return self._place
+
+    def append(self, messages: Sequence[bytes], at: datetime | None = None) -> None:
         """Append messages in one frame; all of them are durable when this returns.
+
+        Args:
+            messages: As they were received.
+            at: When they were received.
 
         Raises:
             Unavailable: the disk is full (code `disk_full`) or refuses, or the key service is out
@@ -107,9 +129,9 @@ class Journal:
         if not messages:
             return
         active = self._active or self._begin()
-        frame = sealed_frame(active.cipher, active.header, active.place, messages)
+        frame = sealed_frame(active.cipher, active.header, active.place, messages, at)
         try:
-            _write(active.handle, frame, active.end)
+            write_at(active.handle, frame, active.end)
             os.fdatasync(active.handle)
         except OSError as error:
             self._abandon(active)
@@ -130,7 +152,7 @@ class Journal:
         if active is None:
             return
         try:
-            _write(
+            write_at(
                 active.handle,
                 sealed_frame(active.cipher, active.header, active.place, ()),
                 active.end,
@@ -161,15 +183,16 @@ class Journal:
 
     def _recover(self) -> None:
         """Cut the torn tail of the last file, and learn where to go on."""
-        names = _names(self._folder)
+        names = file_names(self._folder)
         if not names:
+            self._number, self._place = next_of(self._folder)
             return
-        self._number = _number_of(names[-1])
+        self._number = number_of(names[-1])
         path = self._folder / names[-1]
-        content = _content(path)
+        content = content_of(path)
         header = read_file_header(content)
         if header is None:
-            _remove(path)
+            remove_file(path)
             self._number -= 1
             self._recover()
             return
@@ -185,16 +208,16 @@ class Journal:
 
     def _begin(self) -> _Active:
         self._number = number = self._number + 1
-        material, data_key = self._data_keys.new(_KEY, _context(number))
+        material, data_key = self._data_keys.new(_KEY, key_context(number))
         header = FileHeader(material, number, self._place)
-        path = self._folder / f"{number:012d}{_SUFFIX}"
+        path = self._folder / f"{number:012d}{SUFFIX}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         handle = -1
         try:
             handle = os.open(path, flags, 0o600)
-            _write(handle, header.written(), 0)
+            write_at(handle, header.written(), 0)
             os.fsync(handle)
-            _synchronise(self._folder)
+            synchronise(self._folder)
         except OSError as error:
             with suppress(OSError):
                 if handle >= 0:
@@ -234,18 +257,18 @@ def journal_parts(
         Refused: a file was changed, cut, moved or removed from between others (code
             `journal_tampered`), or its key was destroyed (`key_destroyed`).
     """
-    names = _names(folder)
-    listening = _is_locked(folder)
+    names = file_names(folder)
+    listening = is_locked(folder)
     expected: int | None = None
     for name in names:
         try:
-            content = _content(folder / name)
+            content = content_of(folder / name)
         except FileNotFoundError:
             continue
         header = read_file_header(content)
         if header is None:
             continue
-        if header.number != _number_of(name):
+        if header.number != number_of(name):
             raise tampered()
         if expected is not None and header.first != expected:
             raise tampered()
@@ -259,6 +282,7 @@ def journal_parts(
                     content=b"".join(framed(one) for one in found.messages),
                 ),
                 file=name,
+                first=header.first,
                 messages=len(found.messages),
                 complete=complete,
             )
@@ -276,106 +300,36 @@ def forget(folder: Path, data_keys: DataKeys, files: Sequence[str]) -> int:
         Unavailable: the disk or the key service refuses; call it again.
     """
     for name in files:
-        if not name.endswith(_SUFFIX) or not name.removesuffix(_SUFFIX).isdecimal():
+        if not name.endswith(SUFFIX) or not name.removesuffix(SUFFIX).isdecimal():
             raise Invalid("That is no file of the journal.", fix="give the file of a JournalPart.")
-    names, listening, removed = _names(folder), _is_locked(folder), 0
+    names, listening, removed = file_names(folder), is_locked(folder), 0
     for name in names:
         if name not in files:
             break
         path = folder / name
-        content = _content(path)
+        content = content_of(path)
         header = read_file_header(content)
         if name == names[-1] and listening and not _is_closed(data_keys, header, content):
             break
-        _remove(path)
+        if name == names[-1] and header is not None:
+            after = header.first + len(_opened(data_keys, header, content).messages)
+            write_next(folder, header.number, after)
+        remove_file(path)
         if header is not None:
             data_keys.forget(header.material)
         removed += 1
     return removed
 
 
-def _context(number: int) -> str:
+def key_context(number: int) -> str:
+    """What the data key of a file is bound to."""
     return f"mllp/{number}"
 
 
 def _opened(data_keys: DataKeys, header: FileHeader, content: bytes) -> Opened:
-    cipher = AESGCM(data_keys.open(header.material, _context(header.number)))
+    cipher = AESGCM(data_keys.open(header.material, key_context(header.number)))
     return opened(cipher, header, content)
 
 
 def _is_closed(data_keys: DataKeys, header: FileHeader | None, content: bytes) -> bool:
     return header is not None and _opened(data_keys, header, content).closed
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        found = [one.name for one in os.scandir(folder) if one.name.endswith(_SUFFIX)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise disk_trouble(error) from None
-    return sorted(one for one in found if one.removesuffix(_SUFFIX).isdecimal())
-
-
-def _number_of(name: str) -> int:
-    return int(name.removesuffix(_SUFFIX))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise disk_trouble(error) from None
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink()
-        _synchronise(path.parent)
-    except OSError as error:
-        raise disk_trouble(error) from None
-
-
-def _write(handle: int, content: bytes, place: int) -> None:
-    rest = memoryview(content)
-    while rest:
-        written = os.pwrite(handle, rest, place)
-        rest, place = rest[written:], place + written
-
-
-def _synchronise(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _locked(folder: Path) -> int:
-    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise Unavailable(
-            "Another process receives messages into this folder.",
-            fix="stop it, or give another folder.",
-            code="journal_busy",
-        ) from None
-    return handle
-
-
-def _is_locked(folder: Path) -> bool:
-    try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False

@@ -144,10 +144,11 @@ class _Listener:
         journal: Journal,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        kept: Callable[[], None],
     ) -> None:
         self.options, self.loop = options, loop
         self.counts = MllpCounts()
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._kept = journal, clock, kept
         self._connections: set[_Connection] = set()
         self._waiting: list[_Received] = []
         self._wake = asyncio.Event()
@@ -198,9 +199,9 @@ class _Listener:
         return group
 
     async def _write(self, group: list[_Received]) -> None:
-        messages = [one.message for one in group if one.message is not None]
+        messages, at = [one.message for one in group if one.message is not None], self._clock.now()
         try:
-            await self.loop.run_in_executor(self._writer, self._journal.append, messages)
+            await self.loop.run_in_executor(self._writer, self._journal.append, messages, at)
         except BedsideError:
             self.counts.not_kept += len(group)
             for one in group:
@@ -211,6 +212,7 @@ class _Listener:
             self.counts.refused += one.fault is not None
             answer = self.answer_to(one.header, one.fault)
             one.connection.answer(answer, last=one.message is None)
+        self._kept()
 
     async def sweep_forever(self) -> None:
         """Cut off who is late, and begin a new file of the journal when the old one is old."""
@@ -245,6 +247,7 @@ async def serve(
     clock: Clock,
     stop: asyncio.Event,
     started: Callable[[int], None] = lambda port: None,
+    kept: Callable[[], None] = lambda: None,
 ) -> MllpCounts:
     """Receive messages until `stop` is set; return what was done.
 
@@ -254,13 +257,14 @@ async def serve(
         clock: For the answers.
         stop: Set it, and what was received until then is still written and answered.
         started: Told the port once it listens.
+        kept: Told, on the loop, when messages were kept and answered; it must not wait.
 
     Raises:
         Invalid: a TLS file cannot be read.
         Unavailable: the address is in use (code `mllp_address`).
     """
     loop = asyncio.get_running_loop()
-    listener = _Listener(options, journal, clock, loop)
+    listener = _Listener(options, journal, clock, loop, kept)
     context = _tls(options) if options.is_encrypted else None
     try:
         server = await loop.create_server(
