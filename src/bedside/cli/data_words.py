@@ -211,6 +211,10 @@ def erased_words(done: Erasure) -> str:
         "Results of build steps were removed; the next build makes them anew without the subject.",
         f"The proof is entry {done.entry} of the ledger: {done.tag[:16]}… names nobody.",
     ]
+    if done.stand_ins:
+        lines.append(
+            f"{_several(done.stand_ins, 'stand-in')} of released data can no longer be traced back."
+        )
     if done.versions:
         lines.append("These versions were built from the subject's data:")
         lines += [f"  {one.version} ({one.side})" for one in done.versions]

@@ -42,6 +42,7 @@ class Erasure:
     snapshots: tuple[tuple[str, str, str], ...]
     raw_files: int
     predictions: int
+    stand_ins: int
     versions: tuple[TrainedOn, ...]
     files_removed: int
     entry: int
@@ -103,12 +104,14 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
         forget_steps(platform.folder / "steps", platform.objects)
         removed = store.sweep()
         predictions = sum(platform.ledger.forget(one) for one in everyone)
+        stand_ins = _forgotten_stand_ins(platform, everyone)
         told = {
             "tag": min(tags),
             "events_count": sum(old.rows - new.rows for old, new in replaced),
             "snapshots": [[old.snapshot, new.snapshot] for old, new in replaced],
             "raw_files": sum(bool(mask.any()) for _, mask, _ in files.values()),
             "predictions_count": predictions,
+            "stand_ins_count": stand_ins,
             "versions": [asdict(one) for one in versions],
             "files_removed": removed,
         }
@@ -119,6 +122,7 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
             snapshots=tuple((old.name, old.snapshot, new.snapshot) for old, new in replaced),
             raw_files=int(told["raw_files"]),  # type: ignore[call-overload]
             predictions=predictions,
+            stand_ins=stand_ins,
             versions=versions,
             files_removed=removed,
             entry=entry.sequence,
@@ -172,6 +176,20 @@ def _tags(platform: Platform, wanted: _Wanted, names: set[str], salts: set[str])
     named = names | ({wanted.identifier} if wanted.identifier is not None else set())
     tags = {tag for name in named for salt in salts for tag in tags_of(platform, name, salt)}
     return tags | {platform.tag(f"{salt}:{one}") for salt, ids in wanted.ids.items() for one in ids}
+
+
+def _forgotten_stand_ins(platform: Platform, everyone: set[int]) -> int:
+    """Destroy their keys in every project's vault; how many stand-ins that concerns."""
+    count = 0
+    for project in platform.vaults.projects():
+        try:
+            vault = platform.vaults.of(project)
+        except Refused as refused:
+            if refused.code != "key_destroyed":  # with it everybody was forgotten
+                raise
+            continue
+        count += sum(vault.forget(one) for one in everyone)
+    return count
 
 
 def _is_in(

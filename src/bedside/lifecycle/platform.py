@@ -21,6 +21,7 @@ from bedside.core.ports import (
     Signer,
     Tracker,
 )
+from bedside.core.ports.vault import Vaults
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
 from bedside.lifecycle.steps import WriteFile
@@ -52,6 +53,7 @@ class Platform:
     engine: Engine
     keys: KeyService
     secrets: Rewrapped
+    vaults: Vaults
     ledger: Ledger
     predictions: Predictions
     metadata: Metadata

@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING
 
 from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
-from bedside.core.ports import Blobs, Catalogue, DataKeys, Engine, Ledger, Progress, Tracker
+from bedside.core.ports import (
+    Blobs,
+    Catalogue,
+    DataKeys,
+    Engine,
+    Ledger,
+    Predictions,
+    Progress,
+    Tracker,
+)
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
 from bedside.wiring.key_service import keys_of
+from bedside.wiring.privacy import vaults_of
 from bedside.wiring.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from bedside.infra.database.opening import Database
     from bedside.infra.keys.secrets import Secrets
 
-__all__ = ["actor_of", "blobs_of", "keys_of", "open_workspace", "s3_blobs", "seal_key_file"]
+__all__ = ["actor_of", "blobs_of", "keys_of", "open_books", "open_workspace", "s3_blobs", "seal_key_file"]
 
 LIBRARIES = (
     "fairlearn", "imbalanced-learn", "interpret-core", "lightgbm", "numpy", "onnx", "onnxruntime",
@@ -75,6 +85,7 @@ def open_workspace(
         engine=_engine(settings),
         keys=keys,
         secrets=secrets,
+        vaults=vaults_of(engine, secrets, clock),
         ledger=_ledger(engine, secrets, clock),
         predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
@@ -94,6 +105,18 @@ def open_workspace(
         environment=environment,
         tracker=_tracker(settings),
     )
+
+
+def open_books(folder: Path) -> tuple[Ledger, Predictions]:
+    """The ledger of a workspace and what finds its predictions, without all the rest."""
+    from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
+    from bedside.infra.database.opening import open_database  # noqa: PLC0415
+    from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
+
+    settings, clock = settings_of(folder), SystemClock()
+    engine = open_database(settings.metadata)
+    secrets = Secrets(folder / "keys", keys_of(settings, clock))
+    return _ledger(engine, secrets, clock), SqlPredictions(engine)
 
 
 def _ledger(engine: "Database", secrets: "Secrets", clock: Clock) -> Ledger:

@@ -1,12 +1,22 @@
 """What keeps the stand-ins for what identifies a subject, and gives them back only in the open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
 from bedside.core.records.identifier import IdentifierKind
 
-__all__ = ["Vault"]
+__all__ = ["Numbers", "Vault", "Vaults"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What was drawn for a subject of a project: the pseudonym, and the offset in days."""
+
+    pseudonym: int
+    offset: int
 
 
 class Vault(Protocol):
@@ -49,6 +59,21 @@ class Vault(Protocol):
         """The number under which the subject is released: drawn at random, below 2**63."""
         ...
 
+    def numbers(self, subjects: Collection[int]) -> dict[int, Numbers]:
+        """The pseudonym and the offset of many subjects, in one step.
+
+        Raises:
+            Refused: one of them was forgotten (code `erased`).
+        """
+        ...
+
+    def together(self) -> AbstractContextManager["Vault"]:
+        """Inside, stand-ins are drawn in one step, durable at its end; others wait so long.
+
+        Nothing of it is kept when it ends with an error.
+        """
+        ...
+
     def originals(self, subject: int) -> list[tuple[IdentifierKind, str, str]]:
         """Everything kept of a subject: kind, value and stand-in. Only break-glass asks for it."""
         ...
@@ -68,4 +93,24 @@ class Vault(Protocol):
         Returns:
             How many stand-ins that concerns; the same when it is asked again.
         """
+        ...
+
+
+class Vaults(Protocol):
+    """The vaults of a workspace, one for each project."""
+
+    def of(self, project: str) -> Vault:
+        """The vault of a project, made on first use.
+
+        Args:
+            project: Lower-case letters and digits, joined by hyphens; at most 64.
+
+        Raises:
+            Invalid: it is not such a name.
+            Refused: its key was destroyed (code `key_destroyed`).
+        """
+        ...
+
+    def projects(self) -> list[str]:
+        """The projects in which a subject has a stand-in, by name."""
         ...

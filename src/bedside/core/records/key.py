@@ -13,6 +13,7 @@ KEYS = {
     "ledger": "the sealed parts of the ledger",
     "signing": "the private keys that sign bundles, manifests and the ledger",
     "backup": "backups",
+    "vault": "the stand-ins of released data, and what they stand for",
 }
 """Every key of a workspace, and what it protects."""
 
