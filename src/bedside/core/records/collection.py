@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bedside.core.records.declaration import ReleaseMode
 from bedside.core.records.fhir_export import FhirServerOptions
 from bedside.core.records.mllp import MllpOptions
 from bedside.core.records.quality import QualityPlan
+from bedside.core.records.release_mode import ReleaseMode
 from bedside.core.records.table_mapping import TableMapping
 
 __all__ = ["Collection", "Format", "KnownAt", "Tolerance"]

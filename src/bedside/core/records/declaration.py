@@ -6,7 +6,9 @@ from typing import Literal
 from bedside.core.records.cds_hooks import CdsHooks
 from bedside.core.records.features import FeatureRule
 from bedside.core.records.fhir_channel import Fhir
+from bedside.core.records.hl7v2_channel import Hl7v2
 from bedside.core.records.question import Question
+from bedside.core.records.release_mode import ReleaseMode
 from bedside.core.records.rollout import Rollout
 from bedside.core.records.split import Split
 from bedside.core.records.training import Augmentation, Imputation
@@ -25,6 +27,7 @@ __all__ = [
     "Fairness",
     "Fhir",
     "Gate",
+    "Hl7v2",
     "IntendedUse",
     "Learner",
     "Mitigation",
@@ -41,7 +44,6 @@ CalibrationMethod = Literal["none", "platt", "beta", "isotonic", "venn_abers"]
 Mitigation = Literal[
     "none", "reweighing", "reductions", "thresholds_by_group", "recalibration_by_group"
 ]
-ReleaseMode = Literal["safe_harbor", "expert", "limited_dataset", "identified"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +77,15 @@ class Source:
     and time (Parquet, CSV or ARFF, these two also gzipped); `subject` is its column with the
     patient's identifier, or `_row` where each row is another patient (FILE#NUMBER). `bundled`
     names a data set inside an installed package, for when none is given.
+
+    `release_mode` says as what the data are used. Where a collected source is identified, its
+    release under that mode is read, which `bedside deid data` made for `project`.
     """
 
     licence: str
     release_mode: ReleaseMode
     source: str = ""
+    project: str = ""
     file: str = ""
     subject: str = ""
     clock: Clock = field(default_factory=lambda: Clock(origin="2000-01-01T00:00:00Z"))
@@ -306,6 +312,7 @@ class Channels:
     inference: bool = True
     cds_hooks: CdsHooks | tuple[CdsHooks, ...] | None = None
     fhir: Fhir | None = None
+    hl7v2: Hl7v2 | None = None
 
     @property
     def services(self) -> tuple[CdsHooks, ...]:

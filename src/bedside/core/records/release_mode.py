@@ -22,6 +22,11 @@ class ReleaseMode(StrEnum):
     """Nothing was taken out."""
 
     @property
+    def is_released(self) -> bool:
+        """Whether anything was taken out at all."""
+        return self is not ReleaseMode.IDENTIFIED
+
+    @property
     def is_deidentified(self) -> bool:
         """Whether what is released is no longer health information of known people."""
         return self in (ReleaseMode.SAFE_HARBOR, ReleaseMode.EXPERT)

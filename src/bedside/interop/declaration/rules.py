@@ -12,6 +12,7 @@ from bedside.interop.declaration.cds_hooks_rules import cds_hooks_mistakes
 from bedside.interop.declaration.evaluation_rules import evaluation_mistakes, gate_mistakes
 from bedside.interop.declaration.fairness_rules import fairness_mistakes
 from bedside.interop.declaration.fhir_channel_rules import fhir_channel_mistakes
+from bedside.interop.declaration.hl7v2_channel_rules import hl7v2_channel_mistakes
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.outcome_rules import outcome_mistakes
 from bedside.interop.declaration.question_rules import question_mistakes
@@ -48,6 +49,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
         yield from _names_signal(declaration, rule.signal, ("eligibility", index, "signal"))
     yield from cds_hooks_mistakes(declaration)
     yield from fhir_channel_mistakes(declaration)
+    yield from hl7v2_channel_mistakes(declaration)
     yield from rollout_mistakes(declaration, metrics)
 
 
@@ -70,6 +72,12 @@ def _source(declaration: Declaration) -> Iterator[Mistake]:
             yield Mistake(
                 ("data", key), "this belongs to one wide table, not to a source", "remove it"
             )
+    if data.project and not (data.source and data.release_mode.is_released):
+        yield Mistake(
+            ("data", "project"),
+            "only a collected source is released for a project, and not as identified",
+            "remove it, or name the source and the release mode",
+        )
     if data.file and not data.subject:
         yield Mistake(
             ("data",),
