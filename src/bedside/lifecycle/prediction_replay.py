@@ -25,6 +25,7 @@ from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.orders import read_drafts
 from bedside.interop.fhir.reading import read_resources
 from bedside.interop.fhir_out.kept import read_kept
+from bedside.interop.hl7v2 import kept as hl7v2_kept
 from bedside.interop.open_inference.request import read_request
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -262,5 +263,10 @@ def _predict(declaration: Declaration, body: bytes, as_of: datetime) -> Facts:
     return Facts(events=reading.events, subject=reading.subject_id, notes=reading.notes)
 
 
-READERS: dict[str, Reader] = {"open_inference": _inference, "cds_hooks": _hook, "fhir": _predict}
+READERS: dict[str, Reader] = {
+    "open_inference": _inference,
+    "cds_hooks": _hook,
+    "fhir": _predict,
+    "hl7v2": hl7v2_kept.read_kept,
+}
 """By channel, what reads its requests again; `register_reader` adds others."""

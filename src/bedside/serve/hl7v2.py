@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bedside.core.ports.fhir_out import Outbox
-from bedside.core.records.answer import Answer
+from bedside.core.records.answer import Abstention, Answer
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.fhir_letter import Letter, LetterState
 from bedside.interop.hl7v2.message import Message
@@ -37,8 +37,10 @@ class Results:
         *,
         subject: int,
         at: datetime,
+        question: str | None = None,
+        abstentions: bool = True,
     ) -> bool:
-        """Keep what is to be sent of an answer; False where it is kept already.
+        """Keep what is to be sent of an answer; False where one to this question is kept already.
 
         Of an answer that is withheld, only that it was made is noted.
 
@@ -48,17 +50,20 @@ class Results:
             asked_by: The message that was the occasion.
             subject: The patient's pseudonym.
             at: The present moment.
+            question: The keyed digest of the question, to which there is one answer for ever; that
+                of the prediction, if not given.
+            abstentions: Whether the receiver is told of an abstention.
 
         Raises:
             Invalid: the message names no one patient (code `hl7_no_patient`).
         """
         content = None
-        if answer.shown:
+        if answer.shown and (abstentions or not isinstance(answer.outcome, Abstention)):
             content = result_message(answer, declaration, asked_by, self._addressed, at=at)
         salt = declaration.data.pseudonym_salt
         return self._outbox.put(
             Letter(
-                key=self._tag(f"hl7\n{self._receiver}\n{answer.prediction_id}"),
+                key=question or self._tag(f"hl7\n{self._receiver}\n{answer.prediction_id}"),
                 prediction_id=answer.prediction_id,
                 model=answer.model,
                 sent_to=self._receiver,

@@ -7,12 +7,22 @@ from contextlib import contextmanager
 
 from bedside.core.errors import Invalid
 from bedside.core.records.fhir_letter import Delivery, Letter, LetterState
+from bedside.lifecycle.hl7_feed import feed_name
 from bedside.lifecycle.platform import Platform
 from bedside.serve.adapters.mllp_target import MllpTarget, Receiver
 from bedside.serve.write_back import WriteBack
 from bedside.wiring.fhir import outbox_of
 
-__all__ = ["HL7_VARIABLES", "delivering", "letters", "receiver_of", "resend", "send"]
+__all__ = [
+    "ACTION",
+    "HL7_VARIABLES",
+    "answered_up_to",
+    "delivering",
+    "letters",
+    "receiver_of",
+    "resend",
+    "send",
+]
 
 HL7_VARIABLES = {
     "BEDSIDE_HL7_TARGET": "HOST:PORT of the one receiver of results",
@@ -46,6 +56,12 @@ def receiver_of(environment: Mapping[str, str] = os.environ) -> Receiver:
         certificate=told["BEDSIDE_HL7_CERTIFICATE"],
         key=told["BEDSIDE_HL7_KEY"],
     )
+
+
+def answered_up_to(platform: Platform, source: str) -> int | None:
+    """The number of the first message of a source that may wait for an answer; None: none ever."""
+    reached = outbox_of(platform).reached(feed_name(source), "")
+    return None if reached is None else int(reached)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from bedside.lifecycle.quality import Judged, judged_source, prepared_source
 from bedside.usecases import source_of
 from bedside.wiring.settings import Settings, settings_of
 
-__all__ = ["collect_for", "collect_source", "incoming_of", "listen"]
+__all__ = ["collect_for", "collect_source", "incoming_of", "journal_folder", "listen"]
 
 
 def collect_source(
@@ -103,8 +103,8 @@ def incoming_of(platform: Platform, source: Collection, data: Path | None) -> It
             )
         with OmopDatabase(settings.source_database) as database:
             yield FromDatabase(database)
-    elif source.format == "hl7v2" and _journal_folder(platform, source).is_dir():
-        yield FromListener(platform, _journal_folder(platform, source))
+    elif source.format == "hl7v2" and journal_folder(platform, source).is_dir():
+        yield FromListener(platform, journal_folder(platform, source))
     else:
         raise Invalid(
             f"Where the data of '{source.name}' lie is not said.",
@@ -224,12 +224,12 @@ class FromDatabase:
 
 @dataclass
 class FromListener:
-    """The messages that `bedside data listen` received, which leave its journal once kept."""
+    """The messages that a listener received, which leave its journal once kept, and answered."""
 
     platform: Platform
     folder: Path
     bad: list[BadRecord] = field(default_factory=list)
-    _complete: list[str] = field(default_factory=list)
+    _complete: list[tuple[str, int]] = field(default_factory=list)
 
     def parts(self, split: str) -> Iterator[Part]:
         """The journal's files, oldest first."""
@@ -237,7 +237,7 @@ class FromListener:
 
         for given in journal_parts(self.folder, self.platform.store.data_keys, unfinished=True):
             if given.complete:
-                self._complete.append(given.file)
+                self._complete.append((given.file, given.first + given.messages))
             yield given.part
 
     def beside(self, name: str) -> bytes | None:
@@ -249,13 +249,17 @@ class FromListener:
         return ""
 
     def kept(self) -> None:
-        """Remove the files whose messages are in the data set."""
+        """Remove the files whose messages are in the data set, and wait for no answer any more."""
         from bedside.data.adapters.mllp.journal import forget  # noqa: PLC0415
+        from bedside.wiring.hl7v2 import answered_up_to  # noqa: PLC0415
 
-        forget(self.folder, self.platform.store.data_keys, self._complete)
+        reached = answered_up_to(self.platform, self.folder.name)
+        done = [name for name, after in self._complete if reached is None or after <= reached]
+        forget(self.folder, self.platform.store.data_keys, done)
 
 
-def _journal_folder(platform: Platform, source: Collection) -> Path:
+def journal_folder(platform: Platform, source: Collection) -> Path:
+    """Where the messages that are received for a source lie until they are collected."""
     return platform.folder / "journal" / source.name
 
 
@@ -285,7 +289,7 @@ def listen(platform: Platform, source: Collection, started: Callable[[str, int],
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, stop.set)
-        folder = _journal_folder(platform, source)
+        folder = journal_folder(platform, source)
         with Journal(folder, platform.store.data_keys) as journal:
             return await serve(
                 options,

@@ -22,6 +22,7 @@ from bedside.lifecycle.release import open_bundle
 from bedside.serve.supervisor import reserve
 from bedside.usecases import source_of
 from bedside.wiring.fhir_settings import fhir_settings
+from bedside.wiring.hl7_serving import check_answering
 from bedside.wiring.server import released_of
 
 __all__ = ["CONFIGURATION", "House", "Part", "Roof", "check_house", "parts_of", "read_house"]
@@ -47,9 +48,13 @@ class Served(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Hl7(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The listener: the folder of a source of HL7 v2 messages, or its name."""
+    """The listener: the folder of a source of HL7 v2 messages, or its name.
+
+    `answer`: the models that declare it are asked, and their results are sent.
+    """
 
     source: str
+    answer: bool = False
 
 
 class FhirWatch(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -143,7 +148,8 @@ def parts_of(house: House, platform: Platform) -> list[Part]:
     server = ("serve", "--port", str(told.port), "--workers", str(told.workers))
     parts = [Part(name="server", arguments=(*server, "--deadline", str(told.deadline), *place))]
     if house.hl7 is not None:
-        parts.append(Part(name="hl7", arguments=("data", "listen", house.hl7.source, *place)))
+        verb = ("hl7", "serve") if house.hl7.answer else ("data", "listen")
+        parts.append(Part(name="hl7", arguments=(*verb, house.hl7.source, *place)))
     for watch in house.fhir:
         where = () if watch.server is None else ("--server", watch.server)
         line = ("fhir", "watch", watch.model, *where, "--every", watch.every, *place)
@@ -167,7 +173,9 @@ def check_house(house: House, platform: Platform) -> None:
         open_bundle(platform, platform.registry.get(release.version))
     reserve("127.0.0.1", house.serve.port).close()
     if house.hl7 is not None:
-        load_source(source_of(house.hl7.source))
+        source = load_source(source_of(house.hl7.source))
+        if house.hl7.answer:
+            check_answering(platform, source)
     for watch in house.fhir:
         platform.registry.get(watch.model)
         fhir_settings(watch.server)
