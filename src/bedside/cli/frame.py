@@ -47,15 +47,25 @@ _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Un
 
 
 def opened(workspace: Path | None, actor: str | None, purpose: str, as_json: bool) -> "Platform":
-    """The platform of a workspace."""
+    """The platform of a workspace, once its policies permit what this command does.
+
+    Raises:
+        Refused: they do not, or the actor is somebody for whom this user may not act.
+    """
+    from bedside.cli.doors import act_of_this  # noqa: PLC0415
+    from bedside.lifecycle.door import enter, enter_for  # noqa: PLC0415
     from bedside.wiring.settings import default_workspace  # noqa: PLC0415
     from bedside.wiring.workspace import actor_of, open_workspace  # noqa: PLC0415
 
-    return open_workspace(
+    act = act_of_this()
+    platform = open_workspace(
         workspace or default_workspace(),
         actor=actor_of(actor, purpose),
         progress=progress_of(as_json),
     )
+    enter_for(platform, actor_of(None, purpose).name)
+    enter(platform, act)
+    return platform
 
 
 def opened_for(

@@ -21,6 +21,7 @@ from bedside.core.ports import (
     Signer,
     Tracker,
 )
+from bedside.core.ports.policy import People, Policies
 from bedside.core.ports.vault import Vaults
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
@@ -57,6 +58,8 @@ class Platform:
     ledger: Ledger
     predictions: Predictions
     metadata: Metadata
+    policies: Policies
+    people: People
     registry: Registry
     signer: Signer
     clock: Clock

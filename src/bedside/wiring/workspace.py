@@ -25,6 +25,7 @@ from bedside.core.ports import (
 )
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
+from bedside.wiring.governed import governed_of
 from bedside.wiring.key_service import keys_of
 from bedside.wiring.privacy import vaults_of
 from bedside.wiring.settings import Settings, settings_of
@@ -34,7 +35,15 @@ if TYPE_CHECKING:
     from bedside.infra.database.opening import Database
     from bedside.infra.keys.secrets import Secrets
 
-__all__ = ["actor_of", "blobs_of", "keys_of", "open_books", "open_workspace", "s3_blobs", "seal_key_file"]
+__all__ = [
+    "actor_of",
+    "blobs_of",
+    "keys_of",
+    "open_books",
+    "open_workspace",
+    "s3_blobs",
+    "seal_key_file",
+]
 
 LIBRARIES = (
     "fairlearn", "imbalanced-learn", "interpret-core", "lightgbm", "numpy", "onnx", "onnxruntime",
@@ -71,6 +80,7 @@ def open_workspace(
     engine = open_database(settings.metadata)
     catalogue = SqlCatalogue(engine, writing=writing)
     SqlClients(engine, writing=writing)  # its table is there when a backup is restored
+    governed = governed_of(engine)
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     environment["machine"] = f"{machine.system()} {machine.machine()}"
@@ -89,6 +99,8 @@ def open_workspace(
         ledger=_ledger(engine, secrets, clock),
         predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
+        policies=governed.policies,
+        people=governed.people,
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),
