@@ -29,6 +29,7 @@ from bedside.models.form_json import form_from_json
 __all__ = [
     "Evaluated",
     "evaluate_version",
+    "evaluated_patients",
     "seen_elsewhere",
     "unknown_patients",
     "without_known",
@@ -74,28 +75,40 @@ def evaluate_version(
     with platform.lock():
         version = platform.registry.get(version_id)
         patients, known = unknown_patients(platform, version, data)
-        declaration = patients.declaration
-        with platform.progress.step("evaluate", total=len(parts)) as advance:
-            evidence = judge_elsewhere(
-                seen_elsewhere(platform, patients),
-                json.loads(patients.bundle.files[EVIDENCE]),
-                options=declaration.evaluation,
-                seed=declaration.learner.seed,
-                parts=parts,
-                advance=advance,
-            )
-        evidence = {
-            "version": version.id,
-            "title": declaration.title,
-            "horizon_days": last_horizon(declaration.question.outcome),
-            "snapshot": patients.snapshot.digest,
-            "files": [file.name for file in patients.snapshot.manifest.sources],
-            "familiar": known.as_json(),
-            "quality": dict(patients.quality),
-            "flow": [asdict(step) for step in told_flow(patients.flow)],
-            **evidence,
-        }
-        return _kept(platform, version, patients, evidence)
+        return evaluated_patients(platform, version, patients, known, parts=parts)
+
+
+def evaluated_patients(
+    platform: Platform,
+    version: ModelVersion,
+    patients: Patients,
+    known: Familiar,
+    *,
+    parts: Sequence[str] = PARTS,
+) -> Evaluated:
+    """The same of patients who were found before; the workspace is locked."""
+    declaration = patients.declaration
+    with platform.progress.step("evaluate", total=len(parts)) as advance:
+        evidence = judge_elsewhere(
+            seen_elsewhere(platform, patients),
+            json.loads(patients.bundle.files[EVIDENCE]),
+            options=declaration.evaluation,
+            seed=declaration.learner.seed,
+            parts=parts,
+            advance=advance,
+        )
+    evidence = {
+        "version": version.id,
+        "title": declaration.title,
+        "horizon_days": last_horizon(declaration.question.outcome),
+        "snapshot": patients.snapshot.digest,
+        "files": [file.name for file in patients.snapshot.manifest.sources],
+        "familiar": known.as_json(),
+        "quality": dict(patients.quality),
+        "flow": [asdict(step) for step in told_flow(patients.flow)],
+        **evidence,
+    }
+    return _kept(platform, version, patients, evidence)
 
 
 def unknown_patients(

@@ -31,7 +31,7 @@ class Familiar:
             in common: most often two hospitals that number their patients alike.
         held_out: How many were held out at the build: it did not learn from them, but they are not
             other patients.
-        why: Why it could not be found out; empty where it could.
+        why: Why it could not be found out for all; empty where it could.
     """
 
     known: tuple[int, ...] = ()
@@ -75,7 +75,8 @@ def familiar(platform: Platform, version: ModelVersion, patients: Patients) -> F
             same |= set(shared)
             known |= set(records["subject_id"])
     except BedsideError as error:
-        return Familiar(why=f"the data of the build are not at hand ({error.problem.rstrip('.')})")
+        why = f"the data of the build are not at hand ({error.problem.rstrip('.')})"
+        return Familiar(known=tuple(sorted(known)), why=why)  # of a recalibration here, say
     return Familiar(
         known=tuple(sorted(known)),
         namesakes=len(same - known),

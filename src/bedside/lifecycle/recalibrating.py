@@ -55,7 +55,7 @@ from bedside.models.form_json import form_from_json, form_to_json
 from bedside.models.links import logistic
 from bedside.models.uncertainty import uncertainty_from_json, uncertainty_told
 
-__all__ = ["recalibrate", "recalibrated_again"]
+__all__ = ["judged_out_of_fold", "recalibrate", "recalibrated_again"]
 
 Floats = npt.NDArray[np.float64]
 OF_THE_PARENT_ALONE = (
@@ -131,6 +131,19 @@ def recalibrated_again(
     return _recalibrated(platform, parent, patients), patients
 
 
+def judged_out_of_fold(platform: Platform, patients: Patients) -> Rows:
+    """The patients of a recalibration as its parent predicts them, recalibrated on others of them.
+
+    Args:
+        platform: The workspace.
+        patients: As the parent sees them.
+    """
+    form = form_from_json(patients.bundle.files[parts.LEARNT])
+    matrix = matrix_of(patients.asked, patients.matrix, patients.feature_set.names)
+    method = method_for(matrix, form.outcome)
+    return recalibrated_out_of_fold(form, patients.judged(platform), matrix, method)
+
+
 def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) -> Packed:
     bundle = patients.bundle
     declaration = bundle.declaration
@@ -140,7 +153,7 @@ def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) 
     matrix = matrix_of(patients.asked, patients.matrix, patients.feature_set.names)
     method = method_for(matrix, form.outcome)
     after = recalibrated(form, matrix, method)
-    judged = recalibrated_out_of_fold(form, before, matrix, method)
+    judged = judged_out_of_fold(platform, patients)
     new = platform.predictor_of(onnx_of(after))
     risks = before.risk, new.predict(patients.matrix)
     thresholds = _thresholds(bundle, form, risks)

@@ -12,6 +12,7 @@ from bedside.core.records.version import SHOWN, Approval, ModelVersion, Stage
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.gates import LiveResult, judge_live
 from bedside.lifecycle.live_answers import answers_of
+from bedside.lifecycle.local_evidence import validated_here
 from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
 from bedside.registry.life import may_release
@@ -89,12 +90,14 @@ def approve(
         without_evidence: Why the yes is given though the live gates have not passed.
 
     Raises:
-        Refused: a gate failed, the bundle is not intact, or the version cannot take that step.
+        Refused: a gate failed, the bundle is not intact, the version cannot take that step, or it
+            comes from a hub and was not validated here (see `validated_here`).
     """
     version = platform.registry.get(version_id)
     open_bundle(platform, version)
     if not version.gates_passed:
         may_release(version)
+    validated_here(platform, version)
     if not name.strip() or not meaning.strip():
         raise Refused(
             "An approval needs the printed name and what it means.",
@@ -148,7 +151,8 @@ def release(
 
     Raises:
         Refused: a gate failed (codes `gates_failed`, `live_gates`), nobody approved it
-            (`not_approved`, `step_not_approved`), the bundle is not intact, or no such step.
+            (`not_approved`, `step_not_approved`), the bundle is not intact, no such step, or it
+            comes from a hub and was not validated here (see `validated_here`).
     """
     version = platform.registry.get(version_id)
     details: dict[str, Any] = {"version": version.id, "stage": stage.value}
@@ -156,6 +160,7 @@ def release(
     try:
         if stage is not Stage.RETIRED:
             may_release(version, Stage.SILENT)
+            validated_here(platform, version)
             bundle = open_bundle(platform, version)
             if stage is Stage.CANARY:
                 canary = canary or bundle.declaration.rollout.canary

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bedside.core.records.key import KeyState
 
-__all__ = ["ByteSigner", "DataKeys", "KeyService", "Signer"]
+__all__ = ["ByteSigner", "ByteVerifier", "DataKeys", "KeyService", "Signer"]
 
 
 class KeyService(Protocol):
@@ -88,12 +88,8 @@ class DataKeys(Protocol):
         ...
 
 
-class ByteSigner(Protocol):
-    """Signs bytes, and checks such a signature."""
-
-    def sign(self, content: bytes) -> bytes:
-        """The signature of the bytes."""
-        ...
+class ByteVerifier(Protocol):
+    """Checks signatures of bytes."""
 
     def verify(self, content: bytes, signature: bytes) -> None:
         """Check it.
@@ -101,6 +97,14 @@ class ByteSigner(Protocol):
         Raises:
             Refused: the bytes were changed, or another key signed them (code `bad_signature`).
         """
+        ...
+
+
+class ByteSigner(ByteVerifier, Protocol):
+    """Signs bytes, and checks such a signature."""
+
+    def sign(self, content: bytes) -> bytes:
+        """The signature of the bytes."""
         ...
 
 

@@ -1,9 +1,12 @@
-"""What a hub says of a version that it offers to its sites."""
+"""What a hub and its sites say of one another: offers, their index, and the keys they trust."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Offer"]
+__all__ = ["Index", "Offer", "Offered", "Role", "Trusted"]
+
+Role = Literal["hub", "site"]
+"""What a key is trusted as: a hub's releases are taken, a site's reports are received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +31,60 @@ class Offer:
     sequence: int
     issued_at: str
     expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """One line of a hub's index: which packet holds which version.
+
+    Args:
+        version, stage, sequence, expires_at: As in the packet's own `Offer`.
+        file: The packet's name beside the index.
+        size: Bytes.
+        sha256: Of the packet.
+    """
+
+    version: str
+    stage: Literal["silent", "canary", "live"]
+    sequence: int
+    expires_at: str
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """All that a hub offers at a moment.
+
+    Args:
+        sequence: That of the newest packet; never falls.
+        issued_at, expires_at: ISO 8601 with a zone.
+        offers: By sequence.
+    """
+
+    sequence: int
+    issued_at: str
+    expires_at: str
+    offers: tuple[Offered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """A key that a person compared and confirmed.
+
+    Args:
+        name: By which the hub, or the site, is known here.
+        role: As what it is trusted.
+        key: The public half, Ed25519, 64 hexadecimal digits.
+        mark: Its fingerprint.
+        url: Where a hub's packets lie: an https address, or a folder; None: they come as files.
+        certificates: A file of certificates to trust there, PEM; None: those of this machine.
+    """
+
+    name: str
+    role: Role
+    key: str
+    mark: str
+    url: str | None = None
+    certificates: str | None = None

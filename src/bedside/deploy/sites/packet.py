@@ -16,7 +16,7 @@ from typing import Any
 from bedside.core.clock import parse_instant
 from bedside.core.errors import BedsideError, Invalid, Refused
 from bedside.core.ids import canonical_json, digest_bytes
-from bedside.core.ports import ByteSigner
+from bedside.core.ports import ByteSigner, ByteVerifier
 from bedside.core.records import bundle as parts
 from bedside.core.records.site import Offer
 
@@ -76,14 +76,14 @@ def write_packet(offer: Offer, files: Mapping[str, bytes], signer: ByteSigner) -
     return _MAGIC + b"%08x\n" % len(header) + header + body
 
 
-def read_packet(content: bytes, hub: ByteSigner, *, now: datetime, after: int) -> Packet:
+def read_packet(content: bytes, hub: ByteVerifier, *, now: datetime, after: int) -> Packet:
     """A packet, if it is by this hub, fresh, newer than what was taken before, and whole.
 
     The signature is checked before anything that the packet says is believed.
 
     Args:
         content: A stranger's bytes.
-        hub: The key that this site trusts; only its `verify` is asked.
+        hub: The key that this site trusts.
         now: The present moment.
         after: The sequence of the newest packet that was taken; 0: none.
 
