@@ -39,6 +39,7 @@ from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
+from bedside.cli.site import site_app
 from bedside.cli.up import up
 
 __all__ = ["app", "run"]
@@ -62,6 +63,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(policy_app, name="policy")
 app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
+app.add_typer(site_app, name="site")
 
 
 @app.command()
