@@ -11,7 +11,6 @@ from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
 from bedside.cli.deploy import deploy_app
 from bedside.cli.documents import documents
-from bedside.cli.doors import guard_commands
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
 from bedside.cli.features import features_app
@@ -31,15 +30,14 @@ from bedside.cli.frame import (
 )
 from bedside.cli.hl7 import hl7_app
 from bedside.cli.keys import keys_app
+from bedside.cli.ledger import ledger_app
 from bedside.cli.mlflow import export, import_model
 from bedside.cli.plan import plan
-from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
-from bedside.cli.site import site_app
 from bedside.cli.up import up
 
 __all__ = ["app", "run"]
@@ -51,7 +49,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
 app.add_typer(access_app, name="access")
 app.add_typer(data_app, name="data")
 app.add_typer(deploy_app, name="deploy")
@@ -60,10 +57,8 @@ app.add_typer(fhir_app, name="fhir")
 app.add_typer(hl7_app, name="hl7")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
-app.add_typer(policy_app, name="policy")
 app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
-app.add_typer(site_app, name="site")
 
 
 @app.command()
@@ -228,39 +223,6 @@ def reproduce(
             raise typer.Exit(4)
 
 
-@ledger_app.command("verify")
-def ledger_verify(workspace: Workspace = None, as_json: JsonOption = False) -> None:
-    """Find any edited, dropped or reordered entry of the ledger."""
-    with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
-        faults = opened(workspace, None, "audit", as_json).ledger.verify()
-        show(
-            {"faults": [asdict(fault) for fault in faults]},
-            as_json,
-            lambda: "\n".join(fault.text for fault in faults) or "The ledger is whole.",
-        )
-        if faults:
-            raise typer.Exit(4)
-
-
-@ledger_app.command("show")
-def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> None:
-    """Print every entry of the ledger, oldest first; sealed parts stay sealed."""
-    with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
-        entries = list(opened(workspace, None, "audit", as_json).ledger.entries())
-        show(
-            {"entries": [asdict(entry) for entry in entries]},
-            as_json,
-            lambda: "\n".join(
-                f"{e.sequence:>5} {e.at[:19]}Z {e.actor:<16} {e.purpose:<18} {e.action}"
-                for e in entries
-            ),
-        )
-
-
 app.command()(replay)
 app.command()(score)
 app.command()(evaluate)
@@ -286,9 +248,6 @@ def demo(
         from bedside.wiring.demo import run_demo  # noqa: PLC0415
 
         run_demo(keep)
-
-
-guard_commands(app)
 
 
 def run() -> None:

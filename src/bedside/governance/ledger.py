@@ -3,12 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from json.encoder import encode_basestring as _quoted
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from bedside.core.ids import digest_bytes, digest_of
+from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.ledger import GENESIS, LedgerEntry, LedgerFault
 
-__all__ = ["Head", "check_chain", "entry_hash", "hash_of_new"]
+__all__ = [
+    "Head",
+    "Link",
+    "canonical_entry",
+    "check_chain",
+    "check_links",
+    "entry_hash",
+    "hash_of_new",
+    "text_of_entry",
+]
 
 TRIED = 100  # suspects whose true place is looked for, so that the search stays short
 _HASHED = tuple(field.name for field in fields(LedgerEntry) if field.name != "hash")
@@ -23,72 +32,119 @@ class Head:
     signed: bool
 
 
+class Link(NamedTuple):
+    """What of an entry the chain and the tree need.
+
+    `suspect` is the whole entry where its hash is not that of its fields, else None.
+    """
+
+    sequence: int
+    at: str
+    action: str
+    previous: str
+    hash: str
+    suspect: LedgerEntry | None = None
+
+
 def entry_hash(entry: LedgerEntry) -> str:
     """SHA-256 over every field of the entry but the hash itself, `previous` included.
 
     An absent `subject_tag` is left out, so that entries from before there were tags keep theirs.
     """
+    return digest_bytes(canonical_entry(entry))
+
+
+def canonical_entry(entry: LedgerEntry) -> bytes:
+    """The bytes that are hashed: canonical JSON of every field of the entry but the hash."""
     hashed = {name: getattr(entry, name) for name in _HASHED}
     if entry.subject_tag is None:
         del hashed["subject_tag"]
-    return digest_of(hashed)
+    return canonical_json(hashed)
 
 
 def hash_of_new(fields: dict[str, Any], details: str) -> str:
     """What `entry_hash` says of these fields, from the canonical text of the details.
 
-    It puts the text together by hand, its names in their order, which is faster for whoever
-    appends many.
-
     Args:
         fields: Every field of the entry but the hash and the details, of the right type.
         details: The canonical JSON of the details.
     """
-    sealed, tag = fields["sealed_digest"], fields["subject_tag"]
-    whose = "" if tag is None else f',"subject_tag":{_quoted(tag)}'
-    text = (
-        f'{{"action":{_quoted(fields["action"])},"actor":{_quoted(fields["actor"])},'
-        f'"at":{_quoted(fields["at"])},"details":{details},'
-        f'"previous":{_quoted(fields["previous"])},"purpose":{_quoted(fields["purpose"])},'
-        f'"sealed_digest":{"null" if sealed is None else _quoted(sealed)},'
-        f'"sequence":{fields["sequence"]}{whose}}}'
+    return digest_bytes(text_of_entry(**fields, details=details).encode())
+
+
+def text_of_entry(
+    *,
+    sequence: int,
+    at: str,
+    actor: str,
+    purpose: str,
+    action: str,
+    details: str,
+    sealed_digest: str | None,
+    subject_tag: str | None,
+    previous: str,
+) -> str:
+    """What `canonical_entry` says, with `details` as their canonical text.
+
+    It is put together by hand, the names in their order, which is faster for whoever appends or
+    checks many. Every other field is quoted, so that no field can say what belongs to another.
+
+    Raises:
+        TypeError: a field is no text.
+    """
+    whose = "" if subject_tag is None else f',"subject_tag":{_quoted(subject_tag)}'
+    return (
+        f'{{"action":{_quoted(action)},"actor":{_quoted(actor)},"at":{_quoted(at)},'
+        f'"details":{details},"previous":{_quoted(previous)},"purpose":{_quoted(purpose)},'
+        f'"sealed_digest":{"null" if sealed_digest is None else _quoted(sealed_digest)},'
+        f'"sequence":{sequence}{whose}}}'
     )
-    return digest_bytes(text.encode())
 
 
 def check_chain(entries: Iterable[LedgerEntry], head: Head | None) -> list[LedgerFault]:
+    """What `check_links` says of whole entries."""
+    return check_links(map(_link_of, entries), head)
+
+
+def check_links(links: Iterable[Link], head: Head | None) -> list[LedgerFault]:
     """Every break in a ledger, by sequence: edited, dropped, reordered or unsigned.
 
     The chain finds a change inside; the signed head finds one at the end, and a chain that was
-    computed anew. What no ledger finds alone is that all of it, head included, was put back to an
-    earlier state: for that, keep a copy of the head somewhere else.
+    computed anew. What neither finds is that all of it, head included, was put back to an
+    earlier state: for that there are checkpoints.
 
     The order is that of the sequence. A clock that was put back is written down as it went, and
     is no fault: nothing was changed, and a ledger that a wrong clock could stop would be worse.
 
     Args:
-        entries: In the order of their sequence, read once, never held in memory.
+        links: In the order of their sequence, read once, never held in memory.
         head: None when there is no head, or not exactly one.
     """
     faults: list[LedgerFault] = []
     suspects: list[LedgerEntry] = []
-    expected, previous = 1, GENESIS
-    for entry in entries:
-        if entry.sequence < expected:
-            faults.append(_unsigned(entry.sequence, entry.sequence))
+    expected, previous, blamed = 1, GENESIS, False
+    for sequence, _at, _action, before, digest, suspect in links:
+        if sequence == expected and before == previous and suspect is None:
+            expected, previous, blamed = expected + 1, digest, False
             continue
-        blamed = bool(suspects) and suspects[-1].sequence == expected - 1
-        if entry.sequence > expected:
-            faults.append(_dropped(expected, entry.sequence - 1))
-        if not _is_whole(entry):
-            suspects.append(entry)
-        elif entry.sequence == expected and entry.previous != previous and not blamed:
+        if sequence < expected:
+            faults.append(_unsigned(sequence, sequence))
+            continue
+        if sequence > expected:
+            faults.append(_dropped(expected, sequence - 1))
+        if suspect is not None:
+            suspects.append(suspect)
+        elif sequence == expected and not blamed:
             faults.append(_edited(max(expected - 1, 1)))
-        expected, previous = entry.sequence + 1, entry.hash
-    blamed = bool(suspects) and suspects[-1].sequence == expected - 1
+        expected, previous, blamed = sequence + 1, digest, suspect is not None
     faults += _named(suspects)
     faults += _head_faults(head, last=expected - 1, last_hash=None if blamed else previous)
     return sorted(faults, key=lambda fault: fault.sequence)
+
+
+def _link_of(entry: LedgerEntry) -> Link:
+    suspect = None if _is_whole(entry) else entry
+    return Link(entry.sequence, entry.at, entry.action, entry.previous, entry.hash, suspect)
 
 
 def _is_whole(entry: LedgerEntry) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bedside.core.errors import Invalid
 
-__all__ = ["VARIABLES", "Settings", "default_workspace", "settings_of"]
+__all__ = ["S3_PLACE", "VARIABLES", "Settings", "default_workspace", "settings_of"]
 
 VARIABLES = {
     "BEDSIDE_WORKSPACE": "the folder of the workspace, where --workspace is not given",
@@ -23,6 +23,9 @@ VARIABLES = {
     "BEDSIDE_KEY_PASSPHRASE": "seals the key file; it lies open, mode 0600, if not set",
     "BEDSIDE_FHIR_KEY": "the file with our private key for the FHIR server that is collected from",
     "BEDSIDE_SOURCE_DATABASE": "the URL of the OMOP database that is collected from",
+    "BEDSIDE_CHECKPOINT_PLACES": "where checkpoints of the ledger go: folders, s3://BUCKET/PREFIX",
+    "BEDSIDE_CHECKPOINT_EVERY": "how often a server makes one, e.g. '1000 entries or 5 min'",
+    "BEDSIDE_WITNESSES": "who cosigns them: NAME+ID+KEY, with commas between them",
     "BEDSIDE_BEHIND_PROXY": "1 says that a proxy that ends TLS is the only way in",
     "BEDSIDE_OIDC_SECRET": "the secret of our client at the OpenID provider",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
@@ -33,7 +36,7 @@ VARIABLES = {
 }
 """Every variable that Bedside reads, and what it means."""
 
-_S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([a-z0-9][a-z0-9_/-]*))?")
+S3_PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([a-z0-9][a-z0-9_/-]*))?")
 _ENGINE = re.compile(r"local(?::([1-9][0-9]?))?|ray:(.+)")
 
 
@@ -54,6 +57,8 @@ class Settings:
         tracking: The address of an MLflow server, or None; it is judged when it is first called,
             so that no other command stops at it.
         tracking_plain: Whether that may be plain http beyond this machine.
+        checkpoint_places, checkpoint_every, witnesses: As they were written; read by
+            `checkpoint_settings`.
     """
 
     folder: Path
@@ -76,6 +81,9 @@ class Settings:
     source_database: str | None = field(default=None, repr=False)
     tracking: str | None = field(default=None, repr=False)
     tracking_plain: bool = False
+    checkpoint_places: str = ""
+    checkpoint_every: str = ""
+    witnesses: str = ""
 
     @property
     def metadata(self) -> str | Path:
@@ -105,7 +113,7 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
             raise _wrong("BEDSIDE_DATABASE")
         parts["database"] = told["BEDSIDE_DATABASE"]
     if "BEDSIDE_OBJECTS" in told:
-        found = _S3.fullmatch(told["BEDSIDE_OBJECTS"].rstrip("/"))
+        found = S3_PLACE.fullmatch(told["BEDSIDE_OBJECTS"].rstrip("/"))
         if found is None:
             raise _wrong("BEDSIDE_OBJECTS")
         parts |= {"bucket": found.group(1), "prefix": found.group(2) or "bedside"}
@@ -125,6 +133,9 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
         ("fhir_key", "BEDSIDE_FHIR_KEY"),
         ("source_database", "BEDSIDE_SOURCE_DATABASE"),
         ("tracking", "MLFLOW_TRACKING_URI"),
+        ("checkpoint_places", "BEDSIDE_CHECKPOINT_PLACES"),
+        ("checkpoint_every", "BEDSIDE_CHECKPOINT_EVERY"),
+        ("witnesses", "BEDSIDE_WITNESSES"),
     ):
         if variable in told:
             parts[name] = told[variable]

@@ -12,6 +12,7 @@ KEYS = {
     "features": "what the steps of a build made from them",
     "ledger": "the sealed parts of the ledger",
     "signing": "the private keys that sign bundles, manifests and the ledger",
+    "checkpoint": "the private keys that sign checkpoints of the ledger",
     "backup": "backups",
     "vault": "the stand-ins of released data, and what they stand for",
 }

@@ -20,6 +20,7 @@ from bedside.governance.adapters.prediction_index import (
     index_older_entries,
     refusals,
 )
+from bedside.governance.adapters.sql_links import read_links
 from bedside.governance.adapters.statements import Statements
 from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, UsedKeys, clear_traces
 from bedside.governance.adapters.tables import (
@@ -28,14 +29,12 @@ from bedside.governance.adapters.tables import (
     OPEN,
     SEALED,
     SUBJECTS,
-    WHOLE,
     WRAPPED,
-    entry_as_it_lies,
     entry_of,
     make_tables,
 )
 from bedside.governance.drafts import as_read_again, checked_details
-from bedside.governance.ledger import Head, check_chain, hash_of_new
+from bedside.governance.ledger import Head, Link, check_links, hash_of_new
 
 __all__ = ["SqlLedger"]
 
@@ -253,11 +252,14 @@ class SqlLedger:
         It reads one state of the database, so that writers need not wait. A subject's key that is
         gone though nobody forgot the subject is a fault too.
         """
+        return self.verified(lambda links: links)
+
+    def verified(self, seen: Callable[[Iterator[Link]], Iterator[Link]]) -> list[LedgerFault]:
+        """What `verify` says, while `seen` looks at every link on its way, and hands it on."""
         with self._engine.connect() as connection:
             heads = connection.execute(HEADS).all()
             head = self._head(*heads[0]) if len(heads) == 1 else None
-            rows = connection.execute(WHOLE, execution_options={"yield_per": 500})
-            faults = check_chain((entry_as_it_lies(row) for row in rows), head)
+            faults = check_links(seen(read_links(connection)), head)
             known = {fault.sequence for fault in faults}
             faults += [one for one in self._keys.faults(connection) if one.sequence not in known]
         return sorted(faults, key=lambda fault: fault.sequence)

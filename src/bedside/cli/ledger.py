@@ -1,0 +1,105 @@
+"""`bedside ledger`: the record of who did what, checked, handed out, and accounted for."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+__all__ = ["ledger_app"]
+
+ledger_app = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+
+
+@ledger_app.command("verify")
+def ledger_verify(
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="A folder of checkpoints kept elsewhere, or one of them."),
+    ] = None,
+    workspace: Workspace = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find any edited, dropped or reordered entry, and a ledger that was put back."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.ledger_words import is_behind, verified_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_verify import verify_ledger  # noqa: PLC0415
+        from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
+
+        platform = opened(workspace, None, "audit", as_json)
+        report = verify_ledger(platform, books_of(platform), against=against or ())
+        show(asdict(report), as_json, lambda: verified_words(report))
+        if report.faults or report.checkpoint_faults:
+            raise typer.Exit(4)
+        if is_behind(report):
+            raise typer.Exit(5)
+
+
+@ledger_app.command("show")
+def ledger_show(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Print every entry of the ledger, oldest first; sealed parts stay sealed."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        entries = list(opened(workspace, None, "audit", as_json).ledger.entries())
+        show(
+            {"entries": [asdict(entry) for entry in entries]},
+            as_json,
+            lambda: "\n".join(
+                f"{e.sequence:>5} {e.at[:19]}Z {e.actor:<16} {e.purpose:<18} {e.action}"
+                for e in entries
+            ),
+        )
+
+
+@ledger_app.command("checkpoint")
+def ledger_checkpoint(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """Sign what the ledger is now, and bring every checkpoint to where it is safe."""
+    with guarded(as_json):
+        from bedside.cli.ledger_words import checkpointed_json, checkpointed_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_checkpoints import checkpoint  # noqa: PLC0415
+        from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
+
+        platform = opened(workspace, None, "audit", as_json)
+        done = checkpoint(platform, books_of(platform))
+        show(checkpointed_json(done), as_json, lambda: checkpointed_words(done))
+        if any(one.problem for one in done.places):
+            raise typer.Exit(5)
+
+
+@ledger_app.command("rotate-key")
+def ledger_rotate_key(
+    stolen: Annotated[
+        bool, typer.Option("--stolen", help="The old key may be in others' hands: revoke it.")
+    ] = False,
+    trusted_size: Annotated[
+        int | None,
+        typer.Option("--trusted-size", min=0, help="The last checkpoint that was surely ours."),
+    ] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let another key sign the checkpoints from now on; what the old one signed still counts."""
+    with guarded(as_json):
+        from bedside.cli.ledger_words import rotated_json, rotated_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_checkpoints import rotate_checkpoint_key  # noqa: PLC0415
+        from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "key management", as_json)
+        done = rotate_checkpoint_key(
+            platform, books_of(platform), stolen=stolen, trusted_size=trusted_size
+        )
+        show(rotated_json(done), as_json, lambda: rotated_words(done))

@@ -1,0 +1,113 @@
+"""The ledger in plain words, for a terminal."""
+
+from base64 import b64encode
+from typing import Any
+
+from bedside.governance.shipping import PlaceState
+from bedside.lifecycle.ledger_checkpoints import Checkpointed, KeyRotated
+from bedside.lifecycle.ledger_verify import LedgerReport
+
+__all__ = [
+    "checkpointed_json",
+    "checkpointed_words",
+    "is_behind",
+    "rotated_json",
+    "rotated_words",
+    "verified_words",
+]
+
+
+def verified_words(report: LedgerReport) -> str:
+    """What was found, the faults first, and how the checkpoints and their places stand."""
+    lines = [one.text for one in report.faults]
+    lines += [one.text for one in report.checkpoint_faults]
+    if not lines:
+        lines = ["The ledger is whole."]
+    if report.checkpoints:
+        since = report.entries - report.newest
+        lines.append(
+            f"{report.entries} entries; {_count(report.checkpoints, 'checkpoint')} "
+            f"{_agree(report.checkpoints)}, the newest after {report.newest} entries"
+            + (f" ({since} since)." if since > 0 else ".")
+        )
+        if report.cosigned:
+            lines.append(f"{report.cosigned} of them cosigned by a witness.")
+    elif not report.checkpoint_faults:
+        lines.append("No checkpoint was made yet, so a ledger that was put back would not be seen.")
+    lines += [f"Note: {one}" for one in report.notes]
+    return "\n".join([*lines, *map(_place_words, report.places)])
+
+
+def is_behind(report: LedgerReport) -> bool:
+    """Whether a place lacks a checkpoint, or could not be asked."""
+    return any(one.missing or one.problem for one in report.places)
+
+
+def checkpointed_words(done: Checkpointed) -> str:
+    """The checkpoint that was made, and where it went."""
+    if done.note is None:
+        return "The ledger is empty: there is nothing to make a checkpoint of."
+    told = done.note.checkpoint
+    lines = [
+        f"Checkpoint after {told.size} entries, root {told.root.hex()[:16]}.",
+        *map(_place_words, done.places),
+    ]
+    if not done.places:
+        lines.append(
+            "It lies in the workspace alone: name places in BEDSIDE_CHECKPOINT_PLACES, so that "
+            "whoever holds this machine cannot take it back."
+        )
+    return "\n".join(lines)
+
+
+def checkpointed_json(done: Checkpointed) -> dict[str, Any]:
+    """The same as one document."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    told = None if done.note is None else done.note.checkpoint
+    return {
+        "size": None if told is None else told.size,
+        "root": None if told is None else told.root.hex(),
+        "note": None if done.note is None else done.note.text,
+        "places": [asdict(one) for one in done.places],
+    }
+
+
+def rotated_words(done: KeyRotated) -> str:
+    """The new key, and what those who check must be told."""
+    key = b64encode(done.public).decode()
+    how = (
+        "The old key signed it, so whoever trusts that one can trust it."
+        if done.endorsed
+        else "The old key is revoked and signed nothing for it: tell auditors this key yourself."
+    )
+    return f"Key {done.number} signs the checkpoints from now on: {key}\n{how}"
+
+
+def rotated_json(done: KeyRotated) -> dict[str, Any]:
+    """The same as one document."""
+    return {
+        "number": done.number,
+        "key": b64encode(done.public).decode(),
+        "endorsed": done.endorsed,
+        **checkpointed_json(done.done),
+    }
+
+
+def _place_words(state: PlaceState) -> str:
+    if state.problem is not None:
+        return (
+            f"! {state.name}: could not be reached ({state.problem}); "
+            f"{_count(state.missing, 'checkpoint')} to bring there. The next one tries again."
+        )
+    if state.missing:
+        return f"! {state.name}: lacks {_count(state.missing, 'checkpoint')}."
+    return f"{state.name}: {_count(state.there, 'checkpoint')} there, none missing."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _agree(number: int) -> str:
+    return "agrees with them" if number == 1 else "agree with them"
