@@ -145,10 +145,8 @@ class Hl7Feed:
         self._pending = received
         done, prepared = await asyncio.to_thread(self._prepare, received)
         told = await asyncio.gather(*map(self._answer, prepared), return_exceptions=True)
-        for one in told:
-            if isinstance(one, BaseException):
-                raise one
-            done += one
+        for ready, answer in zip(prepared, told, strict=True):  # results leave in this order
+            done += await asyncio.to_thread(self._settle, ready, answer)
         place = received[-1].place + 1
         await asyncio.to_thread(self._at.outbox.reach, self._name, "", str(place))
         self._place, self._pending = place, ()
@@ -211,30 +209,33 @@ class Hl7Feed:
         except Exception as error:
             _LOG.error("a message could not be remembered: %s", type(error).__name__)
 
-    async def _answer(self, prepared: Ready) -> Round:
-        """Ask, or find the answer of before; what is to be sent is in the outbox on return.
+    async def _answer(self, prepared: Ready) -> Answer:
+        """Ask, or find the answer of before."""
+        question, at = prepared.question, self._at
+        answer = await asyncio.to_thread(self._answered, question)
+        if answer is None:
+            answer = await at.service.answer(at.service.model(question.model), prepared.asked)
+        return answer
+
+    def _settle(self, prepared: Ready, answer: Answer | BaseException) -> Round:
+        """Put into the outbox what is to be sent, or note why there is no answer.
 
         Raises:
             Unavailable, Refused: nothing can be asked or kept now.
         """
-        question, at = prepared.question, self._at
         try:
-            answer = await asyncio.to_thread(self._answered, question)
-            if answer is None:
-                model = at.service.model(question.model)
-                answer = await at.service.answer(model, prepared.asked)
-            await asyncio.to_thread(self._put, prepared, answer)
+            if isinstance(answer, BaseException):
+                raise answer
+            self._put(prepared, answer)
         except Invalid as error:
-            return await asyncio.to_thread(self._unread, question, error.code)
-        except Refused as error:
+            return self._unread(prepared.question, error.code)
+        except BedsideError as error:
             if error.code not in ("erased", "request_id_reused"):
                 raise
-            return await asyncio.to_thread(self._unread, question, error.code)
-        except BedsideError:
-            raise
+            return self._unread(prepared.question, error.code)
         except Exception as error:
             _LOG.error("a message could not be asked about: %s", type(error).__name__)
-            return await asyncio.to_thread(self._unread, question, UNEXPECTED)
+            return self._unread(prepared.question, UNEXPECTED)
         is_failure = isinstance(answer.outcome, Failure)
         return Round(failed=int(is_failure), answered=int(not is_failure))
 
