@@ -29,6 +29,7 @@ import numpy as np
 import uvicorn
 
 from bedside.core.clock import SystemClock
+from bedside.core.ports import Ledger
 from bedside.core.records.bundle import EXAMPLE, FEATURES, Bundle
 from bedside.core.records.declaration import (
     Channels,
@@ -50,7 +51,9 @@ from bedside.develop.train.learners.contract import Column, Plan
 from bedside.develop.train.learners.lightgbm import LightGbm
 from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import expand, feature_set_to_json
+from bedside.governance.adapters.distant_ledger import DistantLedger
 from bedside.governance.adapters.sql_ledger import SqlLedger
+from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
@@ -64,11 +67,13 @@ from bedside.serve.run import server_of
 from bedside.serve.service import Service, models_of
 from bedside.serve.supervisor import Supervisor, reserve
 from bedside.serve.worker import listening, run_worker
+from bedside.wiring.ledger_process import write_ledger
 from serving_load import TOKEN, Load, load
 from serving_peers import PATH, is_installed, peer_request, start_peer
 
 TREES = 500
 CONCURRENCY = (1, 16)
+SOCKET = "socket"
 
 
 def declaration(names: list[str]) -> Declaration:
@@ -129,8 +134,8 @@ def prepare(folder: Path) -> None:
 
 
 def our_service(folder: Path) -> Service:
-    """The product, with a ledger on disk."""
-    answerer, _ = our_parts(folder)
+    """The product, whose ledger is written by a process of its own."""
+    answerer, _ = our_parts(folder, DistantLedger(folder / SOCKET, our_books(folder)[0]))
     answerer.warm_up()
     return Service(models_of([answerer], {}))
 
@@ -140,8 +145,22 @@ def our_app(service: Service) -> Any:
     return create_app(service, authenticators=[TokenCheck(token_digest(TOKEN))])
 
 
-def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
-    """An answerer and its bundle, made of real parts."""
+def our_books(folder: Path) -> tuple[SqlLedger, SqlPredictions]:
+    """A ledger on disk, and what finds its predictions."""
+    engine = open_sqlite(folder / "ledger.sqlite")
+    ledger = SqlLedger(
+        engine,
+        writing=writing,
+        clock=SystemClock(),
+        sealing_key=bytes(32),
+        signing_key=Ed25519Signer(bytes(32)).private_key,
+    )
+    return ledger, SqlPredictions(engine)
+
+
+def our_parts(folder: Path, ledger: Ledger | None = None) -> tuple[Answerer, Bundle]:
+    """An answerer and its bundle, made of real parts; without a ledger, with one of its own."""
+    ledger = GroupCommit(our_books(folder)[0]) if ledger is None else ledger
     declared = declaration(json.loads((folder / "names.json").read_text()))
     predictor = OnnxPredictor((folder / "model.onnx").read_bytes())
     row = json.loads((folder / "row.json").read_text())
@@ -156,15 +175,6 @@ def our_parts(folder: Path) -> tuple[Answerer, Bundle]:
         },
     )
     clock = SystemClock()
-    ledger = GroupCommit(
-        SqlLedger(
-            open_sqlite(folder / "ledger.sqlite"),
-            writing=writing,
-            clock=clock,
-            sealing_key=bytes(32),
-            signing_key=Ed25519Signer(bytes(32)).private_key,
-        )
-    )
     explainer = FormExplainer((folder / "learnt.json").read_bytes())
     answerer = Answerer(
         bundle,
@@ -203,13 +213,17 @@ def bare_app(folder: Path) -> Any:
 
 
 def run_server(kind: str, folder: Path, port: int, line: int) -> None:
-    """Serve until stopped: the floor, ours from some processes, or one of these processes."""
+    """Serve until stopped: the floor, ours from some processes, one of these, or their writer."""
     if kind.startswith("ours"):
         workers = int(kind.removeprefix("ours"))
         with reserve("127.0.0.1", port):
             Supervisor(
-                lambda fd: [*command_of("worker", folder, port), "--line", str(fd)], workers
+                lambda fd: [*command_of("worker", folder, port), "--line", str(fd)],
+                workers,
+                first=lambda fd: [*command_of("writer", folder, port), "--line", str(fd)],
             ).run()
+    elif kind == "writer":
+        write_ledger(*our_books(folder), folder / SOCKET, socket.socket(fileno=line))
     elif kind == "worker":
         service = our_service(folder)
         server = server_of(our_app(service), "127.0.0.1", port)

@@ -1,5 +1,7 @@
 """What every ledger must do, whatever keeps the entries."""
 
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,10 @@ from bedside.core.clock import FixedClock
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ports import Ledger
 from bedside.core.records.ledger import GENESIS, Actor, LedgerDraft
+from bedside.governance.adapters.distant_ledger import DistantLedger
+from bedside.governance.adapters.ledger_writer import LedgerWriter
 from bedside.governance.adapters.sql_ledger import SqlLedger
+from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
@@ -23,7 +28,9 @@ ADA, BEN = 8_123_456_789_012_345_678, 17  # subjects
 MORNING = datetime(2026, 1, 31, 8, tzinfo=UTC)
 clock = FixedClock(MORNING)
 _urls: dict[Path, str] = {}
-_groups: list[GroupCommit] = []
+_groups: list[GroupCommit | DistantLedger] = []
+_writers: list[tuple[threading.Thread, threading.Event]] = []
+_folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def sqlite_in(folder: Path) -> Engine:
@@ -46,6 +53,12 @@ def a_ledger_on(engine: Engine) -> SqlLedger:
     )
 
 
+def a_socket_folder() -> Path:
+    """A folder of a short name, which a socket needs."""
+    _folders.append(tempfile.TemporaryDirectory(prefix="bedside-"))
+    return Path(_folders[-1].name)
+
+
 def on_sqlite(folder: Path) -> Ledger:
     return a_ledger_on(sqlite_in(folder))
 
@@ -64,7 +77,30 @@ def grouped_on_postgres(folder: Path) -> Ledger:
     return _groups[-1]
 
 
-LEDGERS = [on_sqlite, on_postgres, grouped_on_sqlite, grouped_on_postgres]  # add yours here
+def distant(engine: Engine) -> Ledger:
+    """In front of a writer, which has a thread of its own here and a process in a server."""
+    path, ended = a_socket_folder() / "ledger", threading.Event()
+    writer = LedgerWriter(a_ledger_on(engine), SqlPredictions(engine), path)
+    thread = threading.Thread(target=writer.run, args=(ended.is_set,))
+    thread.start()
+    _writers.append((thread, ended))
+    ledger = DistantLedger(path, a_ledger_on(engine))
+    _groups.append(ledger)
+    return ledger
+
+
+def distant_on_sqlite(folder: Path) -> Ledger:
+    return distant(sqlite_in(folder))
+
+
+def distant_on_postgres(folder: Path) -> Ledger:
+    return distant(postgres_of(folder))
+
+
+LEDGERS = [
+    on_sqlite, on_postgres, grouped_on_sqlite, grouped_on_postgres, distant_on_sqlite,
+    distant_on_postgres,
+]  # add yours here  # fmt: skip
 every_ledger = pytest.mark.parametrize("opened", LEDGERS)
 Opened = Callable[[Path], Ledger]
 
@@ -75,6 +111,12 @@ def everything_is_closed_afterwards() -> Iterator[None]:
     yield
     while _groups:
         _groups.pop().close()
+    for _, ended in _writers:
+        ended.set()
+    while _writers:
+        _writers.pop()[0].join()
+    while _folders:
+        _folders.pop().cleanup()
     _urls.clear()
     drop_databases()
 

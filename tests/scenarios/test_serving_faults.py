@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -69,11 +70,41 @@ def the_books(drill, folder):
     return check_books(drill, list(platform.ledger.entries()))
 
 
+def processes_of(server, module):
+    """The processes that a server has started to run a module."""
+    found = []
+    for one in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split():
+        words = Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")
+        found += [int(one)] if f"bedside.wiring.{module}".encode() in words else []
+    return found
+
+
 def workers_of(server):
-    """The processes that a server has started."""
-    children = f"/proc/{server.pid}/task/{server.pid}/children"
-    with open(children) as told:
-        return [int(one) for one in told.read().split()]
+    """The processes that answer for a server."""
+    return processes_of(server, "server_worker")
+
+
+def test_the_process_that_writes_the_ledger_is_killed_under_load(ward):
+    with serving(ward, workers=2) as (drill, server):
+        with drill.load():
+            drill.wait_for(200)
+            for _ in range(2):
+                (writer,) = processes_of(server, "ledger_process")
+                os.kill(writer, signal.SIGKILL)
+                time.sleep(0.1)
+                drill.wait_for(200)
+                time.sleep(0.5)
+        again = [drill.ask(one.id) for one in drill.seen[:5]]
+
+    books = the_books(drill, ward)
+    assert drill.statuses().keys() <= {200, 503}
+    assert {one.body["code"] for one in drill.seen if one.status == 503} <= {"ledger_unavailable"}
+    assert max(one.took for one in drill.seen) < 5, "everybody is told something in time"
+    told = {one.id: one.body for one in drill.seen if one.status == 200}
+    assert len(books) >= len(told) > 0
+    assert all(one.body == told[one.id] for one in again)
+    ended = [one for one in opened(ward).ledger.entries() if one.action == "serve.writer_ended"]
+    assert [one.details["status"] for one in ended] == [-signal.SIGKILL] * 2
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -1,7 +1,9 @@
 """The process above the workers: starts them, hears their pulse, replaces one that dies or hangs.
 
 Each worker is a fresh process (threads, sessions and databases do not survive a fork) that listens
-by itself on one port (SO_REUSEPORT), from the moment it can answer. What they share is the ledger.
+by itself on one port (SO_REUSEPORT), from the moment it can answer. What they share is the ledger,
+and the process that writes it for all of them, if there is one: it is started before them and ends
+after them.
 """
 
 import contextlib
@@ -83,9 +85,16 @@ class _Worker:
 
 @dataclass(slots=True)
 class _Place:
+    command: Callable[[int], list[str]]
+    on_end: Callable[[int], None]
     worker: _Worker | None = None
     next_start: float = 0.0
     short_lives: int = field(default=0)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether the process that fills it now can do its work."""
+        return self.worker is not None and self.worker.is_ready
 
 
 class Supervisor:
@@ -97,6 +106,9 @@ class Supervisor:
         patience: How long it waits.
         on_ready: Called once, when the first worker can answer.
         on_end: Called with the exit status of every worker that ended unasked.
+        first: The command line of a process that has to be ready before any worker is started; it
+            is watched and replaced as they are.
+        on_first_end: Called with the exit status of that one, each time.
     """
 
     def __init__(
@@ -107,10 +119,13 @@ class Supervisor:
         patience: Patience | None = None,
         on_ready: Callable[[], None] = lambda: None,
         on_end: Callable[[int], None] = lambda _status: None,
+        first: Callable[[int], list[str]] | None = None,
+        on_first_end: Callable[[int], None] = lambda _status: None,
     ) -> None:
-        self._command, self._patience = command, patience or Patience()
-        self._on_ready, self._on_end = on_ready, on_end
-        self._places = [_Place() for _ in range(workers)]
+        self._patience, self._on_ready = patience or Patience(), on_ready
+        self._workers = [_Place(command, on_end) for _ in range(workers)]
+        self._first = [] if first is None else [_Place(first, on_first_end)]
+        self._places = [*self._first, *self._workers]
         self._selector = selectors.DefaultSelector()
         self._stopping = self._was_ready = False
 
@@ -136,7 +151,7 @@ class Supervisor:
 
     def pids(self) -> list[int]:
         """The processes of the workers."""
-        return [one.worker.process.pid for one in self._places if one.worker is not None]
+        return [one.worker.process.pid for one in self._workers if one.worker is not None]
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -160,17 +175,19 @@ class Supervisor:
 
     def _fill(self) -> None:
         now = time.monotonic()
-        for place in self._places:
+        begun = self._was_ready or all(one.was_ready for one in self._first)
+        for place in self._places if begun else self._first:
             if place.worker is None and now >= place.next_start:
-                place.worker = self._started(now)
+                place.worker = self._started(place.command, now)
                 self._selector.register(place.worker.line, selectors.EVENT_READ, place)
 
-    def _started(self, now: float) -> _Worker:
+    @staticmethod
+    def _started(command: Callable[[int], list[str]], now: float) -> _Worker:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                self._command(theirs.fileno()),
+                command(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -195,7 +212,7 @@ class Supervisor:
             self._selector.unregister(worker.line)
         elif READY in said and not worker.is_ready:
             worker.is_ready, place.short_lives = True, 0
-            if not self._was_ready:
+            if not self._was_ready and place not in self._first:
                 self._was_ready = True
                 self._on_ready()
 
@@ -228,7 +245,7 @@ class Supervisor:
         pause = min(30.0, self._patience.pause * 2**place.short_lives)
         place.next_start = time.monotonic() + (pause if place.short_lives else 0.0)
         _LOG.error("worker %d ended (status %d): it is replaced", worker.process.pid, status)
-        self._on_end(status)
+        place.on_end(status)
 
     def _forget(self, worker: _Worker) -> None:
         with contextlib.suppress(KeyError, ValueError):
@@ -237,7 +254,11 @@ class Supervisor:
 
     def _drain(self) -> None:
         """Tell every worker to finish what is under way, and kill whoever takes too long."""
-        workers = [one.worker for one in self._places if one.worker is not None]
+        self._end(self._workers)
+        self._end(self._first)
+
+    def _end(self, places: list[_Place]) -> None:
+        workers = [one.worker for one in places if one.worker is not None]
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.process.pid, signal.SIGTERM)

@@ -8,13 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import bedside
 from bedside.core.clock import Clock
 from bedside.core.errors import Invalid
 from bedside.core.ports import Ledger
-from bedside.governance.group_commit import GroupCommit
 from bedside.serve.logs import JsonLines
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from bedside.serve.tracing import Tracer
 
 __all__ = ["OPERATIONS_VARIABLES", "GuardCounts", "Operations", "counting_folder", "log_as_json"]
+__all__ += ["socket_folder"]
 
 OPERATIONS_VARIABLES = {
     "BEDSIDE_LOG": "json (the default of a server) or text",
@@ -35,6 +35,7 @@ OPERATIONS_VARIABLES = {
 """Every variable about how a server is looked at."""
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+Gathers = TypeVar("Gathers")
 
 
 def log_as_json(environment: Mapping[str, str] = os.environ) -> None:
@@ -83,6 +84,13 @@ def counting_folder() -> Iterator[Path]:
                 os.environ[_FOLDER] = before
 
 
+@contextmanager
+def socket_folder() -> Iterator[Path]:
+    """Where the processes of one server meet: nobody but this user may enter (mode 0700)."""
+    with tempfile.TemporaryDirectory(prefix="bedside-sockets-") as folder:
+        yield Path(folder)
+
+
 class Operations:
     """What looks at one server process.
 
@@ -106,12 +114,17 @@ class Operations:
         self._workers = workers
         self._look: Look | None = None
 
-    def ledger(self, ledger: Ledger) -> GroupCommit:
-        """The ledger that gathers what comes to this one, counted and timed."""
-        from bedside.serve.observed import CountedCommits, CountedLedger  # noqa: PLC0415
+    def counted(self, ledger: Gathers) -> Gathers:
+        """A ledger that gathers what comes to it, counted."""
+        from bedside.serve.observed import CountedLedger  # noqa: PLC0415
 
-        timed = cast(Ledger, CountedCommits(ledger, self.metrics))
-        return cast(GroupCommit, CountedLedger(GroupCommit(timed), self.metrics))
+        return cast(Gathers, CountedLedger(ledger, self.metrics))
+
+    def timed(self, ledger: Ledger) -> Ledger:
+        """A ledger whose commits of several entries are timed."""
+        from bedside.serve.observed import CountedCommits  # noqa: PLC0415
+
+        return cast(Ledger, CountedCommits(ledger, self.metrics))
 
     def routes(self, service: "Service") -> "list[WireRoute]":
         """Where the metrics of a server with this service are told."""

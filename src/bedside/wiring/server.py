@@ -30,7 +30,7 @@ from bedside.serve.supervisor import Patience, Supervisor, reserve
 from bedside.wiring.access import access_of
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.guarding import GuardWatch
-from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json
+from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json, socket_folder
 from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "released_of", "serve_workspace", "serving_of", "token_digest_of"]
@@ -81,14 +81,17 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
         platform.ledger.append(platform.actor, "serve.start", told)
         if token is not None:
             _say(f"Token (shown once, only its digest is kept): {token}")
-        supervisor = Supervisor(
-            partial(_command, platform, serving),
-            serving.workers,
-            patience=serving.patience,
-            on_ready=lambda: _say(f"Serving on {_address(serving)}"),
-            on_end=partial(_worker_ended, platform),
-        )
-        with counting_folder():
+        with counting_folder(), socket_folder() as sockets:
+            path = sockets / "ledger"
+            supervisor = Supervisor(
+                partial(_command, platform, serving, path),
+                serving.workers,
+                patience=serving.patience,
+                on_ready=lambda: _say(f"Serving on {_address(serving)}"),
+                on_end=partial(_ended, platform, "worker"),
+                first=partial(_writer_command, platform, serving, path),
+                on_first_end=partial(_ended, platform, "writer"),
+            )
             counts = GuardCounts(platform.clock)
             with GuardWatch(platform, every=serving.guards, looked=counts.looked):
                 supervisor.run()
@@ -225,11 +228,12 @@ def _swap(service: Service, models: Mapping[str, ServedModel]) -> None:
     service.swap(models)
 
 
-def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
+def _command(platform: Platform, serving: Serving, ledger: Path, line: int) -> list[str]:
     """Of a worker; nothing secret is in it, for every user of the machine can read it."""
     limits = serving.limits
     told = {
         "folder": platform.folder.absolute(),
+        "ledger": ledger,
         "actor": platform.actor.name,
         "purpose": platform.actor.purpose,
         "host": serving.host,
@@ -252,17 +256,29 @@ def _command(platform: Platform, serving: Serving, line: int) -> list[str]:
     return [sys.executable, "-m", "bedside.wiring.server_worker", *options]
 
 
+def _writer_command(platform: Platform, serving: Serving, path: Path, line: int) -> list[str]:
+    """Of the process that writes the ledger for every worker."""
+    told = {
+        "folder": platform.folder.absolute(),
+        "socket": path,
+        "workers": serving.workers,
+        "line": line,
+    }
+    options = [text for name, value in told.items() for text in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "bedside.wiring.ledger_process", *options]
+
+
 def _address(serving: Serving) -> str:
     scheme = "http" if serving.exposure.certificate is None else "https"
     return f"{scheme}://{serving.host}:{serving.port}"
 
 
-def _worker_ended(platform: Platform, status: int) -> None:
-    """Tell the ledger; a server goes on, and starts another worker, though the ledger is away."""
+def _ended(platform: Platform, what: str, status: int) -> None:
+    """Tell the ledger; a server goes on, and starts another process, though the ledger is away."""
     try:
-        platform.ledger.append(platform.actor, "serve.worker_ended", {"status": status})
+        platform.ledger.append(platform.actor, f"serve.{what}_ended", {"status": status})
     except BedsideError as error:
-        _say(f"That a worker ended (status {status}) could not be recorded: {error.code}.")
+        _say(f"That a {what} ended (status {status}) could not be recorded: {error.code}.")
 
 
 def _say(text: str) -> None:

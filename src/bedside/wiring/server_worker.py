@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor
+from bedside.governance.adapters.distant_ledger import DistantLedger
 from bedside.serve.limits import Limits
 from bedside.serve.run import Exposure, server_of
 from bedside.serve.worker import end_stuck, end_when_stuck, listening, run_worker
@@ -41,7 +42,8 @@ def _serve(told: argparse.Namespace) -> None:
         deadline=told.deadline, hang=told.hang, under_way=told.under_way, stuck=told.stuck
     )
     operations = Operations(workers=told.workers, clock=platform.clock)
-    ledger, stuck = operations.ledger(platform.ledger), threading.Event()
+    distant = DistantLedger(told.ledger, platform.ledger)
+    ledger, stuck = operations.counted(distant), threading.Event()
     service, reloader = serving_of(
         platform, ledger, limits=limits, every=told.reload, on_stuck=stuck.set
     )
@@ -78,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bedside.wiring.server_worker")
     for name in ("actor", "purpose", "host"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--folder", type=Path, required=True)
+    for name in ("folder", "ledger"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
     for name in ("certificate", "key", "client-ca"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--behind-proxy", action="store_true")

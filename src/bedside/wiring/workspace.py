@@ -80,7 +80,7 @@ def open_workspace(
     engine = open_database(settings.metadata)
     catalogue = SqlCatalogue(engine, writing=writing)
     SqlClients(engine, writing=writing)  # its table is there when a backup is restored
-    governed = governed_of(engine)
+    governed = governed_of(engine, secrets)
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     environment["machine"] = f"{machine.system()} {machine.machine()}"
@@ -101,6 +101,7 @@ def open_workspace(
         metadata=Tables(engine, writing=writing),
         policies=governed.policies,
         people=governed.people,
+        consents=governed.consents,
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),

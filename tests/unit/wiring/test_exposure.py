@@ -26,7 +26,7 @@ def test_a_server_process_is_told_what_protects_it(tmp_path, shown):
     actor = SimpleNamespace(name="user:x", purpose="treatment")
     platform = SimpleNamespace(folder=tmp_path, actor=actor)
 
-    command = _command(platform, Serving(host="192.0.2.1", exposure=shown), 3)
+    command = _command(platform, Serving(host="192.0.2.1", exposure=shown), tmp_path / "l", 3)
     told = _parser().parse_args(command[3:])
 
     assert (told.host, _exposure(told)) == ("192.0.2.1", shown)

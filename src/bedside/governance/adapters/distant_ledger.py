@@ -1,0 +1,372 @@
+"""A ledger that another process of this machine writes: drafts go there, and are read here."""
+
+import atexit
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bedside.core.errors import BedsideError, Invalid, Unavailable
+from bedside.core.ports import Ledger
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.governance.adapters.ledger_writer import same_user
+from bedside.governance.drafts import checked_details
+from bedside.governance.ledger_frames import (
+    Frames,
+    Reply,
+    Request,
+    framed,
+    request_of,
+    unknown_if_kept,
+)
+from bedside.governance.predictions import is_prediction
+
+__all__ = ["DistantLedger"]
+
+WAITING_AT_MOST = 65_536  # drafts, as in GroupCommit
+GIVE_UP = 3.0  # seconds without a writer, after which what waits fails
+_RETRY = 0.02  # seconds
+_READ = 1 << 18  # bytes at once
+
+
+class _Sent:
+    """A request, and who waits for its reply."""
+
+    __slots__ = ("at", "content", "drafts", "request", "texts", "told")
+
+    def __init__(
+        self,
+        request: Request,
+        drafts: Sequence[LedgerDraft],
+        texts: Sequence[str],
+        told: "Sequence[Future[LedgerEntry]]",
+    ) -> None:
+        self.request, self.drafts, self.texts, self.told = request, drafts, texts, told
+        self.content, self.at = memoryview(framed(request)), 0
+
+    @property
+    def can_go_again(self) -> bool:
+        """Whether the writer can tell that it has it already."""
+        return not self.request.together and all(map(is_prediction, self.drafts))
+
+    def again(self) -> None:
+        """Prepare to be sent to another writer."""
+        told = self.request
+        self.request = Request(told.number, told.drafts, told.together, again=True)
+        self.content, self.at = memoryview(framed(self.request)), 0
+
+    def fail(self, error: BaseException) -> None:
+        """Tell everybody."""
+        for one in self.told:
+            _settle(one, error)
+
+
+class DistantLedger:
+    """The Ledger port in front of a `LedgerWriter` in another process.
+
+    An entry is acknowledged after the writer has made it durable, never before. If the writer
+    ends, answers that it did not acknowledge go to the next one, which finds by their ids those
+    that are there already; of anything else it is said that this is not known. After
+    three seconds without a writer everything fails at once, until there is one. What is called
+    when a future is done runs in the thread that listens, so it must not append.
+
+    Args:
+        path: Of the writer's socket.
+        here: The same ledger, opened in this process, for reading and forgetting.
+    """
+
+    def __init__(self, path: Path, here: Ledger) -> None:
+        self._path, self._here = path, here
+        self._lock = threading.Lock()
+        self._under_way: dict[int, _Sent] = {}
+        self._queue: deque[_Sent] = deque()
+        self._count = self._waiting = 0
+        self._line: socket.socket | None = None
+        self._gone: float | None = None  # since when there is no writer
+        self._closed = False
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread: threading.Thread | None = None
+
+    def submit_all(self, drafts: Sequence[LedgerDraft]) -> "list[Future[LedgerEntry]]":
+        """Hand in several drafts at once; each future has its entry once that is durable.
+
+        Do not change the details of a draft afterwards.
+
+        Raises:
+            Unavailable: there is no writer (code `ledger_unavailable`), too many wait for it
+                (`ledger_busy`), or it was closed (`ledger_closed`); none of them was taken.
+        """
+        told: list[Future[LedgerEntry]] = []
+        fit: list[tuple[LedgerDraft, str, Future[LedgerEntry]]] = []
+        for draft in drafts:
+            told.append(Future())
+            try:
+                fit.append((draft, checked_details(draft), told[-1]))
+            except Invalid as error:
+                told[-1].set_exception(error)
+        if fit:
+            some, texts, futures = zip(*fit, strict=True)
+            self._hand_in(some, texts, futures)
+        return told
+
+    def append(
+        self,
+        actor: Actor,
+        action: str,
+        details: dict[str, Any],
+        *,
+        sealed: bytes | None = None,
+        subject: int | None = None,
+    ) -> LedgerEntry:
+        """Add one entry, in one commit with what else waits; durable when this returns."""
+        draft = LedgerDraft(
+            actor=actor, action=action, details=details, sealed=sealed, subject=subject
+        )
+        return self.submit_all([draft])[0].result()
+
+    def append_all(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
+        """Add several entries in one durable commit of their own: all of them or none."""
+        texts = [checked_details(one) for one in drafts]
+        if not drafts:
+            return []
+        told: list[Future[LedgerEntry]] = [Future() for _ in drafts]
+        self._hand_in(drafts, texts, told, together=True)
+        return [one.result() for one in told]
+
+    def append_each(self, drafts: Sequence[LedgerDraft]) -> list[LedgerEntry | BedsideError]:
+        """Add those that can be taken in one durable commit."""
+        told = self.submit_all(drafts)
+        results: list[LedgerEntry | BedsideError] = []
+        for one in told:
+            try:
+                results.append(one.result())
+            except Unavailable:
+                raise
+            except BedsideError as error:
+                if error.code == "ledger_broken":
+                    raise
+                results.append(error)
+        return results
+
+    def forget(self, subject: int) -> int:
+        """Destroy the subject's key, once everything that was submitted before is settled."""
+        with self._lock:
+            before = [one for sent in self._under_way.values() for one in sent.told]
+        wait(before)
+        return self._here.forget(subject)
+
+    def sealed_for(self, subject: int) -> list[int]:
+        """The sequences whose sealed part opens with the subject's key, oldest first."""
+        return self._here.sealed_for(subject)
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Every entry that is durable, oldest first."""
+        return self._here.entries()
+
+    def entry(self, sequence: int) -> LedgerEntry:
+        """One entry that is durable."""
+        return self._here.entry(sequence)
+
+    def unseal(self, sequence: int) -> bytes:
+        """The decrypted sealed part of an entry."""
+        return self._here.unseal(sequence)
+
+    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """The sealed part of each of these entries that has one which was not erased."""
+        return self._here.unseal_all(sequences)
+
+    def verify(self) -> list[LedgerFault]:
+        """Every fault in the chain; empty when it is whole."""
+        return self._here.verify()
+
+    def close(self) -> None:
+        """Take nothing more, and return when everything that was submitted is settled."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            os.eventfd_write(self._wake, 1)
+            thread.join()
+            atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _hand_in(
+        self,
+        drafts: Sequence[LedgerDraft],
+        texts: Sequence[str],
+        told: "Sequence[Future[LedgerEntry]]",
+        *,
+        together: bool = False,
+    ) -> None:
+        with self._lock:
+            self._check_open()
+            self._count += 1
+            number = self._count
+        sent = _Sent(request_of(number, drafts, texts, together=together), drafts, texts, told)
+        with self._lock:
+            self._under_way[number] = sent
+            self._queue.append(sent)
+            self._waiting += len(drafts)
+            if self._thread is None:
+                self._gone = time.monotonic()
+                self._thread = threading.Thread(target=self._run, name="ledger-line", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+            elif self._line is not None and not self._send(self._line):
+                os.eventfd_write(self._wake, 1)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The ledger was closed.", fix="open it again.", code="ledger_closed")
+        if self._gone is not None and time.monotonic() - self._gone > GIVE_UP:
+            raise _no_writer()
+        if self._waiting >= WAITING_AT_MOST:
+            raise Unavailable(
+                f"{self._waiting} entries wait for the ledger's database.",
+                fix="ask again later; look at the database's disk.",
+                code="ledger_busy",
+            )
+
+    def _send(self, line: socket.socket) -> bool:
+        """Send what the socket takes at once, under the lock; whether that was all."""
+        while self._queue:
+            sent = self._queue[0]
+            try:
+                sent.at += line.send(sent.content[sent.at :], socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True  # the thread that listens finds that the writer is gone
+            if sent.at == len(sent.content):
+                self._queue.popleft()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            line = self._connected()
+            if line is None:
+                if self._is_over():
+                    return
+                self._give_up_if_late()
+                time.sleep(_RETRY)
+                continue
+            with line:
+                self._listen(line)
+            self._lost()
+            if self._is_over():
+                return
+
+    def _is_over(self) -> bool:
+        with self._lock:
+            return self._closed and not self._under_way
+
+    def _connected(self) -> socket.socket | None:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            line.connect(str(self._path))
+            if not same_user(line):
+                raise PermissionError
+        except OSError:
+            line.close()
+            return None
+        with self._lock:
+            self._line, self._gone = line, None
+            self._send(line)
+        return line
+
+    def _listen(self, line: socket.socket) -> None:
+        """Take replies until the writer or this is at its end."""
+        frames, poll = Frames(Reply), select.poll()
+        poll.register(self._wake, select.POLLIN)
+        while not self._is_over():
+            with self._lock:
+                all_sent = self._send(line)
+            poll.register(line, select.POLLIN if all_sent else select.POLLIN | select.POLLOUT)
+            for descriptor, events in poll.poll():
+                if descriptor == self._wake:
+                    with contextlib.suppress(BlockingIOError):
+                        os.eventfd_read(self._wake)
+                elif events & ~select.POLLOUT:
+                    try:
+                        some = line.recv(_READ)
+                        replies = list(frames.take(some))
+                    except (OSError, Invalid):
+                        return
+                    if not some:
+                        return
+                    for reply in replies:
+                        self._take(reply)
+
+    def _take(self, reply: Reply) -> None:
+        with self._lock:
+            sent = self._under_way.pop(reply.number, None)
+            if sent is None:
+                return
+            self._waiting -= len(sent.drafts)
+        for told, result in zip(sent.told, reply.told(sent.drafts, sent.texts), strict=True):
+            _settle(told, result)
+
+    def _lost(self) -> None:
+        """Queue again what may go again, and say of the rest that nobody knows."""
+        with self._lock:
+            self._line, self._gone = None, time.monotonic()
+            begun = [one for one in self._under_way.values() if one.at]
+            doubtful = [one for one in begun if not one.can_go_again]
+            for one in doubtful:
+                self._forget_about(one)
+            for one in begun:
+                if one.can_go_again:
+                    one.again()
+            self._queue = deque(self._under_way.values())
+        for one in doubtful:
+            one.fail(unknown_if_kept())
+
+    def _give_up_if_late(self) -> None:
+        with self._lock:
+            if self._gone is None or time.monotonic() - self._gone <= GIVE_UP:
+                return
+            given_up = list(self._under_way.values())
+            for one in given_up:
+                self._forget_about(one)
+            self._queue.clear()
+        for one in given_up:
+            one.fail(_no_writer())
+
+    def _forget_about(self, sent: _Sent) -> None:
+        del self._under_way[sent.request.number]
+        self._waiting -= len(sent.drafts)
+
+
+def _settle(told: "Future[LedgerEntry]", result: LedgerEntry | BaseException) -> None:
+    if not told.set_running_or_notify_cancel():
+        return
+    if isinstance(result, BaseException):
+        told.set_exception(result)
+    else:
+        told.set_result(result)
+
+
+def _no_writer() -> Unavailable:
+    return Unavailable(
+        "The process that writes the ledger cannot be reached, so nothing is recorded.",
+        fix="wait until the server has started it again; look into the server's log.",
+        code="ledger_unavailable",
+    )
