@@ -1,0 +1,246 @@
+"""What the labeller looks at: each token of a note as a row of named, plain properties.
+
+A property is a text such as `w-1=calle`. Those of a word alone are the same wherever the word
+stands, so they are made once for each word and kept (`word_properties`); those of its place (its
+line, its field, what the other passes found, where else the word stands in the note) are made for
+each token (`place_properties`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bedside.privacy.text.tokens import Token, folded, lines_of, tokens_of
+
+__all__ = ["OFFSETS", "Line", "lines_with_properties", "word_properties"]
+
+OFFSETS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
+_ENDS = {".", ":", ";"}
+_BEFORE, _AFTER = "<s>", "</s>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a note with at least one token.
+
+    Args:
+        tokens: In order.
+        places: For each token, the properties of its place.
+    """
+
+    tokens: tuple[Token, ...]
+    places: tuple[tuple[str, ...], ...]
+
+
+def word_properties(word: str, offset: int, lists: Mapping[str, str]) -> tuple[str, ...]:
+    """The properties that a token has because this word stands `offset` tokens from it.
+
+    Args:
+        word: As it is written; `<s>` and `</s>` before and after a line.
+        offset: From -4 to 4; 0 is the token itself.
+        lists: For folded words, the letters of the lists that they stand in.
+
+    >>> word_properties("Ana", -1, {"ana": "g"})
+    ('w-1=ana', 's-1=Xx', 'l-1=g', 'x-1=ana')
+    """
+    plain = _evened(word)
+    said = [f"w{offset}={plain}"]
+    if abs(offset) > 3:
+        return tuple(said)
+    shape = _shape(word)
+    if abs(offset) <= 2:
+        said.append(f"s{offset}={shape}")
+        if found := lists.get(folded(word)):
+            said.append(f"l{offset}={found}")
+    if abs(offset) == 1 and word.isalpha():
+        said.append(f"x{offset}={plain[-3:]}")
+    if offset == 0:
+        said += _of_its_own(word, plain, shape, lists.get(folded(word), ""))
+    return tuple(said)
+
+
+def _of_its_own(word: str, plain: str, shape: str, found: str) -> list[str]:
+    said = ["b", f"n={min(len(word), 12)}"]
+    if word.isdigit():
+        said.append(f"d={'big' if len(word) > 4 else len(word)}")
+        if len(word) == 4 and word[:2] in ("19", "20"):
+            said.append("year")
+        elif len(word) <= 2:
+            value = int(word)
+            said.append("day" if 1 <= value <= 31 else "over")
+            if 1 <= value <= 12:
+                said.append("month")
+    elif word.isalpha():
+        for length in (1, 2, 3, 4):
+            if len(plain) > length:
+                said += [f"p{length}={plain[:length]}", f"f{length}={plain[-length:]}"]
+        said.append(f"ls={found}|{shape}")
+    return said
+
+
+def _evened(word: str) -> str:
+    if word.isdigit():
+        return word if len(word) <= 2 else "#" * min(len(word), 10)
+    return word.lower()
+
+
+def _shape(word: str) -> str:
+    if word.isdigit():
+        return "9" * min(len(word), 10)
+    if not word.isalpha():
+        return word
+    if word.islower():
+        return "x"
+    if word.isupper():
+        return "X" if len(word) == 1 else "XX" if len(word) < 4 else "XXXX"
+    return "Xx" if word[0].isupper() and word[1:].islower() else "xX"
+
+
+def lines_with_properties(
+    text: str, hits: Mapping[int, str], phrases: Mapping[int, str], lists: Mapping[str, str]
+) -> list[Line]:
+    """The lines of a note, each token with the properties of its place.
+
+    Args:
+        text: The note.
+        hits: What the patterns found, by the place where a token starts: `B-date`, `I-date`.
+        phrases: What stands in the lists, likewise: `B-T` begins the name of a town.
+        lists: For folded words, the letters of the lists that they stand in.
+    """
+    divided = [tuple(tokens_of(text, start, end)) for start, end in lines_of(text)]
+    divided = [tokens for tokens in divided if tokens]
+    fields = [_fields(tokens) for tokens in divided]
+    note = _Note(hits, phrases, _seen(divided, fields))
+    heading = ""
+    lines = []
+    for row, tokens in enumerate(divided):
+        around = _around(divided, fields, row, heading)
+        if len(tokens) <= 6 and ":" not in {token.text for token in tokens}:
+            heading = " ".join(token.text.lower() for token in tokens[:3])
+        places = tuple(
+            _place(tokens, at, fields[row][at], around, note, row) for at in range(len(tokens))
+        )
+        lines.append(Line(tokens=tokens, places=places))
+    return lines
+
+
+def _fields(tokens: Sequence[Token]) -> list[tuple[str, int]]:
+    """For each token, the words before the latest colon, and how many tokens ago that was."""
+    words: list[str] = []
+    field, since = "", 99
+    out = []
+    for token in tokens:
+        out.append((field, since))
+        since += 1
+        if token.text == ":":
+            if words:
+                field, since = " ".join(words[-2:]), 0
+            words = []
+        elif token.text in _ENDS:
+            words = []
+        elif token.text.isalpha():
+            words.append(token.text.lower())
+        else:
+            words = []
+    return out
+
+
+def _seen(
+    divided: Sequence[Sequence[Token]], fields: Sequence[Sequence[tuple[str, int]]]
+) -> dict[str, list[tuple[int, str]]]:
+    """For each capitalised word, the fields and lines in which it stands."""
+    seen: dict[str, list[tuple[int, str]]] = {}
+    for row, (tokens, said) in enumerate(zip(divided, fields, strict=True)):
+        for token, (field, since) in zip(tokens, said, strict=True):
+            word = token.text
+            if len(word) > 2 and word[0].isupper() and word.isalpha():
+                seen.setdefault(word.lower(), []).append((row, field if since < 9 else "-"))
+    return seen
+
+
+def _around(
+    divided: Sequence[Sequence[Token]],
+    fields: Sequence[Sequence[tuple[str, int]]],
+    row: int,
+    heading: str,
+) -> tuple[str, ...]:
+    count = len(divided)
+    first = "|".join(token.text.lower() for token in divided[row][:2])
+    before = fields[row - 1][-1][0] if row else _BEFORE
+    after = divided[row + 1][0].text.lower() if row + 1 < count else _AFTER
+    length = len(divided[row])
+    said = "short" if length < 8 else "middling" if length < 30 else "long"
+    from_end = count - 1 - row
+    return (
+        f"L1={first}",
+        f"LP={before}",
+        f"LN={after}",
+        f"LL={said}",
+        f"LE={min(from_end, 3)}",
+        f"LR={min(row, 12)}",
+        f"LH={heading}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is the same for all tokens of a note."""
+
+    hits: Mapping[int, str]
+    phrases: Mapping[int, str]
+    seen: Mapping[str, Sequence[tuple[int, str]]]
+
+
+def _place(
+    tokens: Sequence[Token],
+    at: int,
+    field: tuple[str, int],
+    around: tuple[str, ...],
+    note: _Note,
+    row: int,
+) -> tuple[str, ...]:
+    token = tokens[at]
+    shape, plain = _shape(token.text), _evened(token.text)
+    before2, before, after, after2 = (_word(tokens, at + step) for step in (-2, -1, 1, 2))
+    name, since = field
+    said = [
+        *around,
+        f"w-1w={before}|{plain}",
+        f"ww1={plain}|{after}",
+        f"w-2w-1={before2}|{before}",
+        f"w1w2={after}|{after2}",
+        f"w-1w1={before}|{after}",
+        f"S={'|'.join(_shape_at(tokens, at + step) for step in (-2, -1, 0, 1, 2))}",
+        f"F={name}",
+        f"FS={name}|{min(since, 6)}",
+        f"Fs={name}|{shape}",
+        f"Fw={name}|{before}|{shape}",
+        f"{around[3]}|{shape}|{min(at, 2)}",
+        f"gap={int(at > 0 and tokens[at - 1].end == token.start)}",
+    ]
+    said += _found(tokens, at, note, name)
+    if token.text[0].isupper():
+        seen = note.seen.get(token.text.lower(), ())
+        said += [f"E={where}" for where in sorted({of for line, of in seen if line != row})[:4]]
+    return tuple(said)
+
+
+def _found(tokens: Sequence[Token], at: int, note: _Note, field: str) -> list[str]:
+    said = []
+    for letter, found in (("H", note.hits), ("G", note.phrases)):
+        if here := found.get(tokens[at].start):
+            said += [f"{letter}={here}", f"{letter}F={here}|{field}"]
+        if at and (here := found.get(tokens[at - 1].start)):
+            said.append(f"{letter}-1={here}")
+        if at + 1 < len(tokens) and (here := found.get(tokens[at + 1].start)):
+            said.append(f"{letter}1={here}")
+    return said
+
+
+def _word(tokens: Sequence[Token], at: int) -> str:
+    if at < 0:
+        return _BEFORE
+    return _evened(tokens[at].text) if at < len(tokens) else _AFTER
+
+
+def _shape_at(tokens: Sequence[Token], at: int) -> str:
+    return _shape(tokens[at].text) if 0 <= at < len(tokens) else ""
