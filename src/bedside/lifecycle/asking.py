@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.flow import FlowStep
+from bedside.core.records.policy import Act, Resource
+from bedside.core.records.snapshot import Zone
 from bedside.data.store.snapshot import Snapshot
 from bedside.interop.declaration import declaration_to_json
-from bedside.lifecycle.cohort import group_codes, levels_of, texts_of
+from bedside.lifecycle.cohort import codes_read, group_codes, levels_of, texts_of
+from bedside.lifecycle.consents import Asked, LeftOut, consented, left_out
 from bedside.lifecycle.frames import frame_bytes, frame_of
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.platform import Platform
@@ -61,20 +64,40 @@ def flow_of(
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """The first steps of a build."""
+    """The first steps of a build, and the door to the patients' data.
+
+    `act` is what is done with them. `consent` says as of when and for which purpose patients are
+    asked, where that is not now and the actor's.
+    """
 
     platform: Platform
     declaration: Declaration
     intake: Intake
     steps: StepRunner
+    act: Act = Act.DEVELOP
+    consent: Asked | None = None
     told: dict[str, Any] = field(init=False)
+    asked: dict[str, Asked] = field(init=False, default_factory=dict)
+    left: dict[str, LeftOut] = field(init=False, default_factory=dict)
+    merged: list[tuple[int, int]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "told", json.loads(declaration_to_json(self.declaration)))
 
     def collect(self) -> Done:
-        """The collected events, and what became of the rows."""
-        return self.steps.run("collect", self.intake.inputs(), lambda _: self.intake.collect())
+        """The collected events, and what became of the rows.
+
+        Raises:
+            Refused: the policies do not permit this to the actor (code `not_allowed`).
+        """
+        data = self.declaration.data
+        zone, codes = Zone.of(data.release_mode), codes_read(self.declaration)
+        resource = Resource(name=data.source or self.declaration.name, zone=zone, columns=codes)
+        self.asked["now"] = consented(self.platform, self.act, resource)
+        done = self.steps.run("collect", self.intake.inputs(), lambda _: self.intake.collect())
+        digest = self.steps.read(done, "snapshot").decode()
+        self.merged.extend(self.intake.collected(digest).manifest.merged)
+        return done
 
     def prepare(self, collected: Done) -> Done:
         """The clean events, and what was set aside."""
@@ -94,9 +117,11 @@ class Asking:
     def ask(self, prepared: Done) -> Done:
         """Every row with its side (`cohort`), those with a side (`asked`), and the `flow`."""
         evaluation = self.told["evaluation"]
+        left = self.left_out(self.prepared(prepared)).digest
         return self.steps.run(
             "question",
             {
+                **({} if left is None else {"consent": left}),
                 "events": prepared.outputs["snapshot"],
                 "question": self.told["question"],
                 "split": evaluation["split"],
@@ -120,7 +145,21 @@ class Asking:
         question = self.declaration.question
         groups = levels_of(self.declaration, self.group_events(snapshot))
         shards = snapshot.shards(columns_of(question), where_of(question))
-        return ask(question, shards, data_end=self._data_end(snapshot), groups=groups)
+        cohort = ask(question, shards, data_end=self._data_end(snapshot), groups=groups)
+        left = self.left_out(snapshot)
+        if left.digest is None:
+            return cohort
+        rows = cohort.rows.filter(left.keeps())
+        return replace(cohort, rows=rows, flow=(*cohort.flow, left.step(rows, groups)))
+
+    def left_out(self, snapshot: Snapshot) -> LeftOut:
+        """Who is left out because of what they permit or refuse."""
+        found = self.left.get(snapshot.digest)
+        if found is None:
+            asked = self.consent or self.asked["now"]
+            found = left_out(self.platform, snapshot, self.act, asked, merged=self.merged)
+            self.left[snapshot.digest] = found
+        return found
 
     def _asked(self, snapshot: Snapshot) -> dict[str, bytes]:
         cohort = self.answered(snapshot)

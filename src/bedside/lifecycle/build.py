@@ -11,8 +11,11 @@ from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.flow_words import told_flow
 from bedside.core.records.leakage import LeakageReport
+from bedside.core.records.policy import Act
+from bedside.core.records.purpose import Purpose
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
+from bedside.lifecycle.consents import Asked
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.explaining import explain_model
 from bedside.lifecycle.frames import array_bytes
@@ -20,6 +23,7 @@ from bedside.lifecycle.imported import Imported, refuse_what_is_not_done
 from bedside.lifecycle.intake import Intake, intake_of
 from bedside.lifecycle.leakage import (
     audited,
+    delays_told,
     findings_to_json,
     report_from_json,
     report_to_json,
@@ -99,6 +103,7 @@ def rebuilt(
     intake_from: Callable[[Declaration], Intake],
     scratch: Path,
     imported: Imported | None = None,
+    consent: Asked | None = None,
 ) -> Packed:
     """Build again from the text of a declaration, without any earlier step.
 
@@ -108,10 +113,13 @@ def rebuilt(
         intake_from: Where the data are taken from this time.
         scratch: Where the index of the steps may lie meanwhile.
         imported: The model, where it was learnt elsewhere.
+        consent: As of when patients were asked, where somebody was left out.
     """
     declaration = declaration_of(source)
     intake = intake_from(declaration)
-    return _Build(platform, declaration, source, intake, scratch, imported).run()
+    asked = consent or Asked(purpose=Purpose.HCOMPL, moment=platform.clock.now())
+    again = _Build(platform, declaration, source, intake, scratch, imported, Act.AUDIT, asked)
+    return again.run()
 
 
 @dataclass
@@ -124,6 +132,8 @@ class _Build(StepOutputs):
     intake: Intake
     index: Path
     imported: Imported | None = None
+    act: Act = Act.DEVELOP
+    consent: Asked | None = None
     steps: StepRunner = field(init=False)
     asking: Asking = field(init=False)
     told: dict[str, Any] = field(init=False)
@@ -139,6 +149,8 @@ class _Build(StepOutputs):
             declaration=self.declaration,
             intake=self.intake,
             steps=self.steps,
+            act=self.act,
+            consent=self.consent,
         )
 
     def run(self) -> Packed:
@@ -264,6 +276,7 @@ class _Build(StepOutputs):
             {**finding, "because": because.get(finding["name"], "")}
             for finding in json.loads(self._read("audit", "findings"))
         ]
+        evidence["delays"] = delays_told(report_from_json(self._read("audit", "report")))
         evidence["quality"] = {
             **json.loads(self._read("collect", "report")),
             **json.loads(self._read("prepare", "quality")),
@@ -338,6 +351,10 @@ class _Build(StepOutputs):
                 **({} if self.imported is None else {parts.IMPORTED: self.imported.as_json()}),
             },
         )
-        if self.imported is None:
-            return made
-        return replace(made, facts={**made.facts, "imported": self.imported.facts})
+        facts = dict(made.facts)
+        left = self.asking.left_out(self._snapshot)
+        if left.digest is not None:
+            facts["consent"] = left.asked.as_json()
+        if self.imported is not None:
+            facts["imported"] = self.imported.facts
+        return replace(made, facts=facts)

@@ -22,6 +22,7 @@ from bedside.features.definition import FeatureSet
 __all__ = [
     "band_names",
     "build_features",
+    "codes_read",
     "counts_of",
     "group_codes",
     "groups_of",
@@ -53,6 +54,22 @@ def received_file(declaration: Declaration, data: Path | None) -> Received:
             code="no_data",
         )
     return bundled_file()
+
+
+def codes_read(declaration: Declaration) -> frozenset[str]:
+    """The codes that a declaration names: of a patient's record it reads nothing else.
+
+    A regular expression of the question stands as it was written.
+    """
+    found = {code for one in declaration.signals.values() for code in (one.code, *one.also)}
+    question = declaration.question
+    for predicate in (*question.predicates.values(), *question.patient_demographics.values()):
+        if isinstance(predicate.code, str):
+            found.add(predicate.code)
+        elif predicate.code is not None:
+            told = predicate.code.regex
+            found.update(predicate.code.any if told is None else (told,))
+    return frozenset(found)
 
 
 def rows_by_shard(snapshot: Snapshot, asked: pl.DataFrame) -> list[tuple[int, int]]:

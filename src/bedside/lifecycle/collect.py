@@ -15,6 +15,7 @@ from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import BadRecord, ConversionReport
 from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.collect.adding import first_contacts, kept_drafts, stored_events
 from bedside.data.collect.facts import Reader
@@ -27,6 +28,7 @@ from bedside.lifecycle.collect_arrivals import Arrivals, Arrived
 from bedside.lifecycle.collect_parts import Group, Kept, groups_of, read_group
 from bedside.lifecycle.collect_report import Tally, told_of
 from bedside.lifecycle.data import record_snapshot, recorded_snapshots
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.steps import StepRunner
@@ -102,6 +104,7 @@ def collect(platform: Platform, source: Collection, incoming: Incoming) -> Colle
         Refused: more records are unreadable than the source bears (code `too_many_bad`).
         Unavailable: another process holds the workspace, or the disk refuses.
     """
+    enter(platform, Act.COLLECT, Resource(name=source.name, zone=Zone.of(source.release_mode)))
     with platform.lock():
         platform.ledger.append(platform.actor, "collect.start", {"name_of_data": source.name})
         done = _Run(platform, source, reader_of(source.format), incoming).whole()

@@ -17,10 +17,12 @@ from bedside.core.ports import Ledger
 from bedside.core.records.event import EVENT_COLUMNS
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.lineage import Edge, Node
+from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import RawFile, Zone
 from bedside.data.export_meds import MedsExport
 from bedside.data.store.layout import STORED_SCHEMA
 from bedside.data.store.snapshot import Snapshot
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 
 __all__ = [
@@ -67,7 +69,7 @@ def shown(platform: Platform, reference: str, *, moment: datetime | None = None)
     Raises:
         NotFound, Invalid, Refused: as `EventStore.open`.
     """
-    snapshot = platform.store.open(reference)
+    snapshot = opened_data(platform, Act.INSPECT, reference)
     manifest = snapshot.manifest
     frames = snapshot.shards() if moment is None else snapshot.as_of(moment)
     parts, subjects, rows = [], 0, 0
@@ -132,7 +134,7 @@ def diff(platform: Platform, old: str, new: str) -> Difference:
     Raises:
         NotFound, Invalid, Refused: as `EventStore.open`.
     """
-    before, after = platform.store.open(old), platform.store.open(new)
+    before, after = (opened_data(platform, Act.INSPECT, one) for one in (old, new))
     contents = [{s.content for s in one.manifest.shards} for one in (before, after)]
     shared = contents[0] & contents[1]
     tables = [_counted(one, shared) for one in (before, after)]
@@ -313,7 +315,7 @@ def export(
         raise Invalid("There is no such form.", fix=f"use one of: {', '.join(FORMATS)}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Invalid("The folder to export to is not empty.", fix="give a new folder.")
-    snapshot = platform.store.open(reference)
+    snapshot = opened_data(platform, Act.EXPORT, reference)
     run = str(uuid.uuid4())
     told = {"snapshot": snapshot.digest, "as_of": None if moment is None else iso(moment)}
     platform.ledger.append(platform.actor, "export", {**told, "form": form})

@@ -12,9 +12,9 @@ from bedside.core.ports import Ledger
 from bedside.core.ports.policy import People, Policies
 from bedside.core.records.ledger import Actor
 from bedside.core.records.policy import Access, Act, Decision, Resource, Role
-from bedside.core.records.purpose import purpose_of
+from bedside.core.records.purpose import Purpose, purpose_of
 
-__all__ = ["Guarded", "access_for", "decided", "enter", "enter_as", "enter_for"]
+__all__ = ["Guarded", "access_for", "decided", "enter", "enter_as", "enter_for", "with_consent"]
 
 WORKSPACE = Resource()
 WHO_TO_ASK = {
@@ -128,6 +128,12 @@ def decided(
     """What the policies would say, with nothing done and nothing written."""
     access = access_for(platform, actor, act, resource)
     return access, platform.policies.decide(access)
+
+
+def with_consent(platform: Guarded, act: Act, resource: Resource, purpose: Purpose) -> bool:
+    """Whether the platform's actor might do it for a purpose; nothing is written."""
+    asked = Actor(name=platform.actor.name, purpose=purpose.value)
+    return decided(platform, asked, act, resource)[1].allowed
 
 
 def access_for(platform: Guarded, actor: Actor, act: Act, resource: Resource) -> Access:

@@ -16,6 +16,7 @@ from bedside.core.records.bundle import FEATURES
 from bedside.core.records.event import EVENT_COLUMNS, Event
 from bedside.core.records.features import CALENDAR
 from bedside.core.records.lineage import Node
+from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import RawFile
 from bedside.core.units import display
 from bedside.data.store.snapshot import Snapshot
@@ -25,6 +26,7 @@ from bedside.features.provenance import Record
 from bedside.features.single import features_of
 from bedside.features.wording import definition, describe, title, window
 from bedside.lifecycle.intake import pseudonym_of
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.package import load_declaration
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -218,13 +220,13 @@ def _chosen(features: FeatureSet, only: str | None) -> FeatureSet:
 def _opened(platform: Platform, model: _Model, data: str | None) -> Snapshot:
     """The data that were asked for, or those of the build, or what took their place."""
     if data is not None or model.snapshot is None:
-        return platform.store.open(data or f"{model.name}/prepared")
+        return opened_data(platform, Act.READ_RECORD, data or f"{model.name}/prepared")
     try:
-        return platform.store.open(model.snapshot)
+        return opened_data(platform, Act.READ_RECORD, model.snapshot)
     except Refused as refusal:
         if refusal.code != "erased":
             raise
-        return platform.store.open(f"{model.name}/prepared")
+        return opened_data(platform, Act.READ_RECORD, f"{model.name}/prepared")
 
 
 def _record_look(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from bedside.core.errors import Invalid, Refused
 from bedside.core.records.key import KEYS, KeyState
+from bedside.core.records.policy import Act, Resource
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Rotated", "destroy_key", "key_states", "rotate_key"]
@@ -36,6 +38,7 @@ def rotate_key(platform: Platform, key: str) -> Rotated:
         Refused: it was destroyed (code `key_destroyed`).
         Unavailable: the key service is out of reach, or another process holds the workspace.
     """
+    enter(platform, Act.MANAGE_KEYS, Resource(name=key))
     _check(key)
     with platform.lock():
         version = platform.keys.rotate(key)
@@ -56,6 +59,7 @@ def destroy_key(platform: Platform, key: str, *, version: int | None = None) -> 
         Refused: it is the newest of several (code `key_in_use`), or a key without which the whole
             workspace is lost (`key_needed`).
     """
+    enter(platform, Act.MANAGE_KEYS, Resource(name=key))
     _check(key)
     if version is None and key in NEEDED:
         raise Refused(

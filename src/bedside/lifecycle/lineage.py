@@ -14,9 +14,11 @@ from bedside.core.ids import digest_bytes
 from bedside.core.records.bundle import EVIDENCE
 from bedside.core.records.ledger import LedgerEntry
 from bedside.core.records.lineage import Node
+from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.training import augmentation_text
 from bedside.lifecycle.intake import pseudonym_of
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.question_record import (
     ReasonRecords,
@@ -101,7 +103,7 @@ def records_of(
         NotFound: there is no such snapshot, or nothing was known of the subject.
         Invalid: the moment has no time zone, or a pseudonym is not a whole number.
     """
-    snapshot = platform.store.open(reference)
+    snapshot = opened_data(platform, Act.READ_RECORD, reference)
     subject_id = pseudonym_of(subject, salt=snapshot.manifest.salt, is_pseudonym=is_pseudonym)
     (events,) = snapshot.as_of(moment, subject_id=subject_id)
     if events.is_empty():

@@ -21,7 +21,7 @@ from bedside.core.ports import (
     Signer,
     Tracker,
 )
-from bedside.core.ports.policy import People, Policies
+from bedside.core.ports.policy import Consents, People, Policies
 from bedside.core.ports.vault import Vaults
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
@@ -60,6 +60,7 @@ class Platform:
     metadata: Metadata
     policies: Policies
     people: People
+    consents: Consents
     registry: Registry
     signer: Signer
     clock: Clock

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from bedside.core.errors import Invalid
-from bedside.core.records.policy import ACT_WORDS, Act, Consent, Resource
+from bedside.core.records.policy import ACT_WORDS, Act, ConsentSaid, Resource
 from bedside.core.records.snapshot import Zone
 from bedside.lifecycle.platform import Platform
 
@@ -36,7 +36,7 @@ def resource_named(
     Raises:
         Invalid: there is no such zone, or consent is none.
     """
-    if consent not in get_args(Consent):
+    if consent not in get_args(ConsentSaid):
         raise Invalid("This is no consent.", fix="write permit, deny or unknown.")
     return Resource(
         name=name,

@@ -13,7 +13,10 @@ import polars as pl
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.records.bundle import FEATURES
+from bedside.core.records.policy import Act, Resource
+from bedside.core.records.snapshot import Zone
 from bedside.features.definition import feature_set_from_json
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.predictions import judged
 from bedside.lifecycle.release import open_bundle
@@ -81,6 +84,7 @@ def export_predictions(
         Unavailable: the disk refuses.
     """
     _check(to, mode)
+    enter(platform, Act.EXPORT, Resource(name=version_id, zone=Zone.of(mode)))
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     names = feature_set_from_json(bundle.files[FEATURES]).names

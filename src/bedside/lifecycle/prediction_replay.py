@@ -17,7 +17,9 @@ from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.caller import Caller
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import LedgerEntry
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.prediction import Prediction, PredictionNote
+from bedside.core.records.snapshot import Zone
 from bedside.core.records.version import Stage
 from bedside.interop.answer_json import answer_bytes, answer_from_json, answer_to_json
 from bedside.interop.cds_hooks.discovery import drafted_codes, prefetch_templates
@@ -27,6 +29,7 @@ from bedside.interop.fhir.reading import read_resources
 from bedside.interop.fhir_out.kept import read_kept
 from bedside.interop.hl7v2 import kept as hl7v2_kept
 from bedside.interop.open_inference.request import read_request
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.serve.answer import Answerer
@@ -81,6 +84,7 @@ def recorded(platform: Platform, prediction_id: str) -> Recorded:
         Refused: the entry is not that of this prediction, or its sealed part was changed (code
             `ledger_broken`).
     """
+    enter(platform, Act.READ_RECORD, Resource(name="predictions", zone=Zone.IDENTIFIED))
     found = platform.predictions.get(prediction_id)
     entry = platform.ledger.entry(found.sequence)
     if entry.details.get("prediction_id") != prediction_id:

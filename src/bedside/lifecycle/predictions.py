@@ -14,9 +14,12 @@ from bedside.core.clock import iso, parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.ledger import LedgerDraft
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.prediction import NoteKind, Prediction, PredictionNote
 from bedside.core.records.question import Question
+from bedside.core.records.snapshot import Zone
 from bedside.governance.predictions import NOTE
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
@@ -151,6 +154,7 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
         Unavailable: another process works on this workspace, or the ledger could not keep it all;
             run it again.
     """
+    enter(platform, Act.MONITOR, Resource(name=version_id, zone=Zone.IDENTIFIED))
     version = platform.registry.get(version_id)
     question = open_bundle(platform, version).declaration.question
     told = _told(platform, version_id, data)

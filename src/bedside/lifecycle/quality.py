@@ -13,6 +13,7 @@ from bedside.core.ids import canonical_json
 from bedside.core.records.collection import Collection
 from bedside.core.records.conversion import ConversionReport
 from bedside.core.records.lineage import Node
+from bedside.core.records.policy import Act
 from bedside.core.records.quality import QualityReport
 from bedside.core.records.version import GateResult
 from bedside.data.prepare import prepare_events
@@ -20,6 +21,7 @@ from bedside.data.quality import assess, figures_of, judge_quality, render_html
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import keep_snapshot
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Judged", "judged_source", "prepared_source"]
@@ -41,7 +43,7 @@ def judged_source(platform: Platform, source: Collection) -> Judged:
     Raises:
         NotFound: nothing was collected under this name.
     """
-    collected = platform.store.open(f"{source.name}/collected")
+    collected = opened_data(platform, Act.INSPECT, f"{source.name}/collected")
     report = assess(
         lambda: _folded(collected), source, _conversion(platform, source), now=platform.clock.now()
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import RawFile
 from bedside.data.collect.kept import KeptPart
 from bedside.data.collect.parts import TABLES
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Quarantine", "SetAside", "quarantine"]
@@ -55,7 +57,7 @@ def quarantine(platform: Platform, name: str) -> Quarantine:
         NotFound: nothing was collected under this name.
         Refused: a file of the workspace was changed, or its key was destroyed.
     """
-    snapshot = platform.store.open(f"{name}/collected")
+    snapshot = opened_data(platform, Act.INSPECT, f"{name}/collected")
     newest: dict[tuple[object, ...], SetAside] = {}
     for file in snapshot.manifest.sources:
         if file.index:

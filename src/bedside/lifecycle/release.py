@@ -7,10 +7,12 @@ from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json, digest_of
 from bedside.core.records.bundle import Bundle
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.rollout import Canary
 from bedside.core.records.version import SHOWN, Approval, ModelVersion, Stage
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.gates import LiveResult, judge_live
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.live_answers import answers_of
 from bedside.lifecycle.local_evidence import validated_here
 from bedside.lifecycle.opening import opened
@@ -93,6 +95,7 @@ def approve(
         Refused: a gate failed, the bundle is not intact, the version cannot take that step, or it
             comes from a hub and was not validated here (see `validated_here`).
     """
+    enter(platform, Act.APPROVE, Resource(name=version_id))
     version = platform.registry.get(version_id)
     open_bundle(platform, version)
     if not version.gates_passed:
@@ -154,6 +157,7 @@ def release(
             (`not_approved`, `step_not_approved`), the bundle is not intact, no such step, or it
             comes from a hub and was not validated here (see `validated_here`).
     """
+    enter(platform, Act.RELEASE, Resource(name=version_id))
     version = platform.registry.get(version_id)
     details: dict[str, Any] = {"version": version.id, "stage": stage.value}
     case = None

@@ -20,6 +20,7 @@ from bedside.core.records.bundle import (
     MODEL,
     Bundle,
 )
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.scoring_install import (
@@ -29,12 +30,14 @@ from bedside.deploy.package.scoring_install import (
 )
 from bedside.deploy.package.sealing import seal
 from bedside.lifecycle.build import rebuilt
+from bedside.lifecycle.consents import Asked
 from bedside.lifecycle.differences import (
     changed_libraries,
     declared_otherwise,
     differing_files,
     first_difference,
 )
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.imported import imported_from_json
 from bedside.lifecycle.package import Packed, declaration_of, load_declaration
 from bedside.lifecycle.patients import Patients, entry_of, facts_of, own_patients, same_data
@@ -93,6 +96,7 @@ def reproduce(platform: Platform, version_id: str, folder: Path | None = None) -
         Refused: its bundle is not intact.
         Invalid: the declaration in the folder is not right.
     """
+    enter(platform, Act.AUDIT, Resource(name=version_id))
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     facts = facts_of(platform, version)
@@ -139,7 +143,10 @@ def _compared(
             else:
                 given = bundle.files.get(IMPORTED)
                 imported = None if given is None else imported_from_json(given)
-                made = rebuilt(platform, source, same_data(platform, entry), index, imported)
+                told = facts.get("consent")
+                asked = None if told is None else Asked.from_json(told)
+                data = same_data(platform, entry)
+                made = rebuilt(platform, source, data, index, imported, asked)
         except BedsideError as error:
             if not causes:
                 raise

@@ -11,11 +11,13 @@ from bedside.cohorts.question import ask
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.policy import Act, Resource
 from bedside.data.collect.table import collect_table
 from bedside.data.prepare import prepare
 from bedside.data.store.merging import fold_merges
 from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle.cohort import build_features, groups_of, received_file, subject_indices
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.intake import SourceIntake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -32,6 +34,7 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
     A model of a collected source is compared on what stands there now. Where the outcome's column
     is absent in a table, labels have not come: performance is then reported as not known yet.
     """
+    enter(platform, Act.MONITOR, Resource(name=version_id))
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     declaration = bundle.declaration

@@ -9,12 +9,14 @@ from bedside.core.clock import iso, parse_duration
 from bedside.core.errors import BedsideError, Refused
 from bedside.core.ids import canonical_json, digest_of
 from bedside.core.records.outcome import OutcomeKind
+from bedside.core.records.policy import Act, Resource
 from bedside.core.records.rollout import Release
 from bedside.core.records.rollout import Rollout as Declared
 from bedside.core.records.version import NEXT_STAGES, SHOWN, ModelVersion, Stage
 from bedside.deploy.rollout.comparison import compare_answers
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.guards import GuardResult, judge_guard, needs_sealed
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.live_answers import answers_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import live_case, open_bundle
@@ -87,6 +89,7 @@ def rollback(platform: Platform, reference: str, *, reason: str) -> TakenBack:
         NotFound: there is no such model.
         Refused: nobody is shown any version of it, or somebody else has just taken it back.
     """
+    enter(platform, Act.WITHDRAW, Resource(name=reference))
     version = _seen(platform, reference, (Stage.CANARY, Stage.LIVE))
     return _taken_back(platform, version, "rollback", reason)
 
@@ -98,6 +101,7 @@ def hold(platform: Platform, reference: str, *, reason: str) -> TakenBack:
         NotFound: there is no such model.
         Refused: no version of it is in canary.
     """
+    enter(platform, Act.WITHDRAW, Resource(name=reference))
     version = _seen(platform, reference, (Stage.CANARY,))
     return _taken_back(platform, version, "hold", reason)
 

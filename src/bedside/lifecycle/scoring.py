@@ -14,6 +14,7 @@ from bedside.core.ids import canonical_json, digest_bytes, digest_of
 from bedside.core.records.bundle import FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import MERGED_INTO
+from bedside.core.records.policy import Act
 from bedside.core.records.version import ModelVersion, Stage
 from bedside.data.prepare import prepare
 from bedside.data.store.merging import fold_merges
@@ -118,6 +119,7 @@ class _Batch:
             declaration=intake.declaration,
             intake=intake,
             steps=steps_of(platform, index),
+            act=Act.SCORE,
         )
         self._index = index
         collected = self._asking.collect()

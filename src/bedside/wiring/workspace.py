@@ -80,7 +80,6 @@ def open_workspace(
     engine = open_database(settings.metadata)
     catalogue = SqlCatalogue(engine, writing=writing)
     SqlClients(engine, writing=writing)  # its table is there when a backup is restored
-    governed = governed_of(engine, secrets)
     environment = {name: installed(name) for name in LIBRARIES}
     environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     environment["machine"] = f"{machine.system()} {machine.machine()}"
@@ -99,9 +98,7 @@ def open_workspace(
         ledger=_ledger(engine, secrets, clock),
         predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
-        policies=governed.policies,
-        people=governed.people,
-        consents=governed.consents,
+        **governed_of(engine, secrets),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),

@@ -1,13 +1,14 @@
 """What decides, and what knows who holds which role."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bedside.core.records.consent import Consent
 from bedside.core.records.grant import Grant
 from bedside.core.records.policy import Access, Decision, PolicyText, Role
 
-__all__ = ["People", "Policies"]
+__all__ = ["Consents", "People", "Policies"]
 
 
 class Policies(Protocol):
@@ -51,4 +52,28 @@ class People(Protocol):
         Raises:
             NotFound: the person does not hold it.
         """
+        ...
+
+
+class Consents(Protocol):
+    """What patients permit and refuse, as it was written down here; identifiers are sealed."""
+
+    def add(self, consent: Consent, identifier: str) -> None:
+        """Keep what a patient said, durably; the identifier is encrypted before it is stored."""
+        ...
+
+    def all(self) -> list[Consent]:
+        """Every consent, oldest first; nobody is named."""
+        ...
+
+    def identified(self) -> list[tuple[str, Consent]]:
+        """Each consent and the identifier of the patient, oldest first.
+
+        Raises:
+            Refused: one of them was changed (code `consent_damaged`).
+        """
+        ...
+
+    def forget(self, tags: Collection[str]) -> int:
+        """Remove what patients said who are erased; return how many rows that were."""
         ...

@@ -16,14 +16,14 @@ __all__ = [
     "ROLE_WORDS",
     "Access",
     "Act",
-    "Consent",
+    "ConsentSaid",
     "Decision",
     "PolicyText",
     "Resource",
     "Role",
 ]
 
-Consent = Literal["unknown", "permit", "deny"]
+ConsentSaid = Literal["unknown", "permit", "deny"]
 
 
 class Role(StrEnum):
@@ -118,7 +118,7 @@ class Resource:
     name: str = "workspace"
     zone: Zone | None = None
     columns: frozenset[str] = frozenset()
-    consent: Consent = "unknown"
+    consent: ConsentSaid = "unknown"
     small_cells: bool = False
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bedside.core.records.policy import Act, Consent, Role
+from bedside.core.records.policy import Act, ConsentSaid, Role
 from bedside.core.records.snapshot import Zone
 
 __all__ = ["ExpectedDecision", "PolicyTable"]
@@ -32,7 +32,7 @@ class ExpectedDecision:
     which: str = "workspace"
     zone: Zone | None = None
     purpose: str
-    consent: Consent = "unknown"
+    consent: ConsentSaid = "unknown"
     small_cells: bool = False
     expected: Literal["allowed", "refused"]
     by: str = ""

@@ -48,13 +48,10 @@ CONSENTS = Table(
     Column("number", Integer, primary_key=True),
     Column("tag", String, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # the identifier, under a key of the workspace
-    Column("kind", String, nullable=False),
-    Column("purposes", String, nullable=False),
-    Column("starts", String),
-    Column("ends", String),
+    Column("provision", String, nullable=False),
     Column("recorded", String, nullable=False),
     Column("recorded_by", String, nullable=False),
-    Column("withdrawn", String),
+    Column("is_withdrawal", Integer, nullable=False),
 )
 Index("consents_by_tag", CONSENTS.c.tag)
 
