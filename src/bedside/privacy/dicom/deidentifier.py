@@ -84,9 +84,22 @@ class DicomDeidentifier:
         )
 
     def header(self, dataset: pydicom.FileDataset, *, looked: bool) -> str:
-        """Clean the attributes in place, and say what was done; returns the file's new name."""
+        """Clean the attributes in place, and say what was done; returns the file's new name.
+
+        What the vault draws for the file is durable when this ends.
+        """
         subject = self._subject(dataset)
-        pseudonym = str(self.vault.pseudonym(subject))
+        try:
+            with self.vault.together() as vault:
+                return self._header(dataset, vault, subject, looked)
+        except Exception:
+            self._uids.pop(subject, None)  # what was drawn for it is not kept
+            raise
+
+    def _header(
+        self, dataset: pydicom.FileDataset, vault: Vault, subject: int, looked: bool
+    ) -> str:
+        pseudonym = str(vault.pseudonym(subject))
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax.is_deflated:
             syntax = ExplicitVRLittleEndian  # the same elements, and every reader takes them
@@ -94,8 +107,8 @@ class DicomDeidentifier:
             rules=rules_of(self.options),
             retain=self.options.retain,
             dates=self.options.dates,
-            offset=self.vault.offset(subject) if self.options.dates is Dates.SHIFTED else 0,
-            uids=self._uids_of(subject),
+            offset=vault.offset(subject) if self.options.dates is Dates.SHIFTED else 0,
+            uids=self._uids_of(subject, vault),
             known=known_pattern(dataset),
         )
         cleaner.clean(dataset)
@@ -120,8 +133,9 @@ class DicomDeidentifier:
                     return subject_pseudonym(kind + name, salt=self.salt)
         return subject_pseudonym("", salt=self.salt)
 
-    def _uids_of(self, subject: int) -> UidStandIns:
-        uids = self._uids.pop(subject, None) or UidStandIns(self.vault, subject)
+    def _uids_of(self, subject: int, vault: Vault) -> UidStandIns:
+        uids = self._uids.pop(subject, None) or UidStandIns(vault, subject)
+        uids.vault = vault
         self._uids[subject] = uids
         if len(self._uids) > _SUBJECTS_AT_HAND:
             self._uids.popitem(last=False)

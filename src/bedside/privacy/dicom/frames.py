@@ -128,18 +128,14 @@ def pictures(dataset: Dataset) -> Iterator[Grey]:
     frames, rows, columns, samples = pixel_shape(dataset)
     if min(rows, columns) < _TEXT_LEAST:
         return
-    try:
-        array = dataset.pixel_array
-        if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-            array = apply_color_lut(array, dataset)
-    except Exception:
-        raise _refused(f"Text cannot be looked for: {_UNREADABLE}.", "cannot_decode") from None
-    array = array.reshape(frames, rows, columns, -1)
-    if frames <= _ALL_FRAMES:
-        chosen = [array[index] for index in range(frames)]
-    else:
-        chosen = [array.max(axis=0), array.min(axis=0)]
-        chosen += [array[index] for index in (0, frames // 2, frames - 1)]
+    chosen: list[NDArray[np.generic]] = []
+    for array in _decoded_arrays(dataset):
+        shaped = array.reshape(frames, rows, columns, -1)
+        if frames <= _ALL_FRAMES:
+            chosen += [shaped[index] for index in range(frames)]
+        else:
+            chosen += [shaped.max(axis=0), shaped.min(axis=0)]
+            chosen += [shaped[index] for index in (0, frames // 2, frames - 1)]
     luminance_first = str(dataset.get("PhotometricInterpretation", "")).startswith("YBR")
     seen: set[bytes] = set()
     for picture in chosen:
@@ -147,6 +143,26 @@ def pictures(dataset: Dataset) -> Iterator[Grey]:
             if (key := grey.tobytes()) not in seen and grey.min() != grey.max():
                 seen.add(key)
                 yield grey
+
+
+def _decoded_arrays(dataset: Dataset) -> list[NDArray[np.generic]]:
+    """The pixels as a reader shows them; in both orders, where writers disagree about it."""
+    try:
+        array = dataset.pixel_array
+        arrays = [array]
+        if _order_is_doubtful(dataset):
+            arrays.append(array.reshape(-1, 2)[:, ::-1].reshape(array.shape))
+        if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+            arrays = [apply_color_lut(one, dataset) for one in arrays]
+    except Exception:  # a codec may raise anything, and repeat anything
+        raise _refused(f"Text cannot be looked for: {_UNREADABLE}.", "cannot_decode") from None
+    return arrays
+
+
+def _order_is_doubtful(dataset: Dataset) -> bool:
+    """Big-endian bytes in words: PS3.5 swaps each pair, and not every writer did."""
+    words = "PixelData" in dataset and dataset["PixelData"].VR == "OW"
+    return words and _is_big(dataset) and _bits(dataset) == 8 and dataset.Columns % 2 == 0
 
 
 def _greys(picture: NDArray[np.generic], *, only_first: bool) -> Iterator[Grey]:
@@ -179,6 +195,8 @@ def blank(dataset: Dataset, boxes: Iterable[Box]) -> None:
         return
     if "PixelData" not in dataset:
         raise _refused("Text stands in pixels that are no integers.", "cannot_blank")
+    if _order_is_doubtful(dataset):
+        boxes = [Box(b.top, b.left // 2 * 2, b.bottom, -(-b.right // 2) * 2) for b in boxes]
     frames, rows, columns, samples = pixel_shape(dataset)
     bits, size = _bits(dataset), frames * _frame_bytes(dataset)
     buffer = np.frombuffer(dataset.PixelData, np.uint8).copy()

@@ -42,9 +42,9 @@ WORDS = MappingProxyType(
 )
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _BY_CLASS = (
-    (_STORAGE + "104.", RiskClass.DOCUMENT),
+    (_STORAGE + "104", RiskClass.DOCUMENT),
     ("1.2.840.10008.1.3.10", RiskClass.DIRECTORY),
-    (_STORAGE + "3.1", RiskClass.ULTRASOUND),
+    (_STORAGE + "3", RiskClass.ULTRASOUND),
     (_STORAGE + "6", RiskClass.ULTRASOUND),
     (_STORAGE + "7", RiskClass.SECONDARY_CAPTURE),
     (_STORAGE + "77.1.1", RiskClass.ENDOSCOPY),
@@ -97,7 +97,7 @@ def _face_risk(dataset: Dataset, modality: str, pictured: bool) -> RiskClass | N
 def risks_of(dataset: Dataset) -> frozenset[RiskClass]:
     """Which risks an image carries by its class, modality and what it says of itself."""
     sop_class, modality = _text(dataset, "SOPClassUID"), _text(dataset, "Modality").upper()
-    found = {risk for prefix, risk in _BY_CLASS if sop_class.startswith(prefix)}
+    found = {risk for arc, risk in _BY_CLASS if f"{sop_class}.".startswith(f"{arc}.")}
     if modality in _BY_MODALITY:
         found.add(_BY_MODALITY[modality])
     if "EncapsulatedDocument" in dataset:

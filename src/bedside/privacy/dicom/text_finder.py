@@ -16,6 +16,8 @@ __all__ = ["Box", "TesseractFinder", "TextFinder"]
 Grey = NDArray[np.uint8]
 _COMMAND = ("stdin", "stdout", "--psm", "11", "-l", "eng", "tsv")
 _WORD = 5  # the level of a word in Tesseract's table
+_WINDOW = 41  # pixels: somewhat higher than a line of writing, magnified
+_CONTRAST = 40  # of 255
 _LARGEST_SIDE = 3200  # pixels; a larger picture is not magnified
 
 
@@ -122,14 +124,32 @@ class TesseractFinder:
 
 
 def _looks(picture: Grey) -> Iterator[tuple[Grey, int]]:
-    """The picture as it is and, unless it is large, twice as large; each also inverted."""
+    """The picture as it is and, unless it is large, twice as large.
+
+    Then what is brighter than its surroundings, as black on white, and what is darker: writing on
+    a grey bar, or inverted.
+    """
     yield picture, 1
-    if max(picture.shape) * 2 <= _LARGEST_SIDE:
-        larger = _magnified(picture)
+    scale = 2 if max(picture.shape) * 2 <= _LARGEST_SIDE else 1
+    larger = _magnified(picture) if scale == 2 else picture
+    if scale == 2:
         yield larger, 2
-        yield 255 - larger, 2
-    else:
-        yield 255 - picture, 1
+    values = larger.astype(np.int16)
+    around = _local_mean(values, _WINDOW)
+    for sign in (1, -1):
+        stands_out = (values - around) * sign > _CONTRAST
+        yield np.where(stands_out, 0, 255).astype(np.uint8), scale
+
+
+def _local_mean(values: NDArray[np.int16], window: int) -> NDArray[np.int16]:
+    """The mean of a square of `window` pixels around each pixel, from running sums."""
+    half = window // 2
+    padded = np.pad(values.astype(np.int64), ((half + 1, half), (half + 1, half)), mode="edge")
+    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    total = sums[window:, window:] - sums[:-window, window:]
+    total = total - sums[window:, :-window] + sums[:-window, :-window]
+    mean: NDArray[np.int16] = (total // (window * window)).astype(np.int16)
+    return mean
 
 
 def _magnified(picture: Grey) -> Grey:
