@@ -11,6 +11,7 @@ from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
 from bedside.cli.deploy import deploy_app
 from bedside.cli.documents import documents
+from bedside.cli.doors import guard_commands
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
 from bedside.cli.features import features_app
@@ -33,11 +34,13 @@ from bedside.cli.keys import keys_app
 from bedside.cli.ledger import ledger_app
 from bedside.cli.mlflow import export, import_model
 from bedside.cli.plan import plan
+from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
+from bedside.cli.site import site_app
 from bedside.cli.up import up
 
 __all__ = ["app", "run"]
@@ -57,8 +60,10 @@ app.add_typer(fhir_app, name="fhir")
 app.add_typer(hl7_app, name="hl7")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(policy_app, name="policy")
 app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
+app.add_typer(site_app, name="site")
 
 
 @app.command()
@@ -248,6 +253,9 @@ def demo(
         from bedside.wiring.demo import run_demo  # noqa: PLC0415
 
         run_demo(keep)
+
+
+guard_commands(app)
 
 
 def run() -> None:
