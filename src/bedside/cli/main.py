@@ -9,6 +9,7 @@ from bedside.cli.access import access_app
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.data import data_app
+from bedside.cli.deid import deid_app
 from bedside.cli.deploy import deploy_app
 from bedside.cli.documents import documents
 from bedside.cli.doors import guard_commands
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 app.add_typer(access_app, name="access")
 app.add_typer(data_app, name="data")
+app.add_typer(deid_app, name="deid")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")
 app.add_typer(fhir_app, name="fhir")

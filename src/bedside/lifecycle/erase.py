@@ -18,6 +18,7 @@ from bedside.data.collect.kept import KeptPart
 from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import recorded_snapshots
+from bedside.lifecycle.deidentify import VAULT_SALT
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.intake import pseudonym_of, tags_of
 from bedside.lifecycle.platform import Platform
@@ -82,7 +83,7 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
     with platform.lock():
         store = platform.store
         snapshots = [store.opened(entry) for entry in store.entries()]
-        wanted = _wanted(snapshots, subject, is_pseudonym)
+        wanted = _wanted(platform, snapshots, subject, is_pseudonym)
         files = {
             file: _with_mask(platform, file, wanted, snapshot.manifest.salt)
             for snapshot in snapshots
@@ -142,19 +143,57 @@ def ancestors(entries: list[SnapshotEntry], digest: str) -> set[str]:
     return found
 
 
-def _wanted(snapshots: list[Snapshot], subject: str, is_pseudonym: bool) -> _Wanted:
-    """The subject's pseudonym under every salt, with those of whoever is the same person."""
+def _wanted(
+    platform: Platform, snapshots: list[Snapshot], subject: str, is_pseudonym: bool
+) -> _Wanted:
+    """The subject's pseudonym under every salt, with those of whoever is the same person.
+
+    Where a vault drew the pseudonyms, it is asked for theirs.
+    """
     ids: dict[str, set[int]] = {}
-    for salt in {snapshot.manifest.salt for snapshot in snapshots} or {"bedside"}:
+    salts = {snapshot.manifest.salt for snapshot in snapshots}
+    for salt in {one for one in salts if not one.startswith(VAULT_SALT)} or {"bedside"}:
         ids[salt] = {pseudonym_of(subject, salt=salt, is_pseudonym=is_pseudonym)}
+    for salt in salts if is_pseudonym else ():
+        if salt.startswith(VAULT_SALT):
+            back = _released_as(platform, salt, int(subject))
+            ids = {of: theirs | back for of, theirs in ids.items()}
     for snapshot in snapshots:
-        known = ids[snapshot.manifest.salt]
+        known = ids.get(snapshot.manifest.salt, set())
         for pair in snapshot.manifest.merged:
             if known.intersection(pair):
                 root = pair[1]
                 known |= {one for one, beside in snapshot.manifest.merged if beside == root}
                 known.add(root)
+    everyone = set[int]().union(*ids.values())
+    for salt in salts:
+        if salt.startswith(VAULT_SALT):
+            ids[salt] = _pseudonyms(platform, salt, everyone)
     return _Wanted(None if is_pseudonym else subject, ids)
+
+
+def _released_as(platform: Platform, salt: str, pseudonym: int) -> set[int]:
+    """Who was released under a pseudonym, if anybody was."""
+    try:
+        return {platform.vaults.of(salt.removeprefix(VAULT_SALT)).subject_of(pseudonym)}
+    except NotFound:
+        return set()
+    except Refused as refused:
+        if refused.code not in ("erased", "key_destroyed"):
+            raise
+        return set()
+
+
+def _pseudonyms(platform: Platform, salt: str, subjects: set[int]) -> set[int]:
+    """Under which pseudonyms a project released these subjects."""
+    found = set[int]()
+    for subject in subjects:
+        try:
+            found.add(platform.vaults.of(salt.removeprefix(VAULT_SALT)).pseudonym(subject))
+        except Refused as refused:
+            if refused.code not in ("erased", "key_destroyed"):
+                raise
+    return found
 
 
 def _with_mask(platform: Platform, file: RawFile, wanted: _Wanted, salt: str) -> _Masked:

@@ -12,8 +12,9 @@ import polars as pl
 
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import canonical_json, subject_pseudonym
-from bedside.core.records.declaration import Declaration
+from bedside.core.records.declaration import Declaration, Source
 from bedside.core.records.lineage import Node
+from bedside.core.records.release_mode import ReleaseMode
 from bedside.core.records.snapshot import Zone
 from bedside.data.collect.reading import Received
 from bedside.data.collect.table import collect_table
@@ -23,6 +24,7 @@ from bedside.data.store.snapshot import Snapshot
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.cohort import received_file
 from bedside.lifecycle.data import keep_snapshot
+from bedside.lifecycle.deidentify import released_name
 from bedside.lifecycle.platform import Platform
 
 __all__ = [
@@ -172,39 +174,35 @@ class SourceIntake:
 
     @property
     def _name(self) -> str:
-        return f"{self.declaration.data.source}/prepared"
+        data = self.declaration.data
+        if data.project:
+            return released_name(data.source, data.release_mode, data.project)
+        return f"{data.source}/prepared"
 
     def _opened(self) -> Snapshot:
-        """The source's events.
+        """The source's events, as they were collected or as they were released for a project.
 
         Raises:
-            NotFound: the source was never collected here.
+            NotFound: the source was never collected here, or never released so.
             Invalid: the declaration speaks of another release mode or salt than the source.
         """
+        data = self.declaration.data
         try:
             found = self.platform.store.open(
                 self._name if self.digest is None else f"{self._name}@{self.digest}"
             )
         except NotFound:
-            name = self.declaration.data.source
-            raise NotFound(
-                f"The source '{name}' was not collected into this workspace.",
-                fix=f"collect it first: bedside data collect {name} --data FOLDER, or give "
-                "bedside build the folder with --data.",
-                code="not_collected",
-            ) from None
-        data, manifest = self.declaration.data, found.manifest
-        for key, here, there in (
-            ("release_mode", data.release_mode, manifest.release_mode),
-            ("pseudonym_salt", data.pseudonym_salt, manifest.salt),
-        ):
-            if here != there:
-                raise Invalid(
-                    f"bedside.yaml says data.{key}: {here}, but the source was collected with "
-                    f"{there}.",
-                    fix=f"write {key}: {there}.",
-                    code="source_differs",
-                )
+            raise _not_there(data) from None
+        manifest = found.manifest
+        if data.release_mode != manifest.release_mode:
+            raise _differs(data, manifest.release_mode)
+        if not data.project and data.pseudonym_salt != manifest.salt:
+            raise Invalid(
+                f"bedside.yaml says data.pseudonym_salt: {data.pseudonym_salt}, but the source was "
+                f"collected with {manifest.salt}.",
+                fix=f"write pseudonym_salt: {manifest.salt}.",
+                code="source_differs",
+            )
         return found
 
     def inputs(self) -> dict[str, Any]:
@@ -227,6 +225,38 @@ class SourceIntake:
     def prepare(self, collected: Snapshot) -> dict[str, bytes]:
         """Set aside what this model takes for implausible; keep the rest as `NAME/prepared`."""
         return _prepared(self.platform, self.declaration, self.run_id, collected)
+
+
+def _not_there(data: Source) -> NotFound:
+    if data.project:
+        return NotFound(
+            f"The source '{data.source}' was not released as {data.release_mode} for the project "
+            f"'{data.project}'.",
+            fix=f"release it first: bedside deid data {data.source}/prepared --mode "
+            f"{data.release_mode} --project {data.project}.",
+            code="not_released",
+        )
+    return NotFound(
+        f"The source '{data.source}' was not collected into this workspace.",
+        fix=f"collect it first: bedside data collect {data.source} --data FOLDER, or give "
+        "bedside build the folder with --data.",
+        code="not_collected",
+    )
+
+
+def _differs(data: Source, there: str) -> Invalid:
+    """The source is under another mode than the model says; a release would make it so."""
+    problem = (
+        f"bedside.yaml says data.release_mode: {data.release_mode}, but the source was collected "
+        f"with {there}."
+    )
+    fix = f"write release_mode: {there}."
+    if there == ReleaseMode.IDENTIFIED:
+        fix = (
+            f"release it: bedside deid data {data.source}/prepared --mode {data.release_mode} "
+            f"--project NAME, and write project: NAME under data; or {fix}"
+        )
+    return Invalid(problem, fix=fix, code="source_differs")
 
 
 def intake_of(platform: Platform, declaration: Declaration, data: Path | None) -> Intake:

@@ -1,0 +1,15 @@
+"""`bedside deid`: taking out what identifies people, and measuring what risk is left."""
+
+import typer
+
+from bedside.cli.deid_data import data
+from bedside.cli.deid_dicom import dicom
+
+__all__ = ["deid_app"]
+
+deid_app = typer.Typer(
+    help="De-identify: data sets, files, notes, images; measure the risk that is left.",
+    no_args_is_help=True,
+)
+deid_app.command()(data)
+deid_app.command()(dicom)

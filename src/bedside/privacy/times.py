@@ -1,0 +1,153 @@
+"""When things happened, as far as a release mode lets it be told.
+
+Safe Harbor lets nothing of a date stand but its year. What a model learns from is how long after
+another thing a thing happened, and a length of time is no element of a date. So each subject's
+clock is set to begin with the first of January of the year of their first event, and runs on in
+true time from there: order and intervals within a subject stay exact to the microsecond; month,
+day, day of the week and hour are gone, and with them every season and all that subjects shared.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from bedside.core.errors import Refused
+from bedside.privacy.rules import Action, ReleasePlan
+
+__all__ = ["BIRTH", "Clocks", "retimed"]
+
+BIRTH = "MEDS//BIRTH"
+OLDEST = 90  # years: this age and all above are one
+_TIMES = ("time", "known_at", "end")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What is done with times, and the moment of the release."""
+
+    date: Action
+    birth_date: Action
+    age: Action
+    released_at: datetime
+
+    @classmethod
+    def of(cls, plan: ReleasePlan, released_at: datetime) -> "Clocks":
+        """What a plan says of dates.
+
+        Raises:
+            Refused: dates are dropped, and events without times are none (code `release_mode`).
+        """
+        if plan.action("date") is Action.DROP:
+            raise Refused(
+                "Events without their times are no events.",
+                fix="use date=elapsed or date=year.",
+                code="release_mode",
+            )
+        birth, age = plan.action("birth_date"), plan.action("age")
+        return cls(plan.action("date"), birth, age, released_at.astimezone(UTC))
+
+    @property
+    def hides_age(self) -> bool:
+        """Whether no age above 89 may be told, nor be worked out."""
+        return self.age is not Action.KEEP
+
+    @property
+    def first_year(self) -> int:
+        """Whoever was there before it is 90 by now."""
+        return self.released_at.year - OLDEST + 1
+
+
+def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.DataFrame:
+    """The events at the times that may be told; rows that cannot be told are counted and left out.
+
+    Args:
+        events: Whole subjects: subject_id, offset (days), time, known_at, end, code.
+        clocks: What is done.
+        lost: Counts what is left out, by reason.
+    """
+    is_birth = (pl.col("code").cast(pl.String) == BIRTH) & pl.col("time").is_not_null()
+    told = events.with_columns(is_birth.alias("_birth"))
+    if clocks.hides_age:
+        told = _left_out(told, ~_before(clocks), "older than 89 years before the release", lost)
+    told = told.join(_people(told, clocks), on="subject_id", how="left", maintain_order="left")
+    told = told.with_columns(_moved(name, clocks) for name in _TIMES)
+    told = _births(told, clocks, lost)
+    if clocks.date is Action.SHIFT:
+        ahead = pl.max_horizontal(*_TIMES) > pl.lit(clocks.released_at)
+        told = _left_out(told, ~ahead, "would lie after the release", lost)
+    return told.select(events.columns)
+
+
+def _before(clocks: Clocks) -> pl.Expr:
+    oldest = datetime(clocks.first_year, 1, 1, tzinfo=UTC)
+    return (pl.col("time") < pl.lit(oldest)).fill_null(value=False) & ~pl.col("_birth")
+
+
+def _people(events: pl.DataFrame, clocks: Clocks) -> pl.DataFrame:
+    """Of each subject: how far the clock moves, birth, and whether the last event came at 90."""
+    dated = pl.when(~pl.col("_birth")).then(pl.col("time"))
+    born = pl.when(pl.col("_birth")).then(pl.col("time")).min().alias("_born")
+    people = events.group_by("subject_id").agg(
+        dated.min().fill_null(pl.col("known_at").min()).alias("_first"),
+        pl.max_horizontal(dated.max(), pl.col("known_at").max(), pl.col("end").max()).alias(
+            "_last"
+        ),
+        born,
+    )
+    ninety = pl.col("_born").dt.offset_by(f"{OLDEST}y")
+    return people.with_columns(
+        (pl.col("_first").dt.truncate("1y") - pl.col("_first")).alias("_delta"),
+        (ninety <= pl.col("_last")).fill_null(value=False).alias("_old"),
+        (ninety <= pl.lit(clocks.released_at)).fill_null(value=False).alias("_old_by_now"),
+    )
+
+
+def _moved(name: str, clocks: Clocks) -> pl.Expr:
+    column = pl.col(name)
+    match clocks.date:
+        case Action.ELAPSED:
+            return column + pl.col("_delta")
+        case Action.YEAR:
+            return column.dt.truncate("1y")
+        case Action.SHIFT:
+            return column + pl.duration(days=pl.col("offset"))
+        case _:
+            return column
+
+
+def _births(told: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.DataFrame:
+    """Births as their rule says; whoever reached 90 was born 90 years before their last event."""
+    match clocks.birth_date:
+        case Action.YEAR:
+            moved = pl.col("_born")
+            if clocks.date is Action.SHIFT:
+                moved = moved + pl.duration(days=pl.col("offset"))
+            born = moved.dt.truncate("1y")
+        case Action.SHIFT:
+            born = pl.col("_born") + pl.duration(days=pl.col("offset"))
+        case _:
+            born = pl.col("_born")
+    if clocks.birth_date is Action.DROP:
+        told = _left_out(told, ~pl.col("_birth"), "birth", lost)
+    if clocks.hides_age:
+        capped = _moved("_last", clocks).dt.truncate("1y").dt.offset_by(f"-{OLDEST}y")
+        born = pl.when("_old").then(capped).otherwise(born)
+        unsaid = pl.col("_birth") & pl.col("_old_by_now") & ~pl.col("_old")
+        told = _left_out(told, ~unsaid, "birth of whoever would be 90 by now", lost)
+    told = told.with_columns(pl.when("_birth").then(born).otherwise(pl.col("time")).alias("time"))
+    if clocks.hides_age:
+        early = pl.col("_old") & (pl.col("time") < born) & ~pl.col("_birth")
+        early = early.fill_null(value=False)
+        told = _left_out(told, ~early, "more than 90 years before the last event", lost)
+    return told
+
+
+def _left_out(
+    events: pl.DataFrame, stays: pl.Expr, reason: str, lost: Counter[str]
+) -> pl.DataFrame:
+    left = events.filter(stays.fill_null(value=True))
+    if left.height < events.height:
+        lost[reason] += events.height - left.height
+    return left
