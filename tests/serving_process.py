@@ -1,6 +1,7 @@
 """A server process of the drills: real sockets, threads and ledger around a small model.
 
-`python serving_process.py FOLDER PORT LINE`. The model waits while `FOLDER/hang` exists.
+`python serving_process.py FOLDER PORT LINE`. The model waits while `FOLDER/hang` exists. Where
+`FOLDER/quick` exists, it says of itself that it is quick and cannot hang.
 """
 
 import socket
@@ -51,6 +52,7 @@ def main(folder: Path, port: int, line: int) -> int:
         return predict(matrix)
 
     served.model.predict = waits
+    served.answerer.is_quick = (folder / "quick").exists()
     service = Service(
         models_of([served.answerer], {}),
         limits=Limits(deadline=1.0, hang=0.25),

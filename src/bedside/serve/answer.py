@@ -33,6 +33,7 @@ __all__ = ["Answerer"]
 
 _LOG = logging.getLogger("bedside.serve")
 _STAGES = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
+QUICK_SECONDS = 0.0005
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -97,6 +98,8 @@ class Answerer:
         self._new_id = new_id
         self._scorer = Scorer(bundle, predictor, explainer)
         self._scorer.check_example()
+        self._is_bounded = bool(getattr(predictor, "bounded", False))
+        self.is_quick = False
 
     def in_stage(self, stage: Stage) -> Self:
         """The same loaded version in another stage."""
@@ -107,6 +110,9 @@ class Answerer:
     def warm_up(self) -> None:
         """Run every step once, so that what is compiled at its first call is compiled.
 
+        A model that says of itself that it cannot hang is timed too: one that takes half a
+        millisecond at most `is_quick`, so no thread of its own is worth its cost.
+
         Raises:
             Refused: the worked example is no longer reproduced (`example_differs`).
         """
@@ -114,6 +120,13 @@ class Answerer:
         nobody = ToScore([], self.clock.now(), ())
         for count in (1, 2):
             self._scored([nobody] * count)
+        if self._is_bounded:
+            self.is_quick = min(self._seconds(nobody) for _ in range(5)) <= QUICK_SECONDS
+
+    def _seconds(self, asked: ToScore) -> float:
+        began = perf_counter_ns()
+        self._scored([asked])
+        return (perf_counter_ns() - began) / 1e9
 
     def check(self) -> None:
         """Run the worked example again.

@@ -16,6 +16,7 @@ from bedside.core.errors import Invalid, Unavailable
 from bedside.core.records.answer import Failure, Score
 from bedside.core.records.asked import Asked
 from bedside.core.records.version import Stage
+from bedside.serve import answer
 from bedside.serve.limits import Limits
 from bedside.serve.service import Service, models_of
 from served import (
@@ -106,6 +107,38 @@ def test_questions_of_one_turn_of_the_loop_share_one_run_of_the_model():
         ask_all(service, *(asked(a_patient(lactate=1 + n / 9)) for n in range(12)))
 
     assert sizes == [12]
+
+
+def threads_of(served: Served, service: Service, question: Asked) -> str:
+    """In which thread the model is run for a question."""
+    seen, predict = list[str](), served.model.predict
+
+    def watched(matrix: Any) -> Any:
+        seen.append(threading.current_thread().name)
+        return predict(matrix)
+
+    served.model.predict = watched
+    ask_all(service, question)
+    return seen[-1]
+
+
+def test_a_model_that_is_quick_and_cannot_hang_needs_no_thread_and_any_other_has_one(monkeypatch):
+    short, long = asked(a_patient()), asked(a_patient() * 100)
+    threads = {}
+    for name, bounded, quick in (("kernel", True, 10.0), ("slow", True, 0.0), ("any", False, 10.0)):
+        served = a_served_model()
+        served.answerer._is_bounded = bounded
+        monkeypatch.setattr(answer, "QUICK_SECONDS", quick)
+        served.answerer.warm_up()
+        with serving(served) as service:
+            threads[name] = [threads_of(served, service, one) for one in (short, long)]
+
+    own = "answer sepsis@0123456789ab"
+    assert threads == {
+        "kernel": ["MainThread", own],
+        "slow": [own, own],
+        "any": [own, own],
+    }
 
 
 def test_a_question_that_cannot_be_read_does_not_hurt_its_neighbours():

@@ -171,6 +171,25 @@ def test_a_worker_without_a_pulse_is_killed_and_replaced(tmp_path):
     assert here.ended == [-signal.SIGKILL]
 
 
+def test_a_model_that_hangs_though_it_said_it_cannot_is_recorded_and_its_process_replaced(tmp_path):
+    (tmp_path / "quick").touch()
+    with running(tmp_path) as here:
+        here.supervisor._patience = Patience(silence=2.5)
+        well = here.ask()
+        (tmp_path / "hang").touch()
+        hung = here.ask()
+        (tmp_path / "hang").unlink()
+        until, again = time.monotonic() + 20, (0, None)
+        while again[0] != 200 and time.monotonic() < until:
+            again = here.ask()
+            time.sleep(0.05)
+        kept = here.kept()
+
+    assert (well[0], hung[0], again[0]) == (200, 0, 200)
+    assert here.ended == [-signal.SIGKILL]
+    assert [one["outcome"] for one in kept] == ["score", "failure", "score"]
+
+
 def test_workers_end_when_their_supervisor_is_gone(tmp_path):
     with reserve("127.0.0.1", 0) as held:
         ours, theirs = socket.socketpair()
