@@ -103,3 +103,59 @@ def ledger_rotate_key(
             platform, books_of(platform), stolen=stolen, trusted_size=trusted_size
         )
         show(rotated_json(done), as_json, lambda: rotated_words(done))
+
+
+@ledger_app.command("export")
+def ledger_export(
+    to: Annotated[Path, typer.Argument(help="A new folder; for fhir and prov, a new file.")],
+    form: Annotated[
+        str, typer.Option("--as", help="bundle (to be checked), fhir (AuditEvent) or prov (W3C).")
+    ] = "bundle",
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a copy of the ledger that others can check and read without Bedside."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.ledger_words import exported_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_export import export_ledger  # noqa: PLC0415
+        from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "audit", as_json)
+        if form != "bundle":
+            from bedside.lifecycle.ledger_records import export_records  # noqa: PLC0415
+
+            written = export_records(platform, to, form=form)
+            show(
+                asdict(written),
+                as_json,
+                lambda: f"{written.records} {written.kind} in {written.file}.",
+            )
+            return
+        done = export_ledger(platform, books_of(platform), to)
+        show(asdict(done), as_json, lambda: exported_words(done))
+
+
+@ledger_app.command("prove")
+def ledger_prove(
+    entry: Annotated[int, typer.Argument(min=1, help="The number of an entry.")],
+    to: Annotated[Path, typer.Option("--to", help="A new file for the proof.")],
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a proof that one entry is in the ledger, for somebody who has a checkpoint."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.ledger_words import proved_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_export import prove_entry  # noqa: PLC0415
+        from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "audit", as_json)
+        done = prove_entry(platform, books_of(platform), entry, to)
+        show(asdict(done), as_json, lambda: proved_words(done))

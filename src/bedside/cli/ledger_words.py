@@ -5,12 +5,15 @@ from typing import Any
 
 from bedside.governance.shipping import PlaceState
 from bedside.lifecycle.ledger_checkpoints import Checkpointed, KeyRotated
+from bedside.lifecycle.ledger_export import VERIFIER, LedgerExport, Proved
 from bedside.lifecycle.ledger_verify import LedgerReport
 
 __all__ = [
     "checkpointed_json",
     "checkpointed_words",
+    "exported_words",
     "is_behind",
+    "proved_words",
     "rotated_json",
     "rotated_words",
     "verified_words",
@@ -92,6 +95,27 @@ def rotated_json(done: KeyRotated) -> dict[str, Any]:
         "endorsed": done.endorsed,
         **checkpointed_json(done.done),
     }
+
+
+def exported_words(done: LedgerExport) -> str:
+    """What was written, and how whoever gets it checks it."""
+    return "\n".join(
+        [
+            f"{done.entries} entries and {_count(done.checkpoints, 'checkpoint')} "
+            f"in {done.folder}. No sealed part is in it.",
+            f"To check it anywhere: python {VERIFIER} {done.folder}",
+            f"Tell the auditor the key by another way: {done.key}",
+            f"They keep {done.newest} for the next time.",
+        ]
+    )
+
+
+def proved_words(done: Proved) -> str:
+    """What the proof shows, and how it is checked."""
+    return (
+        f"Proof of entry {done.sequence} under the checkpoint of {done.size} entries: {done.file}\n"
+        f"To check it anywhere: python {VERIFIER} --proof {done.file} --key {done.key}"
+    )
 
 
 def _place_words(state: PlaceState) -> str:

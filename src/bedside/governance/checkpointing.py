@@ -117,13 +117,17 @@ class Checkpointer:
         self._signer_of, self._verify = signer_of, verify
 
     def last(self) -> Grown:
-        """The tree of the last checkpoint that was kept; empty where there is none that holds."""
+        """The tree of the last checkpoint that was kept; empty where it is not remembered.
+
+        Raises:
+            Refused: the ledger lacks what it held then (code `ledger_broken`).
+        """
         try:
             told = _read(self._kept.get(_GROWN))
             note = read_note(self._kept.get(file_of(told.checkpoint)))
-            history = self.history(told)
-        except (NotFound, Invalid, Refused):
+        except (NotFound, Invalid):
             return Grown()
+        history = self.history(told)
         agrees = note.checkpoint == told.checkpoint
         return told if agrees and history.judged(note, self._verify) is None else Grown()
 
@@ -134,7 +138,7 @@ class Checkpointer:
             Refused: the ledger does not go on from its last checkpoint, or its chain is broken
                 (code `ledger_broken`).
         """
-        before = self.last()
+        before, newest = self.last(), self._newest()
         tree, keys = Frontier(before.size, before.peaks), list(before.keys)
         first, last, size = before.first, before.last, before.size
         links = self._source.links(max(size - 1, 0))
@@ -151,10 +155,13 @@ class Checkpointer:
             if link.action in KEY_ACTIONS:
                 keys.append((size, last))
             waiting.append(bytes.fromhex(last))
-            if len(waiting) == _AT_ONCE:
+            if len(waiting) == _AT_ONCE or (newest is not None and size == newest.size):
                 tree.extend(waiting)
                 waiting.clear()
+                _agree(newest, tree, first)
         tree.extend(waiting)
+        if newest is not None and size < newest.size:
+            raise _broken("The ledger is shorter than when its last checkpoint was made.")
         return Grown(peaks=tree.peaks, size=size, first=first, last=last, keys=tuple(keys))
 
     def history(self, grown: Grown) -> KeyHistory:
@@ -165,11 +172,24 @@ class Checkpointer:
         """
         entries = []
         for sequence, digest in grown.keys:
-            entry = self._source.entry(sequence)
+            try:
+                entry = self._source.entry(sequence)
+            except NotFound:
+                raise _broken(f"Entry {sequence} is missing.") from None
             if entry.hash != digest or entry_hash(entry) != digest:
                 raise _broken(f"Entry {sequence} is not as it was written.")
             entries.append(entry)
         return history_of(entries, origin_of(grown.first), self._verify)
+
+    def _newest(self) -> Checkpoint | None:
+        """The largest checkpoint that is kept; one that cannot be read is for the verification."""
+        names = sorted(name for name in self._kept.names("") if name.endswith(SUFFIX))
+        for name in reversed(names):
+            try:
+                return read_note(self._kept.get(name)).checkpoint
+            except Invalid:
+                continue
+        return None
 
     def make(self) -> CheckpointNote | None:
         """A checkpoint of the ledger as it is now, kept; None where the ledger is empty.
@@ -202,6 +222,13 @@ class Checkpointer:
                 code="wrong_key",
             )
         return note_of(checkpoint, key.public, signer.sign)
+
+
+def _agree(newest: Checkpoint | None, tree: Frontier, first: str) -> None:
+    if newest is None or tree.size != newest.size:
+        return
+    if (newest.root, newest.origin) != (tree.root(), origin_of(first)):
+        raise _broken("The ledger is not the one of its last checkpoint.")
 
 
 def _written(grown: Grown) -> bytes:

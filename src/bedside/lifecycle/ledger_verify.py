@@ -159,7 +159,7 @@ class _Judged:
             self._fault(kept, "damaged", "is no checkpoint (any more)")
             return
         told = note.checkpoint
-        if told.origin != self._origin:
+        if last and told.origin != self._origin:
             self._fault(kept, "elsewhere", "is of another ledger, or this one was written anew")
         elif told.size > last:
             text = f"says {told.size} entries, and the ledger has {last}: it was put back"

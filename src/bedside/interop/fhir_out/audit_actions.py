@@ -1,0 +1,59 @@
+"""What each action of the ledger is in the words of an audit: create, read, update, delete, …."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["ACTIVITY", "Pattern", "pattern_of"]
+
+
+class Pattern(StrEnum):
+    """A pattern of BALP; EXPORT and ACTIVITY have none, and are plain AuditEvents."""
+
+    CREATE = "C"
+    READ = "R"
+    UPDATE = "U"
+    DELETE = "D"
+    QUERY = "E"
+    DISCLOSURE = "disclosure"
+    EXPORT = "export"
+    ACTIVITY = "activity"
+
+
+ACTIVITY = {"start": ("110120", "Application Start"), "stop": ("110121", "Application Stop")}
+"""How a start or a stop is coded in DICOM (PS3.16, CID 401)."""
+
+_PATTERNS = {
+    Pattern.CREATE: (
+        "answer", "approve", "access.add", "backup", "build.done", "checkpoint.key", "collect.done",
+        "compare", "deidentify", "evaluate", "leakage", "monitor", "prediction.note", "quality",
+        "recalibrate", "score", "site.onboard", "site.publish", "snapshot", "track",
+    ),
+    Pattern.READ: (
+        "access.sign_in", "ledger.prove", "prediction.open", "reproduce", "rollout.show",
+    ),
+    Pattern.UPDATE: (
+        "access.rotate", "key.rotate", "prediction.outcomes", "release", "reload", "restore",
+        "rollback", "rollout.hold", "site.pull", "site.validate",
+    ),
+    Pattern.DELETE: ("access.revoke", "checkpoint.revoke", "erase", "key.destroy"),
+    Pattern.QUERY: ("features.explain", "ledger.disclosures", "prediction.judge"),
+    Pattern.DISCLOSURE: (
+        "export", "fhir.write_back", "hl7.result", "prediction.export", "score.export",
+    ),
+    Pattern.EXPORT: ("deploy.export", "ledger.export"),
+}  # fmt: skip
+_OF = {action: pattern for pattern, actions in _PATTERNS.items() for action in actions}
+
+
+def pattern_of(action: str, details: Mapping[str, Any]) -> Pattern:
+    """The pattern of an action; one that is not known is an activity of the application.
+
+    >>> pattern_of("answer", {}).name, pattern_of("serve.start", {}).name
+    ('CREATE', 'ACTIVITY')
+    """
+    if action == "export" and "snapshot" not in details:
+        return Pattern.EXPORT  # a model, of no patient
+    if action in ("fhir.write_back", "hl7.result") and details.get("state") != "sent":
+        return Pattern.ACTIVITY
+    return _OF.get(action, Pattern.ACTIVITY)
