@@ -33,7 +33,7 @@ test: export OMP_THREAD_LIMIT := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export POLARS_MAX_THREADS := 2
 test: $(STAMP) ## Run every test, the documentation's examples included.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 40 --durations-min 8
 
 check: check-lint check-format check-types check-imports check-size check-house check-docs ## Run every rule of the house: what CI runs.
 	@echo "make check: every rule is kept."
