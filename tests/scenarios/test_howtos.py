@@ -20,6 +20,7 @@ from data_folder import data_folder
 from fhir_asking import validated
 from fhir_server import running as a_fhir_server_of_its_own
 from house import ROOT
+from loopback import free_port
 from planted import bedside_run
 
 USECASES = Path(bedside.usecases.__file__).parent
@@ -253,6 +254,25 @@ def test_the_page_about_fhir_does_what_it_says(tmp_path):
     assert {kind: len(found) for kind, found in kept.items()} == dict.fromkeys(kept, 1)
     assert said["bedside fhir outbox --all"].count("sent ") == 1
     assert said["bedside ledger show | grep fhir"].count("fhir.write_back") == 1
+
+
+def test_the_page_about_hl7_does_what_it_says(tmp_path):
+    place = {"USECASES": USECASES, "HOSPITAL": ROOT / "docs" / "howto" / "hl7_hospital.py"}
+    ports = {"LISTENER": free_port(), "RECEIVER": free_port()}
+
+    try:
+        said = said_by("hl7.md", tmp_path, **place, **ports)
+    finally:
+        end_server(tmp_path / "serving")
+        end_server(tmp_path / "receiving")
+
+    received = said["python $HOSPITAL results received.hl7"]
+    assert "|0.960834|1^^UCUM|< 0." in received
+    assert "^Reaches the alert threshold^99BEDSIDE||Y^Yes^HL70136" in received
+    assert "AA|2" in said["python $HOSPITAL repeat"]
+    assert "Repeated: 1." in said["cat served.txt"]
+    assert said["bedside hl7 outbox --all"].count("sent ") == 1
+    assert "Replayed: same bytes" in "".join(said.values())
 
 
 def end_server(note: Path) -> None:
