@@ -15,6 +15,7 @@ from bedside.cohorts.question.primary import primary_label
 from bedside.core.ids import canonical_json, stable_share
 from bedside.core.records.declaration import Declaration, Learner
 from bedside.core.records.event import EVENT_COLUMNS
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW as FEW
 from bedside.core.records.leakage import Checked, CodeDelays, Finding, LeakageReport, Score
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.evaluate.leakage_page import render_leakage
@@ -26,8 +27,16 @@ from bedside.features.definition import FeatureSet
 from bedside.lifecycle.platform import Platform
 from bedside.metrics.discrimination import auprc, auroc
 from bedside.models.learnt import LearntModel
+from bedside.monitor.disclosure import hide_small
 
-__all__ = ["audited", "findings_to_json", "report_from_json", "report_to_json", "write_leakage"]
+__all__ = [
+    "audited",
+    "delays_told",
+    "findings_to_json",
+    "report_from_json",
+    "report_to_json",
+    "write_leakage",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,6 +109,14 @@ def write_leakage(platform: Platform, declaration: Declaration, report: LeakageR
 def findings_to_json(report: LeakageReport) -> bytes:
     """The findings alone, as the evidence of a model and its card take them."""
     return canonical_json([asdict(finding) for finding in report.findings])
+
+
+def delays_told(report: LeakageReport) -> dict[str, list[int | None]]:
+    """By code, how many events could be seen how long after they happened; few are hidden.
+
+    The bands are those of `DELAY_HOURS`. A bundle keeps this, so that a site can be compared.
+    """
+    return {one.code: hide_small(one.counts) for one in report.delays if sum(one.counts) > FEW}
 
 
 def report_to_json(report: LeakageReport) -> bytes:

@@ -249,7 +249,12 @@ def new_intake(platform: Platform, bundle: Bundle, data: Path | None) -> Intake:
 
 
 def new_patients(
-    platform: Platform, bundle: Bundle, intake: Intake, index: Path | None = None
+    platform: Platform,
+    bundle: Bundle,
+    intake: Intake,
+    index: Path | None = None,
+    *,
+    unlabelled: bool = False,
 ) -> Patients:
     """Every row of other patients that the version's question asks about and whose label is known.
 
@@ -260,6 +265,7 @@ def new_patients(
         bundle: Of the version.
         intake: Of their data, by a declaration with a name of its own; see `elsewhere`.
         index: Where the index of the steps lies; None: where the workspace keeps it.
+        unlabelled: Whether rows count whose label is not known.
 
     Raises:
         Invalid: nobody is asked about, or of nobody the outcome is known.
@@ -271,10 +277,12 @@ def new_patients(
     prepared = asking.prepare(collected)
     snapshot, quality = asking.prepared(prepared), _quality(asking, collected, prepared)
     question = replace(named.question, data_end=_data_end(named, snapshot))
-    asking = replace(asking, declaration=replace(named, question=question))
+    before, asking = asking, replace(asking, declaration=replace(named, question=question))
+    asking.asked.update(before.asked)  # who asks, and whom the patients permit, stays the same
+    asking.merged.extend(before.merged)
     with platform.progress.step("question"):
         cohort = asking.answered(snapshot)
-    asked = cohort.rows.filter(pl.col("label").is_not_null())
+    asked = cohort.rows if unlabelled else cohort.rows.filter(pl.col("label").is_not_null())
     if asked.is_empty():
         raise Invalid(
             "Of nobody in these data is it known what came true.",
