@@ -4,6 +4,7 @@ import typer
 
 from bedside.cli.deid_data import data
 from bedside.cli.deid_dicom import dicom
+from bedside.cli.deid_text import text, train
 
 __all__ = ["deid_app"]
 
@@ -13,3 +14,5 @@ deid_app = typer.Typer(
 )
 deid_app.command()(data)
 deid_app.command()(dicom)
+deid_app.command()(text)
+deid_app.command()(train)

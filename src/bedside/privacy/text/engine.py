@@ -6,7 +6,8 @@ from importlib.metadata import entry_points
 from bedside.core.errors import Invalid, NotFound, Unavailable
 from bedside.core.records.identifier import IdentifierSpan
 from bedside.privacy.text.known import KnownIdentifiers, find_known
-from bedside.privacy.text.lists import Lists
+from bedside.privacy.text.lists import Lists, bundled_lists
+from bedside.privacy.text.repeats import repeats_in
 from bedside.privacy.text.rules_pass import rules_for
 from bedside.privacy.text.tagger import Tagger
 from bedside.privacy.text.union import united
@@ -21,7 +22,7 @@ NotePass = Callable[[Sequence[str]], Sequence[Sequence[IdentifierSpan]]]
 
 
 class NoteFinder:
-    """Finds what identifies somebody in notes: known, patterns, lists, labeller, plug-ins.
+    """Finds what identifies somebody in notes: known, patterns, lists, labeller, plug-ins, repeats.
 
     Args:
         language: Of the notes, such as `en` or `es`.
@@ -50,7 +51,8 @@ class NoteFinder:
                 fix="give the language of its notes, or another labeller.",
             )
         self.language = language
-        self._rules = rules_for(language, lists)
+        self._lists = lists or bundled_lists()
+        self._rules = rules_for(language, self._lists)
         self._tagger = Tagger(weights, self._rules) if weights is not None else None
         self._passes = dict(passes or {})
         self._doubt = doubt
@@ -86,6 +88,9 @@ class NoteFinder:
                     spans.extend(find_known(text, of_patient))
         for name, plug_in in self._passes.items():
             _add_from(name, plug_in, notes, found)
+        letters = self._lists.letters
+        for spans, text in zip(found, notes, strict=True):
+            spans.extend(repeats_in(text, tuple(spans), letters))
         return [united(spans) for spans in found]
 
 

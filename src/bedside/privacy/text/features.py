@@ -6,10 +6,11 @@ line, its field, what the other passes found, where else the word stands in the 
 each token (`place_properties`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from bedside.privacy.text.tokens import Token, folded, lines_of, tokens_of
+from bedside.privacy.text.tokens import Token, folded, lines_of, tokens_of, word_set
 
 __all__ = ["OFFSETS", "Line", "lines_with_properties", "word_properties"]
 
@@ -77,12 +78,14 @@ def _of_its_own(word: str, plain: str, shape: str, found: str) -> list[str]:
     return said
 
 
+@lru_cache(maxsize=65536)
 def _evened(word: str) -> str:
     if word.isdigit():
         return word if len(word) <= 2 else "#" * min(len(word), 10)
     return word.lower()
 
 
+@lru_cache(maxsize=65536)
 def _shape(word: str) -> str:
     if word.isdigit():
         return "9" * min(len(word), 10)
@@ -116,9 +119,7 @@ def lines_with_properties(
         around = _around(divided, fields, row, heading)
         if len(tokens) <= 6 and ":" not in {token.text for token in tokens}:
             heading = " ".join(token.text.lower() for token in tokens[:3])
-        places = tuple(
-            _place(tokens, at, fields[row][at], around, note, row) for at in range(len(tokens))
-        )
+        places = tuple(_places(tokens, fields[row], around, note, row))
         lines.append(Line(tokens=tokens, places=places))
     return lines
 
@@ -190,57 +191,102 @@ class _Note:
     seen: Mapping[str, Sequence[tuple[int, str]]]
 
 
-def _place(
+def _places(
     tokens: Sequence[Token],
-    at: int,
-    field: tuple[str, int],
+    fields: Sequence[tuple[str, int]],
     around: tuple[str, ...],
     note: _Note,
     row: int,
-) -> tuple[str, ...]:
-    token = tokens[at]
-    shape, plain = _shape(token.text), _evened(token.text)
-    before2, before, after, after2 = (_word(tokens, at + step) for step in (-2, -1, 1, 2))
-    name, since = field
-    said = [
-        *around,
-        f"w-1w={before}|{plain}",
-        f"ww1={plain}|{after}",
-        f"w-2w-1={before2}|{before}",
-        f"w1w2={after}|{after2}",
-        f"w-1w1={before}|{after}",
-        f"S={'|'.join(_shape_at(tokens, at + step) for step in (-2, -1, 0, 1, 2))}",
-        f"F={name}",
-        f"FS={name}|{min(since, 6)}",
-        f"Fs={name}|{shape}",
-        f"Fw={name}|{before}|{shape}",
-        f"{around[3]}|{shape}|{min(at, 2)}",
-        f"gap={int(at > 0 and tokens[at - 1].end == token.start)}",
-    ]
-    said += _found(tokens, at, note, name)
-    if token.text[0].isupper():
-        seen = note.seen.get(token.text.lower(), ())
-        said += [f"E={where}" for where in sorted({of for line, of in seen if line != row})[:4]]
-    return tuple(said)
+) -> Iterator[tuple[str, ...]]:
+    """The properties of the place of each token of a line."""
+    words = [token.text for token in tokens]
+    plains = [_BEFORE, _BEFORE, *map(_evened, words), _AFTER, _AFTER]
+    shapes = ["", "", *map(_shape, words), "", ""]
+    capitals = _capitals(words)
+    triggers = _triggers(plains)
+    starts = [token.start for token in tokens]
+    hits, phrases = (
+        [found.get(start, "") for start in starts] for found in (note.hits, note.phrases)
+    )
+    for at, word in enumerate(words):
+        before2, before, plain, after, after2 = plains[at : at + 5]
+        shape = shapes[at + 2]
+        name, since = fields[at]
+        said = [
+            *around,
+            f"w-1w={before}|{plain}",
+            f"ww1={plain}|{after}",
+            f"w-2w-1={before2}|{before}",
+            f"w1w2={after}|{after2}",
+            f"w-1w1={before}|{after}",
+            f"S={'|'.join(shapes[at : at + 5])}",
+            f"F={name}",
+            f"FS={name}|{min(since, 6)}",
+            f"Fs={name}|{shape}",
+            f"Fw={name}|{before}|{shape}",
+            f"{around[3]}|{shape}|{min(at, 2)}",
+            f"gap={int(at > 0 and tokens[at - 1].end == starts[at])}",
+            f"C={capitals[at]}",
+            *triggers[at],
+            f"T|s={triggers[at][0]}|{shape}",
+        ]
+        _add_found(said, "H", hits, at, name)
+        _add_found(said, "G", phrases, at, name)
+        if word[0].isupper() and (seen := note.seen.get(plain)):
+            others = {of for line, of in seen if line != row}
+            said += [f"E={where}" for where in sorted(others)[:4]]
+        yield tuple(said)
 
 
-def _found(tokens: Sequence[Token], at: int, note: _Note, field: str) -> list[str]:
-    said = []
-    for letter, found in (("H", note.hits), ("G", note.phrases)):
-        if here := found.get(tokens[at].start):
-            said += [f"{letter}={here}", f"{letter}F={here}|{field}"]
-        if at and (here := found.get(tokens[at - 1].start)):
-            said.append(f"{letter}-1={here}")
-        if at + 1 < len(tokens) and (here := found.get(tokens[at + 1].start)):
-            said.append(f"{letter}1={here}")
-    return said
+def _add_found(said: list[str], letter: str, found: Sequence[str], at: int, field: str) -> None:
+    if here := found[at]:
+        said += [f"{letter}={here}", f"{letter}F={here}|{field}"]
+    if at and (here := found[at - 1]):
+        said.append(f"{letter}-1={here}")
+    if at + 1 < len(found) and (here := found[at + 1]):
+        said.append(f"{letter}1={here}")
 
 
-def _word(tokens: Sequence[Token], at: int) -> str:
-    if at < 0:
-        return _BEFORE
-    return _evened(tokens[at].text) if at < len(tokens) else _AFTER
+def _capitals(words: Sequence[str]) -> list[str]:
+    """How many words with a capital follow each other up to a token, and from it."""
+    up_to, run = [], 0
+    for word in words:
+        run = run + 1 if word[0].isupper() else 0
+        up_to.append(min(run, 5))
+    from_here, run = [], 0
+    for word in reversed(words):
+        run = run + 1 if word[0].isupper() else 0
+        from_here.append(min(run, 5))
+    return [f"{left}{right}" for left, right in zip(up_to, reversed(from_here), strict=True)]
 
 
-def _shape_at(tokens: Sequence[Token], at: int) -> str:
-    return _shape(tokens[at].text) if 0 <= at < len(tokens) else ""
+def _triggers(plains: Sequence[str]) -> list[tuple[str, str]]:
+    """The last telling word before each token, the next one after, and how far they are."""
+    count = len(plains) - 4
+    before, last, since = [], "", 99
+    for plain in plains[2 : count + 2]:
+        before.append(f"TB={last}|{min(since, 9)}" if since < 12 else "TB=")
+        since += 1
+        if plain in _TELLING:
+            last, since = plain, 0
+    after: list[str] = []
+    following, until = "", 99
+    for plain in reversed(plains[2 : count + 2]):
+        after.append(f"TA={following}|{until}" if until < 6 else "TA=")
+        until += 1
+        if plain in _TELLING:
+            following, until = plain, 0
+    return list(zip(before, reversed(after), strict=True))
+
+
+_TELLING = word_set(
+    "hospital clínica clinica centro complejo instituto universidad facultad fundación servicio"
+    " departamento unidad sección escuela residencia laboratorio calle avenida avda paseo plaza"
+    " carretera urb dr dra doctor doctora remitido médico madre padre padres hermano hermana"
+    " hermanos hijo hija hijos familia familiares familiar abuelo abuela tío tía primo esposa"
+    " esposo marido mujer varón paciente niño niña edad hace durante desde hasta año enfermedad"
+    " síndrome tel teléfono tfno fax email mail correo clinic center centre institute university"
+    " school college department ward street road avenue mother father brother sister son daughter"
+    " wife husband aunt uncle family patient age aged male female mr mrs ms miss doctor nurse"
+    " phone mobile address lives from works company name born trabaja trabajador profesión"
+)

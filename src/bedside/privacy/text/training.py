@@ -18,7 +18,7 @@ from bedside.privacy.text.rules_pass import Rules
 from bedside.privacy.text.tagger import labels_of, properties_of, read_lines
 from bedside.privacy.text.weights import Weights
 
-__all__ = ["TrainingOptions", "kinds_of", "train"]
+__all__ = ["TrainingOptions", "kinds_of", "read_kinds", "train"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,8 @@ def train(
     named = sorted({span.label for note in notes for span in note.spans})
     if not named:
         raise Invalid("No note has a span.", fix="annotate some notes first.")
-    stands_for = dict(kinds or kinds_of(named))
+    given = dict(kinds or {})
+    stands_for = given | kinds_of([label for label in named if label not in given])
     reading = read_lines([note.text for note in notes], rules)
     rows: list[list[list[str]]] = []
     counted: Counter[str] = Counter()
@@ -126,6 +127,22 @@ def kinds_of(labels: Sequence[str]) -> dict[str, str]:
             fix="give the kind of each label: --kinds FILE, a JSON object from label to kind.",
         )
     return {label: known[label] for label in labels}
+
+
+def read_kinds(path: Path) -> dict[str, str]:
+    """The kind of each label, from a JSON file.
+
+    Raises:
+        Invalid: it is no JSON object from label to IdentifierKind.
+    """
+    try:
+        read = json.loads(path.read_bytes())
+        return {str(label): IdentifierKind(kind).value for label, kind in read.items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise Invalid(
+            "The file of kinds cannot be read.",
+            fix=f"write a JSON object from label to one of {', '.join(IdentifierKind)}.",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from bedside.core.records.identifier import IdentifierSpan
 
 __all__ = ["PRECEDENCE", "united"]
 
-PRECEDENCE: Mapping[str, int] = {"known": 0, "pattern": 1, "gazetteer": 2, "tagger": 3}
+PRECEDENCE: Mapping[str, int] = {"known": 0, "pattern": 1, "gazetteer": 2, "tagger": 3, "repeat": 9}
 """Whose word counts where two passes disagree on the kind; a plug-in comes last."""
 
 
@@ -71,4 +71,4 @@ def _resolved(cluster: Sequence[IdentifierSpan]) -> list[IdentifierSpan]:
 
 
 def _rank(span: IdentifierSpan) -> int:
-    return PRECEDENCE.get(span.found_by, len(PRECEDENCE))
+    return PRECEDENCE.get(span.found_by, 5)

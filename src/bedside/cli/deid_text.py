@@ -1,0 +1,130 @@
+"""`bedside deid text` and `bedside deid train`: notes, and the labeller of what rules miss."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+__all__ = ["text", "train"]
+
+Language = Annotated[str, typer.Option("--language", help="Of the notes: en, es.")]
+MoreLists = Annotated[
+    Path | None, typer.Option("--lists", help="A folder of more names and places, .txt files.")
+]
+
+
+def text(
+    path: Annotated[Path, typer.Argument(help="A text file, or a folder of .txt files.")],
+    language: Language,
+    mode: Annotated[
+        str, typer.Option("--mode", help="Release mode: safe_harbor, expert or limited_dataset.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the notes with stand-ins.")],
+    known: Annotated[
+        Path | None,
+        typer.Option("--known", help="JSON lines: of each note what the record knows."),
+    ] = None,
+    labeller: Annotated[
+        str | None, typer.Option("--labeller", help="The digest that `deid train` printed.")
+    ] = None,
+    lists: MoreLists = None,
+    finder: Annotated[
+        list[str] | None, typer.Option("--finder", help="A plug-in, by its name.")
+    ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option("--project", help="Whose vault keeps the stand-ins; drawn anew if not given."),
+    ] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what identifies somebody in notes, and write them with stand-ins."""
+    with guarded(as_json):
+        from bedside.core.errors import Invalid  # noqa: PLC0415
+        from bedside.core.records.release_mode import ReleaseMode  # noqa: PLC0415
+        from bedside.lifecycle.deid_notes import NotesRun, deidentify_notes  # noqa: PLC0415
+
+        if mode not in list(ReleaseMode):
+            raise Invalid(
+                "There is no such release mode.",
+                fix="give safe_harbor, expert or limited_dataset.",
+            )
+        run = NotesRun(
+            source=path,
+            out=out,
+            language=language,
+            mode=ReleaseMode(mode),
+            known=known,
+            labeller=labeller,
+            lists=lists,
+            project=project,
+            finders=tuple(finder or ()),
+        )
+        used = workspace is not None or project is not None or labeller is not None
+        platform = (
+            opened(workspace, actor, purpose or "de-identification", as_json) if used else None
+        )
+        report = deidentify_notes(run, platform)
+        show(report, as_json, lambda: _text_words(report, out))
+
+
+def train(
+    folder: Annotated[
+        Path, typer.Argument(help="Annotated notes: brat (.txt and .ann), or JSON lines.")
+    ],
+    language: Language,
+    kinds: Annotated[
+        Path | None,
+        typer.Option("--kinds", help="JSON: for each label of yours the kind of identifier."),
+    ] = None,
+    lists: MoreLists = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Steps of learning.")] = 100,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a labeller on annotated notes; it is kept sealed in the workspace."""
+    with guarded(as_json):
+        from bedside.lifecycle.deid_notes import train_labeller  # noqa: PLC0415
+        from bedside.privacy.text.training import TrainingOptions, read_kinds  # noqa: PLC0415
+
+        told = train_labeller(
+            opened(workspace, actor, purpose or "de-identification", as_json),
+            folder,
+            language,
+            kinds=read_kinds(kinds) if kinds else None,
+            lists=lists,
+            options=TrainingOptions(rounds=rounds),
+        )
+        show(
+            told,
+            as_json,
+            lambda: (
+                f"Trained on {told['notes']:,} notes with {told['spans']:,} spans of "
+                f"{len(told['labels'])} labels.\nThe labeller: {told['labeller']}\n"
+                "It names words of the notes, and stays sealed in the workspace."
+            ),
+        )
+
+
+def _text_words(report: dict[str, Any], out: Path) -> str:
+    rows = [
+        f"  {kind.replace('_', ' '):<18} {sum(by.values()):>7,}  "
+        + ", ".join(f"{name} {count:,}" for name, count in by.items())
+        for kind, by in report["kinds"].items()
+    ]
+    head = f"{report['identifiers']:,} identifiers in {report['notes']:,} notes were replaced."
+    return "\n".join([head, *rows, f"The notes: {out}", report["notice"]])
