@@ -12,7 +12,7 @@ from bedside.core.ports import Ledger
 from bedside.core.ports.policy import People, Policies
 from bedside.core.records.ledger import Actor
 from bedside.core.records.policy import Access, Act, Decision, Resource, Role
-from bedside.core.records.purpose import Purpose, purpose_of
+from bedside.core.records.purpose import PURPOSE_WORDS, Purpose, purpose_of
 
 __all__ = ["Guarded", "access_for", "decided", "enter", "enter_as", "enter_for", "with_consent"]
 
@@ -151,12 +151,15 @@ def access_for(platform: Guarded, actor: Actor, act: Act, resource: Resource) ->
 
 def _who(access: Access) -> str:
     if access.roles == frozenset(Role):
-        return f"{access.actor} for the purpose {access.purpose.value}"
+        return f"{access.actor}, for {PURPOSE_WORDS[access.purpose]}"
     held = ", ".join(sorted(access.roles)) or "no role here"
-    return f"{access.actor} ({held}) for the purpose {access.purpose.value}"
+    return f"{access.actor} ({held}), for {PURPOSE_WORDS[access.purpose]}"
 
 
 def _fix(access: Access) -> str:
+    if access.purpose is Purpose.UNKNOWN:
+        known = ", ".join(word for one, word in PURPOSE_WORDS.items() if one is not access.purpose)
+        return f"say another --purpose, such as research, or the HL7 code of one of: {known}."
     return f"ask {WHO_TO_ASK.get(access.act, 'an administrator')}, or say another --purpose."
 
 

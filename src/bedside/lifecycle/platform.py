@@ -21,7 +21,7 @@ from bedside.core.ports import (
     Signer,
     Tracker,
 )
-from bedside.core.ports.policy import Consents, People, Policies
+from bedside.core.ports.policy import Consents, People, Policies, PolicyVersions
 from bedside.core.ports.vault import Vaults
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
@@ -61,6 +61,7 @@ class Platform:
     policies: Policies
     people: People
     consents: Consents
+    own_policies: PolicyVersions
     registry: Registry
     signer: Signer
     clock: Clock

@@ -7,8 +7,9 @@ from typing import Protocol
 from bedside.core.records.consent import Consent
 from bedside.core.records.grant import Grant
 from bedside.core.records.policy import Access, Decision, PolicyText, Role
+from bedside.core.records.policy_version import PolicyVersion
 
-__all__ = ["Consents", "People", "Policies"]
+__all__ = ["Consents", "People", "Policies", "PolicyVersions"]
 
 
 class Policies(Protocol):
@@ -76,4 +77,24 @@ class Consents(Protocol):
 
     def forget(self, tags: Collection[str]) -> int:
         """Remove what patients said who are erased; return how many rows that were."""
+        ...
+
+
+class PolicyVersions(Protocol):
+    """A workspace's own policies: every version, each signed."""
+
+    def add(self, origin: str, text: str, *, by: str, at: datetime, decision: str) -> PolicyVersion:
+        """Keep the next version of a file, signed, durably; an empty text takes it back."""
+        ...
+
+    def all(self) -> list[PolicyVersion]:
+        """Every version, oldest first, its signature checked.
+
+        Raises:
+            Refused: one was changed, or one before another is gone (code `policies_damaged`).
+        """
+        ...
+
+    def revision(self) -> int:
+        """A number that grows with every change."""
         ...

@@ -1,7 +1,7 @@
 """What patients permit and refuse, in the database of a workspace; identifiers lie encrypted."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -25,16 +25,19 @@ class SqlConsents:
     Args:
         engine: The database, with the tables of `make_governed_tables`.
         writing: Opens a transaction that holds the writer's lock.
-        key: 32 bytes for AES-256-GCM over the identifiers; each is bound to its own row's tag.
+        key: Gives 32 bytes for AES-256-GCM over the identifiers, when they are needed; each is
+            bound to its own row's tag.
     """
 
-    def __init__(self, engine: Engine, *, writing: Writing, key: bytes) -> None:
-        self._engine, self._writing, self._cipher = engine, writing, AESGCM(key)
+    def __init__(self, engine: Engine, *, writing: Writing, key: Callable[[], bytes]) -> None:
+        self._engine, self._writing, self._key = engine, writing, key
 
     def add(self, consent: Consent, identifier: str) -> None:
         """Keep what a patient said, durably; the identifier is encrypted before it is stored."""
         nonce = os.urandom(NONCE)
-        sealed = nonce + self._cipher.encrypt(nonce, identifier.encode(), consent.tag.encode())
+        sealed = nonce + AESGCM(self._key()).encrypt(
+            nonce, identifier.encode(), consent.tag.encode()
+        )
         row = {
             "tag": consent.tag,
             "sealed": sealed,
@@ -56,7 +59,9 @@ class SqlConsents:
         Raises:
             Refused: one of them was changed (code `consent_damaged`).
         """
-        return [(self._identifier(row), _consent(row)) for row in self._rows()]
+        rows = self._rows()
+        cipher = AESGCM(self._key()) if rows else None
+        return [(_identifier(cipher, row), _consent(row)) for row in rows if cipher is not None]
 
     def forget(self, tags: Collection[str]) -> int:
         """Remove what patients said who are erased; return how many rows that were."""
@@ -69,17 +74,18 @@ class SqlConsents:
             asked = select(CONSENTS).order_by(CONSENTS.c.number)
             return [*connection.execute(asked).mappings().all()]
 
-    def _identifier(self, row: Any) -> str:
-        sealed: bytes = row["sealed"]
-        try:
-            told = self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], row["tag"].encode())
-        except InvalidTag:
-            raise Refused(
-                "A consent was changed after it was written down.",
-                fix="restore the workspace's database from a backup.",
-                code="consent_damaged",
-            ) from None
-        return told.decode()
+
+def _identifier(cipher: AESGCM, row: Any) -> str:
+    sealed: bytes = row["sealed"]
+    try:
+        told = cipher.decrypt(sealed[:NONCE], sealed[NONCE:], row["tag"].encode())
+    except InvalidTag:
+        raise Refused(
+            "A consent was changed after it was written down.",
+            fix="restore the workspace's database from a backup.",
+            code="consent_damaged",
+        ) from None
+    return told.decode()
 
 
 def _consent(row: Any) -> Consent:
