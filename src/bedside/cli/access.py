@@ -1,4 +1,4 @@
-"""`bedside access`: the clients that may ask a running server; no token is ever kept."""
+"""`bedside access`: the roles of people, and the clients of a server; no token is ever kept."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from bedside.core.records.client import Client
+    from bedside.core.records.grant import Grant
 
 __all__ = ["access_app"]
 
-access_app = typer.Typer(help="The clients that may ask a running server.", no_args_is_help=True)
+access_app = typer.Typer(
+    help="The roles of people, and the clients that may ask a running server.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(help="The name of the client.")]
+Person = Annotated[str, typer.Argument(help="user:NAME, or oidc:SUBJECT of who signs in.")]
+RoleName = Annotated[str, typer.Argument(help="Such as data_scientist; see bedside policy show.")]
 
 
 @access_app.command("add")
@@ -99,6 +105,82 @@ def revoke(
 
         client = revoke_client(opened(workspace, actor, purpose or "access", as_json), name)
         show(_told(client), as_json, lambda: f"{client.name} is let in no more.")
+
+
+@access_app.command("grant")
+def grant(
+    person: Person,
+    role: RoleName,
+    expires: Annotated[str | None, typer.Option("--expires", help="After this: 12h, 90d.")] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give somebody a role. From the first grant on, roles count strictly.
+
+    Whoever gives the first one keeps every role until one is taken back.
+    """
+    with guarded(as_json):
+        from bedside.lifecycle.people import grant_role, role_named  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "access", as_json)
+        given = grant_role(platform, person, role_named(role), lasts=_duration(expires))
+        told = [_grant(one) for one in given]
+        show({"granted": told}, as_json, lambda: "\n".join(map(_grant_line, told)))
+
+
+@access_app.command("revoke-role")
+def revoke_role(
+    person: Person,
+    role: RoleName,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a role back; it counts no more from now on."""
+    with guarded(as_json):
+        from bedside.lifecycle.people import revoke_role as verb  # noqa: PLC0415
+        from bedside.lifecycle.people import role_named  # noqa: PLC0415
+
+        verb(opened(workspace, actor, purpose or "access", as_json), person, role_named(role))
+        show({"who": person, "role": role}, as_json, lambda: f"{person} is {role} no more.")
+
+
+@access_app.command("roles")
+def roles(workspace: Workspace = None, as_json: JsonOption = False) -> None:
+    """List who holds which role, since when and until when; those that ended too."""
+    with guarded(as_json):
+        platform = opened(workspace, None, "overview", as_json)
+        now = platform.clock.now()
+        told = [_grant(one) | {"counts": one.counts(now)} for one in platform.people.grants()]
+        nobody = "Nobody was given a role: whoever can open this workspace holds every role."
+        show(
+            {"roles_count": platform.people.is_strict(), "grants": told},
+            as_json,
+            lambda: "\n".join(map(_grant_line, told)) or nobody,
+        )
+
+
+def _grant(one: "Grant") -> dict[str, Any]:
+    from bedside.core.clock import iso  # noqa: PLC0415
+
+    return {
+        "who": one.person,
+        "role": one.role.value,
+        "by": one.by,
+        "given": iso(one.given),
+        "expires": None if one.expires is None else iso(one.expires),
+        "ended": None if one.ended is None else iso(one.ended),
+        "counts": True,
+    }
+
+
+def _grant_line(told: dict[str, Any]) -> str:
+    state = "taken back" if told["ended"] else ("counts" if told["counts"] else "expired")
+    until = f"until {told['expires'][:16]}Z" if told["expires"] else "without end"
+    return f"{told['who']:<24} {told['role']:<18} {state:<10} {until:<23} by {told['by']}"
 
 
 def _duration(told: str | None) -> "timedelta | None":

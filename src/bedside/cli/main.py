@@ -8,6 +8,7 @@ import typer
 from bedside.cli.access import access_app
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
+from bedside.cli.consent import consent_app
 from bedside.cli.data import data_app
 from bedside.cli.deid import deid_app
 from bedside.cli.deploy import deploy_app
@@ -54,6 +55,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(access_app, name="access")
+app.add_typer(consent_app, name="consent")
 app.add_typer(data_app, name="data")
 app.add_typer(deid_app, name="deid")
 app.add_typer(deploy_app, name="deploy")

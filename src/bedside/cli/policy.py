@@ -1,15 +1,30 @@
 """`bedside policy`: what the policies say, why they decide so, and a hospital's own."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bedside.cli.frame import JsonOption, Workspace, guarded, opened, show
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
 
 if TYPE_CHECKING:
     from bedside.core.records.policy import Access, Decision
 
 __all__ = ["policy_app"]
+
+File = Annotated[Path, typer.Argument(help="A file of policies in Cedar, such as ward.cedar.")]
+DecisionOption = Annotated[
+    str | None,
+    typer.Option("--decision", help="Which decision it rests on, such as a minute; needed."),
+]
 
 policy_app = typer.Typer(help="Who may do what, for which purpose, and why.", no_args_is_help=True)
 
@@ -60,17 +75,132 @@ def list_(workspace: Workspace = None, as_json: JsonOption = False) -> None:
     with guarded(as_json):
         from dataclasses import asdict  # noqa: PLC0415
 
-        platform = opened(workspace, None, "overview", as_json)
-        policies = platform.policies.describe()
+        from bedside.cli.policy_words import policies_words  # noqa: PLC0415
+
+        policies = opened(workspace, None, "overview", as_json).policies.describe()
         show(
             {"policies": [asdict(one) for one in policies]},
             as_json,
-            lambda: "\n".join(
-                f"{'FORBIDS' if one.forbids else 'permits'}  {one.name}: {one.words}"
-                + (f" Until {one.expires}." if one.expires else "")
-                for one in policies
-            ),
+            lambda: policies_words(policies),
         )
+
+
+@policy_app.command("show")
+def show_(
+    name: Annotated[str | None, typer.Argument(help="A policy; all if not given.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the words that a policy may use.")
+    ] = False,
+    workspace: Workspace = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how this workspace decides: who holds which role, its policies, or one of them whole."""
+    with guarded(as_json):
+        from bedside.cli.policy_words import shown_json, shown_words  # noqa: PLC0415
+        from bedside.governance.shipped_policies import schema_text  # noqa: PLC0415
+
+        platform = opened(workspace, None, "overview", as_json)
+        if schema:
+            show({"schema": schema_text()}, as_json, schema_text)
+        else:
+            show(shown_json(platform, name), as_json, lambda: shown_words(platform, name))
+
+
+@policy_app.command("test")
+def try_table(
+    table: Annotated[
+        Path | None, typer.Argument(help="A table of decisions, YAML; the shipped one if none.")
+    ] = None,
+    workspace: Workspace = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the policies each row of a table of decisions. It leaves with 4 where one differs."""
+    with guarded(as_json):
+        from bedside.cli.policy_words import table_of, tested_json, tested_words  # noqa: PLC0415
+        from bedside.governance.policy_testing import ask_table  # noqa: PLC0415
+
+        platform = opened(workspace, None, "overview", as_json)
+        rows = ask_table(platform.policies, table_of(table), platform.clock.now())
+        show(tested_json(rows), as_json, lambda: tested_words(rows))
+        if not all(one.holds for one in rows):
+            raise typer.Exit(4)
+
+
+@policy_app.command("diff")
+def diff(
+    file: File,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="A table of decisions; the shipped one if none.")
+    ] = None,
+    workspace: Workspace = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which policies and which decisions would be others with this file. Nothing is changed."""
+    with guarded(as_json):
+        from bedside.cli.policy_words import (  # noqa: PLC0415
+            change_json,
+            change_words,
+            policies_in,
+            table_of,
+        )
+        from bedside.lifecycle.own_policies import compare_policies  # noqa: PLC0415
+        from bedside.wiring.governed import parse_policies  # noqa: PLC0415
+
+        platform = opened(workspace, None, "overview", as_json)
+        change = compare_policies(
+            platform, file.stem, policies_in(file), table_of(table), parse=parse_policies
+        )
+        show(change_json(change), as_json, lambda: change_words(change))
+
+
+@policy_app.command("add")
+def add(
+    file: File,
+    decision: DecisionOption = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the policies of a file count from now on, beside those that are shipped.
+
+    The same file again is its next version; every version is kept and signed. A policy of a
+    hospital may permit more or forbid more; what a shipped one forbids stays forbidden.
+    """
+    with guarded(as_json):
+        from bedside.cli.policy_words import policies_in, version_json  # noqa: PLC0415
+        from bedside.lifecycle.own_policies import add_policies  # noqa: PLC0415
+        from bedside.wiring.governed import parse_policies  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "governance", as_json)
+        done = add_policies(
+            platform,
+            file.stem,
+            policies_in(file),
+            decision=decision or "",
+            parse=parse_policies,
+        )
+        said = f"The policies of '{done.origin}', version {done.version}, count from now on."
+        show(version_json(done), as_json, lambda: said)
+
+
+@policy_app.command("remove")
+def remove(
+    name: Annotated[str, typer.Argument(help="The name of the file, without its ending.")],
+    decision: DecisionOption = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the policies of a file back; its versions are kept."""
+    with guarded(as_json):
+        from bedside.cli.policy_words import version_json  # noqa: PLC0415
+        from bedside.lifecycle.own_policies import remove_policies  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "governance", as_json)
+        done = remove_policies(platform, name, decision=decision or "")
+        show(version_json(done), as_json, lambda: f"The policies of '{name}' count no more.")
 
 
 def _told(access: "Access", decision: "Decision") -> dict[str, Any]:

@@ -13,14 +13,12 @@ from bedside.core.ids import subject_pseudonym
 from bedside.core.records.bundle import EVIDENCE
 from bedside.core.records.lineage import Node
 from bedside.core.records.policy import Act
-from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import RawFile, SnapshotEntry
 from bedside.data.collect.kept import KeptPart
 from bedside.data.collect.reading import Received, kept_file
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import recorded_snapshots
 from bedside.lifecycle.deidentify import VAULT_SALT
-from bedside.lifecycle.door import enter
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.intake import pseudonym_of, tags_of
 from bedside.lifecycle.platform import Platform
@@ -82,7 +80,6 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
             subject is removed by running it again.
     """
     enter(platform, Act.ERASE)
-    enter(platform, Act.ERASE)
     with platform.lock():
         store = platform.store
         snapshots = [store.opened(entry) for entry in store.entries()]
@@ -105,7 +102,6 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
                 fix="give the identifier as the source writes it, or --pseudonym with the number.",
             )
         store.catalogue.suppress(sorted(tags), iso(platform.clock.now()))
-        platform.consents.forget(tags)
         platform.consents.forget(tags)
         _rewrite(platform, touched, wanted, files)
         replaced = _unrecorded(platform)

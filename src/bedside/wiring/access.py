@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ports.access import Clients
 from bedside.core.records.client import Client
+from bedside.core.records.policy import Act, Resource
 from bedside.data.adapters.fhir_server.prefetch import fetch_document
 from bedside.infra.database.opening import open_database, writing
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.serve.adapters.fetched_keys import FetchedKeys
 from bedside.serve.adapters.oidc_keys import OidcKeys
@@ -146,6 +148,7 @@ def add_client(platform: Platform, asked: Asked) -> tuple[Client, str | None]:
         Invalid: the name or a scope is none.
         Refused: a client of this name or certificate is there.
     """
+    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{asked.name}"))
     token, digest = (None, None) if asked.subject is not None else first_run_token()
     now = platform.clock.now()
     client = Client(
@@ -169,6 +172,7 @@ def rotate_client(platform: Platform, name: str) -> tuple[Client, str]:
         NotFound: there is no such client.
         Refused: it is known by its certificate.
     """
+    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{name}"))
     clients = clients_of(platform)
     if _good(clients, name).subject is None:
         platform.ledger.append(platform.actor, "access.rotate", {"client": name})
@@ -182,6 +186,7 @@ def revoke_client(platform: Platform, name: str) -> Client:
     Raises:
         NotFound: there is no such client.
     """
+    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{name}"))
     clients = clients_of(platform)
     _good(clients, name)
     platform.ledger.append(platform.actor, "access.revoke", {"client": name})
