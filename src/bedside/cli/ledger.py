@@ -159,3 +159,31 @@ def ledger_prove(
         platform = opened(workspace, actor, purpose or "audit", as_json)
         done = prove_entry(platform, books_of(platform), entry, to)
         show(asdict(done), as_json, lambda: proved_words(done))
+
+
+@ledger_app.command("disclosures")
+def ledger_disclosures(
+    subject: Annotated[
+        str, typer.Option("--subject", help="The patient's identifier as the source writes it.")
+    ],
+    pseudonym: Annotated[
+        bool, typer.Option("--pseudonym", help="The identifier is our pseudonym, a number.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write a page to hand out: a new HTML file.")
+    ] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell to whom a patient's records were disclosed in the last six years; asking is recorded."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.ledger_words import accounted_words  # noqa: PLC0415
+        from bedside.lifecycle.ledger_disclosures import account_of  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "patient request", as_json)
+        done = account_of(platform, subject, is_pseudonym=pseudonym, page=to)
+        show(asdict(done), as_json, lambda: accounted_words(done, to))

@@ -1,14 +1,17 @@
 """The ledger in plain words, for a terminal."""
 
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 from bedside.governance.shipping import PlaceState
 from bedside.lifecycle.ledger_checkpoints import Checkpointed, KeyRotated
+from bedside.lifecycle.ledger_disclosures import Accounting
 from bedside.lifecycle.ledger_export import VERIFIER, LedgerExport, Proved
 from bedside.lifecycle.ledger_verify import LedgerReport
 
 __all__ = [
+    "accounted_words",
     "checkpointed_json",
     "checkpointed_words",
     "exported_words",
@@ -116,6 +119,24 @@ def proved_words(done: Proved) -> str:
         f"Proof of entry {done.sequence} under the checkpoint of {done.size} entries: {done.file}\n"
         f"To check it anywhere: python {VERIFIER} --proof {done.file} --key {done.key}"
     )
+
+
+def accounted_words(done: Accounting, page: Path | None) -> str:
+    """The disclosures, those first that must be accounted for."""
+    other = [one for one in done.disclosures if one.exempt is not None]
+    lines = [
+        f"From {done.since[:10]} to {done.until[:10]}: "
+        f"{_count(len(done.due), 'disclosure')} to be accounted for, {len(other)} exempt."
+    ]
+    for one in (*done.due, *other):
+        unsure = "" if one.named else " (not known whether this record was in it)"
+        why = "" if one.exempt is None else f"; exempt: {one.exempt}"
+        lines.append(
+            f"  {one.at[:16]}Z  to {one.recipient}: {one.what}{unsure}; "
+            f"for {one.purpose}{why} [entry {one.entry}]"
+        )
+    lines.append(f"That this was asked is entry {done.entry} of the ledger.")
+    return "\n".join([*lines, *([f"To hand out: {page}"] if page is not None else [])])
 
 
 def _place_words(state: PlaceState) -> str:
