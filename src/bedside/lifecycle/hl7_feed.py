@@ -41,7 +41,7 @@ from bedside.serve.hl7v2 import Results
 __all__ = ["Hl7Feed", "Round", "feed_name"]
 
 UNEXPECTED = "unexpected"
-_TOGETHER = 64  # messages whose answers are under way at once
+_TOGETHER = 64  # messages that are looked at, and questions that are under way, at once
 _LOG = logging.getLogger("bedside.hl7")
 
 
@@ -144,9 +144,11 @@ class Hl7Feed:
             return Round()
         self._pending = received
         done, prepared = await asyncio.to_thread(self._prepare, received)
-        told = await asyncio.gather(*map(self._answer, prepared), return_exceptions=True)
-        for ready, answer in zip(prepared, told, strict=True):  # results leave in this order
-            done += await asyncio.to_thread(self._settle, ready, answer)
+        for start in range(0, len(prepared), _TOGETHER):
+            some = prepared[start : start + _TOGETHER]
+            told = await asyncio.gather(*map(self._answer, some), return_exceptions=True)
+            for ready, answer in zip(some, told, strict=True):  # results leave in this order
+                done += await asyncio.to_thread(self._settle, ready, answer)
         place = received[-1].place + 1
         await asyncio.to_thread(self._at.outbox.reach, self._name, "", str(place))
         self._place, self._pending = place, ()
