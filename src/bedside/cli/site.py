@@ -178,6 +178,29 @@ def pull(
         show(pulled_json(hub, taken), as_json, lambda: pulled_words(hub, taken))
 
 
+@site_app.command("onboard")
+def onboard(
+    version: Version,
+    data: Data = None,
+    folder: Folder = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a version fits this site: units, feeds, delays, patients, what to expect."""
+    with guarded(as_json):
+        from bedside.cli.site_words import onboarded_words  # noqa: PLC0415
+        from bedside.lifecycle.site_onboarding import onboard as verb  # noqa: PLC0415
+        from bedside.wiring.elsewhere import collect_elsewhere  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "validation", as_json)
+        collect_elsewhere(platform, version, data, folder)
+        done = verb(platform, version, data)
+        told = {**done.told, "page": str(done.page), "figures": str(done.figures)}
+        show(told, as_json, lambda: onboarded_words(done))
+
+
 @site_app.command("validate")
 def validate(
     version: Version,

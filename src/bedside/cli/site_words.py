@@ -9,12 +9,14 @@ from bedside.core.records.evidence import figure_text
 from bedside.core.records.site import Trusted
 from bedside.core.records.version import ModelVersion
 from bedside.develop.evaluate.external_page import in_order
+from bedside.lifecycle.site_onboarding import Onboarded
 from bedside.lifecycle.site_reporting import Received
 from bedside.lifecycle.site_trust import fingerprint_of
 from bedside.lifecycle.site_validating import Validated
 
 __all__ = [
     "listed_words",
+    "onboarded_words",
     "published_words",
     "pulled_json",
     "pulled_words",
@@ -110,6 +112,27 @@ def validated_words(done: Validated) -> str:
         "validate what that makes; or leave the model."
     )
     return "\n".join(lines)
+
+
+def onboarded_words(done: Onboarded) -> str:
+    """The verdict, why, and what else was found."""
+    told, verdict = done.told, done.verdict
+    signs = {"go": "✓ GO", "recalibrate": "↻ RECALIBRATE FIRST", "no-go": "✗ NO-GO for now"}
+    lines = [f"{signs[verdict.word]}: {done.version.id} on {told['patients']} patients here."]
+    for one in verdict.reasons:
+        lines += [f"  {one.text}", f"    → {one.do}"]
+    reasons = {one.text for one in verdict.reasons}
+    lines += [f"! {one['text']}" for one in told["found"] if one["text"] not in reasons]
+    for name, figure in (
+        ("AUROC at the build", told["built"].get("auroc")),
+        ("AUROC to expect here", told["expected"]),
+        ("AUROC measured here", told["measured"].get("metrics", {}).get("auroc")),
+    ):
+        if figure is not None:
+            lines.append(f"  {name:<22} {figure_text(figure)}")
+    if told["sample"] and told["sample"] not in reasons:
+        lines.append(f"! {told['sample']}")
+    return "\n".join([*lines, f"Page: {done.page}"])
 
 
 def received_words(done: Received) -> str:
