@@ -61,6 +61,8 @@ class DicomDeidentifier:
     def _file(self, content: bytes) -> FileOutcome:
         dataset = read_dicom(content, max_bytes=self.options.max_bytes)
         pictured = has_pixels(dataset)
+        if "Rows" in dataset and not pictured:
+            return _kept_back(["truncated_pixels"], ["The header is of an image that is absent."])
         risks = risks_of(dataset)
         refused = sorted(risks & NEVER) + sorted(risks - NEVER - self.options.accept)
         if refused:
@@ -73,7 +75,7 @@ class DicomDeidentifier:
             done = clean_pixels(dataset, self.finder, self.regions, max_bytes=limit)
         accepted = risks & self.options.accept
         _annotate(dataset, done, accepted)
-        name = self.header(dataset, looked=pictured)
+        name = self.header(dataset, looked=pictured, accepted=accepted)
         return FileOutcome(
             status=Status.CLEANED,
             name=name,
@@ -83,26 +85,38 @@ class DicomDeidentifier:
             looked=pictured,
         )
 
-    def header(self, dataset: pydicom.FileDataset, *, looked: bool) -> str:
+    def header(
+        self,
+        dataset: pydicom.FileDataset,
+        *,
+        looked: bool,
+        accepted: frozenset[RiskClass] = frozenset(),
+    ) -> str:
         """Clean the attributes in place, and say what was done; returns the file's new name.
 
         What the vault draws for the file is durable when this ends.
         """
         subject = self._subject(dataset)
-        try:
-            with self.vault.together() as vault:
-                return self._header(dataset, vault, subject, looked)
-        except Exception:
-            self._uids.pop(subject, None)  # what was drawn for it is not kept
-            raise
-
-    def _header(
-        self, dataset: pydicom.FileDataset, vault: Vault, subject: int, looked: bool
-    ) -> str:
-        pseudonym = str(vault.pseudonym(subject))
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax.is_deflated:
             syntax = ExplicitVRLittleEndian  # the same elements, and every reader takes them
+        try:
+            with self.vault.together() as vault:
+                cleaner = self._cleaned(dataset, vault, subject)
+        except Exception:
+            self._uids.pop(subject, None)  # what was drawn for it is not kept
+            raise
+        structured = cleaner.structured_seen
+        mark(dataset, self.options, looked=looked, structured=structured, accepted=accepted)
+        dataset.file_meta = fresh_meta(dataset, syntax)
+        dataset.preamble = b"\0" * 128
+        parts = [str(dataset.PatientID)]
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+            parts.append(str(dataset.get(keyword) or "none"))
+        return "/".join(parts) + ".dcm"
+
+    def _cleaned(self, dataset: pydicom.FileDataset, vault: Vault, subject: int) -> HeaderCleaner:
+        pseudonym = str(vault.pseudonym(subject))
         cleaner = HeaderCleaner(
             rules=rules_of(self.options),
             retain=self.options.retain,
@@ -114,13 +128,7 @@ class DicomDeidentifier:
         cleaner.clean(dataset)
         dataset[0x00100010] = DataElement(0x00100010, "PN", pseudonym)
         dataset[0x00100020] = DataElement(0x00100020, "LO", pseudonym)
-        mark(dataset, self.options, looked=looked, structured=cleaner.structured_seen)
-        dataset.file_meta = fresh_meta(dataset, syntax)
-        dataset.preamble = b"\0" * 128
-        parts = [pseudonym]
-        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-            parts.append(str(dataset.get(keyword) or "none"))
-        return "/".join(parts) + ".dcm"
+        return cleaner
 
     def _subject(self, dataset: Dataset) -> int:
         """Whose it is: the patient by the rule of collecting; without one, the study as such."""

@@ -5,6 +5,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from bedside.privacy.dicom.options import CODES, Dates, DicomOptions
+from bedside.privacy.dicom.risks import RiskClass
 from bedside.privacy.dicom.rules import EDITION
 
 __all__ = ["IMPLEMENTATION", "fresh_meta", "mark"]
@@ -14,7 +15,14 @@ IMPLEMENTATION = "2.25.171330283923104811474337829331542303245"
 _TEMPORAL = {Dates.KEPT: "UNMODIFIED", Dates.SHIFTED: "MODIFIED", Dates.YEAR: "MODIFIED"}
 
 
-def mark(dataset: Dataset, options: DicomOptions, *, looked: bool, structured: bool) -> None:
+def mark(
+    dataset: Dataset,
+    options: DicomOptions,
+    *,
+    looked: bool,
+    structured: bool,
+    accepted: frozenset[RiskClass] = frozenset(),
+) -> None:
     """Write the attributes that PS3.15 E.1 asks for.
 
     Args:
@@ -22,6 +30,7 @@ def mark(dataset: Dataset, options: DicomOptions, *, looked: bool, structured: b
         options: What was asked for.
         looked: Whether its pixels were cleaned.
         structured: Whether it held structured content, which was cleaned.
+        accepted: Risks of this file that the options let through.
     """
     used = ["profile", *(["pixels"] if looked else []), "graphics"]
     used += ["structured"] if structured else []
@@ -31,7 +40,7 @@ def mark(dataset: Dataset, options: DicomOptions, *, looked: bool, structured: b
     dataset.DeidentificationMethod = [
         f"Bedside, PS3.15 Annex E {EDITION}",
         f"release mode {options.mode}",
-        *[f"let through: {risk}" for risk in sorted(options.accept)],
+        *[f"let through: {risk}" for risk in sorted(accepted)],
     ]
     dataset.DeidentificationMethodCodeSequence = [_code(*CODES[name]) for name in used]
     dataset.LongitudinalTemporalInformationModified = _TEMPORAL[options.dates]

@@ -31,8 +31,8 @@ class Box:
     right: int
 
     def padded(self, rows: int, columns: int) -> "Box":
-        """With a margin of a third of its height, within the picture."""
-        margin = max(2, (self.bottom - self.top) // 3)
+        """With a margin of a third of its shorter side, within the picture."""
+        margin = max(2, min(self.bottom - self.top, self.right - self.left) // 3)
         return Box(
             max(0, self.top - margin),
             max(0, self.left - margin),
@@ -96,13 +96,27 @@ class TesseractFinder:
                 Box(b.top // scale, b.left // scale, -(-b.bottom // scale), -(-b.right // scale))
                 for b in self._read(look)
             }
-        for box in self._read(np.ascontiguousarray(np.rot90(picture)), stricter=20):
-            found.add(Box(box.left, columns - box.bottom, box.right, columns - box.top))
-        for box in self._read(np.ascontiguousarray(np.rot90(picture, 3)), stricter=20):
-            found.add(Box(rows - box.right, box.top, rows - box.left, box.bottom))
+        for look in (picture, _standing_out(picture, 1)):
+            for box in self._read(np.ascontiguousarray(np.rot90(look)), stricter=20):
+                found.add(Box(box.left, columns - box.bottom, box.right, columns - box.top))
+            for box in self._read(np.ascontiguousarray(np.rot90(look, 3)), stricter=20):
+                found.add(Box(rows - box.right, box.top, rows - box.left, box.bottom))
         return sorted(box.padded(rows, columns) for box in found)
 
+    def words(self, picture: Grey) -> str:
+        """All that is read in any look, sure of it or not: to judge what is left.
+
+        Raises:
+            Unavailable: as `find`.
+        """
+        tables = [self._table(look) for look, _ in _looks(picture)]
+        rows = [line.split("\t") for table in tables for line in table.splitlines()]
+        return "\n".join(row[-1] for row in rows if row[0] == str(_WORD))
+
     def _read(self, picture: Grey, stricter: float = 0.0) -> list[Box]:
+        return list(_lines(self._table(picture), self.confidence + stricter))
+
+    def _table(self, picture: Grey) -> str:
         rows, columns = picture.shape
         head = f"P5\n{columns} {rows}\n255\n".encode()
         try:
@@ -120,7 +134,7 @@ class TesseractFinder:
                 fix="keep the file back, or look at it with your own eyes.",
                 code="tesseract_failed",
             ) from None
-        return list(_lines(done.stdout.decode(errors="replace"), self.confidence + stricter))
+        return done.stdout.decode(errors="replace")
 
 
 def _looks(picture: Grey) -> Iterator[tuple[Grey, int]]:
@@ -134,11 +148,16 @@ def _looks(picture: Grey) -> Iterator[tuple[Grey, int]]:
     larger = _magnified(picture) if scale == 2 else picture
     if scale == 2:
         yield larger, 2
-    values = larger.astype(np.int16)
-    around = _local_mean(values, _WINDOW)
     for sign in (1, -1):
-        stands_out = (values - around) * sign > _CONTRAST
-        yield np.where(stands_out, 0, 255).astype(np.uint8), scale
+        yield _standing_out(larger, sign), scale
+
+
+def _standing_out(picture: Grey, sign: int) -> Grey:
+    """Black on white: what is brighter (`sign` 1) or darker (-1) than its surroundings."""
+    values = picture.astype(np.int16)
+    stands_out = (values - _local_mean(values, _WINDOW)) * sign > _CONTRAST
+    black: Grey = np.where(stands_out, 0, 255).astype(np.uint8)
+    return black
 
 
 def _local_mean(values: NDArray[np.int16], window: int) -> NDArray[np.int16]:
