@@ -35,9 +35,10 @@ NAMES = [
     "effectiveDateTime", "issued", "valueQuantity", "value", "component", "meta", "versionId",
     "period", "start", "entry", "resource", "fullUrl", "request", "extension", "url", "contained",
     "medicationReference", "link", "content", "attachment", "data", "type", "class",
+    "provision", "purpose", "policyRule", "dateTime", "patient",
 ]  # fmt: skip
 TYPES = ["Observation", "Patient", "Encounter", "Condition", "Bundle", "MedicationRequest", "Claim"]
-TYPES += ["DocumentReference", "DiagnosticReport", "Immunization", "Procedure", "Medication"]
+TYPES += ["DocumentReference", "DiagnosticReport", "Immunization", "Procedure", "Medication", "Consent"]
 SECRET = "Zaphod"  # noqa: S105  (stands for what a patient would not want told)
 
 

@@ -8,16 +8,34 @@ from pathlib import Path
 import pytest
 
 from bedside.core.errors import Refused
+from bedside.core.ids import subject_pseudonym
 from bedside.core.records.consent import Provision, said_of
 from bedside.core.records.ledger import Actor
+from bedside.core.records.policy import Act
 from bedside.core.records.purpose import Purpose
 from bedside.lifecycle.asking import flow_of
-from bedside.lifecycle.consents import record_consent, withdraw_consent
+from bedside.lifecycle.collect import collect, load_source
+from bedside.lifecycle.consents import Asked, left_out, record_consent, withdraw_consent
 from bedside.lifecycle.package import load_declaration
 from bedside.wiring.progress import LineProgress
+from bedside.wiring.sources import incoming_of
 from bedside.wiring.workspace import actor_of, open_workspace
 
 NOW = datetime.now(UTC)
+SOURCE = """
+bedside: 1
+name: ward
+title: A ward
+format: fhir
+licence: none
+release_mode: identified
+timezone: Europe/Berlin
+files: ["*.ndjson"]
+known_at:
+  patient: {after: 0 min, counted_from: first}
+  observation: {after: 0 min, recorded: true}
+  consent: {after: 0 min, recorded: true}
+"""
 DIAGNOSIS = Path(__file__).parents[3] / "usecases" / "diagnosis"
 RESEARCH = frozenset({Purpose.HRESCH})
 
@@ -111,3 +129,48 @@ def test_the_last_word_that_covers_the_purpose_counts():
     assert said_of([(NOW, permit), (NOW, no_research)], Purpose.HRESCH, NOW) == "deny"
     assert said_of([(NOW, Provision(kind="deny", purposes=frozenset({Purpose.HOPERAT})))],
                    Purpose.SYSDEV, NOW) == "deny"  # fmt: skip
+
+
+def a_ward(folder, consents):
+    folder.mkdir()
+    people = [{"resourceType": "Patient", "id": f"p{n}", "gender": "female"} for n in range(3)]
+    pulse = {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}
+    seen = [
+        {"resourceType": "Observation", "id": f"o{n}", "status": "final", "code": pulse,
+         "subject": {"reference": f"Patient/p{n}"}, "effectiveDateTime": "2026-01-02T08:00:00Z",
+         "valueQuantity": {"value": 80, "unit": "/min", "code": "/min"}}
+        for n in range(3)
+    ]  # fmt: skip
+    lines = [json.dumps(one) for one in (*people, *seen, *consents)]
+    (folder / "all.ndjson").write_text("\n".join(lines))
+    (folder.parent / "ward.yaml").write_text(SOURCE)
+    return load_source(folder.parent / "ward.yaml")
+
+
+def a_fhir_consent(patient, status="active", version="1", purpose="HRESCH"):
+    rule = {"type": "deny", "purpose": [{"code": purpose}]}
+    return {
+        "resourceType": "Consent", "id": f"c-{patient}", "status": status, "provision": rule,
+        "meta": {"versionId": version, "lastUpdated": f"2026-0{1 + int(version)}-03T08:00:00Z"},
+        "patient": {"reference": f"Patient/{patient}"}, "dateTime": "2026-01-03T08:00:00Z",
+    }  # fmt: skip
+
+
+def test_a_fhir_consent_that_was_collected_leaves_out_who_refused_until_it_is_inactive(
+    platform, tmp_path
+):
+    refused = [a_fhir_consent("p0"), a_fhir_consent("p1"), a_fhir_consent("p2", purpose="HMARKT")]
+    ended = a_fhir_consent("p1", status="inactive", version="2")
+    source = a_ward(tmp_path / "in", [*refused, ended])
+
+    with incoming_of(platform, source, tmp_path / "in") as incoming:
+        snapshot = collect(platform, source, incoming).snapshot
+
+    def gone(purpose, at):
+        return left_out(platform, snapshot, Act.DEVELOP, Asked(purpose=purpose, moment=at)).subjects
+
+    p0, p1 = (subject_pseudonym(one, salt=snapshot.manifest.salt) for one in ("p0", "p1"))
+    assert gone(Purpose.HRESCH, datetime(2026, 1, 1, tzinfo=UTC)) == frozenset()
+    assert gone(Purpose.HRESCH, datetime(2026, 2, 1, tzinfo=UTC)) == {p0, p1}
+    assert gone(Purpose.HRESCH, NOW) == {p0}
+    assert gone(Purpose.SYSDEV, NOW) == frozenset()

@@ -9,7 +9,7 @@ from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.purpose import Purpose
 
-__all__ = ["CONSENT", "Consent", "Provision", "provision_of", "said_of", "told_provisions"]
+__all__ = ["CONSENT", "Consent", "Kind", "Provision", "provision_of", "said_of", "told_provisions"]
 
 CONSENT = "BEDSIDE//consent"
 """The code of the fact that a patient said so; what they said stands in `text`."""
@@ -74,7 +74,8 @@ def said_of(
     """What a patient says about a purpose at a moment: the last word that covers it.
 
     Args:
-        told: Each provision and when it was written down. Of two at once, a refusal counts.
+        told: Each provision and when it was written down. Of two at once, one that names purposes
+            counts before one that speaks of all, and then a refusal before a permit.
         purpose: What for.
         moment: When.
 
@@ -85,7 +86,8 @@ def said_of(
     if not found:
         return None
     last = max(at for at, _ in found)
-    kinds = {provision.kind for at, provision in found if at == last}
+    words = [provision for at, provision in found if at == last]
+    kinds = {one.kind for one in words if one.purposes} or {one.kind for one in words}
     return "deny" if "deny" in kinds else "permit"
 
 

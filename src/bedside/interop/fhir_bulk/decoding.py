@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bedside.interop.fhir_bulk.consents import Consent
 from bedside.interop.fhir_bulk.drugs import (
     Medication,
     MedicationAdministration,
@@ -36,6 +37,7 @@ READ: tuple[type[AnyResource], ...] = (
     AllergyIntolerance,
     Bundle,
     Condition,
+    Consent,
     DiagnosticReport,
     DocumentReference,
     Encounter,
@@ -53,7 +55,7 @@ _OTHER = """
 Account ActivityDefinition AdverseEvent Appointment AppointmentResponse AuditEvent Basic Binary
 BiologicallyDerivedProduct BodyStructure CapabilityStatement CarePlan CareTeam CatalogEntry
 ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication
-CommunicationRequest CompartmentDefinition Composition ConceptMap Consent Contract Coverage
+CommunicationRequest CompartmentDefinition Composition ConceptMap Contract Coverage
 CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition
 DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest EffectEvidenceSynthesis Endpoint
 EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bedside.core.records.consent import CONSENT
 from bedside.core.records.event import TAKEN_BACK
 from bedside.interop.fhir_bulk.columns import FactColumns
 from bedside.interop.fhir_bulk.concepts import CodeBook
+from bedside.interop.fhir_bulk.consents import Consent, provisions_text
 from bedside.interop.fhir_bulk.drugs import (
     DosageInstruction,
     MedicationAdministration,
@@ -45,7 +47,8 @@ PLANS = frozenset({"proposal", "plan", "option"})
 class Told:
     """What one resource says. Times are as they were written.
 
-    `silent` says why it gives no fact although it stands; `gone` is when a condition ended.
+    `silent` says why it gives no fact although it stands; `gone` is when a condition ended; `code`
+    is ours, where the resource has none.
     """
 
     concept: CodeableConcept | None
@@ -57,6 +60,7 @@ class Told:
     text: str | None = None
     silent: str | None = None
     gone: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ def _add(
     into: FactColumns,
 ) -> None:
     codes = [] if concept is None else book.codes(concept.coding)
+    codes = codes if told.code is None else [told.code]
     meta, kind = one.meta, reader.kind
     if told.standing == "taken back":
         into.add(
@@ -314,9 +319,28 @@ def _document(one: DocumentReference, _: CodeBook) -> Told:
     )
 
 
+def _consent(one: Consent, _: CodeBook) -> Told:
+    """What a patient permits and refuses, from `dateTime` on, else from the start of its period.
+
+    `recorded` is `dateTime`. One that is inactive or rejected takes back what it said.
+    """
+    text = provisions_text(one)
+    period = None if one.provision is None else one.provision.period
+    return Told(
+        concept=None,
+        standing=_standing(one),
+        time=one.date_time or _begin(period),
+        recorded=one.date_time,
+        text=text,
+        silent="no provision" if text is None else None,
+        code=CONSENT,
+    )
+
+
 READERS: dict[type[Any], EventReader] = {
     AllergyIntolerance: EventReader(kind="allergy", tell=_allergy, revised=True),
     Condition: EventReader(kind="condition", tell=_condition, revised=True),
+    Consent: EventReader(kind="consent", tell=_consent, revised=True),
     DiagnosticReport: EventReader(kind="report", tell=_report, revised=True),
     DocumentReference: EventReader(kind="document", tell=_document, revised=True),
     Immunization: EventReader(kind="immunization", tell=_immunization, revised=True),

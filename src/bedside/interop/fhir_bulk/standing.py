@@ -29,6 +29,8 @@ ALL_STANDINGS: dict[str, dict[str, Standing]] = {
     "MedicationStatement": _GONE | _BEGUN | {"active": _STANDS, "not-taken": _BACK},
     "MedicationDispense": _GONE | _BEGUN | {"declined": _BACK},
     "DocumentReference": _GONE | {"current": _STANDS, "superseded": _STANDS},
+    "Consent": {"active": _STANDS}
+    | dict.fromkeys(("inactive", "rejected", "entered-in-error"), _BACK),
     "verification": {"entered-in-error": _BACK, "refuted": _BACK},
 }
 """By resource type, and by status, what is to be done with it; what is not listed here (planned,
