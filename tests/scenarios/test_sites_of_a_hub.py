@@ -3,20 +3,24 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 
 from a_hub import a_heart_model, collected, hospital, opened, over_tls, trusting
 from bedside.core.errors import BedsideError, Refused
 from bedside.core.records.version import Approval, Stage
+from bedside.data.collect.bundled import breast_cancer
 from bedside.deploy.sites.index import INDEX
 from bedside.lifecycle.build import build
 from bedside.lifecycle.recalibrating import recalibrate
 from bedside.lifecycle.release import approve, release
+from bedside.lifecycle.site_onboarding import onboard
 from bedside.lifecycle.site_overview import overview
 from bedside.lifecycle.site_reporting import receive, report
 from bedside.lifecycle.site_trust import trust
 from bedside.lifecycle.site_validating import validate_here
 from bedside.lifecycle.sites import publish
+from bedside.usecases import folder_of
 from bedside.wiring.sites import pull_file, pull_hub, site_signer, verifier_of
 from bedside.wiring.sources import collect_for
 
@@ -176,3 +180,82 @@ def test_a_key_is_trusted_by_its_fingerprint_alone(hub, tmp_path):
     assert code_of(trust, hub[0], "../x", bytes(32), confirmed="0" * 32) == "invalid"
     url = "http://example.org"
     assert code_of(trust, hub[0], "x", bytes(32), confirmed="", url=url) == "address_unfit"
+
+
+def without_exercise_and_in_moles(text):
+    """The table of a hospital whose feed of exercise angina is lost, and which counts in moles."""
+    head, *rows = [line.split(",") for line in text.splitlines()]
+    cholesterol, angina = head.index("chol"), head.index("exang")
+    for row in rows:
+        row[angina] = "?"
+        if row[cholesterol] != "?":
+            row[cholesterol] = f"{float(row[cholesterol]) / 38.67:.1f}"
+    return "\n".join(",".join(row) for row in [head, *rows]) + "\n"
+
+
+def without_outcomes(text):
+    head, *rows = [line.split(",") for line in text.splitlines()]
+    return "\n".join(",".join(row) for row in [head, *([*row[:-1], "?"] for row in rows)]) + "\n"
+
+
+def test_a_new_site_is_told_whether_the_version_fits(hub, budapest):
+    site, data = budapest
+
+    done = onboard(site, hub[1], collected(site, hub[1], data))
+
+    assert done.verdict.word == "recalibrate"
+    assert "holds once it is recalibrated" in done.verdict.reasons[0].text
+    assert done.told["found"] == []
+    measured = done.told["measured"]["metrics"]["auroc"]["estimate"]
+    assert done.told["expected"]["low"] < measured < done.told["expected"]["high"]
+    assert done.told["case_mix"]["features"][0]["feature"] == "age.last"
+    page = done.page.read_text()
+    assert page.count("<svg") == 3
+    assert "↻ Recalibrate first" in page
+
+
+def test_a_planted_unit_and_a_lost_feed_are_both_found(hub, budapest, tmp_path):
+    site, _ = budapest
+    data = hospital(tmp_path / "data", "budapest", without_exercise_and_in_moles)
+
+    done = onboard(site, hub[1], collected(site, hub[1], data))
+
+    assert done.verdict.word == "no-go"
+    assert {(one["kind"], one["signal"], one["stops"]) for one in done.told["found"]} == {
+        ("unit", "cholesterol", True),
+        ("feed", "exercise_angina", True),
+    }
+    (unit,) = [one for one in done.told["found"] if one["kind"] == "unit"]
+    assert "look like mmol/L, though they come as mg/dL" in unit["text"]
+
+
+def test_a_site_without_outcomes_is_told_what_to_expect_and_that_it_is_not_enough(
+    hub, budapest, tmp_path
+):
+    site, _ = budapest
+    data = hospital(tmp_path / "data", "budapest", without_outcomes)
+
+    done = onboard(site, hub[1], collected(site, hub[1], data))
+
+    assert done.verdict.word == "no-go"
+    assert "why" in done.told["measured"]
+    assert done.told["expected"]["estimate"] > 0.7
+    assert "Not measured" in done.page.read_text()
+
+
+def test_a_version_of_one_wide_table_can_be_onboarded_too(tmp_path):
+    """Hub and site in one workspace: the verb asks only for a version and for data."""
+    shipped = folder_of("diagnosis") / "bedside.yaml"
+    (tmp_path / "m").mkdir()
+    told = shipped.read_text().replace("bootstrap: 1000", "bootstrap: 100")
+    (tmp_path / "m" / "bedside.yaml").write_text(told)
+    platform = opened(tmp_path / "w")
+    version = build(platform, tmp_path / "m", None).version
+    in_per_cent = pl.col("worst area") * 100
+    file = tmp_path / "biopsies.parquet"
+    breast_cancer().with_columns(in_per_cent).write_parquet(file)
+
+    done = onboard(platform, version.id, file)
+
+    (unit,) = [one for one in done.told["found"] if one["kind"] == "unit"]
+    assert unit["signal"] == "worst_area"

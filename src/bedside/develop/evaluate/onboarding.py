@@ -127,8 +127,8 @@ def _of_feed(feed: Feed) -> Iterator[Found]:
         yield Found(
             kind="feed",
             signal=feed.signal,
-            text=f"{_first(feed.label)} is missing: {_per_cent(feed.missing_here)} of the questions have "
-            f"no value here, {_per_cent(feed.missing_then)} had none at the build.",
+            text=f"{_first(feed.label)} is missing: {_per_cent(feed.missing_here)} of the "
+            f"questions have no value here, {_per_cent(feed.missing_then)} had none at the build.",
             do=f"connect the feed that brings {' or '.join(feed.codes)}, or map the local code to "
             "it in source.yaml.",
             stops=feed.matters,
