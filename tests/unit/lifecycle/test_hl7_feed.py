@@ -1,7 +1,9 @@
 """Answering a feed: each message that asks gets one answer, from what was known when it came."""
 
+import asyncio
 import json
 import tempfile
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +16,15 @@ from bedside.core.errors import Unavailable
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.fhir_letter import LetterState
 from bedside.core.records.hl7v2_channel import Hl7v2, ResultCode
+from bedside.core.records.mllp import MllpOptions
 from bedside.core.records.version import Stage
 from bedside.interop.hl7v2.message import read_message
 from bedside.lifecycle.collect import collect
+from bedside.lifecycle.hl7_feed import Round
 from bedside.lifecycle.prediction_replay import READERS
 from bedside.wiring.sources import incoming_of
 from hl7_ward import NOW, Ward, admission, an_oru, observed
+from mllp_sending import ask, listening
 
 ASKED = ("ORU^R01",)
 
@@ -385,3 +390,68 @@ def _look_until_it_lives(at: Ward) -> None:
         else:
             assert done.problem is None
             return
+
+
+def test_a_message_is_acknowledged_while_nothing_can_be_answered(ward, monkeypatch):
+    at = ward(channel=asked_by(*ASKED))
+    free, stuck = threading.Event(), threading.Event()
+    real = type(at.platform.ledger).append
+
+    def held_up(*arguments, **more):
+        stuck.set()
+        assert free.wait(60)
+        return real(*arguments, **more)
+
+    async def conversation() -> Round:
+        async with listening(at.journal, MllpOptions(port=0)) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert b"MSA|AA|1" in await ask(reader, writer, an_oru("1"))
+            looking = asyncio.create_task(at.feed.round())
+            await asyncio.to_thread(stuck.wait, 60)
+            assert b"MSA|AA|2" in await ask(reader, writer, an_oru("2", order="F2"))
+            assert not looking.done()
+            assert at.letters() == []
+            free.set()
+            writer.close()
+            return await looking
+
+    with monkeypatch.context() as fault:
+        fault.setattr(type(at.platform.ledger), "append", held_up)
+        first = asyncio.run(conversation())
+
+    assert first.messages == 1
+    assert at.look().answered == 1
+    assert len(at.letters()) == 2
+
+
+@pytest.fixture(scope="module")
+def a_standing_ward(tmp_path_factory):
+    at = Ward(tmp_path_factory.mktemp("fuzz") / "w", channel=asked_by(*ASKED))
+    yield at
+    at.close()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    edits=st.lists(
+        st.tuples(st.integers(60, 400), st.binary(min_size=0, max_size=6)), min_size=1, max_size=6
+    )
+)
+def test_whatever_a_message_holds_the_feed_goes_on_and_says_nothing_of_it(
+    a_standing_ward, edits, caplog
+):
+    at = a_standing_ward
+    content = an_oru(f"fuzz-{at.journal.place}")
+    for place, piece in edits:
+        content = content[:place] + piece + content[place + len(piece) :]
+    before = len(at.letters())
+    at.receive(content)
+
+    done = at.look()
+
+    assert done.problem is None
+    assert done.answered + done.failed + done.unread + done.repeated == done.asked
+    assert len(at.letters()) - before == done.asked - done.repeated
+    assert "Quetzal" not in caplog.text
