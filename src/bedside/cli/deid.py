@@ -4,6 +4,7 @@ import typer
 
 from bedside.cli.deid_data import data
 from bedside.cli.deid_dicom import dicom
+from bedside.cli.deid_files import fhir, hl7, omop, table
 from bedside.cli.deid_text import text, train
 
 __all__ = ["deid_app"]
@@ -12,7 +13,8 @@ deid_app = typer.Typer(
     help="De-identify: data sets, files, notes, images; measure the risk that is left.",
     no_args_is_help=True,
 )
-deid_app.command()(data)
+for verb in (data, fhir, hl7, omop, table):
+    deid_app.command()(verb)
 deid_app.command()(dicom)
 deid_app.command()(text)
 deid_app.command()(train)

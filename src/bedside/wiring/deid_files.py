@@ -1,0 +1,62 @@
+"""Releasing files, wired: with a project's vault, or with stand-ins that end with the run."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from bedside.core.clock import SystemClock
+from bedside.infra.files import write_atomically
+from bedside.lifecycle.deid_files import ReleasedFiles, release_files
+from bedside.lifecycle.platform import Platform
+from bedside.privacy.fields.actions import FieldActions
+from bedside.privacy.memory_vault import MemoryVault
+from bedside.privacy.rules import ReleasePlan
+
+__all__ = ["release_to"]
+
+
+def release_to(
+    platform: Platform | None,
+    source: Path,
+    target: Path,
+    form: str,
+    plan: ReleasePlan,
+    salt: str = "bedside",
+    subject: str = "",
+    columns: dict[str, str] | None = None,
+) -> ReleasedFiles:
+    """Release a file, a folder or a ZIP archive into a new folder.
+
+    Args:
+        platform: The workspace whose vault keeps the stand-ins, and whose ledger is told; without
+            one they end with this run.
+        source: What is released.
+        target: The new folder.
+        form: Of the files.
+        plan: The release mode, and what goes with it.
+        salt: Of the pseudonyms of the same patients' data set.
+        subject: For a table: the column with the patient's identifier.
+        columns: For a table: what a column is.
+
+    Raises:
+        Invalid, NotFound, Refused: as `release_files`.
+    """
+    vault = MemoryVault() if platform is None else platform.vaults.of(plan.project)
+    clock = SystemClock() if platform is None else platform.clock
+    held = nullcontext() if platform is None else platform.lock()
+    with held, vault.together() as together:
+        actions = FieldActions(plan=plan, vault=together, released_at=clock.now(), salt=salt)
+        done = release_files(
+            source, target, form, actions, write_atomically, subject=subject, columns=columns
+        )
+    if platform is not None:
+        told = {
+            "form": form,
+            "mode": plan.mode.value,
+            "project": plan.project,
+            "agreement": plan.agreement,
+            "dossier": plan.dossier,
+            "attested_by": plan.attested_by,
+            "files_count": done.written,
+        }
+        platform.ledger.append(platform.actor, "deidentify.files", told)
+    return done
