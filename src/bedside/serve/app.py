@@ -1,6 +1,6 @@
 """The ASGI application: every served model, on every wire it declares, behind one gate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bedside.core.errors import BedsideError
+from bedside.core.records.caller import Caller
 from bedside.serve.auth import Authenticator
 from bedside.serve.cds_hooks import CdsHooksWire, CdsParts
 from bedside.serve.fhir import FhirWire
@@ -36,6 +37,7 @@ def create_app(
     limits: RateLimits | None = None,
     login: Login | None = None,
     more: Sequence[WireRoute] = (),
+    policed: Callable[[Caller], Caller] = lambda caller: caller,
 ) -> Gate:
     """The application for what is served.
 
@@ -48,6 +50,7 @@ def create_app(
         limits: How often may be asked.
         login: Lets people in by their browser.
         more: Routes of no wire, such as the one of the metrics.
+        policed: Lets a caller do only what the policies of a workspace allow as well.
 
     Raises:
         Invalid: two models declare one CDS Hooks service id.
@@ -64,6 +67,7 @@ def create_app(
         body_limit=body_limit,
         limits=limits,
         doors=() if login is None else login.doors,
+        policed=policed,
     )
 
 

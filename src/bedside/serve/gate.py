@@ -63,6 +63,7 @@ class Gate:
         limits: How often may be asked.
         doors: Paths that let people in and out, and so know nobody yet; the first of them is where
             a browser of somebody unknown is sent.
+        policed: Lets a caller do only what the policies of a workspace allow as well.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Gate:
         body_seconds: float = BODY_SECONDS,
         limits: RateLimits | None = None,
         doors: Sequence[str] = (),
+        policed: Callable[[Caller], Caller] = lambda caller: caller,
     ) -> None:
         self.app = app
         self._authenticators = tuple(authenticators)
@@ -83,6 +85,7 @@ class Gate:
         self._body_seconds = body_seconds
         self._limits = limits or RateLimits()
         self._doors = tuple(doors)
+        self._policed = policed
 
     @property
     def knows_callers(self) -> bool:
@@ -153,7 +156,7 @@ class Gate:
             _check_wait(self._limits.failed(address))
             raise self._unknown(scope, headers)
         _check_wait(self._limits.asked(caller.name))
-        scope[CALLER] = caller
+        scope[CALLER] = self._policed(caller)
         if scope["method"] in _SAFE:
             return b""
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() not in _JSON:

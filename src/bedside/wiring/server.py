@@ -31,6 +31,7 @@ from bedside.wiring.access import access_of
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json, socket_folder
+from bedside.wiring.policed import policed_by
 from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "released_of", "serve_workspace", "serving_of", "token_digest_of"]
@@ -132,6 +133,7 @@ def app_of(
         login=access.login,
         cds=cds.parts,
         more=more,
+        policed=policed_by(platform),
     )
 
 

@@ -1,7 +1,7 @@
 """Who asks a running server for something, and what they may do there."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -67,11 +67,14 @@ class Caller:
     """An authenticated caller.
 
     A scope is `ACTION/MODEL`, such as `infer/sepsis`; `*` stands for every model. What no scope
-    names is refused.
+    names is refused. With `admits` the policies of a workspace must allow it as well.
     """
 
     name: str
     scopes: frozenset[str] = field(default_factory=frozenset)
+    admits: Callable[[Action, str | None], bool] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def may(self, action: Action, model: str | None = None) -> bool:
         """Whether a scope allows the action on the model; None: on any model at all.
@@ -80,7 +83,14 @@ class Caller:
         >>> ehr.may(Action.INFER, "sepsis"), ehr.may(Action.INFER, "falls"), ehr.may(Action.OBSERVE)
         (True, False, False)
         """
-        if action in _OPEN or f"{action.value}/*" in self.scopes:
+        if action in _OPEN:
+            return True
+        return self._has_scope(action, model) and (
+            self.admits is None or self.admits(action, model)
+        )
+
+    def _has_scope(self, action: Action, model: str | None) -> bool:
+        if f"{action.value}/*" in self.scopes:
             return True
         if model is None:
             return any(scope.startswith(f"{action.value}/") for scope in self.scopes)
