@@ -7,7 +7,7 @@ at the bedside what it learnt from.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -42,6 +42,7 @@ _ABOUT = (
     "source_file",
     "source_offset",
 )
+UNREAD_BEFORE = "An earlier message about this patient could not be read; what it says is missing."
 _REMEMBERED = 1024  # patients whose stored events are kept at hand
 
 
@@ -137,7 +138,10 @@ class PatientHistory:
         current = known_as(events, at, subject).filter(
             pl.col("code").cast(pl.String).is_in(list(codes))
         )
-        return self._prepared(current)
+        known = self._prepared(current)
+        if any(one.bad for one in batches):
+            known = replace(known, notes=(*known.notes, UNREAD_BEFORE))
+        return known
 
     def _same_person(self, patient: str) -> list[str]:
         """The patient, and everybody with whom a message ever merged them."""
@@ -153,7 +157,7 @@ class PatientHistory:
         """What a message says.
 
         Raises:
-            Invalid: it is the one that asks, and cannot be read; an earlier one says nothing then.
+            Invalid: it is the one that asks, and cannot be read.
         """
         if message.batch is None:
             part = Part(name="feed.hl7", content=message.received.content)

@@ -320,6 +320,15 @@ def test_an_implausible_value_is_left_out_and_that_is_said(ward):
     assert "left out" in observed(at.waiting()[0])["note"].text(5)
 
 
+def test_that_an_earlier_message_could_not_be_read_is_said_beside_the_score(ward):
+    at = ward(channel=asked_by(*ASKED))
+    at.receive(admission("0"), admission("1").replace(b"+0000||ADT", b"||ADT"), an_oru("2"))
+
+    assert at.look().answered == 1
+
+    assert "could not be read" in observed(at.waiting()[0])["note"].text(5)
+
+
 class Killed(BaseException):
     """The process dies here."""
 
