@@ -12,6 +12,7 @@ from bedside.core.records.answer import Abstention, AbstentionReason
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.event import Event
 from bedside.core.records.features import FeatureRule
+from bedside.core.records.told_now import ToldNow
 from bedside.core.units import conversion, display
 from bedside.features.definition import FeatureSet
 
@@ -96,7 +97,7 @@ def plausible_ranges(signals: Mapping[str, Signal]) -> dict[str, Plausible]:
 
 def clean_events(
     signals: Mapping[str, Signal], events: Sequence[Event]
-) -> tuple[list[Event], tuple[str, ...]]:
+) -> tuple[Sequence[Event], tuple[str, ...]]:
     """Convert each value to its declared unit and set implausible values aside.
 
     Returns:
@@ -106,6 +107,10 @@ def clean_events(
         WrongUnit: a unit cannot be converted to the declared one.
         Invalid: a value is not a finite number.
     """
+    if isinstance(events, ToldNow):
+        limits = events.layout.once(_limits, events, signals)
+        if limits is not None and _are_within(limits, events.values):
+            return events, ()
     ranges = _ranges_of(signals)
     kept: list[Event] = []
     rejected: dict[str, None] = {}
@@ -126,6 +131,21 @@ def clean_events(
 
 
 _ranges_of = Kept(plausible_ranges)
+
+
+def _are_within(limits: Sequence[tuple[float, float]], values: Sequence[float]) -> bool:
+    return all(low <= value <= high for value, (low, high) in zip(values, limits, strict=True))
+
+
+def _limits(told: ToldNow, signals: Mapping[str, Signal]) -> tuple[tuple[float, float], ...] | None:
+    """Between which limits each value needs no closer look; None: a unit is not the declared."""
+    ranges, limits = _ranges_of(signals), list[tuple[float, float]]()
+    for code, unit in zip(told.layout.codes, told.layout.units, strict=True):
+        rule = ranges.get(code)
+        if rule is not None and rule.unit != unit:
+            return None
+        limits.append((-math.inf, math.inf) if rule is None else (rule.low, rule.high))
+    return tuple(limits)
 
 
 def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
@@ -162,6 +182,13 @@ def check_inputs(
 
     In this order: a required signal out of range, missing or stale; then not eligible.
     """
+    if (
+        isinstance(events, ToldNow)
+        and not rejected
+        and events.as_of == as_of
+        and events.layout.once(_needs_nothing, events, declaration)
+    ):
+        return None
     asked = _asked_of(declaration)
     latest = _latest(asked.owners, events, as_of) if asked.owners else {}
     for name, signal, stale_after in asked.required:
@@ -171,6 +198,16 @@ def check_inputs(
             if found is not None:
                 return found
     return _not_eligible(declaration, latest)
+
+
+def _needs_nothing(told: ToldNow, declaration: Declaration) -> bool:
+    """Whether values of this layout are enough for a score, whatever they are.
+
+    What holds now is never stale, so beside what is there only eligibility looks at the values.
+    """
+    if declaration.eligibility:
+        return False
+    return check_inputs(declaration, list(told), (), told.as_of) is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bedside.core.records.event import Event
+from bedside.core.records.told_now import ToldNow
 from bedside.features.definition import FeatureSet
 from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, Ints, compute_one
 from bedside.features.plan import Plan, plan_of
@@ -34,6 +36,8 @@ def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetim
 
 def _columns(plan: Plan, events: Sequence[Event]) -> EventColumns:
     """One patient's clean events as columns; events of other codes are left out."""
+    if isinstance(events, ToldNow):
+        return _columns_now(plan, events)
     replacing = [event for event in events if event.replaces]
     own = [event for event in events if event.code in plan.codes]
     if replacing:
@@ -49,6 +53,50 @@ def _columns(plan: Plan, events: Sequence[Event]) -> EventColumns:
         value=_values(own) if plan.reads_values else np.full(count, np.nan),
         end=_ends(own) if plan.reads_ends else None,
         label=_labels(plan, own) if plan.labels else None,
+    )
+
+
+class _Places(NamedTuple):
+    """Where the values of a layout go: which of them are read, their codes, which are static."""
+
+    read: Ints | None  # None: all of them
+    codes: Ints
+    static: Any  # None: none of them
+    zeros: Ints
+    never: Ints
+    no_label: Ints
+
+
+def _places(told: ToldNow, plan: Plan) -> _Places:
+    layout = told.layout
+    read = [place for place, code in enumerate(layout.codes) if code in plan.codes]
+    static = np.array([layout.is_static[place] for place in read], dtype=bool)
+    return _Places(
+        None if len(read) == len(layout.codes) else np.array(read, np.int64),
+        np.array([plan.codes[layout.codes[place]] for place in read], np.int64),
+        static if static.any() else None,
+        np.zeros(len(read), np.int64),
+        np.full(len(read), NEVER),
+        np.full(len(read), -1),
+    )
+
+
+def _columns_now(plan: Plan, told: ToldNow) -> EventColumns:
+    """The same columns of values that are told at once, without an event for each."""
+    places = told.layout.once(_places, told, plan)
+    values = np.array(told.values, dtype=np.float64)
+    time = known_at = np.full(len(places.codes), microseconds(told.as_of))
+    if places.static is not None:
+        time = np.where(places.static, ALWAYS, known_at)
+    return EventColumns(
+        subject=places.zeros,
+        code=places.codes,
+        time=time,
+        known_at=known_at,
+        superseded_at=places.never,
+        value=values if places.read is None else values[places.read],
+        end=places.never if plan.reads_ends else None,
+        label=places.no_label if plan.labels else None,
     )
 
 

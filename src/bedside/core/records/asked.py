@@ -1,6 +1,6 @@
 """A question about one patient as a wire brings it, before any version has read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class Facts:
     wire has to say about the input, shown beside a score.
     """
 
-    events: tuple[Event, ...]
+    events: Sequence[Event]
     subject: int | None = None
     notes: tuple[str, ...] = ()
 

@@ -4,10 +4,11 @@ Source: Open Inference Protocol v2, "Inference Request JSON Object".
 """
 
 import difflib
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import msgspec
 
@@ -15,9 +16,10 @@ from bedside.core.ids import subject_pseudonym
 from bedside.core.kept import Kept
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
+from bedside.core.records.told_now import Layout, ToldNow
 from bedside.interop.instants import read_instant
 from bedside.interop.open_inference.metadata import inputs_of, outputs_of
-from bedside.interop.open_inference.tensor import Tensor, TensorReader
+from bedside.interop.open_inference.tensor import PlainTensor, Tensor, TensorReader
 from bedside.interop.strict_json import decode, invalid
 
 __all__ = ["InferenceRequest", "read_request"]
@@ -49,15 +51,39 @@ class _Request(msgspec.Struct, frozen=True):
     outputs: tuple[_RequestedOutput, ...] = ()
 
 
+class _PlainRequest(msgspec.Struct, frozen=True):
+    inputs: tuple[PlainTensor, ...]
+    id: str | None = None
+    parameters: _RequestParameters | None = None
+    outputs: tuple[_RequestedOutput, ...] = ()
+
+
 _DECODER = msgspec.json.Decoder(_Request)
+_PLAIN = msgspec.json.Decoder(_PlainRequest)
 _NO_PARAMETERS = _RequestParameters()
+_LAYOUTS = 64
 
 
-def _readers(declaration: Declaration) -> dict[str, TensorReader]:
-    return {name: TensorReader(asked) for name, asked in inputs_of(declaration).items()}
+class _Readers:
+    """The inputs of a model, and the layouts of the plain requests that came lately."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.by_name = {name: TensorReader(asked) for name, asked in inputs_of(declaration).items()}
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def layout(self, names: tuple[str, ...]) -> Layout | None:
+        """How plain tensors of these names are told; None: they are not all numbers, once each."""
+        found = self._layouts.get(names)
+        if found is None and len(set(names)) == len(names) and self.by_name.keys() >= set(names):
+            found = TensorReader.layout([self.by_name[name] for name in names])
+            if found is not None:
+                if len(self._layouts) >= _LAYOUTS:
+                    self._layouts = {}
+                self._layouts[names] = found
+        return found
 
 
-_readers_of = Kept(_readers)
+_readers_of = Kept(_Readers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +94,7 @@ class InferenceRequest:
     wants to know what moved the score. `outputs` names the tensors that it wants; none: all.
     """
 
-    events: tuple[Event, ...]
+    events: Sequence[Event]
     as_of: datetime
     subject_id: int | None = None
     id: str | None = None
@@ -96,7 +122,10 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
             has malformed times; a requested output is none of the model's. The text
             names the place and never a value.
     """
-    request = decode(_DECODER, content, "The request")
+    readers = _readers_of(declaration)
+    plain = _plain(content, readers)
+    request: _Request | _PlainRequest
+    request = decode(_DECODER, content, "The request") if plain is None else plain[0]
     parameters = request.parameters or _NO_PARAMETERS
     as_of = now
     if parameters.as_of is not None:
@@ -108,23 +137,46 @@ def read_request(content: bytes, declaration: Declaration, *, now: datetime) -> 
                 "parameters.pseudonym", "stands beside a subject.", fix="give one of them."
             )
         subject = subject_pseudonym(str(parameters.subject), salt=declaration.data.pseudonym_salt)
-    events: list[Event] = []
-    seen: set[str] = set()
-    readers = _readers_of(declaration)
-    for index, tensor in enumerate(request.inputs):
-        reader = readers.get(tensor.name) or _unknown(tensor.name, readers, f"inputs[{index}]")
-        if reader.name in seen:
-            raise invalid(f"inputs[{index}]", f"gives '{reader.name}' again.", fix="give it once.")
-        seen.add(reader.name)
-        events += reader.events(tensor, as_of, subject or 0)
     return InferenceRequest(
-        events=tuple(events),
+        events=(
+            ToldNow(plain[1], plain[2], as_of, subject or 0)
+            if plain is not None
+            else _events(cast(_Request, request).inputs, readers.by_name, as_of, subject or 0)
+        ),
         as_of=as_of,
         subject_id=subject,
         id=request.id,
         reasons=parameters.reasons,
         outputs=_wanted(request.outputs, declaration) if request.outputs else (),
     )
+
+
+def _plain(content: bytes, readers: _Readers) -> tuple[_PlainRequest, Layout, list[float]] | None:
+    """A request of plain numbers, how they are told, and the numbers; None: it is another."""
+    try:
+        request = _PLAIN.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    layout = readers.layout(tuple([one.name for one in request.inputs]))
+    values = [one.data[0] for one in request.inputs]
+    return (request, layout, values) if layout and math.isfinite(sum(values)) else None
+
+
+def _events(
+    inputs: Sequence[Tensor],
+    readers: Mapping[str, TensorReader],
+    as_of: datetime,
+    subject_id: int,
+) -> tuple[Event, ...]:
+    events: list[Event] = []
+    seen: set[str] = set()
+    for index, tensor in enumerate(inputs):
+        reader = readers.get(tensor.name) or _unknown(tensor.name, readers, f"inputs[{index}]")
+        if reader.name in seen:
+            raise invalid(f"inputs[{index}]", f"gives '{reader.name}' again.", fix="give it once.")
+        seen.add(reader.name)
+        events += reader.events(tensor, as_of, subject_id)
+    return tuple(events)
 
 
 def _wanted(outputs: tuple[_RequestedOutput, ...], declaration: Declaration) -> tuple[str, ...]:

@@ -4,18 +4,20 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 
 from bedside.core.clock import parse_duration
 from bedside.core.records.event import Event, event_of
+from bedside.core.records.told_now import Layout
 from bedside.core.units import KNOWN_UNITS
 from bedside.interop.asked import category_labels, find_label
 from bedside.interop.instants import read_instant
 from bedside.interop.open_inference.metadata import Input
 from bedside.interop.strict_json import invalid
 
-__all__ = ["Tensor", "TensorParameters", "TensorReader"]
+__all__ = ["PlainTensor", "Tensor", "TensorParameters", "TensorReader"]
 
 
 class TensorParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,8 +42,16 @@ class Tensor(msgspec.Struct, frozen=True):
     parameters: TensorParameters | None = None
 
 
+class PlainTensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tensor as most are: one number, in the declared unit, that holds now."""
+
+    name: str
+    shape: tuple[Literal[1]]
+    datatype: Literal["FP64"]
+    data: tuple[float]
+
+
 _NO_PARAMETERS = TensorParameters()
-_ONE = (1,)
 
 
 class TensorReader:
@@ -80,16 +90,6 @@ class TensorReader:
             Invalid: datatype, shape, a value, a time or the unit does not fit the input.
         """
         data, parameters = tensor.data, tensor.parameters
-        if parameters is None and self._is_number and tensor.shape == _ONE and len(data) == 1:
-            value = data[0]  # as nearly every tensor is
-            if type(value) is float and math.isfinite(value) and tensor.datatype == "FP64":
-                time = None if self._is_static else as_of
-                return [
-                    event_of(
-                        subject_id, time, as_of, self._code, value, self._unit, None, None,
-                        self._first,
-                    )
-                ]  # fmt: skip
         self._check_form(tensor)
         parameters = parameters or _NO_PARAMETERS
         times = self._times(parameters, len(data), as_of)
@@ -102,6 +102,18 @@ class TensorReader:
                 zip(data, times, known_at, ends, strict=True)
             )
         ]
+
+    @staticmethod
+    def layout(readers: "Sequence[TensorReader]") -> Layout | None:
+        """How plain tensors of these inputs are told; None: one of them is not a number."""
+        if not all(one._is_number for one in readers):
+            return None
+        return Layout(
+            [one._code for one in readers],
+            [one._unit for one in readers],
+            [one._is_static for one in readers],
+            [one._first for one in readers],
+        )
 
     @property
     def _where(self) -> str:
