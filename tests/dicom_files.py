@@ -27,7 +27,7 @@ _ARCHIVES = {"dicom-deid": "dicom_deid.zip", "dicom-test-files": "dicom.zip"}
 class Nothing:
     """Finds no text, quickly: for tests of headers."""
 
-    def find(self, picture):
+    def find(self, picture, *, eager=False):
         return []
 
 

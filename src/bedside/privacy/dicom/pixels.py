@@ -39,6 +39,8 @@ def clean_pixels(
 ) -> PixelResult:
     """Blank the known regions of the device, then all text that is found, until none is.
 
+    A picture in which some was found is looked at once more, for what is
+    likely text too: of the same height, beside it.
     The pixels are written uncompressed. Bits above those that a pixel uses are cleared.
 
     Raises:
@@ -52,12 +54,16 @@ def clean_pixels(
     known = regions.of(dataset)
     blank(dataset, known or ())
     count = len(known or ())
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
         found = _all_text(dataset, finder)
         if not found:
             return PixelResult(boxes=count, known_device=known is not None)
         blank(dataset, found)
         count += len(found)
+        if turn == 0:
+            likely = _beside(found, _all_text(dataset, finder, eager=True))
+            blank(dataset, likely)
+            count += len(likely)
     if _all_text(dataset, finder):
         raise Invalid(
             "Text is still found in the picture after three rounds of blanking.",
@@ -67,8 +73,19 @@ def clean_pixels(
     return PixelResult(boxes=count, known_device=known is not None)
 
 
-def _all_text(dataset: Dataset, finder: TextFinder) -> Sequence[Box]:
+def _all_text(dataset: Dataset, finder: TextFinder, *, eager: bool = False) -> Sequence[Box]:
     found: set[Box] = set()
     for picture in pictures(dataset):
-        found |= set(finder.find(picture))
+        found |= set(finder.find(picture, eager=eager))
     return sorted(found)
+
+
+def _beside(sure: Sequence[Box], likely: Sequence[Box]) -> list[Box]:
+    """Of what is only likely text, what stands on a line with text and is about as high."""
+    return [box for box in likely if any(_on_one_line(box, line) for line in sure)]
+
+
+def _on_one_line(box: Box, line: Box) -> bool:
+    height, other = box.bottom - box.top, line.bottom - line.top
+    shared = min(box.bottom, line.bottom) - max(box.top, line.top)
+    return other / 2 <= height <= other * 2 and shared * 2 >= min(height, other)

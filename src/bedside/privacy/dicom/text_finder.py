@@ -18,6 +18,7 @@ _COMMAND = ("stdin", "stdout", "--psm", "11", "-l", "eng", "tsv")
 _WORD = 5  # the level of a word in Tesseract's table
 _WINDOW = 41  # pixels: somewhat higher than a line of writing, magnified
 _CONTRAST = 40  # of 255
+_TALLEST = 6  # writing higher than this part of a picture is none
 _LARGEST_SIDE = 3200  # pixels; a larger picture is not magnified
 
 
@@ -44,8 +45,11 @@ class Box:
 class TextFinder(Protocol):
     """Finds text in a picture."""
 
-    def find(self, picture: Grey) -> list[Box]:
-        """Boxes around lines of text. `picture` has shape (rows, columns)."""
+    def find(self, picture: Grey, *, eager: bool = False) -> list[Box]:
+        """Boxes around lines of text. `picture` has shape (rows, columns).
+
+        `eager` takes what is only likely for text: for pictures that are known to hold some.
+        """
         ...
 
 
@@ -80,11 +84,12 @@ class TesseractFinder:
             )
         return cls(binary=binary)
 
-    def find(self, picture: Grey) -> list[Box]:
-        """Boxes around lines of text.
+    def find(self, picture: Grey, *, eager: bool = False) -> list[Box]:
+        """Boxes around lines of text, none of them higher than a sixth of the picture.
 
         Args:
             picture: Shape (rows, columns).
+            eager: Take two signs, and words of half the confidence.
 
         Raises:
             Unavailable: a look took too long or failed (code `tesseract_failed`).
@@ -94,14 +99,16 @@ class TesseractFinder:
         for look, scale in _looks(picture):
             found |= {
                 Box(b.top // scale, b.left // scale, -(-b.bottom // scale), -(-b.right // scale))
-                for b in self._read(look)
+                for b in self._read(look, eager=eager)
             }
         for look in (picture, _standing_out(picture, 1)):
             for box in self._read(np.ascontiguousarray(np.rot90(look)), stricter=20):
                 found.add(Box(box.left, columns - box.bottom, box.right, columns - box.top))
             for box in self._read(np.ascontiguousarray(np.rot90(look, 3)), stricter=20):
                 found.add(Box(rows - box.right, box.top, rows - box.left, box.bottom))
-        return sorted(box.padded(rows, columns) for box in found)
+        tallest = min(rows, columns) / _TALLEST
+        likely = (b for b in found if min(b.bottom - b.top, b.right - b.left) <= tallest)
+        return sorted(box.padded(rows, columns) for box in likely)
 
     def words(self, picture: Grey) -> str:
         """All that is read in any look, sure of it or not: to judge what is left.
@@ -113,8 +120,9 @@ class TesseractFinder:
         rows = [line.split("\t") for table in tables for line in table.splitlines()]
         return "\n".join(row[-1] for row in rows if row[0] == str(_WORD))
 
-    def _read(self, picture: Grey, stricter: float = 0.0) -> list[Box]:
-        return list(_lines(self._table(picture), self.confidence + stricter))
+    def _read(self, picture: Grey, stricter: float = 0.0, eager: bool = False) -> list[Box]:
+        confidence = self.confidence / 2 if eager else self.confidence + stricter
+        return list(_lines(self._table(picture), confidence, least=2 if eager else 3))
 
     def _table(self, picture: Grey) -> str:
         rows, columns = picture.shape
@@ -180,7 +188,7 @@ def _magnified(picture: Grey) -> Grey:
     return tall.astype(np.uint8)
 
 
-def _lines(table: str, confidence: float) -> Iterator[Box]:
+def _lines(table: str, confidence: float, least: int) -> Iterator[Box]:
     """Around each line in which at least one word is sure enough, its words of that height."""
     words: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
     rows = [line.split("\t") for line in table.splitlines()]
@@ -190,7 +198,7 @@ def _lines(table: str, confidence: float) -> Iterator[Box]:
             key = (word["block_num"], word["par_num"], word["line_num"])
             words.setdefault(key, []).append(word)
     for line in words.values():
-        sure = [w for w in line if _is_sure(w, confidence)]
+        sure = [w for w in line if _is_sure(w, confidence, least)]
         if sure:
             tallest = 2 * max(int(w["height"]) for w in sure)
             yield _around([w for w in line if int(w["height"]) <= tallest])
@@ -205,9 +213,9 @@ def _around(words: list[Mapping[str, str]]) -> Box:
     )
 
 
-def _is_sure(word: Mapping[str, str], confidence: float) -> bool:
-    """Three letters or digits; two digits only with more confidence. Less is a mark, or noise."""
+def _is_sure(word: Mapping[str, str], confidence: float, least: int) -> bool:
+    """Three signs, or as few as `least`; two digits with more confidence. Less is noise."""
     signs = sum(c.isalnum() for c in word["text"])
     digits = sum(c.isdigit() for c in word["text"])
     told = float(word["conf"])
-    return (signs >= 3 and told >= confidence) or (digits >= 2 and told >= confidence + 20)
+    return (signs >= least and told >= confidence) or (digits >= 2 and told >= confidence + 20)

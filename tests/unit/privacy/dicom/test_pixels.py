@@ -167,7 +167,7 @@ def test_bits_of_a_segmentation_are_blanked_one_by_one():
 
 def test_text_that_stays_after_three_rounds_keeps_the_file_back():
     class Stubborn(Nothing):
-        def find(self, picture):
+        def find(self, picture, *, eager=False):
             return [Box(0, 0, 1, 1)]
 
     bright = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
