@@ -13,11 +13,13 @@ from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.event import MERGED_INTO
 from bedside.core.records.lineage import Node
+from bedside.core.records.policy import Act
 from bedside.core.records.release_mode import ReleaseMode
 from bedside.core.records.snapshot import Zone
 from bedside.data.store.merging import fold_merges
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import keep_snapshot
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 from bedside.privacy.cleaner import TextCleaner
 from bedside.privacy.events import EventRelease
@@ -100,7 +102,7 @@ def release_data(
     """
     judged = judgement or Judgement()
     with platform.lock():
-        source = platform.store.open(reference)
+        source = opened_data(platform, Act.DEIDENTIFY, reference)
         if source.manifest.zone is not Zone.IDENTIFIED:
             raise Refused(
                 "This data set is released already.",

@@ -80,7 +80,7 @@ def prepared_source(platform: Platform, source: Collection, judged: Judged) -> S
             fix=f"read {judged.page}, mend the source, or change its gates.",
             code="quality_gate",
         )
-    collected = platform.store.open(f"{source.name}/collected")
+    collected = opened_data(platform, Act.COLLECT, f"{source.name}/collected")
     shards, preparation = prepare_events(lambda: _folded(collected), source, keeps_history=True)
     manifest = collected.manifest
     with platform.progress.step("prepare"):

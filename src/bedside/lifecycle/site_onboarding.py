@@ -14,6 +14,7 @@ from bedside.core.ids import canonical_json, digest_of
 from bedside.core.records.bundle import EVIDENCE, MODEL, REFERENCE
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.flow_words import count_text
+from bedside.core.records.policy import Act
 from bedside.core.records.version import ModelVersion
 from bedside.data.store.snapshot import Snapshot
 from bedside.develop.evaluate.case_mix import Group, compare_groups, linear_predictor
@@ -31,6 +32,7 @@ from bedside.develop.evaluate.onboarding_verdict import ENOUGH, Verdict, decided
 from bedside.features.wording import title
 from bedside.lifecycle.cohort import subject_indices
 from bedside.lifecycle.evaluating import seen_elsewhere
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.patients import Patients, new_intake, new_patients
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -112,7 +114,8 @@ def _feeds(platform: Platform, patients: Patients) -> tuple[list[Feed], list[dic
 def _collected(platform: Platform, patients: Patients) -> Snapshot:
     """The site's events as they came, before anything was set aside."""
     declaration = patients.declaration
-    return platform.store.open(f"{declaration.data.source or declaration.name}/collected")
+    name = f"{declaration.data.source or declaration.name}/collected"
+    return opened_data(platform, Act.INSPECT, name)
 
 
 def _unread(counted: Counted, read: set[str]) -> list[dict[str, str]]:

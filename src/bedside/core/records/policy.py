@@ -57,6 +57,7 @@ class Act(StrEnum):
     DESCRIBE = "describe"
     INSPECT = "inspect"
     COLLECT = "collect"
+    DEIDENTIFY = "deidentify"
     DEVELOP = "develop"
     SCORE = "score"
     READ_RECORD = "read_record"
@@ -81,6 +82,7 @@ ACT_WORDS = {
     Act.DESCRIBE: "read what models and data sets there are",
     Act.INSPECT: "look at counts and the quality of data",
     Act.COLLECT: "take data in",
+    Act.DEIDENTIFY: "make de-identified data of identified ones",
     Act.DEVELOP: "learn or judge a model from patients' data",
     Act.SCORE: "score many patients at once",
     Act.READ_RECORD: "read one patient's record or prediction",
