@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 import bedside.usecases
+from a_hub import a_heart_model, hospital
 from bedside.data.collect.bundled import breast_cancer
 from data_folder import data_folder
 from fhir_asking import validated
@@ -374,6 +375,27 @@ def test_the_page_about_deploying_does_what_it_says(tmp_path):
     (described,) = [text for command, text in said.items() if command.startswith("curl")]
     assert '"name":"diagnosis"' in described
     assert "Serving on 127.0.0.1" in (tmp_path / "served.txt").read_text()
+
+
+def test_the_page_about_sites_does_what_it_says(tmp_path):
+    said = said_by(
+        "sites.md",
+        tmp_path,
+        MODEL=a_heart_model(tmp_path / "model"),
+        CLEVELAND=hospital(tmp_path / "cleveland", "cleveland"),
+        BUDAPEST=hospital(tmp_path / "budapest", "budapest"),
+    )
+
+    onboarded, validated, local = (
+        text for command, text in said.items() if "onboard" in command or "validate" in command
+    )
+    assert "RECALIBRATE FIRST" in onboarded
+    assert "refused here" in validated
+    assert "each judged by a fit on others" in local
+    assert "is now silent" in said["bedside release $LOCAL --stage silent --workspace site"]
+    listed = said["bedside site list --workspace hub"]
+    assert listed.count("294 patients") == 2
+    assert "failed its validation" in listed
 
 
 def test_the_page_about_operating_does_what_it_says(tmp_path):
