@@ -80,6 +80,37 @@ def test_the_page_about_backups_does_what_it_says(tmp_path):
     assert "Earlier backups removed: 1" in printed
 
 
+def test_the_page_about_audits_does_what_it_says(tmp_path):
+    built = bedside_run(tmp_path / "w", "build", "diagnosis")
+    assert built.returncode == 0, built.stderr
+    (tmp_path / "auditor").mkdir()
+
+    said = said_by(
+        "audit.md", tmp_path, ELSEWHERE=tmp_path / "elsewhere", AUDITOR=tmp_path / "auditor"
+    )
+
+    check = "python $AUDITOR/audit/bedside_ledger_verify.py"
+    found = [
+        text for command, text in said.items() if "ledger verify" in command and "||" in command
+    ]
+    assert all("it was put back" in text and "exit code 4" in text for text in found)
+    assert len(found) == 2
+    assert "Nothing is wrong." in said[f"{check} $AUDITOR/audit"]
+    assert (
+        "goes on from your checkpoint"
+        in said[f"{check} audit-next --seen $AUDITOR/mine.checkpoint"]
+    )
+    tampered = said[f'{check} $AUDITOR/audit || echo "exit code $?"']
+    assert "does not follow the one before it" in tampered
+    assert "exit code 1" in tampered
+    assert "checkpoint signs" in said["python audit/bedside_ledger_verify.py --proof entry.json"]
+    assert "Key 2 signs" in said["bedside ledger rotate-key"]
+    assert "AuditEvents" in said["bedside ledger export events.ndjson --as fhir"]
+    told = said["bedside ledger disclosures --subject 0017 --to disclosures.html"]
+    assert "to be accounted for" in told
+    assert "0017" not in (tmp_path / "disclosures.html").read_text()
+
+
 def test_the_page_about_data_does_what_it_says(a_few_stays, tmp_path):
     said = said_by("data.md", tmp_path, DATA=a_few_stays)
 

@@ -73,7 +73,6 @@ def hash_of_new(fields: dict[str, Any], details: str) -> str:
 
 
 def text_of_entry(
-    *,
     sequence: int,
     at: str,
     actor: str,

@@ -81,22 +81,26 @@ class _Watched:
         tree, waiting, before = Frontier(), list[bytes](), ""
         due = iter([*self.wanted, -1])
         until = next(due)
+        size, back = 0, 0
         for link in links:
             yield link
-            if link.action in KEY_ACTIONS and link.suspect is None:
+            _, at, action, _, digest, suspect = link
+            if action in KEY_ACTIONS and suspect is None:
                 self.keys.append(link.sequence)
-            self.back += link.at < before if isinstance(link.at, str) else 0
-            before = link.at if isinstance(link.at, str) else before
-            waiting.append(_content(link.hash))
-            self.size += 1
-            if self.size == 1:
-                self.first = link.hash
-            if self.size == until or len(waiting) == _AT_ONCE:
+            if isinstance(at, str):
+                back += at < before
+                before = at
+            waiting.append(_content(digest) if suspect is not None else bytes.fromhex(digest))
+            size += 1
+            if size == until or len(waiting) == _AT_ONCE:
                 tree.extend(waiting)
                 waiting.clear()
-                if self.size == until:
+                if size == until:
                     self.roots[until] = tree.root()
                     until = next(due)
+            if size == 1:
+                self.first = digest
+        self.size, self.back = size, back
 
 
 def verify_ledger(

@@ -123,15 +123,8 @@ def _link(row: tuple[Any, ...]) -> Link:
 
 
 def _text(row: tuple[Any, ...]) -> str:
+    """Raises TypeError where a field is no text."""
     sequence, at, actor, purpose, action, details, _, sealed_digest, tag, previous, _ = row
     return text_of_entry(
-        sequence=sequence,
-        at=at,
-        actor=actor,
-        purpose=purpose,
-        action=action,
-        details=details,
-        sealed_digest=sealed_digest,
-        subject_tag=tag,
-        previous=previous,
+        sequence, at, actor, purpose, action, details, sealed_digest, tag, previous
     )
