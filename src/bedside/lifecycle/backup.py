@@ -19,7 +19,10 @@ __all__ = ["AREAS", "BackedUp", "BackupList", "backup", "backup_names", "read_li
 AREAS = ("material/", "shards/", "raw/", "manifests/")
 """What is copied as it lies. Results of build steps are not: a build makes them anew."""
 
-FILES = ("bundles/**/*", "reports/*", "token.sha256", "keys/*.wrapped", "keys/signing.p*")
+FILES = (
+    "bundles/**/*", "reports/*", "checkpoints/*", "token.sha256", "keys/*.wrapped",
+    "keys/signing.p*",
+)  # fmt: skip
 _FORMAT = "bedside-backup/1"
 _POINTER = re.compile(r"backups/([0-9t]+z)\.json")
 

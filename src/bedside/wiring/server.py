@@ -29,6 +29,7 @@ from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
 from bedside.wiring.access import access_of
 from bedside.wiring.cds import cds_of, finding
+from bedside.wiring.checkpoints import CheckpointWatch
 from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json, socket_folder
 from bedside.wiring.policed import policed_by
@@ -94,7 +95,8 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
                 on_first_end=partial(_ended, platform, "writer"),
             )
             counts = GuardCounts(platform.clock)
-            with GuardWatch(platform, every=serving.guards, looked=counts.looked):
+            guards = GuardWatch(platform, every=serving.guards, looked=counts.looked)
+            with guards, CheckpointWatch(platform):
                 supervisor.run()
         platform.ledger.append(platform.actor, "serve.stop", told)
 
