@@ -9,10 +9,19 @@ import numpy as np
 from bedside.core.records.event import Event
 from bedside.core.records.told_now import ToldNow
 from bedside.features.definition import FeatureSet
-from bedside.features.kernel import ALWAYS, NEVER, EventColumns, Floats, Ints, compute_one
+from bedside.features.kernel import (
+    ALWAYS,
+    FEW,
+    NEVER,
+    EventColumns,
+    Floats,
+    Ints,
+    compute_one,
+    run,
+)
 from bedside.features.plan import Plan, plan_of
 
-__all__ = ["features_of", "label_of", "microseconds"]
+__all__ = ["features_of", "features_of_several", "label_of", "microseconds"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -34,10 +43,41 @@ def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetim
     return compute_one(plan, _columns(plan, events), microseconds(as_of))
 
 
+def features_of_several(
+    feature_set: FeatureSet, asked: Sequence[tuple[Sequence[Event], datetime]]
+) -> list[Floats]:
+    """The features of several patients, each of shape (k,); to the last bit as `features_of`.
+
+    Values of one layout, told at once, share one run of the kernel.
+
+    Args:
+        feature_set: k features.
+        asked: The events of each patient, and up to when they count.
+    """
+    first = asked[0][0] if asked else None
+    told = [events for events, _ in asked if isinstance(events, ToldNow)]
+    if (
+        len(asked) < 2
+        or len(told) < len(asked)
+        or not isinstance(first, ToldNow)
+        or len(first) > FEW
+        or any(one.layout is not first.layout for one in told)
+    ):
+        return [features_of(feature_set, events, as_of) for events, as_of in asked]
+    plan = plan_of(feature_set)
+    rows, width = len(told), len(first.layout.once(_places, first, plan).codes)
+    dense = np.empty((rows, plan.width))
+    numbers = np.arange(rows + 1)
+    ranges = np.column_stack([numbers[:-1] * width, numbers[1:] * width, numbers[:-1], numbers[1:]])
+    moments = np.array([microseconds(as_of) for _, as_of in asked], dtype=np.int64)
+    run(plan, _columns_now(plan, told), ranges, moments, dense)
+    return list(dense)
+
+
 def _columns(plan: Plan, events: Sequence[Event]) -> EventColumns:
     """One patient's clean events as columns; events of other codes are left out."""
     if isinstance(events, ToldNow):
-        return _columns_now(plan, events)
+        return _columns_now(plan, [events])
     replacing = [event for event in events if event.replaces]
     own = [event for event in events if event.code in plan.codes]
     if replacing:
@@ -62,7 +102,6 @@ class _Places(NamedTuple):
     read: Ints | None  # None: all of them
     codes: Ints
     static: Any  # None: none of them
-    zeros: Ints
     never: Ints
     no_label: Ints
 
@@ -75,29 +114,42 @@ def _places(told: ToldNow, plan: Plan) -> _Places:
         None if len(read) == len(layout.codes) else np.array(read, np.int64),
         np.array([plan.codes[layout.codes[place]] for place in read], np.int64),
         static if static.any() else None,
-        np.zeros(len(read), np.int64),
         np.full(len(read), NEVER),
         np.full(len(read), -1),
     )
 
 
-def _columns_now(plan: Plan, told: ToldNow) -> EventColumns:
-    """The same columns of values that are told at once, without an event for each."""
-    places = told.layout.once(_places, told, plan)
-    values = np.array(told.values, dtype=np.float64)
-    time = known_at = np.full(len(places.codes), microseconds(told.as_of))
+def _columns_now(plan: Plan, told: Sequence[ToldNow]) -> EventColumns:
+    """The same columns of values that are told at once, without an event for each.
+
+    Args:
+        plan: Of the features.
+        told: Of one layout, patient by patient.
+    """
+    places, count = told[0].layout.once(_places, told[0], plan), len(told)
+    values = np.array([one.values for one in told], dtype=np.float64)
+    if places.read is not None:
+        values = values[:, places.read]
+    width = len(places.codes)
+    stamps = np.array([microseconds(one.as_of) for one in told], dtype=np.int64)
+    time = known_at = stamps.repeat(width)
     if places.static is not None:
-        time = np.where(places.static, ALWAYS, known_at)
+        time = np.where(_times(places.static, count), ALWAYS, known_at)
+    never = _times(places.never, count)
     return EventColumns(
-        subject=places.zeros,
-        code=places.codes,
+        subject=never,  # `run` is told by ranges whose each event is
+        code=_times(places.codes, count),
         time=time,
         known_at=known_at,
-        superseded_at=places.never,
-        value=values if places.read is None else values[places.read],
-        end=places.never if plan.reads_ends else None,
-        label=places.no_label if plan.labels else None,
+        superseded_at=never,
+        value=values.reshape(-1),
+        end=never if plan.reads_ends else None,
+        label=_times(places.no_label, count) if plan.labels else None,
     )
+
+
+def _times(array: Any, count: int) -> Any:
+    return array if count == 1 else np.tile(array, count)
 
 
 def _codes_and_times(plan: Plan, events: Sequence[Event]) -> tuple[Ints, Ints, Ints]:
