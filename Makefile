@@ -82,6 +82,13 @@ $(ACES)/.installed: tools/conformance/aces-requirements.txt tools/venv.sh
 conformance-aces: $(STAMP) $(ACES)/.installed
 	@PYTHONPATH=tools $(BIN)/python -m conformance.aces "$(DATA)" --python $(ACES)/bin/python
 
+# pycanon needs an older pandas than Bedside does, so it lives apart as well.
+PYCANON := .venv-pycanon
+$(PYCANON)/.installed: tools/pycanon-requirements.txt tools/venv.sh
+	@sh tools/venv.sh $(PYCANON)
+	@$(PYCANON)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
 # A full MLflow server needs an older pyarrow than Bedside does, so it lives apart as well.
 MLFLOW := .venv-mlflow
 $(MLFLOW)/.installed: tools/mlflow-requirements.txt tools/venv.sh

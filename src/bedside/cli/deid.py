@@ -5,6 +5,7 @@ import typer
 from bedside.cli.deid_data import data
 from bedside.cli.deid_dicom import dicom
 from bedside.cli.deid_files import fhir, hl7, omop, table
+from bedside.cli.deid_risk import risk
 from bedside.cli.deid_text import text, train
 
 __all__ = ["deid_app"]
@@ -13,7 +14,7 @@ deid_app = typer.Typer(
     help="De-identify: data sets, files, notes, images; measure the risk that is left.",
     no_args_is_help=True,
 )
-for verb in (data, fhir, hl7, omop, table):
+for verb in (data, fhir, hl7, omop, table, risk):
     deid_app.command()(verb)
 deid_app.command()(dicom)
 deid_app.command()(text)

@@ -3,15 +3,17 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from bedside.core.clock import SystemClock
+from bedside.core.clock import SystemClock, iso
 from bedside.infra.files import write_atomically
 from bedside.lifecycle.deid_files import ReleasedFiles, release_files
+from bedside.lifecycle.deid_risk import Measured, measure_file
 from bedside.lifecycle.platform import Platform
 from bedside.privacy.fields.actions import FieldActions
 from bedside.privacy.memory_vault import MemoryVault
+from bedside.privacy.risk.report import RiskQuestion
 from bedside.privacy.rules import ReleasePlan
 
-__all__ = ["release_to"]
+__all__ = ["measure", "release_to"]
 
 
 def release_to(
@@ -60,3 +62,28 @@ def release_to(
         }
         platform.ledger.append(platform.actor, "deidentify.files", told)
     return done
+
+
+def measure(
+    source: Path,
+    target: Path | None,
+    question: RiskQuestion,
+    subject: str,
+    population: Path | None,
+) -> Measured:
+    """Measure a table in a file; the report lies in `target`, or beside the file.
+
+    Raises:
+        Invalid, NotFound: as `measure_file`.
+    """
+    where = target or source.with_name(f"{source.name.partition('.')[0]}-risk")
+    made_at = iso(SystemClock().now())
+    return measure_file(
+        source,
+        where,
+        question,
+        write_atomically,
+        made_at=made_at,
+        subject=subject,
+        population=population,
+    )
