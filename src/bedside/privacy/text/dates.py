@@ -69,7 +69,11 @@ class WrittenDate:
 
     def agrees(self, other: date) -> bool:
         """Whether it may be the date: what is written is the same; a year alone says nothing."""
-        parts = ((self.year, other.year), (self.month, other.month), (self.day, other.day))
+        spots = {name: end - start for name, start, end in self.places}
+        year = self.year
+        if year is not None and spots["y"] < 4:
+            year = other.year - other.year % 100 + year % 100
+        parts = ((year, other.year), (self.month, other.month), (self.day, other.day))
         said = [(mine, its) for mine, its in parts if mine is not None]
         return len(said) > 1 and all(mine == its for mine, its in said)
 

@@ -159,7 +159,9 @@ class _Plain(dict[int, int]):
     """For each character the plain one, where one stands for one."""
 
     def __missing__(self, code: int) -> int:
-        """Work it out once."""
+        """Work it out once; half of a pair of surrogates is no character."""
+        if 0xD800 <= code <= 0xDFFF:
+            return 0xFFFD
         parts = unicodedata.normalize("NFKD", chr(code))
         rest = [sign for sign in parts if not unicodedata.combining(sign)]
         self[code] = ord(rest[0]) if len(rest) == 1 else code

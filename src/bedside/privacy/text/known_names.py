@@ -35,7 +35,7 @@ class NameFinder:
         self._sequences: set[str] = set()
         for name in names:
             self._add(name)
-        self._fuzzy = sorted(word for word in self._words if len(word) >= _FUZZY)
+        self._fuzzy = sorted(word for word in self._words if len(word) >= _FUZZY - 1)
         self._initials = {word[0] for word in self._words}
 
     def find(self, text: str) -> list[tuple[int, int]]:
@@ -43,9 +43,10 @@ class NameFinder:
         if not self._words and not self._whole:
             return []
         tokens = list(tokens_of(text))
-        near = self._near({token.text for token in tokens})
+        near, beside = self._near({token.text for token in tokens})
         hits = [self._is_word(token.text, near) for token in tokens]
-        taken = list(self._runs(text, tokens, hits))
+        soft = [hit or token.text in beside for hit, token in zip(hits, tokens, strict=True)]
+        taken = list(self._runs(text, tokens, hits, soft))
         taken += self._letters(text, tokens)
         for name in self._whole:
             taken += [found.span() for found in re.finditer(re.escape(name), text)]
@@ -68,27 +69,34 @@ class NameFinder:
         self._words |= {a + b for a, b in pairwise(parts)}
         initials = "".join(part[0] for part in parts)
         if len(initials) > 1:
-            self._sequences |= {initials, initials[0] + initials[-1], initials[:2]}
+            self._sequences |= {initials, *(initials[0] + later for later in initials[1:])}
 
-    def _near(self, words: Iterable[str]) -> set[str]:
-        """Words of the note that are a known word but for one letter."""
-        long = sorted({word for word in words if len(word) >= _FUZZY and word.isalpha()})
-        if not long or not self._fuzzy:
-            return set()
+    def _near(self, words: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Words of the note that are a known word but for one letter: sure, and beside a name."""
+        exact = {word for word in words if folded(word) in self._words}
+        some = sorted({word for word in words if len(word) > 2 and word.isalpha()} - exact)
+        if not some or not self._fuzzy:
+            return set(), exact
         fuzz = library("rapidfuzz")
         table = fuzz.process.cdist(
-            [folded(word) for word in long],
+            [folded(word) for word in some],
             self._fuzzy,
             scorer=library("rapidfuzz.distance").OSA.distance,
             score_cutoff=1,
         )
-        close = table.min(axis=1) <= 1
-        letters = bundled_lists().letters
-        return {
-            word
-            for word, is_close in zip(long, close, strict=True)
-            if is_close and (word[0].isupper() or "o" not in letters.get(folded(word), ""))
+        close = {
+            word: max(len(self._fuzzy[at]) for at in row.nonzero()[0])
+            for word, row in zip(some, table <= 1, strict=True)
+            if row.any()
         }
+        letters = bundled_lists().letters
+        near = {
+            word
+            for word, length in close.items()
+            if length >= _FUZZY and len(word) >= _FUZZY - 1
+            if word[0].isupper() or "o" not in letters.get(folded(word), "")
+        }
+        return near, exact | {word for word in close if word[0].isupper()}
 
     def _is_word(self, word: str, near: set[str]) -> bool:
         plain = folded(word)
@@ -100,30 +108,32 @@ class NameFinder:
         return len(plain) > 3 and not doubtful
 
     def _runs(
-        self, text: str, tokens: Sequence[Token], hits: Sequence[bool]
+        self, text: str, tokens: Sequence[Token], hits: Sequence[bool], soft: Sequence[bool]
     ) -> Iterator[tuple[int, int]]:
         at = 0
         while at < len(tokens):
             if not hits[at]:
                 at += 1
                 continue
-            first = self._back(text, tokens, at)
-            last = self._forth(text, tokens, hits, at)
+            first = self._back(text, tokens, soft, at)
+            last = self._forth(text, tokens, soft, at)
             yield tokens[first].start, self._end(text, tokens[last])
             at = last + 1
 
-    def _back(self, text: str, tokens: Sequence[Token], at: int) -> int:
+    def _back(self, text: str, tokens: Sequence[Token], soft: Sequence[bool], at: int) -> int:
         """Over initials and particles before a word."""
         while at:
             step = at - 1
             while step and tokens[step].text in "-'’.‐" and _joined(text, tokens[step], tokens[at]):
                 step -= 1
-            if not _joined(text, tokens[step], tokens[at]) or not self._small(tokens[step].text):
+            if not _joined(text, tokens[step], tokens[at]):
+                return at
+            if not soft[step] and not self._small(tokens[step].text):
                 return at
             at = step
         return at
 
-    def _forth(self, text: str, tokens: Sequence[Token], hits: Sequence[bool], at: int) -> int:
+    def _forth(self, text: str, tokens: Sequence[Token], soft: Sequence[bool], at: int) -> int:
         """Over words, initials and particles after a word; a particle alone does not end it."""
         last = reach = at
         while reach + 1 < len(tokens):
@@ -132,7 +142,7 @@ class NameFinder:
                 step += 1
             if not _joined(text, tokens[reach], tokens[step]):
                 break
-            if hits[step] or self._initial(text, tokens[step]):
+            if soft[step] or self._initial(text, tokens[step]):
                 last = reach = step
             elif self._small(tokens[step].text):
                 reach = step
@@ -143,12 +153,12 @@ class NameFinder:
     def _small(self, word: str) -> bool:
         plain = folded(word)
         return plain in self._particles or (
-            len(word) == 1 and word.isupper() and plain in self._initials
+            len(word) == 1 and word.isupper() and plain[0] in self._initials
         )
 
     def _initial(self, text: str, token: Token) -> bool:
         word = token.text
-        if len(word) != 1 or not word.isupper() or folded(word) not in self._initials:
+        if len(word) != 1 or not word.isupper() or folded(word)[0] not in self._initials:
             return False
         return text[token.end : token.end + 1] in (".", " ", ",", ")", "")
 
@@ -161,7 +171,7 @@ class NameFinder:
     def _letters(self, text: str, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
         """Initials alone: `M.L.`, and `Mr. L.` after a title."""
         for found in re.finditer(r"(?<![^\W_.])(?:[^\W\d_]\. ?){2,4}", text):
-            said = folded("".join(s for s in found.group() if s.isalpha()))
+            said = "".join(folded(sign)[0] for sign in found.group() if sign.isalpha())
             if said in self._sequences and found.group()[0].isupper():
                 yield found.start(), found.start() + len(found.group().rstrip())
         for before, token in pairwise(tokens):

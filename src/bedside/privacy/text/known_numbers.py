@@ -7,8 +7,9 @@ from bedside.privacy.text.tokens import folded, tokens_of, word_set
 
 __all__ = ["AddressFinder", "numbers_at"]
 
-_CHUNK = re.compile(
-    r"[A-Za-z]{0,4}[ .\-/(+]{0,2}\d(?:[ .\-/()]{0,3}\d)*(?:[ \-]?[A-Za-z](?![A-Za-z]))?"
+_DIGITS = re.compile(r"\d(?:[ .\-/()]{0,3}\d)*", re.ASCII)
+_SIGNS = re.compile(
+    r"(?<![A-Za-z0-9])(?=[A-Za-z]*[ \-]?\d)[A-Za-z0-9](?:[.\-/ ]?[A-Za-z0-9]){3,40}"
 )
 _STREET = word_set(
     "street st avenue ave road rd lane ln drive dr court ct place pl square boulevard blvd apt"
@@ -30,8 +31,13 @@ def numbers_at(text: str, numbers: Sequence[str]) -> Iterator[tuple[int, int]]:
     if not wanted:
         return
     wanted |= {number[2:] for number in wanted if number.startswith("00") and len(number) > 9}
-    for found in _CHUNK.finditer(text):
-        places = [at for at in range(*found.span()) if text[at].isascii() and text[at].isalnum()]
+    yield from _placed(text, _DIGITS, [number for number in wanted if number.isdigit()])
+    yield from _placed(text, _SIGNS, [number for number in wanted if not number.isdigit()])
+
+
+def _placed(text: str, run: re.Pattern[str], wanted: Sequence[str]) -> Iterator[tuple[int, int]]:
+    for found in run.finditer(text) if wanted else ():
+        places = [at for at in range(*found.span()) if text[at].isalnum()]
         said = "".join(text[at].lower() for at in places)
         for number in wanted:
             at = said.find(number)
@@ -83,7 +89,7 @@ class AddressFinder:
                     run = []
                 continue
             plain = folded(token.text)
-            if plain in self._parts:
+            if plain in self._parts or (run and plain in _STREET and len(plain) > 1):
                 run.append((token.start, token.end, plain))
             else:
                 yield from self._ended(run)

@@ -118,12 +118,12 @@ def read_patterns(document: object) -> list[Pattern]:
 
 @lru_cache(maxsize=16)
 def patterns_for(language: str) -> Patterns:
-    """The patterns of any language and of this one.
+    """The patterns of this language and of any; where two find the same, this one's word counts.
 
     Raises:
         Invalid: there is no file of the language.
     """
-    return Patterns([*_of("any"), *_of(language)])
+    return Patterns([*_of(language), *_of("any")])
 
 
 def _touches(last: str, after: str) -> bool:
