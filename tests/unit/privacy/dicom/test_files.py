@@ -45,13 +45,13 @@ def _inflated(content):
         return out.getvalue()
 
 
-@pytest.mark.parametrize("mode", [ReleaseMode.SAFE_HARBOR, ReleaseMode.EXPERT])
-def test_no_real_file_crashes_and_none_becomes_less_valid_than_it_was(tmp_path, mode):
+@pytest.mark.parametrize(("mode", "every"), [(ReleaseMode.SAFE_HARBOR, 1), (ReleaseMode.EXPERT, 5)])
+def test_no_real_file_crashes_and_none_becomes_less_valid_than_it_was(tmp_path, mode, every):
     dciodvfy = program("dciodvfy", "dicom3tools")
     ours = cleaner(mode, accept=EVERY)
     ends = Counter()
 
-    for name, content in real_files("dicom-test-files").items():
+    for name, content in list(real_files("dicom-test-files").items())[::every]:
         outcome = ours.file(content)
         ends[outcome.status.value] += 1
         if outcome.content and len(content) < 2**19:
@@ -59,7 +59,7 @@ def test_no_real_file_crashes_and_none_becomes_less_valid_than_it_was(tmp_path, 
             new = _errors(outcome.content, tmp_path, dciodvfy) - before
             assert not new, name
 
-    assert ends["cleaned"] > 100
+    assert ends["cleaned"] > 100 / every
 
 
 @settings(max_examples=60, deadline=None)
