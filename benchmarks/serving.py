@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +134,16 @@ def prepare(folder: Path) -> None:
     (folder / "row.json").write_text(json.dumps(data.data[0].tolist()))
 
 
-def our_service(folder: Path) -> Service:
-    """The product, whose ledger is written by a process of its own."""
-    answerer, _ = our_parts(folder, DistantLedger(folder / SOCKET, our_books(folder)[0]))
+def close(service: Service, ledger: DistantLedger) -> None:
+    """End in order, when the loop has ended."""
+    ledger.attach(None)
+    service.close()
+    ledger.close()
+
+
+def our_service(folder: Path, ledger: Ledger) -> Service:
+    """The product, with what takes its answers."""
+    answerer, _ = our_parts(folder, ledger)
     answerer.warm_up()
     return Service(models_of([answerer], {}))
 
@@ -225,10 +233,11 @@ def run_server(kind: str, folder: Path, port: int, line: int) -> None:
     elif kind == "writer":
         write_ledger(*our_books(folder), folder / SOCKET, socket.socket(fileno=line))
     elif kind == "worker":
-        service = our_service(folder)
+        ledger = DistantLedger(folder / SOCKET, our_books(folder)[0])
+        service = our_service(folder, ledger)
         server = server_of(our_app(service), "127.0.0.1", port)
         own, told = listening("127.0.0.1", port), socket.socket(fileno=line)
-        run_worker(server, own, told, finish=service.close)
+        run_worker(server, own, told, finish=partial(close, service, ledger), begin=ledger.attach)
     else:
         uvicorn.run(
             bare_app(folder),

@@ -34,7 +34,12 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def run_worker(
-    server: uvicorn.Server, own: socket.socket, line: socket.socket, *, finish: Callable[[], None]
+    server: uvicorn.Server,
+    own: socket.socket,
+    line: socket.socket,
+    *,
+    finish: Callable[[], None],
+    begin: Callable[[asyncio.AbstractEventLoop], None] = lambda _: None,
 ) -> None:
     """Serve until told to stop, or until the supervisor is gone.
 
@@ -42,12 +47,14 @@ def run_worker(
         server: Not yet running.
         own: Where it listens.
         line: To the supervisor.
-        finish: Called when every request has been answered.
+        finish: Called when every request has been answered, and the loop is closed.
+        begin: Called with the loop, before it runs.
     """
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end
         signal.signal(each, lambda *_: None)
     line.setblocking(False)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        begin(runner.get_loop())
         runner.run(_served(server, own, line))
     finish()
 

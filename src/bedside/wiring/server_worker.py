@@ -55,6 +55,7 @@ def _serve(told: argparse.Namespace) -> None:
     ).start()
 
     def finish() -> None:
+        distant.attach(None)
         reloader.close()
         service.close()
         ledger.close()
@@ -62,7 +63,8 @@ def _serve(told: argparse.Namespace) -> None:
 
     reloader.start()
     operations.start()
-    run_worker(server, listening(told.host, told.port), line, finish=finish)
+    own = listening(told.host, told.port)
+    run_worker(server, own, line, finish=finish, begin=distant.attach)
     if stuck.is_set():
         end_stuck()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from bedside.core.clock import SystemClock
 from bedside.core.errors import BedsideError, Invalid, Unavailable
@@ -99,12 +100,18 @@ def wait_until_it_writes(ledger: DistantLedger) -> None:
             return
 
 
+@pytest.mark.parametrize("on_loop", [False, True])
 def test_a_writer_that_is_killed_again_and_again_loses_nothing_told_and_doubles_nothing(
-    writers: Writers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writers: Writers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_loop: bool
 ) -> None:
     monkeypatch.setattr(distant_ledger, "GIVE_UP", 30.0)
     ledger, ended = DistantLedger(tmp_path / "socket", a_ledger(tmp_path)), threading.Event()
     wait_until_it_writes(ledger)
+    loop = uvloop.new_event_loop()
+    turning = threading.Thread(target=loop.run_forever)
+    if on_loop:
+        turning.start()
+        ledger.attach(loop)
     told: list[tuple[str, int]] = []
 
     def client(number: int) -> None:
@@ -128,6 +135,12 @@ def test_a_writer_that_is_killed_again_and_again_loses_nothing_told_and_doubles_
     ended.set()
     for one in clients:
         one.join()
+    if on_loop:
+        loop.call_soon_threadsafe(loop.stop)
+        turning.join()
+    loop.close()
+    ledger.attach(None)
+    ledger.append(ACTOR, "test.end", {})
     ledger.close()
 
     books = {

@@ -7,9 +7,11 @@ import select
 import socket
 import threading
 import time
+from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,56 +19,23 @@ from typing import Any, Self
 from bedside.core.errors import BedsideError, Invalid, Unavailable
 from bedside.core.ports import Ledger
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.governance.adapters.handed_in import HandedIn, settle
 from bedside.governance.adapters.ledger_writer import same_user
 from bedside.governance.drafts import checked_details
 from bedside.governance.ledger_frames import (
     Frames,
     Reply,
-    Request,
-    framed,
     request_of,
     unknown_if_kept,
 )
-from bedside.governance.predictions import is_prediction
 
 __all__ = ["DistantLedger"]
 
 WAITING_AT_MOST = 65_536  # drafts, as in GroupCommit
 GIVE_UP = 3.0  # seconds without a writer, after which what waits fails
 _RETRY = 0.02  # seconds
+LOOK = 0.5  # seconds between two looks at whether a loop is still there
 _READ = 1 << 18  # bytes at once
-
-
-class _Sent:
-    """A request, and who waits for its reply."""
-
-    __slots__ = ("at", "content", "drafts", "request", "texts", "told")
-
-    def __init__(
-        self,
-        request: Request,
-        drafts: Sequence[LedgerDraft],
-        texts: Sequence[str],
-        told: "Sequence[Future[LedgerEntry]]",
-    ) -> None:
-        self.request, self.drafts, self.texts, self.told = request, drafts, texts, told
-        self.content, self.at = memoryview(framed(request)), 0
-
-    @property
-    def can_go_again(self) -> bool:
-        """Whether the writer can tell that it has it already."""
-        return not self.request.together and all(map(is_prediction, self.drafts))
-
-    def again(self) -> None:
-        """Prepare to be sent to another writer."""
-        told = self.request
-        self.request = Request(told.number, told.drafts, told.together, again=True)
-        self.content, self.at = memoryview(framed(self.request)), 0
-
-    def fail(self, error: BaseException) -> None:
-        """Tell everybody."""
-        for one in self.told:
-            _settle(one, error)
 
 
 class DistantLedger:
@@ -86,12 +55,13 @@ class DistantLedger:
     def __init__(self, path: Path, here: Ledger) -> None:
         self._path, self._here = path, here
         self._lock = threading.Lock()
-        self._under_way: dict[int, _Sent] = {}
-        self._queue: deque[_Sent] = deque()
+        self._under_way: dict[int, HandedIn] = {}
+        self._queue: deque[HandedIn] = deque()
         self._count = self._waiting = 0
         self._line: socket.socket | None = None
         self._gone: float | None = None  # since when there is no writer
-        self._closed = False
+        self._closed = self._is_broken = False
+        self._loop: AbstractEventLoop | None = None
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: threading.Thread | None = None
 
@@ -116,6 +86,14 @@ class DistantLedger:
             some, texts, futures = zip(*fit, strict=True)
             self._hand_in(some, texts, futures)
         return told
+
+    def attach(self, loop: AbstractEventLoop | None) -> None:
+        """Take replies on an event loop from now on, which then needs not wake for a thread.
+
+        None: take them in a thread, as at the beginning, and before the loop ends.
+        """
+        self._loop = loop
+        os.eventfd_write(self._wake, 1)
 
     def append(
         self,
@@ -220,7 +198,7 @@ class DistantLedger:
             self._check_open()
             self._count += 1
             number = self._count
-        sent = _Sent(request_of(number, drafts, texts, together=together), drafts, texts, told)
+        sent = HandedIn(request_of(number, drafts, texts, together=together), drafts, texts, told)
         with self._lock:
             self._under_way[number] = sent
             self._queue.append(sent)
@@ -293,27 +271,69 @@ class DistantLedger:
         return line
 
     def _listen(self, line: socket.socket) -> None:
-        """Take replies until the writer or this is at its end."""
+        """Take replies until the writer or this is at its end, here or on the loop."""
         frames, poll = Frames(Reply), select.poll()
         poll.register(self._wake, select.POLLIN)
-        while not self._is_over():
+        on: AbstractEventLoop | None = None
+        self._is_broken = False
+        while not self._is_over() and not self._is_broken:
+            if on is not self._loop:
+                on = self._moved(line, frames, on)
             with self._lock:
                 all_sent = self._send(line)
-            poll.register(line, select.POLLIN if all_sent else select.POLLIN | select.POLLOUT)
-            for descriptor, events in poll.poll():
+            events = select.POLLIN if on is None else 0
+            poll.register(line, events if all_sent else events | select.POLLOUT)
+            for descriptor, found in poll.poll():
                 if descriptor == self._wake:
                     with contextlib.suppress(BlockingIOError):
                         os.eventfd_read(self._wake)
-                elif events & ~select.POLLOUT:
-                    try:
-                        some = line.recv(_READ)
-                        replies = list(frames.take(some))
-                    except (OSError, Invalid):
-                        return
-                    if not some:
-                        return
-                    for reply in replies:
-                        self._take(reply)
+                elif on is None and found & ~select.POLLOUT:
+                    self._read(line, frames)
+                elif found & ~(select.POLLIN | select.POLLOUT):
+                    self._is_broken = True
+        if on is not None:
+            self._loop_does(on, partial(on.remove_reader, line.fileno()))
+
+    def _moved(
+        self, line: socket.socket, frames: "Frames[Reply]", on: AbstractEventLoop | None
+    ) -> AbstractEventLoop | None:
+        """Read elsewhere from now on; where, None: in this thread."""
+        if on is not None:
+            self._loop_does(on, partial(on.remove_reader, line.fileno()))
+        to = self._loop
+        if to is None:
+            return None
+        begin = partial(to.add_reader, line.fileno(), self._read, line, frames)
+        return to if self._loop_does(to, begin) else None
+
+    def _loop_does(self, loop: AbstractEventLoop, what: Callable[[], object]) -> bool:
+        """Whether the loop has done it; it has not if it is at its end."""
+        done = threading.Event()
+        try:
+            loop.call_soon_threadsafe(what)
+            loop.call_soon_threadsafe(done.set)
+        except RuntimeError:
+            self._loop = None if self._loop is loop else self._loop
+            return False
+        while not done.wait(LOOK):
+            if loop.is_closed():
+                return False
+        return True
+
+    def _read(self, line: socket.socket, frames: "Frames[Reply]") -> None:
+        """Take what came; in this object's thread, or on the loop."""
+        try:
+            some = line.recv(_READ, socket.MSG_DONTWAIT)
+            replies = list(frames.take(some))
+        except BlockingIOError:
+            return
+        except (OSError, Invalid):
+            some, replies = b"", []
+        if not some:
+            self._is_broken = True
+            os.eventfd_write(self._wake, 1)
+        for reply in replies:
+            self._take(reply)
 
     def _take(self, reply: Reply) -> None:
         with self._lock:
@@ -322,7 +342,7 @@ class DistantLedger:
                 return
             self._waiting -= len(sent.drafts)
         for told, result in zip(sent.told, reply.told(sent.drafts, sent.texts), strict=True):
-            _settle(told, result)
+            settle(told, result)
 
     def _lost(self) -> None:
         """Queue again what may go again, and say of the rest that nobody knows."""
@@ -350,18 +370,9 @@ class DistantLedger:
         for one in given_up:
             one.fail(_no_writer())
 
-    def _forget_about(self, sent: _Sent) -> None:
+    def _forget_about(self, sent: HandedIn) -> None:
         del self._under_way[sent.request.number]
         self._waiting -= len(sent.drafts)
-
-
-def _settle(told: "Future[LedgerEntry]", result: LedgerEntry | BaseException) -> None:
-    if not told.set_running_or_notify_cancel():
-        return
-    if isinstance(result, BaseException):
-        told.set_exception(result)
-    else:
-        told.set_result(result)
 
 
 def _no_writer() -> Unavailable:
