@@ -210,7 +210,8 @@ def _covered(title: str, notes: Sequence[AnnotatedNote], finder: NoteFinder) -> 
         share = Share(hits=covered[label], of=count)
         low, high = share.interval()
         print(
-            f"  {label:<20} {share.hits:>5} of {count:>5}  {share.value:.3f} ({low:.3f} to {high:.3f})"
+            f"  {label:<20} {share.hits:>5} of {count:>5}  {share.value:.3f} "
+            f"({low:.3f} to {high:.3f})"
         )
 
 
