@@ -55,7 +55,7 @@ class CheckpointWatch:
 
     A checkpoint is due after so many entries, or so many seconds where anything is new. Nothing
     waits for it: it reads what was committed. What it cannot do is logged, written to the ledger
-    once until it goes well again, and tried again.
+    once until it goes well again, and tried again; it never stops the server.
 
     Args:
         platform: The workspace.
@@ -64,7 +64,8 @@ class CheckpointWatch:
 
     def __init__(self, platform: Platform, books: CheckpointBooks | None = None) -> None:
         self._platform, self._books = platform, books or books_of(platform)
-        self._size, self._made = self._books.checkpointer.last().size, time.monotonic()
+        self._size: int | None = None  # of the last checkpoint; found at the first look
+        self._made = time.monotonic()
         self._told: str | None = None
         self._behind = False
         self._ended = threading.Event()
@@ -82,6 +83,8 @@ class CheckpointWatch:
 
     def look(self, *, last: bool = False) -> bool:
         """Make a checkpoint if one is due; whether one was made or shipped."""
+        if self._size is None:
+            self._size = self._books.checkpointer.last().size
         new = self._books.links.last() - self._size
         waited = time.monotonic() - self._made
         late = waited >= self._books.seconds and (new > 0 or self._behind)

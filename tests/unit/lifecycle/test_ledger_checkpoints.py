@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.ports import Blobs
 from bedside.governance.checkpointing import SUFFIX
-from bedside.governance.notes import Checkpoint, note_of
+from bedside.governance.notes import Checkpoint, NoteSignature, Witness, note_of
 from bedside.governance.shipping import Place
 from bedside.infra.blobs.memory import MemoryBlobs
 from bedside.infra.blobs.s3 import S3Blobs
@@ -291,6 +292,46 @@ def test_a_clock_that_goes_back_is_told_and_is_no_fault(tmp_path, place):
     assert any("clock went back 1 times" in one for one in report.notes)
 
 
+def test_a_witness_is_counted_and_another_is_refused(tmp_path, place):
+    platform = opened(tmp_path)
+    worked(platform)
+    key = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
+    witness = Witness(name="other.example", public=key.public_key().public_bytes_raw())
+    books = replace(books_of(platform), witnesses=(witness,))
+    note = checkpoint(platform, books).note
+    assert note is not None
+    at = 1_790_000_000
+    told = f"cosignature/v1\ntime {at}\n{note.checkpoint.body}".encode()
+    line = NoteSignature(
+        name=witness.name, key_id=witness.key_id, signature=at.to_bytes(8, "big") + key.sign(told)
+    )
+    seen = place / f"{note.checkpoint.name}.cosigned"
+    seen.write_text(replace(note, signatures=(*note.signatures, line)).text)
+
+    assert verify_ledger(platform, books).cosigned == 1
+    stranger = replace(witness, public=bytes(32))
+    assert kinds(verify_ledger(platform, replace(books, witnesses=(stranger,)))) == {"unsigned"}
+
+
+def test_a_watch_over_a_ledger_that_was_put_back_tells_it_and_stops_nothing(tmp_path, place):
+    platform = opened(tmp_path)
+    worked(platform, 2)
+    with closing(sqlite3.connect(tmp_path / "w" / "bedside.sqlite")) as base:
+        base.execute("VACUUM INTO ?", (str(tmp_path / "old"),))
+    worked(platform, 4)
+    checkpoint(platform, books_of(platform))
+    for path in (tmp_path / "w").glob("bedside.sqlite*"):
+        path.unlink()
+    shutil.copy(tmp_path / "old", tmp_path / "w" / "bedside.sqlite")
+
+    again = opened(tmp_path)
+    with CheckpointWatch(again):
+        worked(again, 1)
+
+    told = [one for one in again.ledger.entries() if one.action == "checkpoint.failed"]
+    assert [one.details["code"] for one in told] == ["ledger_broken"]
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -307,9 +348,9 @@ def test_checkpoints_are_made_while_processes_write(tmp_path, place, monkeypatch
     if database == "postgres":
         monkeypatch.setenv("BEDSIDE_DATABASE", a_postgres_url())
     platform = opened(tmp_path)
-    books = replace(books_of(platform), every=20, seconds=1.0)
+    books = replace(books_of(platform), every=10, seconds=1.0)
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "w"), "300"])
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "w"), "150"])
         for _ in range(2)
     ]
     watch = CheckpointWatch(platform, books)
@@ -320,7 +361,7 @@ def test_checkpoints_are_made_while_processes_write(tmp_path, place, monkeypatch
     assert [one.returncode for one in writers] == [0, 0]
     report = verify_ledger(platform, books)
     assert (report.faults, report.checkpoint_faults) == ((), ())
-    assert report.entries == report.newest == 601
+    assert report.entries == report.newest == 301
     assert report.checkpoints >= 3
     for part in (platform.ledger, platform.predictions, platform.metadata, books.links):
         part._engine.dispose()  # type: ignore[attr-defined]
