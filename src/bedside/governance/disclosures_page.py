@@ -11,7 +11,8 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:.5rem;border-bottom:1px solid #bbb}"
-    "caption{text-align:left;font-weight:600;padding:.5rem 0}footer{color:#444;margin-top:2rem}"
+    "caption{text-align:left;font-weight:600;padding:1.5rem 0 .5rem}footer{color:#444;"
+    "margin-top:2rem}"
 )
 
 
@@ -31,7 +32,7 @@ def disclosures_page(found: Sequence[Disclosure], *, since: str, until: str) -> 
         f"<title>Accounting of disclosures</title><style>{_STYLE}</style></head><body><main>",
         "<h1>To whom your health records were disclosed</h1>",
         f"<p>From {_day(since)} to {_day(until)}, as our record of this system says, which cannot "
-        "be changed unseen. Prepared for: ______________________</p>",
+        "be changed unseen.</p><p>Prepared for: ______________________</p>",
         _table("These disclosures must be accounted for", due)
         if due
         else "<p><strong>There was no disclosure that must be accounted for.</strong></p>",

@@ -10,6 +10,8 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bedside.governance
 from bedside.core.errors import Invalid, Refused
@@ -138,6 +140,33 @@ def test_a_flipped_bit_anywhere_is_found(taken, verifier, capsys):
             path.write_bytes(content)
             assert judged(verifier, capsys, taken)[0] == 1
         path.write_bytes(whole)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=120).map(str.encode))
+def test_the_program_reads_strangers_bytes_as_a_checkpoint_or_refuses_them(verifier, content):
+    try:
+        verifier.note_of(content, "strange")
+    except ValueError:
+        return
+    pytest.fail("a stranger's bytes were taken for a checkpoint")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"{}", b"1", b'{"sequence":[],"previous":{},"at":1,"action":2,"details":3}', b"\xff",
+     b"[" * 5000, b'{"sequence":1,"previous":"x","at":"","action":"checkpoint.key","details":[]}'],
+)  # fmt: skip
+def test_what_is_no_entry_is_told_and_never_a_crash(taken, verifier, capsys, line):
+    forged(taken, verifier, [line + b"\n", *lines_of(taken)[1:]])
+
+    assert judged(verifier, capsys, taken)[0] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format":1}', b"\xff", b"[" * 5000])
+def test_what_is_no_bundle_cannot_be_read(taken, verifier, capsys, content):
+    (taken / "bundle.json").write_bytes(content)
+
+    assert judged(verifier, capsys, taken)[0] == 2
 
 
 def lines_of(taken):

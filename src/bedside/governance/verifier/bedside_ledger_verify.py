@@ -188,6 +188,8 @@ def take_key(keys: list[Key], entry: dict[str, Any], origin: str, report: Report
     at, told = entry["sequence"], entry["details"]
     try:
         number = int(told["number"])
+        if number < 1:
+            raise ValueError("there is no such key")
         if entry["action"] == "checkpoint.revoke":
             old, size = keys[number - 1], int(told["trusted_size"])
             least = size if old.trusted is None else min(size, old.trusted)
