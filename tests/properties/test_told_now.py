@@ -49,6 +49,8 @@ def test_values_told_now_make_the_same_features_and_the_same_abstention_as_event
     assert [(e.code, e.value) for e in as_events] == [
         (declaration.signals[name].code, float(value)) for name, value in told
     ]
+    code = as_events[-1].code
+    assert read.of({code}) == [one for one in as_events if one.code == code]
     assert outcome(declaration, features, read) == outcome(declaration, features, as_events)
 
 

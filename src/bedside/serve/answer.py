@@ -2,9 +2,8 @@
 
 import copy
 import logging
-import secrets
+import os
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from time import perf_counter_ns
@@ -14,7 +13,7 @@ import msgspec
 
 from bedside.core.clock import Clock, iso
 from bedside.core.errors import Refused, Unavailable
-from bedside.core.ids import digest_bytes
+from bedside.core.ids import digest_bytes, random_uuid
 from bedside.core.ports import Explainer, Ledger, Predictor
 from bedside.core.records.answer import Abstention, Answer, Failure, Score
 from bedside.core.records.asked import Asked, Facts
@@ -77,7 +76,7 @@ class Answerer:
         clock: Clock,
         actor: Actor,
         *,
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        new_id: Callable[[], str] = random_uuid,
     ) -> None:
         if stage not in _STAGES:
             raise Refused(
@@ -257,7 +256,7 @@ class Answerer:
         """The answer with its draft; a failure may be asked again, so it carries no tag."""
         asked, cause = question.asked, None
         sealed: dict[str, Any] = {
-            "nonce": secrets.token_hex(16),
+            "nonce": os.urandom(16).hex(),
             "subject": facts.subject,
             "request_id": asked.request_id,
             "request": asked.request.decode(),

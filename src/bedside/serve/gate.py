@@ -18,7 +18,7 @@ from bedside.serve.auth import Authenticator
 from bedside.serve.fhir_said import error_said
 from bedside.serve.headers import with_security
 from bedside.serve.rate_limits import RateLimits
-from bedside.serve.routes import CALLER
+from bedside.serve.routes import CALLER, WHOLE
 
 __all__ = ["BODY_LIMIT", "INTERNAL", "OPEN_PATH", "Gate"]
 
@@ -165,7 +165,7 @@ class Gate:
                 "not_json",
                 "The content type is not JSON. Fix: send 'Content-Type: application/json'.",
             )
-        return await self._body(headers, receive)
+        return await self._body(scope, headers, receive)
 
     def _at_the_door(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
         """Nobody is known here; nothing is read, and a form comes from our own pages alone."""
@@ -202,7 +202,7 @@ class Gate:
                 return found
         return None
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         too_large = _Stop(
             413,
             "too_large",
@@ -212,24 +212,29 @@ class Gate:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or len(length) > 12 or int(length) > self._body_limit:
             raise too_large
-        parts: list[bytes] = []
-        size = 0
         try:
+            if scope.get(WHOLE):
+                return await self._read(receive, too_large)
             async with asyncio.timeout(self._body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Stop(400, "disconnected", "The request ended early.")
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    if size > self._body_limit:
-                        raise too_large
-                    if not message.get("more_body", False):
-                        return b"".join(parts)
+                return await self._read(receive, too_large)
         except TimeoutError:
             raise _Stop(
                 408, "too_slow", "The body did not arrive in time. Fix: send it again."
             ) from None
+
+    async def _read(self, receive: Receive, too_large: _Stop) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Stop(400, "disconnected", "The request ended early.")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._body_limit:
+                raise too_large
+            if not message.get("more_body", False):
+                return b"".join(parts)
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

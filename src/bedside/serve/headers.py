@@ -1,6 +1,7 @@
 """What every response tells the browser: keep nothing, run nothing, show it in nothing else."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["SECURITY_HEADERS", "with_security"]
 
@@ -28,6 +29,11 @@ def with_security(own: Sequence[Header], *, tls: bool) -> list[Header]:
     >>> dict(with_security([(b"cache-control", b"no-cache")], tls=False))[b"cache-control"]
     b'no-cache'
     """
-    named = {name for name, _ in own}
-    told = [*own, *(one for one in SECURITY_HEADERS if one[0] not in named)]
-    return [*told, _TLS] if tls else told
+    return [*own, *_beside(tuple([name for name, _ in own]), tls)]
+
+
+@lru_cache(maxsize=256)
+def _beside(own: tuple[bytes, ...], tls: bool) -> tuple[Header, ...]:
+    """What is told beside headers of these names."""
+    told = [one for one in SECURITY_HEADERS if one[0] not in own]
+    return (*told, _TLS) if tls else tuple(told)

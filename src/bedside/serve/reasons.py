@@ -11,6 +11,7 @@ from bedside.core.clock import iso
 from bedside.core.kept import Kept
 from bedside.core.records.answer import Reason, ReasonSource
 from bedside.core.records.event import Event
+from bedside.core.records.told_now import ToldNow
 from bedside.features.definition import Feature, FeatureSet
 from bedside.features.grouping import group_key
 from bedside.features.provenance import Record
@@ -46,7 +47,10 @@ def top_reasons(
     leading = _leading(plan, contributions)
     if not leading:
         return ()
-    record = Record(events, as_of, {code for column, _ in leading for code in plan.codes[column]})
+    codes = {code for column, _ in leading for code in plan.codes[column]}
+    if isinstance(events, ToldNow):
+        events = events.of(codes)
+    record = Record(events, as_of, codes)
     told = _Times()
     return tuple(
         _reason(feature, float(row[column]), total, record.sources(feature), as_of, told)

@@ -10,12 +10,23 @@ from starlette.routing import Route
 from bedside.core.errors import Refused
 from bedside.core.records.caller import Action, Caller
 
-__all__ = ["CALLER", "ROUTE", "Endpoint", "WireRoute", "caller_of", "check_permitted", "permitted"]
+__all__ = [
+    "CALLER",
+    "ROUTE",
+    "WHOLE",
+    "Endpoint",
+    "WireRoute",
+    "caller_of",
+    "check_permitted",
+    "permitted",
+]
 
 CALLER = "bedside.caller"
 """Where the gate leaves the caller in the ASGI scope."""
 ROUTE = "bedside.route"
 """Where the template of the route is left, once one is found: what counts requests reads it."""
+WHOLE = "bedside.whole"
+"""Stands in the ASGI scope once the whole body has come, so that nobody need wait for it."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 

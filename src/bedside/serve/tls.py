@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bedside.core.errors import Invalid
 from bedside.serve.headers import with_security
+from bedside.serve.routes import WHOLE
 
 __all__ = ["HEAD_LIMIT", "HEAD_SECONDS", "BoundedHttp", "name_of", "tls_context"]
 
@@ -116,6 +117,7 @@ class BoundedHttp(HttpToolsProtocol):
         """A request is whole."""
         self._head = 0
         if self.cycle is not None and not self.transport.is_closing():
+            self.scope[WHOLE] = True  # type: ignore[literal-required]
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

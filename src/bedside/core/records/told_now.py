@@ -1,6 +1,6 @@
 """Values of one patient that are all told at once, and become events only where somebody looks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
@@ -90,17 +90,19 @@ class ToldNow(Sequence[Event]):
     def __getitem__(self, place: int | slice) -> Event | list[Event]:
         return self._made()[place]
 
+    def of(self, codes: Collection[str]) -> list[Event]:
+        """The events of these codes alone."""
+        return [self._event(place) for place, code in enumerate(self.layout.codes) if code in codes]
+
     def _made(self) -> list[Event]:
         if self._events is None:
-            layout, as_of = self.layout, self.as_of
-            self._events = [
-                event_of(
-                    self.subject_id, None if static else as_of, as_of, code, value, unit, None,
-                    None, row,
-                )
-                for code, value, unit, static, row in zip(
-                    layout.codes, self.values, layout.units, layout.is_static, layout.rows,
-                    strict=True,
-                )
-            ]  # fmt: skip
+            self._events = [self._event(place) for place in range(len(self.values))]
         return self._events
+
+    def _event(self, place: int) -> Event:
+        layout, as_of = self.layout, self.as_of
+        return event_of(
+            self.subject_id, None if layout.is_static[place] else as_of, as_of,
+            layout.codes[place], self.values[place], layout.units[place], None, None,
+            layout.rows[place],
+        )  # fmt: skip
