@@ -90,6 +90,7 @@ def test_a_pulled_version_is_released_once_it_passed_on_the_sites_own_patients(h
     assert overview(site, verifier_of)["hubs"][0]["offers"][0]["taken"]
     page = made.page.read_text()
     assert "294 patients" in page
+    assert [one.validations for one in made.report.versions] == [1, 1]
     assert "<script" not in page
     assert site.ledger.verify() == []
 

@@ -23,7 +23,7 @@ from bedside.deploy.sites.report import LARGEST_REPORT, opened_report, report_of
 from bedside.develop.evaluate.disclosure import hidden_cells
 from bedside.develop.evaluate.site_page import render_report
 from bedside.lifecycle.live_answers import answers_of
-from bedside.lifecycle.local_evidence import latest_validation, pulled_from
+from bedside.lifecycle.local_evidence import VALIDATED, latest_validation, pulled_from
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.site_trust import fingerprint_of, trusted
 from bedside.lifecycle.site_validating import aggregates_file
@@ -215,6 +215,10 @@ def _told(
         stage=version.stage.value,
         validated_at=None if found is None else found.at,
         passed=None if found is None else found.passed,
+        validations=sum(
+            entry.action == VALIDATED and entry.details["bundle"] == version.bundle
+            for entry in entries
+        ),
         gates=() if kept is None else msgspec.convert(kept["gates"], tuple[ToldGate, ...]),
         local=None if kept is None else msgspec.convert(kept["local"], LocalFigures),
         answers=_answers(platform, version),

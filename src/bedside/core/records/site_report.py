@@ -78,6 +78,7 @@ class ToldVersion:
         stage: Where it is in its life at the site.
         validated_at: ISO 8601; None: it was not validated there.
         passed: Whether it passed there; None: it was not validated there.
+        validations: How often it was validated there; the newest counts.
         gates: As judged there.
         local: The figures; None: it was not validated there.
         answers: Of the server, by kind (`score`, `abstention`, …); None for ten or fewer.
@@ -89,6 +90,7 @@ class ToldVersion:
     stage: str
     validated_at: str | None = None
     passed: bool | None = None
+    validations: int = 0
     gates: tuple[ToldGate, ...] = ()
     local: LocalFigures | None = None
     answers: Mapping[str, int | None] = field(default_factory=dict)

@@ -89,6 +89,7 @@ def _version_is_sound(one: ToldVersion) -> bool:
         and _DIGEST.fullmatch(one.bundle) is not None
         and one.stage in set(Stage)
         and (one.local is None) == (one.passed is None) == (one.validated_at is None)
+        and (one.local is None) == (one.validations == 0)
         and (one.passed is None or one.passed == all(gate.passed for gate in one.gates))
     )
 

@@ -66,6 +66,7 @@ VERSION = ToldVersion(
     stage="silent",
     validated_at="2026-03-01T00:00:00Z",
     passed=True,
+    validations=1,
     gates=(
         ToldGate(
             metric="auroc", subgroup=None, bound="low", at_least=0.7, at_most=None, passed=True
@@ -197,6 +198,7 @@ def test_a_small_cell_is_neither_written_nor_received(local):
     [
         {"stage": "everywhere"},
         {"passed": False},
+        {"validations": 0},
         {"local": None},
         {"version": "x"},
         {"answers": {"score": -5}},
