@@ -113,7 +113,8 @@ def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[st
     report = _report(run, len(paths), counts)
     _write(run.out / "report.json", (json.dumps(report, indent=1) + "\n").encode())
     if platform is not None:
-        platform.ledger.append(platform.actor, "deid.text", report)
+        told = {key: value for key, value in report.items() if key not in ("kinds", "notice")}
+        platform.ledger.append(platform.actor, "deid.text", told)
     return report
 
 
