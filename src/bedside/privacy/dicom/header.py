@@ -10,7 +10,7 @@ from pydicom.datadict import dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 
 from bedside.core.errors import Invalid
-from bedside.privacy.dicom.known import element_bytes
+from bedside.privacy.dicom.known import SHAPES, element_bytes
 from bedside.privacy.dicom.options import Dates, ProfileOption
 from bedside.privacy.dicom.rules import Action
 from bedside.privacy.dicom.safe_private import is_safe_private
@@ -31,6 +31,7 @@ _STRICT = _TEMPORAL | {"PN", "UI", "AS", "UR", "SQ"}
 _NUMERIC = re.compile(rb"[\d+\-.eE \\\0]*\Z")
 _TEXT_VALUE = 0x0040A160
 _DEFINED_TERMS = frozenset({0x00080008, 0x00080060, 0x00089007})  # image, modality, frame type
+_CODES = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080119})  # may look like a day
 _URN_CODE = 0x00080120
 _GROUPS_GONE = (range(0x5000, 0x5100), range(0x6000, 0x6100))
 _ZERO = {"FL": 0.0, "FD": 0.0, "US": 0, "SS": 0, "UL": 0, "SL": 0, "DS": "0", "IS": "0"}
@@ -221,7 +222,7 @@ class HeaderCleaner:
             values = () if tag in _DEFINED_TERMS else raw.split(b"\\")
             if any(self.known.fullmatch(value.strip(b" \0")) for value in values):
                 dataset[tag] = DataElement(tag, vr, REMOVED)
-        elif self.known.search(raw):
+        elif self.known.search(raw) or (tag not in _CODES and SHAPES.search(raw)):
             dataset[tag] = DataElement(tag, vr, REMOVED)
 
     def _age(self, dataset: Dataset, tag: int, keeps: bool) -> None:

@@ -7,7 +7,7 @@ from pydicom import DataElement, Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-__all__ = ["element_bytes", "known_pattern"]
+__all__ = ["SHAPES", "element_bytes", "known_pattern"]
 
 _NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName",
           "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName",
@@ -19,12 +19,12 @@ _NUMBERS = ("PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "Admis
             "IssuerOfPatientID")  # fmt: skip
 _NAME_TAGS = tuple(tag for keyword in _NAMES if (tag := tag_for_keyword(keyword)) is not None)
 _NUMBER_TAGS = tuple(tag for keyword in _NUMBERS if (tag := tag_for_keyword(keyword)) is not None)
-# Telephone numbers, mail and web addresses, days: whoever's they are.
-_SHAPES = (
+SHAPES = re.compile(
     rb"\d{3}[-. /]\d{3,4}[-. ]?\d{2,4}|[^\s@]+@[^\s@]+\.\w|https?://"
     rb"|(?<!\d)(?:19|20)\d\d[-./]?(?:0[1-9]|1[0-2])[-./]?(?:0[1-9]|[12]\d|3[01])(?!\d)"
     rb"|(?<!\d)\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d(?!\d)"
 )
+"""Telephone numbers, mail and web addresses, days: whoever's they are."""
 _NOBODY = frozenset({b"DR", b"MD", b"UNKNOWN", b"NONE", b"ANONYMOUS", b"ANONYMIZED", b"REMOVED",
                      b"TEST", b"THE", b"AND", b"NEW", b"JR", b"SR", b"HEAD", b"SCAN"})  # fmt: skip
 _MOST = 64
@@ -44,7 +44,7 @@ def element_bytes(element: DataElement | RawDataElement) -> bytes:
 
 
 def known_pattern(dataset: Dataset) -> re.Pattern[bytes]:
-    """A pattern of the people, numbers and places that the header names, and of common shapes.
+    """A pattern of the people, numbers and places that the header names.
 
     Names count from three letters on, numbers from four characters on; at most 64 of them.
     """
@@ -60,4 +60,4 @@ def known_pattern(dataset: Dataset) -> re.Pattern[bytes]:
 @lru_cache(maxsize=256)
 def _compiled(words: tuple[bytes, ...]) -> re.Pattern[bytes]:
     either = [rb"(?<![A-Z0-9])" + re.escape(word) + rb"(?![A-Z0-9])" for word in words]
-    return re.compile(b"|".join([*either, _SHAPES]), re.IGNORECASE)
+    return re.compile(b"|".join(either) or rb"(?!)", re.IGNORECASE)

@@ -193,3 +193,14 @@ def test_sequences_deeper_than_any_real_file_are_kept_back():
 def test_a_mode_refuses_the_options_that_its_rule_forbids(mode, option):
     with pytest.raises(Refused):
         DicomOptions(mode=mode, retain=frozenset({option}))
+
+
+def test_a_code_that_looks_like_a_day_stays_and_a_word_that_holds_one_goes():
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = "20101001", "SCT"
+    code.CodeMeaning = "seen on 2024-05-17"
+    dataset = a_ct(AnatomicRegionSequence=Sequence([code]))
+
+    result = cleaned(cleaner().file(as_bytes(dataset))).AnatomicRegionSequence[0]
+
+    assert (result.CodeValue, result.CodeMeaning) == ("20101001", "REMOVED")

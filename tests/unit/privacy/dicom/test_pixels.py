@@ -4,6 +4,8 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 
 from bedside.core.errors import Invalid
 from bedside.privacy.dicom.frames import blank, mask_unused_bits
@@ -176,3 +178,18 @@ def test_text_that_stays_after_three_rounds_keeps_the_file_back():
     bright = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
 
     assert cleaner(finder=Stubborn()).file(as_bytes(a_ct(bright))).reasons == ("text_stays",)
+
+
+def test_a_comment_in_a_codestream_does_not_go_along():
+    stream = io.BytesIO()
+    Image.fromarray(np.full((64, 64), 90, np.uint8)).save(stream, "JPEG", comment="Jane Miller")
+    image = a_ct(PixelData=encapsulate([stream.getvalue()]))
+    image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    image["PixelData"].is_undefined_length = True
+    content = as_bytes(image)
+    assert content.count(b"Jane Miller") == 1
+
+    outcome = cleaner().file(content)
+
+    assert b"Miller" not in outcome.content
+    assert abs(int(cleaned(outcome).pixel_array.mean()) - 90) <= 1
