@@ -17,8 +17,8 @@ from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.deidentify import VAULT_SALT
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.steps import WriteFile
+from bedside.privacy.events import coded_identifiers
 from bedside.privacy.risk.report import RiskQuestion, dossier_page, risk_of, risk_page
-from bedside.privacy.times import BIRTH
 
 __all__ = ["Measured", "measure_data", "measure_file", "people_of"]
 
@@ -131,8 +131,9 @@ def people_of(snapshot: Snapshot, columns: list[str]) -> pl.DataFrame:
 
 def _people(events: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     code = pl.col("code").cast(pl.String)
-    born = pl.col("time").filter(code == BIRTH).min()
-    first = pl.col("time").filter(code != BIRTH).min()
+    births = [one for one, kind in coded_identifiers().items() if kind == "birth_date"]
+    born = pl.col("time").filter(code.is_in(births)).min()
+    first = pl.col("time").filter(~code.is_in(births)).min()
     known = {
         "sex": pl.col("text").filter(code == SEX).last(),
         "birth_year": born.dt.year(),

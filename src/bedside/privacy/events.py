@@ -14,7 +14,7 @@ from bedside.core.ports.vault import Vault
 from bedside.core.records.event import MERGED_INTO, STORED_COLUMNS
 from bedside.privacy.cleaner import Note, TextCleaner
 from bedside.privacy.postcodes import zip3_of
-from bedside.privacy.renumbering import new_numbers, new_row_digests, ordinals
+from bedside.privacy.renumbering import Ordinals, new_numbers, new_row_digests
 from bedside.privacy.rules import Action, ReleasePlan
 from bedside.privacy.survey import Found
 from bedside.privacy.times import Clocks, retimed
@@ -63,8 +63,10 @@ class EventRelease:
         Raises:
             Refused: a subject was erased (code `erased`).
         """
-        clocks = Clocks.of(self.plan, self.released_at)
-        told = events.with_columns(pl.col("code").cast(pl.String))
+        kinds = coded_identifiers() | self.codes
+        births = tuple(code for code, kind in kinds.items() if kind == "birth_date")
+        clocks = Clocks.of(self.plan, self.released_at, births)
+        told = events if events["subject_id"].is_sorted() else events.sort("subject_id")
         told = self._known_codes(told)
         told = self._texts(told)
         told = self._numbered(told)
@@ -73,12 +75,16 @@ class EventRelease:
 
     def _known_codes(self, events: pl.DataFrame) -> pl.DataFrame:
         """Without codes that name people; ages, postal codes and the like as their rules say."""
-        gone = [MERGED_INTO, *self.found.identifying]
-        told = self._without(events, pl.col("code").is_in(gone), "a code that names people")
+        there = set(events["code"].unique().cast(pl.String))
+        code, told = pl.col("code").cast(pl.String), events
+        gone = sorted(there.intersection({MERGED_INTO, *self.found.identifying}))
+        if gone:
+            told = self._without(told, code.is_in(gone), "a code that names people")
         kinds = coded_identifiers() | self.codes
-        for kind in sorted(set(kinds.values())):
-            codes = [code for code, of in kinds.items() if of == kind]
-            told = self._identifiers(told, kind, pl.col("code").is_in(codes))
+        for kind in sorted(set(kinds.values()) - {"birth_date"}):  # births are retimed
+            codes = sorted(one for one in there if kinds.get(one) == kind)
+            if codes:
+                told = self._identifiers(told, kind, code.is_in(codes))
         return told
 
     def _identifiers(self, events: pl.DataFrame, kind: str, here: pl.Expr) -> pl.DataFrame:
@@ -110,6 +116,7 @@ class EventRelease:
             c for c, kind in (coded_identifiers() | self.codes).items() if kind == "postcode"
         ]
         allowed = self.found.texts.with_columns(pl.lit(value=True).alias("_may"))
+        has_text = has_text.with_columns(pl.col("code").cast(pl.String))
         judged = has_text.select("_row", "subject_id", "code", "text").join(
             allowed, on=["code", "text"], how="left"
         )
@@ -172,30 +179,22 @@ class EventRelease:
 
 
 def _with_encounters(events: pl.DataFrame) -> pl.DataFrame:
-    stays = events.filter(pl.col("encounter_id").is_not_null())
-    count = ordinals(stays, "encounter_id")
-    told = events.join(count, on=["subject_id", "encounter_id"], how="left", maintain_order="left")
-    new = new_numbers(told["pseudonym"], told["ordinal"].fill_null(0), purpose=1)
-    return told.with_columns(
-        pl.when(pl.col("encounter_id").is_not_null()).then(new).alias("encounter_id")
-    ).drop("ordinal")
+    counted = Ordinals.counted(events["subject_id"], events["encounter_id"])
+    new = new_numbers(events["pseudonym"], counted.rows, purpose=1)
+    there = events["encounter_id"].is_not_null()
+    return events.with_columns(pl.when(there).then(new).alias("encounter_id"))
 
 
 def _with_rows(events: pl.DataFrame) -> pl.DataFrame:
-    keys = ("subject_id", "source_row", "time", "known_at")
-    replaced = events.filter(pl.col("replaces").is_not_null())
-    renamed = replaced.with_columns(pl.col("replaces").alias("source_row")).select(keys)
-    count = ordinals(pl.concat([events.select(keys), renamed]), "source_row")
-    told = events.join(count, on=["subject_id", "source_row"], how="left", maintain_order="left")
-    told = told.join(
-        count.rename({"source_row": "replaces", "ordinal": "_replaced"}),
-        on=["subject_id", "replaces"],
-        how="left",
-        maintain_order="left",
+    counted = Ordinals.counted(events["subject_id"], events["source_row"])
+    told = events.with_columns(
+        new_row_digests(events["pseudonym"], counted.rows).alias("source_row")
     )
-    rows = new_row_digests(told["pseudonym"], told["ordinal"])
-    corrected = new_row_digests(told["pseudonym"], told["_replaced"].fill_null(0))
-    return told.with_columns(
-        rows.alias("source_row"),
-        pl.when(pl.col("replaces").is_not_null()).then(corrected).alias("replaces"),
-    ).drop("ordinal", "_replaced")
+    is_later = events["replaces"].is_not_null()
+    if not is_later.any():
+        return told
+    later = events.filter(is_later)
+    ordinal = counted.of(later["subject_id"], later["replaces"])
+    place = pl.select(pl.when(is_later).then(is_later.cast(pl.Int64).cum_sum() - 1)).to_series()
+    corrected = new_row_digests(later["pseudonym"], ordinal).gather(place)
+    return told.with_columns(corrected.alias("replaces"))

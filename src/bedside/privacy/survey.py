@@ -21,6 +21,7 @@ FEW = 3  # subjects below which no share is told
 PER_SUBJECT = 2.0  # values of an identifier that a subject has, on average, at most
 _SUBJECTS = pl.len().cast(pl.Int64).alias("subjects")  # of rows that are each another's
 _PEOPLE = pl.col("subject_id").n_unique().cast(pl.Int64).alias("subjects")
+_NO_MERGE = pl.col("code") != MERGED_INTO
 _DATE = (
     r"\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d{6}\b"
     r"|(?i:\b\d{1,2}\.? ?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)"
@@ -69,19 +70,20 @@ class Survey:
 
     def add(self, events: pl.DataFrame) -> None:
         """Read one shard: whole subjects, with subject_id, code, value and text."""
-        told = events.filter(pl.col("code") != MERGED_INTO).with_columns(
-            pl.col("code").cast(pl.String)
-        )
+        told = events
         long = pl.col("text").str.len_chars() > LONGEST
         texts = told.filter(pl.col("text").is_not_null()).with_columns(
-            pl.when(long).then(None).otherwise(pl.col("text")).alias("text")
+            pl.col("code").cast(pl.String),
+            pl.when(long).then(None).otherwise(pl.col("text")).alias("text"),
         )
-        self._texts.append(_counted(texts, "text"))
+        self._texts.append(_counted(texts.filter(_NO_MERGE), "text"))
         whole = (pl.col("value").abs() >= NUMBER) & (pl.col("value") == pl.col("value").floor())
         numbers = told.filter(whole).select("subject_id", "code", "value").unique()
+        numbers = numbers.with_columns(pl.col("code").cast(pl.String))
         self._numbers.append(numbers.group_by("code", "value").agg(_SUBJECTS))
         self._with_number.append(numbers.group_by("code").agg(_PEOPLE))
         codes = told.select("subject_id", "code").unique()
+        codes = codes.with_columns(pl.col("code").cast(pl.String)).filter(_NO_MERGE)
         codes = codes.with_columns(pl.col("code").str.split("//").list.first().alias("system"))
         self._codes.append(codes.group_by("system", "code").agg(_SUBJECTS))
         self._with_system.append(codes.group_by("system").agg(_PEOPLE))

@@ -83,11 +83,13 @@ def test_a_shift_is_one_offset_of_the_vault_for_every_time(days: dict[int, list[
         assert sorted(theirs["time"]) == sorted(time + moved for time in times)
 
 
-def test_safe_harbor_tells_of_a_date_nothing_but_the_year_of_the_first() -> None:
+@pytest.mark.parametrize("birth", [BIRTH, "MEDS_BIRTH", "LOCAL//born"])
+def test_safe_harbor_tells_of_a_date_nothing_but_the_year_of_the_first(birth: str) -> None:
     told, _ = released(
         a_row(1, "a", time=on("2019-11-30T08:15:00"), value=1.0),
         a_row(1, "b", time=on("2020-02-01T10:00:00"), value=2.0),
-        a_row(1, "c", time=on("1971-07-09"), code=BIRTH, value=None),
+        a_row(1, "c", time=on("1971-07-09"), code=birth, value=None),
+        codes={"LOCAL//born": "birth_date"},
     )
 
     born, first, later = told.sort("time")["time"].to_list()
