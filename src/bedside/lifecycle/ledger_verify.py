@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -129,6 +130,7 @@ def verify_ledger(
     faults = ledger.verified(watched.links)
     history = _history(ledger_entries(books, watched.keys), watched, books)
     judged = _Judged(watched, history, books)
+    judged.take_keys()
     for one in kept:
         judged.take(one)
     back = f"The clock went back {watched.back} times; no entry was changed by that."
@@ -155,6 +157,24 @@ class _Judged:
         self.notes: list[str] = []
         self.agreeing: set[Checkpoint] = set()
         self.cosigned: set[Checkpoint] = set()
+
+    def take_keys(self) -> None:
+        """Each key was signed by the one before, or that one was revoked."""
+        for before, key in pairwise(self._history.keys):
+            if key.endorsed:
+                continue
+            text = f"Key {key.number} of checkpoints was not signed by the key before"
+            if before.trusted_size is not None:
+                self.notes.append(f"{text}, which was revoked: auditors must hear of it from you.")
+            else:
+                self.faults.append(
+                    CheckpointFault(
+                        place="the ledger",
+                        file=f"entry {key.since}",
+                        kind="unsigned",
+                        text=f"{text}, which was not revoked: somebody else may have put it there.",
+                    )
+                )
 
     def take(self, kept: Kept) -> None:
         """Judge one."""

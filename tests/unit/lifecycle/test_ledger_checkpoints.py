@@ -1,9 +1,11 @@
 """Checkpoints find what the chain alone cannot, and nothing that goes wrong with them is quiet."""
 
+import random
 import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,11 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.ports import Blobs
+from bedside.governance.checkpoint_keys import KEY, introduced
 from bedside.governance.checkpointing import SUFFIX
 from bedside.governance.notes import Checkpoint, NoteSignature, Witness, note_of
 from bedside.governance.shipping import Place
 from bedside.infra.blobs.memory import MemoryBlobs
 from bedside.infra.blobs.s3 import S3Blobs
+from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.lifecycle.ledger_checkpoints import (
     checkpoint,
     rotate_checkpoint_key,
@@ -169,6 +173,19 @@ def test_a_rotated_key_leaves_old_checkpoints_good_and_a_stolen_one_signs_nothin
         true = note_of(now.checkpoint, thief.public_key_bytes, thief.sign)
         (place / f"{told.name}{SUFFIX}").write_text(true.text)
         assert kinds(verified(tmp_path)) == {"unsigned"}
+
+
+def test_a_key_that_somebody_put_into_the_ledger_signs_nothing_unnoticed(tmp_path, place):
+    platform = opened(tmp_path)
+    worked(platform)
+    checkpoint(platform, books_of(platform))
+    thief = Ed25519Signer(b"t" * 32)
+    platform.ledger.append(platform.actor, KEY, introduced(2, thief.public_key_bytes, None))
+
+    assert kinds(verified(tmp_path)) == {"unsigned"}
+    with pytest.raises(Refused) as refused:
+        checkpoint(platform, books_of(platform))
+    assert refused.value.code == "wrong_key"
 
 
 def test_a_checkpoint_that_was_cut_or_changed_where_it_lies_is_named(tmp_path, place):
@@ -366,3 +383,36 @@ def test_checkpoints_are_made_while_processes_write(tmp_path, place, monkeypatch
     for part in (platform.ledger, platform.predictions, platform.metadata, books.links):
         part._engine.dispose()  # type: ignore[attr-defined]
     drop_databases()
+
+
+MAKER = (
+    WRITER.replace("for n in range(int(sys.argv[2])):", "for n in range(100_000):")
+    + """\
+    checkpoint(p, books)
+    print(n, flush=True)
+"""
+)
+MAKER = MAKER.replace("p = open", "from bedside.lifecycle.ledger_checkpoints import checkpoint\n"
+                      "from bedside.wiring.checkpoints import books_of\np = open", 1)  # fmt: skip
+MAKER = MAKER.replace("for n in", "books = books_of(p)\nfor n in", 1)
+
+
+def test_a_process_killed_while_it_makes_checkpoints_leaves_all_of_them_sound(tmp_path, place):
+    drawn = random.Random(8)
+    for _ in range(3):
+        maker = subprocess.Popen(
+            [sys.executable, "-c", MAKER, str(tmp_path / "w")], stdout=subprocess.PIPE, text=True
+        )
+        assert maker.stdout is not None
+        for _ in range(drawn.randrange(1, 6)):
+            assert maker.stdout.readline()
+        time.sleep(drawn.random() / 50)
+        maker.kill()
+        maker.communicate()
+
+        platform = opened(tmp_path)
+        assert checkpoint(platform, books_of(platform)).places[0].problem is None
+        report = verified(tmp_path, place)
+        assert (report.faults, report.checkpoint_faults) == ((), ())
+        assert report.entries == report.newest
+        assert [one.missing for one in report.places] == [0]
