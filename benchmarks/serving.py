@@ -56,6 +56,7 @@ from bedside.governance.adapters.distant_ledger import DistantLedger
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
+from bedside.infra.database.checkpoints import Checkpoints
 from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
@@ -231,7 +232,10 @@ def run_server(kind: str, folder: Path, port: int, line: int) -> None:
                 first=lambda fd: [*command_of("writer", folder, port), "--line", str(fd)],
             ).run()
     elif kind == "writer":
-        write_ledger(*our_books(folder), folder / SOCKET, socket.socket(fileno=line))
+        ledger, predictions = our_books(folder)
+        log = Checkpoints(predictions._engine)
+        line_up = socket.socket(fileno=line)
+        write_ledger(ledger, predictions, folder / SOCKET, line_up, between=log.turn)
     elif kind == "worker":
         ledger = DistantLedger(folder / SOCKET, our_books(folder)[0])
         service = our_service(folder, ledger)

@@ -31,7 +31,7 @@ def write_ledger(
     path: Path,
     line: socket.socket,
     *,
-    idle: Callable[[], None] = lambda: None,
+    between: Callable[[], None] = lambda: None,
 ) -> None:
     """Write what comes over a socket until told to stop, or until the supervisor is gone.
 
@@ -40,14 +40,14 @@ def write_ledger(
         predictions: Finds what is there.
         path: Of the socket, in a folder that only this user may enter.
         line: To the supervisor.
-        idle: What is done when nothing waits.
+        between: What is done after each commit.
     """
     from bedside.governance.adapters.ledger_writer import LedgerWriter  # noqa: PLC0415
 
     ended, turned = threading.Event(), [time.monotonic()]
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
-    writer = LedgerWriter(ledger, predictions, path, idle=idle)
+    writer = LedgerWriter(ledger, predictions, path, between=between)
     line.settimeout(PULSE_SECONDS)
     threading.Thread(target=_pulse, args=(line, ended, turned), name="pulse", daemon=True).start()
 
@@ -88,14 +88,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write(told: argparse.Namespace) -> None:
     from bedside.core.clock import SystemClock  # noqa: PLC0415
+    from bedside.infra.database.checkpoints import Checkpoints  # noqa: PLC0415
     from bedside.wiring.operations import Operations, log_as_json  # noqa: PLC0415
     from bedside.wiring.workspace import open_books  # noqa: PLC0415
 
     log_as_json()
-    ledger, predictions = open_books(told.folder)
+    ledger, predictions, engine = open_books(told.folder)
     operations = Operations(workers=told.workers, clock=SystemClock())
     line = socket.socket(fileno=told.line)
-    write_ledger(operations.timed(ledger), predictions, told.socket, line)
+    log = Checkpoints(engine)
+    write_ledger(operations.timed(ledger), predictions, told.socket, line, between=log.turn)
+    log.close()
 
 
 if __name__ == "__main__":

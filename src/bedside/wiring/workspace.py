@@ -117,8 +117,8 @@ def open_workspace(
     )
 
 
-def open_books(folder: Path) -> tuple[Ledger, Predictions]:
-    """The ledger of a workspace and what finds its predictions, without all the rest."""
+def open_books(folder: Path) -> "tuple[Ledger, Predictions, Database]":
+    """The ledger of a workspace, what finds its predictions, and the database of both."""
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
     from bedside.infra.database.opening import open_database  # noqa: PLC0415
     from bedside.infra.keys.secrets import Secrets  # noqa: PLC0415
@@ -126,7 +126,7 @@ def open_books(folder: Path) -> tuple[Ledger, Predictions]:
     settings, clock = settings_of(folder), SystemClock()
     engine = open_database(settings.metadata)
     secrets = Secrets(folder / "keys", keys_of(settings, clock))
-    return _ledger(engine, secrets, clock), SqlPredictions(engine)
+    return _ledger(engine, secrets, clock), SqlPredictions(engine), engine
 
 
 def _ledger(engine: "Database", secrets: "Secrets", clock: Clock) -> Ledger:

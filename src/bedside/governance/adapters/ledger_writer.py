@@ -48,7 +48,7 @@ class LedgerWriter:
         path: Of the socket, in a folder that only this user may enter. One that lies there from
             before is replaced.
         at_most: After how many entries a commit takes no further request.
-        idle: Called when nothing waits after a commit, for work that no commit should wait for.
+        between: Called after each commit, when everybody has been told.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class LedgerWriter:
         path: Path,
         *,
         at_most: int = 512,
-        idle: Callable[[], None] = lambda: None,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger, self._predictions, self._at_most = ledger, predictions, at_most
-        self._idle, self._path = idle, path
+        self._between, self._path = between, path
         self._waiting: deque[tuple[_Line, Request]] = deque()
         self._selector = selectors.DefaultSelector()
         with contextlib.suppress(FileNotFoundError):
@@ -80,17 +80,13 @@ class LedgerWriter:
             ended: Asked a few times a second.
             turned: Called each time.
         """
-        has_written = False
         try:
             while not (ended() and not self._waiting):
                 turned()
-                self._listen(0.0 if self._waiting else 0.02 if has_written else TURN)
+                self._listen(0.0 if self._waiting else TURN)
                 if self._waiting:
                     self._commit()
-                    has_written = True
-                elif has_written:
-                    has_written = False
-                    self._idle()
+                    self._between()
         finally:
             self._close()
 
