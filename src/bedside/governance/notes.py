@@ -123,7 +123,7 @@ def key_id(name: str, public: bytes, kind: int = SIGNING) -> bytes:
     """Four bytes by which a signature line says which key made it.
 
     >>> key_id("example.com/log", bytes(32)).hex()
-    '31ebc386'
+    'a3ad76db'
     """
     return sha256(f"{name}\n".encode() + bytes([kind]) + public).digest()[:4]
 
