@@ -446,3 +446,17 @@ def test_the_page_about_operating_does_what_it_says(tmp_path):
     (planned,) = [text for command, text in said.items() if "bedside plan" in command]
     assert "each: score" in planned
     assert "up.stop" in said["bedside ledger show | tail -2"]
+
+
+def test_the_page_about_deidentification_does_what_it_says(tmp_path):
+    data = data_folder("synthea-bulk-ndjson-10").parent
+
+    said = said_by("deidentify.md", tmp_path, DATA=data)
+
+    printed = "".join(said.values())
+    assert "synthea_bulk/safe_harbor/sepsis" in printed
+    assert "synthea_bulk/limited_dataset/sepsis" in printed
+    assert "look like nobody else" in printed
+    assert (tmp_path / "risk" / "dossier.html").is_file()
+    assert (tmp_path / "hl7" / "00001.hl7").is_file()
+    assert (tmp_path / "omop" / "PERSON.csv").is_file()
