@@ -60,6 +60,7 @@ check-house: | $(STAMP)
 check-docs: | $(STAMP)
 	@$(BIN)/python tools/cli_reference.py --check
 	@$(BIN)/python tools/declaration_schema.py --check
+	@$(BIN)/python tools/policy_page.py --check
 
 bench: $(STAMP) ## Run the benchmarks, one by one.
 	@found=0; for script in benchmarks/*.py; do \
@@ -112,6 +113,7 @@ results: $(STAMP) ## Build the use cases on the public data and write docs/resul
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/python tools/declaration_schema.py
+	@$(BIN)/python tools/policy_page.py
 
 lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a network).
 	@sh tools/lock.sh constraints.txt

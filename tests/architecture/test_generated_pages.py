@@ -8,6 +8,7 @@ PAGES = [
     "docs/reference/cli.md",
     "docs/reference/bedside.schema.json",
     "docs/reference/source.schema.json",
+    "docs/reference/policies.md",
 ]
 
 

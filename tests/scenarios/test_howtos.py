@@ -460,3 +460,21 @@ def test_the_page_about_deidentification_does_what_it_says(tmp_path):
     assert (tmp_path / "risk" / "dossier.html").is_file()
     assert (tmp_path / "hl7" / "00001.hl7").is_file()
     assert (tmp_path / "omop" / "PERSON.csv").is_file()
+
+
+def test_the_page_about_governing_does_what_it_says(tmp_path):
+    said = said_by("govern.md", tmp_path, PAGES=ROOT / "docs" / "howto")
+
+    commands = iter(said.values())
+    assert "whoever can open it" in next(commands)
+    assert "decisions are as the table says" in next(commands)
+    assert "never-for-marketing" in next(commands)
+    assert "refused with 4" in next(commands)
+    assert "policy.refused" in next(commands)
+    printed = "".join(said.values())
+    assert printed.count("left with 4") == 2
+    assert "[ben-may-research-the-ward]" in printed
+    *_, listed, flow = said.values()
+    assert "withdrew every purpose" in listed
+    assert "0001" not in listed
+    assert "who have not refused this use" in flow

@@ -14,7 +14,6 @@ from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports import ImageBuilder
 from bedside.core.records import bundle as parts
-from bedside.core.records.policy import Act, Resource
 from bedside.core.records.rollout import Release
 from bedside.core.records.served_release import RELEASE_FILE, ServedRelease
 from bedside.core.records.version import Stage
@@ -29,7 +28,7 @@ from bedside.deploy.package.scoring_install import (
     scoring_libraries,
 )
 from bedside.deploy.package.sealing import read_sealed, seal
-from bedside.lifecycle.door import enter
+from bedside.lifecycle.egress import leave
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -99,10 +98,10 @@ def export_version(
             (`folder_exists`), a wheel is missing (`wheel_missing`), or the bundle is not intact.
         Unavailable: the disk refuses, or the image cannot be built.
     """
-    enter(platform, Act.EGRESS, Resource(name=version_id))
     chosen = _chosen(forms)
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
+    leave(platform, version.id, bundle.files[parts.EVIDENCE])
     release = _released(platform.registry.releases(), version.id)
     libraries = scoring_libraries()
     packed = {} if wheels is None else chosen_wheels(wheels, libraries)

@@ -11,6 +11,7 @@ from bedside.core.records.version import ModelVersion
 from bedside.governance.documents.document import Document
 from bedside.governance.documents.made import documents_of
 from bedside.governance.documents.rendering import as_html
+from bedside.lifecycle.egress import leave
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -43,6 +44,7 @@ def write_documents(platform: Platform, version_id: str) -> Written:
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
+    leave(platform, version.id, bundle.files[EVIDENCE])
     elsewhere = _elsewhere(platform, version)
     made = documents_of(bundle.declaration, json.loads(bundle.files[EVIDENCE]), elsewhere)
     folder = platform.folder / "reports" / version.name

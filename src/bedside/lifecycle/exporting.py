@@ -9,11 +9,10 @@ from bedside.core.errors import Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.bundle import Bundle
-from bedside.core.records.policy import Act, Resource
 from bedside.deploy.package.mlflow_model import mlflow_files
 from bedside.deploy.package.sealing import read_facts
 from bedside.features.definition import feature_set_from_json
-from bedside.lifecycle.door import enter
+from bedside.lifecycle.egress import leave
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.tracking import run_of
@@ -57,7 +56,6 @@ def export_mlflow(
             no server is named to register at (code `no_tracker`).
         Unavailable: the disk or the server refuses.
     """
-    enter(platform, Act.EGRESS, Resource(name=version_id))
     if register is not None and platform.tracker is None:
         raise Refused(
             "There is no MLflow server to register at.",
@@ -66,6 +64,7 @@ def export_mlflow(
         )
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
+    leave(platform, version.id, bundle.files[parts.EVIDENCE])
     facts = read_facts(platform.bundles, version.bundle)
     names = feature_set_from_json(bundle.files[parts.FEATURES]).names
     files = mlflow_files(version, bundle, names, _outputs(bundle), facts["environment"])
