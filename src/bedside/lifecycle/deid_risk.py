@@ -12,9 +12,11 @@ import polars as pl
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import canonical_json
+from bedside.core.records.policy import Act
 from bedside.core.records.release_mode import ReleaseMode
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.deidentify import VAULT_SALT
+from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.steps import WriteFile
 from bedside.privacy.events import coded_identifiers
@@ -41,9 +43,11 @@ def measure_data(platform: Platform, reference: str, question: RiskQuestion) -> 
 
     Raises:
         NotFound: there is no such data set.
+        Refused: it is not permitted (code `not_allowed`).
         Invalid: a column cannot be made of it.
     """
-    snapshot = platform.store.open(reference)
+    columns = frozenset([*question.quasi, *question.sensitive])
+    snapshot = opened_data(platform, Act.DEIDENTIFY, reference, columns=columns)
     table = people_of(snapshot, [*question.quasi, *question.sensitive])
     manifest = snapshot.manifest
     where = platform.folder / "reports" / manifest.name

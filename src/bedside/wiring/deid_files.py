@@ -4,9 +4,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from bedside.core.clock import SystemClock, iso
+from bedside.core.records.policy import Act, Resource
+from bedside.core.records.snapshot import Zone
 from bedside.infra.files import write_atomically
 from bedside.lifecycle.deid_files import ReleasedFiles, release_files
 from bedside.lifecycle.deid_risk import Measured, measure_file
+from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.privacy.fields.actions import FieldActions
 from bedside.privacy.memory_vault import MemoryVault
@@ -42,6 +45,8 @@ def release_to(
     Raises:
         Invalid, NotFound, Refused: as `release_files`.
     """
+    if platform is not None:
+        enter(platform, Act.DEIDENTIFY, Resource(name=plan.project, zone=Zone.IDENTIFIED))
     vault = MemoryVault() if platform is None else platform.vaults.of(plan.project)
     clock = SystemClock() if platform is None else platform.clock
     held = nullcontext() if platform is None else platform.lock()
