@@ -34,7 +34,7 @@ from bedside.interop.open_inference.request import InferenceRequest, read_reques
 from bedside.interop.open_inference.response import response_of
 from bedside.serve.reasons import top_reasons
 from bedside.serve.scoring import Scorer, ToScore
-from serving import our_parts, our_request, prepare
+from serving_ours import our_parts, our_request, prepare
 
 TOGETHER = 16
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,18 @@ class Load(NamedTuple):
     rate: float  # requests a second
     p50: float  # seconds
     p99: float
+
+
+def spent(process: int) -> float:
+    """Seconds of the processor that a process, its threads and all that it started have taken.
+
+    Source: Documentation/scheduler/sched-stats.rst of Linux (`schedstat`: nanoseconds first).
+    """
+    seconds = 0.0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        seconds += int((task / "schedstat").read_text().split()[0]) / 1e9
+        seconds += sum(spent(int(one)) for one in (task / "children").read_text().split())
+    return seconds
 
 
 LUA = """
