@@ -23,6 +23,7 @@ from fhir_server import running as a_fhir_server_of_its_own
 from house import ROOT
 from loopback import free_port
 from planted import bedside_run
+from warm_start import warm_bedside
 
 USECASES = Path(bedside.usecases.__file__).parent
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -58,7 +59,7 @@ def said_by(page: str, folder: Path, **variables: object) -> dict[str, str]:
             **os.environ,
             **{name: str(value) for name, value in variables.items()},
             "BEDSIDE_WORKSPACE": str(folder / "w"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{warm_bedside()}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -477,4 +478,4 @@ def test_the_page_about_governing_does_what_it_says(tmp_path):
     *_, listed, flow = said.values()
     assert "withdrew every purpose" in listed
     assert "0001" not in listed
-    assert "who have not refused this use" in flow
+    assert "Have not refused this use" in flow

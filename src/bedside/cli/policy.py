@@ -34,6 +34,10 @@ def explain(
     who: Annotated[str, typer.Argument(help="user:NAME, client:NAME or service:NAME.")],
     what: Annotated[str, typer.Argument(help="An act, such as develop or export.")],
     which: Annotated[str, typer.Argument(help="A data set, a model, or workspace.")] = "workspace",
+    folder: Annotated[
+        str | None,
+        typer.Option("--model", help="A model's folder or a use case: its data and its codes."),
+    ] = None,
     purpose: Annotated[str, typer.Option("--purpose", help="In words or as an HL7 code.")] = (
         "overview"
     ),
@@ -56,12 +60,19 @@ def explain(
     with guarded(as_json):
         from bedside.core.records.ledger import Actor  # noqa: PLC0415
         from bedside.lifecycle.door import decided  # noqa: PLC0415
-        from bedside.lifecycle.policies import act_named, resource_named  # noqa: PLC0415
+        from bedside.lifecycle.policies import (  # noqa: PLC0415
+            act_named,
+            resource_named,
+            resource_of_model,
+        )
+        from bedside.usecases import folder_of  # noqa: PLC0415
 
         platform = opened(workspace, None, "overview", as_json)
         resource = resource_named(
             platform, which, zone=zone, consent=consent, small_cells=small_cells
         )
+        if folder is not None:
+            resource = resource_of_model(folder_of(folder), resource)
         asked = Actor(name=who, purpose=purpose)
         access, decision = decided(platform, asked, act_named(what), resource)
         show(_told(access, decision), as_json, lambda: _words(access, decision))
@@ -211,6 +222,7 @@ def _told(access: "Access", decision: "Decision") -> dict[str, Any]:
         "which": access.resource.name,
         "zone": None if access.resource.zone is None else access.resource.zone.value,
         "purpose": access.purpose.value,
+        "codes": sorted(access.resource.columns),
         "allowed": decision.allowed,
         "policies": list(decision.policies),
         "reasons": list(decision.reasons),
@@ -221,4 +233,7 @@ def _words(access: "Access", decision: "Decision") -> str:
     from bedside.governance.policy_words import question_words  # noqa: PLC0415
 
     answer = "Yes." if decision.allowed else "No."
-    return "\n".join([question_words(access), answer, *(f"  {one}" for one in decision.reasons)])
+    read = sorted(access.resource.columns)
+    codes = [f"Of each patient's record it reads these codes alone: {', '.join(read)}."]
+    reasons = [f"  {one}" for one in decision.reasons]
+    return "\n".join([question_words(access), *(codes if read else []), answer, *reasons])

@@ -15,12 +15,21 @@ from bedside.core.records.event import MERGED_INTO, STORED_COLUMNS, TAKEN_BACK
 from bedside.core.records.flow import FlowStep
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.purpose import Purpose, purpose_of
+from bedside.core.records.snapshot import Zone
 from bedside.data.store.as_of import as_of
 from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.door import enter, with_consent
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Asked", "LeftOut", "consented", "left_out", "record_consent", "withdraw_consent"]
+__all__ = [
+    "Asked",
+    "LeftOut",
+    "consented",
+    "enter_identity",
+    "left_out",
+    "record_consent",
+    "withdraw_consent",
+]
 
 Told = Mapping[int, list[tuple[datetime, Provision]]]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -88,7 +97,7 @@ class LeftOut:
         left = rows["subject_id"].unique()
         return FlowStep(
             name="consent",
-            text="who permit this use" if only else "who have not refused this use",
+            text="Permit this use." if only else "Have not refused this use.",
             because="a patient's word counts from the day it is written down",
             subjects=left.len(),
             rows=rows.height,
@@ -178,6 +187,26 @@ def withdraw_consent(
     """
     provision = Provision(kind="deny", purposes=purposes)
     return _recorded(platform, identifier, provision, is_withdrawal=True)
+
+
+def enter_identity(platform: Platform, name: str, identifier: str) -> None:
+    """Go through the door to find out who somebody is; a patient's refusal counts.
+
+    Call this before a pseudonym is turned back and told to anybody.
+
+    Args:
+        platform: The workspace.
+        name: Of the data set.
+        identifier: As the source writes the patient.
+
+    Raises:
+        Refused: it is not permitted (code `not_allowed`); the ledger tells of it without a name.
+    """
+    tag, now = platform.tag(f"identifier:{identifier}"), platform.clock.now()
+    told = [(one.recorded, one.provision) for one in platform.consents.all() if one.tag == tag]
+    said = said_of(told, purpose_of(platform.actor.purpose), now)
+    resource = Resource(name=name, zone=Zone.IDENTIFIED, consent=said or "unknown")
+    enter(platform, Act.REIDENTIFY, resource)
 
 
 def _recorded(

@@ -1,13 +1,17 @@
 """What somebody writes about policies, found in a workspace."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 from bedside.core.errors import Invalid
 from bedside.core.records.policy import ACT_WORDS, Act, ConsentSaid, Resource
 from bedside.core.records.snapshot import Zone
+from bedside.lifecycle.cohort import codes_read
+from bedside.lifecycle.package import load_declaration
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["act_named", "resource_named"]
+__all__ = ["act_named", "resource_named", "resource_of_model"]
 
 
 def act_named(written: str) -> Act:
@@ -43,6 +47,25 @@ def resource_named(
         zone=_zone(platform, name, zone),
         consent=consent,  # type: ignore[arg-type]
         small_cells=small_cells,
+    )
+
+
+def resource_of_model(folder: Path, asked: Resource) -> Resource:
+    """The data of a model's declaration: where they lie, and the codes that it reads of them.
+
+    Args:
+        folder: Of the model.
+        asked: What else is asked about them.
+
+    Raises:
+        NotFound, Invalid: as `load_declaration`.
+    """
+    declaration = load_declaration(folder)[0]
+    return replace(
+        asked,
+        name=declaration.data.source or declaration.name,
+        zone=Zone.of(declaration.data.release_mode),
+        columns=codes_read(declaration),
     )
 
 

@@ -15,7 +15,13 @@ from bedside.core.records.policy import Act
 from bedside.core.records.purpose import Purpose
 from bedside.lifecycle.asking import flow_of
 from bedside.lifecycle.collect import collect, load_source
-from bedside.lifecycle.consents import Asked, left_out, record_consent, withdraw_consent
+from bedside.lifecycle.consents import (
+    Asked,
+    enter_identity,
+    left_out,
+    record_consent,
+    withdraw_consent,
+)
 from bedside.lifecycle.package import load_declaration
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.sources import incoming_of
@@ -100,7 +106,7 @@ def test_research_on_identified_data_asks_for_a_permit_and_has_nobody_else(platf
     rows, flow = asked(platform, "research", "identified")
 
     assert rows["subject_id"].n_unique() == len(permits)
-    assert flow[-1].text == "who permit this use"
+    assert flow[-1].text == "Permit this use."
 
 
 def test_identified_data_are_refused_for_marketing(platform):
@@ -174,3 +180,17 @@ def test_a_fhir_consent_that_was_collected_leaves_out_who_refused_until_it_is_in
     assert gone(Purpose.HRESCH, datetime(2026, 2, 1, tzinfo=UTC)) == {p0, p1}
     assert gone(Purpose.HRESCH, NOW) == {p0}
     assert gone(Purpose.SYSDEV, NOW) == frozenset()
+
+
+def test_who_refused_is_not_named_but_to_treat_them(platform):
+    safety = replace(platform, actor=Actor(name="user:ada", purpose="quality and safety"))
+    treating = replace(platform, actor=Actor(name="user:ada", purpose="treatment"))
+    enter_identity(safety, "ward", "P1")
+
+    withdraw_consent(platform, "P1")
+
+    with pytest.raises(Refused, match="has refused"):
+        enter_identity(safety, "ward", "P1")
+    enter_identity(treating, "ward", "P1")
+    enter_identity(safety, "ward", "P2")
+    assert "P1" not in json.dumps([one.details for one in platform.ledger.entries()])
