@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bedside.core.records.cds_hooks import CdsHooks
+from bedside.core.records.change_control import ChangePlan
 from bedside.core.records.features import FeatureRule
 from bedside.core.records.fhir_channel import Fhir
+from bedside.core.records.hazard import Hazard, RiskMatrix
 from bedside.core.records.hl7v2_channel import Hl7v2
 from bedside.core.records.question import Question
 from bedside.core.records.release_mode import ReleaseMode
@@ -340,7 +342,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One clinical model, as its folder declares it."""
+    """One clinical model, as its folder declares it.
+
+    `change_control` is a plan that can be judged; as a list of sentences it is described only.
+    """
 
     bedside: Literal[1]
     name: str
@@ -361,5 +366,7 @@ class Declaration:
     channels: Channels = field(default_factory=Channels)
     rollout: Rollout = field(default_factory=Rollout)
     monitoring: Monitoring = field(default_factory=Monitoring)
-    change_control: tuple[str, ...] = ()
+    change_control: tuple[str, ...] | ChangePlan = ()
+    hazards: tuple[Hazard, ...] = ()
+    risk_matrix: RiskMatrix | None = None
     acknowledged: tuple[Acknowledgement, ...] = ()

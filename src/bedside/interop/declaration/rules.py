@@ -9,9 +9,11 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.units import conversion
 from bedside.interop.declaration.cds_hooks_rules import cds_hooks_mistakes
+from bedside.interop.declaration.change_rules import change_mistakes
 from bedside.interop.declaration.evaluation_rules import evaluation_mistakes, gate_mistakes
 from bedside.interop.declaration.fairness_rules import fairness_mistakes
 from bedside.interop.declaration.fhir_channel_rules import fhir_channel_mistakes
+from bedside.interop.declaration.hazard_rules import hazard_mistakes
 from bedside.interop.declaration.hl7v2_channel_rules import hl7v2_channel_mistakes
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.outcome_rules import outcome_mistakes
@@ -51,6 +53,8 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     yield from fhir_channel_mistakes(declaration)
     yield from hl7v2_channel_mistakes(declaration)
     yield from rollout_mistakes(declaration, metrics)
+    yield from hazard_mistakes(declaration)
+    yield from change_mistakes(declaration, metrics)
 
 
 def _source(declaration: Declaration) -> Iterator[Mistake]:
