@@ -12,8 +12,10 @@ from functools import lru_cache
 
 from bedside.privacy.text.tokens import Token, folded, lines_of, tokens_of, word_set
 
-__all__ = ["OFFSETS", "Line", "lines_with_properties", "word_properties"]
+__all__ = ["ALWAYS", "OFFSETS", "Line", "lines_with_properties", "word_properties"]
 
+ALWAYS = "b"
+"""The property of every token."""
 OFFSETS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
 _ENDS = {".", ":", ";"}
 _BEFORE, _AFTER = "<s>", "</s>"
@@ -60,7 +62,7 @@ def word_properties(word: str, offset: int, lists: Mapping[str, str]) -> tuple[s
 
 
 def _of_its_own(word: str, plain: str, shape: str, found: str) -> list[str]:
-    said = ["b", f"n={min(len(word), 12)}"]
+    said = [ALWAYS, f"n={min(len(word), 12)}"]
     if word.isdigit():
         said.append(f"d={'big' if len(word) > 4 else len(word)}")
         if len(word) == 4 and word[:2] in ("19", "20"):

@@ -22,16 +22,25 @@ _EDGES = ("<s>", "</s>")
 _REACH = max(OFFSETS)
 _KEPT_WORDS = 30_000
 _AT_ONCE = 200  # notes
+_NO_END = (",", ";", ":")  # signs that do not end what identifies somebody
+_NO_START = (*_NO_END, "+")
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The lines of some notes, each with its note, as the labeller reads them."""
+    """The lines of some notes, each with its note, as the labeller reads them.
+
+    Args:
+        note: For each line, the place of its note.
+        lines: Those with a token.
+        dates: For each line, the runs of tokens, first and past the last, that are dates for sure.
+    """
 
     note: tuple[int, ...]
     lines: tuple[Line, ...]
+    dates: tuple[tuple[tuple[int, int], ...], ...]
 
     @property
     def lengths(self) -> list[int]:
@@ -41,12 +50,30 @@ class Reading:
 
 def read_lines(notes: Sequence[str], rules: Rules) -> Reading:
     """Every line of the notes with the properties of its tokens."""
-    of, lines = [], []
+    of: list[int] = []
+    lines: list[Line] = []
+    dates: list[tuple[tuple[int, int], ...]] = []
     for place, (text, hint) in enumerate(zip(notes, rules.hints(notes), strict=True)):
         found = lines_with_properties(text, hint.hits, hint.phrases, rules.lists.letters)
         lines += found
         of += [place] * len(found)
-    return Reading(tuple(of), tuple(lines))
+        dates += [tuple(_dates(line, hint.hits)) for line in found]
+    return Reading(tuple(of), tuple(lines), tuple(dates))
+
+
+def _dates(line: Line, hits: Mapping[int, str]) -> Iterator[tuple[int, int]]:
+    """Runs that a pattern took for a date with a month's name, or with three numbers."""
+    at = 0
+    while at < len(line.tokens):
+        end = at + 1
+        if hits.get(line.tokens[at].start) == "B-date":
+            while end < len(line.tokens) and hits.get(line.tokens[end].start) == "I-date":
+                end += 1
+            parts = [token.text for token in line.tokens[at:end] if token.text.isalnum()]
+            numbers = [part for part in parts if part.isdigit()]
+            if numbers and (len(numbers) > 2 or len(parts) > len(numbers)):
+                yield at, end
+        at = end
 
 
 class Tagger:
@@ -70,6 +97,9 @@ class Tagger:
                 "A label of the labeller stands for no kind of identifier.",
                 fix="train it again with labels that are known, or name their kinds.",
             ) from None
+        self._of_dates = [
+            label for label, kind in self._kinds.items() if kind is IdentifierKind.DATE
+        ]
         self._rows: dict[str, int] = {}
         self._words = np.empty((0, len(OFFSETS), len(weights.labels)), dtype=np.float32)
 
@@ -119,11 +149,20 @@ class Tagger:
         if doubt is not None and doubt < 1:
             best = self._doubted(best, chances(states, lengths, self.weights.transitions), doubt)
         edges = np.concatenate([[0], np.cumsum(lengths)])
-        for note, line, (start, end) in zip(
-            reading.note, reading.lines, pairwise(edges), strict=True
-        ):
+        for place, (start, end) in enumerate(pairwise(edges)):
             said = [labels[label] for label in best[start:end]]
-            yield note, spans_of(line, said)
+            self._fill(said, reading.dates[place])
+            yield reading.note[place], spans_of(reading.lines[place], said)
+
+    def _fill(self, labels: list[str], dates: Sequence[tuple[int, int]]) -> None:
+        """Label what is a date for sure and has no label, where one label stands for dates."""
+        if len(self._of_dates) != 1:
+            return
+        for start, end in dates:
+            if all(label == "O" for label in labels[start:end]):
+                labels[start:end] = [
+                    f"{'I' if at else 'B'}-{self._of_dates[0]}" for at in range(end - start)
+                ]
 
     def _doubted(
         self, best: npt.NDArray[np.int64], chance: Floats, doubt: float
@@ -208,8 +247,11 @@ def spans_of(line: Line, labels: Sequence[str]) -> list[LabelledSpan]:
             before = "O"
             continue
         name = label[2:]
+        if token.text in _NO_START and not (label[0] == "I" and before == name):
+            continue
         if label[0] == "I" and before == name:
-            out[-1] = LabelledSpan(start=out[-1].start, end=token.end, label=name)
+            if token.text not in _NO_END:
+                out[-1] = LabelledSpan(start=out[-1].start, end=token.end, label=name)
         else:
             out.append(LabelledSpan(start=token.start, end=token.end, label=name))
         before = name

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 __all__ = ["Token", "folded", "lines_of", "tokens_of", "word_set"]
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+_TOKEN = re.compile(r"[^\W\d_]+?(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ])|[^\W\d_]+|\d+|[^\w\s]|_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ def tokens_of(text: str, start: int = 0, end: int | None = None) -> Iterator[Tok
 
     >>> [token.text for token in tokens_of("Edad: 53años")]
     ['Edad', ':', '53', 'años']
+    >>> [token.text for token in tokens_of("MartínezNºCol")]  # a capital after two small letters
+    ['Martínez', 'NºCol']
     """
     for found in _TOKEN.finditer(text, start, len(text) if end is None else end):
         yield Token(found.start(), found.end(), found.group())

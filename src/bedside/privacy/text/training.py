@@ -14,6 +14,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.identifier import IdentifierKind
 from bedside.privacy.text.annotated import AnnotatedNote
 from bedside.privacy.text.extra import library
+from bedside.privacy.text.features import ALWAYS
 from bedside.privacy.text.rules_pass import Rules
 from bedside.privacy.text.tagger import labels_of, properties_of, read_lines
 from bedside.privacy.text.weights import Weights
@@ -30,22 +31,25 @@ class TrainingOptions:
         shrinkage: Weight of the squares (L2).
         rounds: Steps of L-BFGS at most.
         fewest: Properties of fewer tokens are left out.
+        lean: Weight that is taken from `O` afterwards, so that more is found.
 
     Raises:
         Invalid: one is negative, or `rounds` or `fewest` is 0.
     """
 
-    sparsity: float = 0.1
-    shrinkage: float = 0.05
-    rounds: int = 100
+    sparsity: float = 0.03
+    shrinkage: float = 0.3
+    rounds: int = 110
     fewest: int = 1
+    lean: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt with."""
-        if self.sparsity < 0 or self.shrinkage < 0 or self.rounds < 1 or self.fewest < 1:
+        weights = (self.sparsity, self.shrinkage, self.lean)
+        if min(weights) < 0 or self.rounds < 1 or self.fewest < 1:
             raise Invalid(
                 "An option of training is below what it may be.",
-                fix="give sparsity and shrinkage from 0, rounds and fewest from 1.",
+                fix="give sparsity, shrinkage and lean from 0, rounds and fewest from 1.",
             )
 
 
@@ -106,7 +110,7 @@ def train(
         }
     )
     learnt = _learnt(trainer)
-    return _weights(learnt, numbers, language, stands_for)
+    return _weights(_leaning(learnt, numbers, chosen.lean), numbers, language, stands_for)
 
 
 def kinds_of(labels: Sequence[str]) -> dict[str, str]:
@@ -163,6 +167,16 @@ def _learnt(trainer: object) -> _Learnt:
         tagger.close()
     labels = tuple(sorted({*said.labels, "O"}))
     return _Learnt(labels, said.state_features, said.transitions)
+
+
+def _leaning(learnt: _Learnt, numbers: Mapping[str, str], lean: float) -> _Learnt:
+    """The same with less weight for `O` at every token."""
+    if ALWAYS not in numbers or not lean:
+        return learnt
+    states = dict(learnt.states)
+    place = (numbers[ALWAYS], "O")
+    states[place] = states.get(place, 0.0) - lean
+    return _Learnt(learnt.labels, states, learnt.transitions)
 
 
 def _weights(
