@@ -4,14 +4,16 @@
 
 The floor reads the events from a Parquet file and writes them to another. We do the same and
 release them between the two, once the survey has read them; pseudonyms come from a vault in
-memory, drawn before (a project's second release) or as we go (its first).
+memory, which the first run fills and the others find there.
 """
 
 import argparse
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -45,14 +47,21 @@ def released(source: Path, target: Path, plan: ReleasePlan, vault: MemoryVault) 
     release.shard(events).write_parquet(target)
 
 
-def best(rounds: int, work: Callable[[], None]) -> float:
-    """Seconds of the quickest round."""
-    took = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - began)
-    return min(took)
+def seconds(work: Callable[[], None]) -> float:
+    """How long it took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def told(name: str, took: list[float], floors: list[float]) -> str:
+    """The median of the ratios to the floor beside it, and their range."""
+    ratios = sorted(one / floor for one, floor in zip(took, floors, strict=True))
+    middle = statistics.median(ratios)
+    return (
+        f"{name:<24} {statistics.median(took):6.2f} s  {middle:5.2f} x  "
+        f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
 
 
 def main() -> None:
@@ -66,15 +75,24 @@ def main() -> None:
         hospital = Hospital(patients=asked.patients)
         events = in_order(pl.concat(hospital.batches()))
         events.write_parquet(source)
-        floor = best(asked.rounds, lambda: rewritten(source, target))
-        print(f"{events.height:,} events of {events['subject_id'].n_unique():,} patients")
-        print(f"plain rewrite              {floor:7.2f} s")
-        for name, plan in PLANS.items():
-            vault = MemoryVault()
-            first = best(1, lambda p=plan, v=vault: released(source, target, p, v))  # type: ignore[misc]
-            again = best(asked.rounds, lambda p=plan, v=vault: released(source, target, p, v))  # type: ignore[misc]
-            print(f"{name:<12} first release  {first:7.2f} s {first / floor:6.2f} x")
-            print(f"{name:<12} next release   {again:7.2f} s {again / floor:6.2f} x")
+        vaults = {name: MemoryVault() for name in PLANS}
+        floors: list[float] = []
+        took: dict[str, list[float]] = {name: [] for name in PLANS}
+        for number in range(asked.rounds + 1):  # the first draws every pseudonym, and warms up
+            floor = seconds(lambda: rewritten(source, target))
+            for name, plan in PLANS.items():
+                work = partial(released, source, target, plan, vaults[name])
+                spent = seconds(work)
+                if number:
+                    took[name].append(spent)
+                else:
+                    print(f"{name:<12} first run {spent:7.2f} s  {spent / floor:5.2f} x")
+            if number:
+                floors.append(floor)
+        print(f"{events.height:,} events of {asked.patients:,} patients, {asked.rounds} rounds")
+        print(f"{'plain rewrite':<24} {statistics.median(floors):6.2f} s")
+        for name in PLANS:
+            print(told(name, took[name], floors))
 
 
 if __name__ == "__main__":

@@ -108,32 +108,29 @@ class EventRelease:
 
     def _texts(self, events: pl.DataFrame) -> pl.DataFrame:
         """Texts that several share stay, certified ones are cleaned, the rest stays behind."""
-        numbered = events.with_row_index("_row")
-        has_text = numbered.filter(pl.col("text").is_not_null())
-        if has_text.is_empty():
+        had = events["text"].is_not_null()
+        if not had.any():
             return events
-        postcodes = [
-            c for c, kind in (coded_identifiers() | self.codes).items() if kind == "postcode"
-        ]
-        allowed = self.found.texts.with_columns(pl.lit(value=True).alias("_may"))
-        has_text = has_text.with_columns(pl.col("code").cast(pl.String))
-        judged = has_text.select("_row", "subject_id", "code", "text").join(
-            allowed, on=["code", "text"], how="left"
+        kinds = coded_identifiers() | self.codes
+        postcodes = [code for code, kind in kinds.items() if kind == "postcode"]
+        texts = events.filter(had).select("subject_id", pl.col("code").cast(pl.String), "text")
+        judged = texts.with_row_index("_row").join(
+            self.found.texts.with_columns(pl.lit(value=True).alias("_shared")),
+            on=["code", "text"],
+            how="left",
+            maintain_order="left",
         )
-        judged = judged.with_columns(
-            (pl.col("_may").fill_null(value=False) | pl.col("code").is_in(postcodes)).alias("_may")
-        )
-        cleaned = self._cleaned(judged)
-        kept = pl.concat([judged.filter("_may").select("_row", "text"), cleaned])
-        told = (
-            numbered.with_columns(pl.col("text").is_not_null().alias("_had"))
-            .drop("text")
-            .join(kept, on="_row", how="left", maintain_order="left")
-        )
-        without = pl.col("_had") & pl.col("text").is_null()
-        self.lost["a text that stays behind"] += int(told.select(without.sum()).item())
-        silent = without & pl.col("value").is_null()
-        return self._without(told, silent, "nothing but such a text").drop("_row", "_had")
+        may = pl.col("_shared").fill_null(value=False) | pl.col("code").is_in(postcodes)
+        judged = judged.with_columns(may.alias("_may"))
+        kept = pl.concat([judged.filter("_may").select("_row", "text"), self._cleaned(judged)])
+        out = judged.select("_row").join(kept, on="_row", how="left", maintain_order="left")["text"]
+        self.lost["a text that stays behind"] += out.null_count()
+        if not out.null_count():
+            return events
+        place = pl.select(pl.when(had).then(had.cast(pl.Int64).cum_sum() - 1)).to_series()
+        told = events.with_columns(out.gather(place).alias("text"), had.alias("_had"))
+        silent = pl.col("_had") & pl.col("text").is_null() & pl.col("value").is_null()
+        return self._without(told, silent, "nothing but such a text").drop("_had")
 
     def _cleaned(self, judged: pl.DataFrame) -> pl.DataFrame:
         codes = [code for code in judged["code"].unique() if self.certified(code)]

@@ -27,8 +27,8 @@ def new_row_digests(pseudonym: pl.Series, ordinal: Ints) -> pl.Series:
     They follow from the pseudonym and from which of the subject's records it is.
     """
     content = np.empty((len(pseudonym), 2), dtype=np.uint64)
-    for half, purpose in enumerate((2, 3)):
-        content[:, half] = _mixed(pseudonym, ordinal, purpose)
+    content[:, 0] = _mixed(pseudonym, ordinal, 2)
+    content[:, 1] = _spread(content[:, 0] ^ _GOLDEN)
     column = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(_WIDTH), len(pseudonym), [None, pa.py_buffer(content)]
     )
@@ -44,8 +44,8 @@ class Ordinals:
     """
 
     rows: Ints
-    _known: npt.NDArray[np.uint64]
-    _ordinals: Ints
+    _names: npt.NDArray[np.uint64]
+    _is_first: npt.NDArray[np.bool_]
 
     @classmethod
     def counted(cls, subject: pl.Series, thing: pl.Series) -> "Ordinals":
@@ -55,26 +55,38 @@ class Ordinals:
             subject: Whose, each in one run, shape (n,).
             thing: What, shape (n,); a missing one counts as a thing.
         """
-        named = _named(subject, thing)
-        is_first = pl.Series(named).is_first_distinct().to_numpy()
-        first = np.flatnonzero(is_first)
-        order = np.argsort(named[first])
-        known = named[first][order]
+        names = _named(subject, thing)
+        is_first = pl.Series(names).is_first_distinct().to_numpy()
         places = np.cumsum(is_first) - 1
         again = np.flatnonzero(~is_first)
-        places[again] = order[np.searchsorted(known, named[again])]
+        if again.size:
+            known, at = _places(names, is_first, names[again])
+            places[again] = places[known][at]
         numbers = subject.to_numpy()
         begins = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
         rows = places - np.repeat(places[begins], np.diff(np.r_[begins, numbers.size]))
-        return cls(rows, known, rows[first][order])
+        return cls(rows, names, is_first)
 
     def of(self, subject: pl.Series, thing: pl.Series) -> Ints:
         """The number of each thing, shape (m,)."""
         asked = _named(subject, thing)
-        at = np.minimum(np.searchsorted(self._known, asked), self._known.size - 1)
-        there = self._known[at] == asked
+        known, at = _places(self._names, self._is_first, asked)
         _, late = np.unique(asked, return_inverse=True)
-        return np.where(there, self._ordinals[at], BEYOND + late)
+        if not known.size:
+            return BEYOND + late
+        there = self._names[known][at] == asked
+        return np.where(there, self.rows[known][at], BEYOND + late)
+
+
+def _places(
+    names: npt.NDArray[np.uint64], is_first: npt.NDArray[np.bool_], asked: npt.NDArray[np.uint64]
+) -> tuple[Ints, Ints]:
+    """The first rows of the things asked for, by name, and at which of them each asked one is."""
+    wanted = pl.Series(names).is_in(pl.Series(asked).unique().implode()).to_numpy()
+    known = np.flatnonzero(wanted & is_first)
+    known = known[np.argsort(names[known])]
+    at = np.searchsorted(names[known], asked)
+    return known, np.minimum(at, max(known.size - 1, 0))
 
 
 def _named(subject: pl.Series, thing: pl.Series) -> npt.NDArray[np.uint64]:
@@ -94,6 +106,9 @@ def _mixed(pseudonym: pl.Series, ordinal: Ints, purpose: int) -> npt.NDArray[np.
 
 def _spread(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = numbers + _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed

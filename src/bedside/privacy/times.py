@@ -76,13 +76,16 @@ def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.Data
     is_birth = code.is_in(clocks.births) & pl.col("time").is_not_null()
     told = events.with_columns(is_birth.alias("_birth"))
     if clocks.hides_age:
-        told = _left_out(told, ~_before(clocks), "older than 89 years before the release", lost)
-    told = told.join(_people(told, clocks), on="subject_id", how="left", maintain_order="left")
+        gone = {"older than 89 years before the release": _before(clocks)}
+        told = _left_out(told, gone, lost)
+    people = _people(told, clocks)
+    told = told.join(people, on="subject_id", how="left", maintain_order="left")
     told = told.with_columns(_moved(name, clocks) for name in _TIMES)
-    told = _births(told, clocks, lost)
+    if people["_born"].null_count() < people.height:
+        told = _births(told, people, clocks, lost)
     if clocks.date is Action.SHIFT:
         ahead = pl.max_horizontal(*_TIMES) > pl.lit(clocks.released_at)
-        told = _left_out(told, ~ahead, "would lie after the release", lost)
+        told = _left_out(told, {"would lie after the release": ahead}, lost)
     return told.select(events.columns)
 
 
@@ -123,7 +126,9 @@ def _moved(name: str, clocks: Clocks) -> pl.Expr:
             return column
 
 
-def _births(told: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.DataFrame:
+def _births(
+    told: pl.DataFrame, people: pl.DataFrame, clocks: Clocks, lost: Counter[str]
+) -> pl.DataFrame:
     """Births as their rule says; whoever reached 90 was born 90 years before their last event."""
     match clocks.birth_date:
         case Action.YEAR:
@@ -135,27 +140,25 @@ def _births(told: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.DataFr
             born = pl.col("_born") + pl.duration(days=pl.col("offset"))
         case _:
             born = pl.col("_born")
+    gone: dict[str, pl.Expr] = {}
     if clocks.birth_date is Action.DROP:
-        told = _left_out(told, ~pl.col("_birth"), "birth", lost)
-    if clocks.hides_age:
+        gone["birth"] = pl.col("_birth")
+    if clocks.hides_age and people["_old_by_now"].any():
         capped = _moved("_last", clocks).dt.truncate("1y").dt.offset_by(f"-{OLDEST}y")
         born = pl.when("_old").then(capped).otherwise(born)
         unsaid = pl.col("_birth") & pl.col("_old_by_now") & ~pl.col("_old")
-        told = _left_out(told, ~unsaid, "birth of whoever would be 90 by now", lost)
-    told = told.with_columns(pl.when("_birth").then(born).otherwise(pl.col("time")).alias("time"))
-    if clocks.hides_age:
         early = pl.col("_old") & (pl.col("time") < born) & ~pl.col("_birth")
-        early = early.fill_null(value=False)
-        told = _left_out(told, ~early, "more than 90 years before the last event", lost)
-    return told
+        gone["birth of whoever would be 90 by now"] = unsaid
+        gone["more than 90 years before the last event"] = early
+    told = _left_out(told, gone, lost)
+    return told.with_columns(pl.when("_birth").then(born).otherwise(pl.col("time")).alias("time"))
 
 
-def _left_out(
-    events: pl.DataFrame, stays: pl.Expr, reason: str, lost: Counter[str]
-) -> pl.DataFrame:
+def _left_out(events: pl.DataFrame, gone: dict[str, pl.Expr], lost: Counter[str]) -> pl.DataFrame:
     """The rows that stay; most often that is all of them, and nothing is copied."""
-    kept = events.select(stays.fill_null(value=True).alias("stays"))["stays"]
-    if kept.all():
+    masks = events.select(one.fill_null(value=False).alias(why) for why, one in gone.items())
+    for why in gone:
+        lost[why] += int(masks[why].sum())
+    if not gone or not any(masks[why].any() for why in gone):
         return events
-    lost[reason] += int((~kept).sum())
-    return events.filter(kept)
+    return events.filter(~masks.select(pl.any_horizontal(pl.all())).to_series())
