@@ -29,6 +29,9 @@ def policed_by(platform: Platform) -> Policed:
     """
 
     def decide(name: str, action: Action, model: str | None) -> bool:
+        act = ACTS.get(action)
+        if act is None:
+            return False  # nothing says what it is
         who = name if ":" in name else f"service:{name}"
         zone = Zone.IDENTIFIED if action in _OF_PATIENTS else None
         resource = Resource(name=model or "workspace", zone=zone)
@@ -36,7 +39,7 @@ def policed_by(platform: Platform) -> Policed:
             enter_as(
                 platform,
                 Actor(name=who, purpose=platform.actor.purpose),
-                ACTS[action],
+                act,
                 resource,
             )
         except Refused:
