@@ -38,8 +38,10 @@ class ServedModel:
 
     def declaration_of(self, version_id: str) -> Declaration:
         """Of the version that answered; of the first one, if that is no longer here."""
-        found = [one for one in self.versions if one.version_id == version_id]
-        return (found or [self.first])[0].declaration
+        for one in self.challengers:
+            if one.version_id == version_id and version_id != self.first.version_id:
+                return one.declaration
+        return self.first.declaration
 
     def for_patient(self, *, key: bytes, subject: int | None, ward: str | None) -> Answerer | None:
         """The version whose answer this patient's clinicians are shown; None: nobody is shown."""
