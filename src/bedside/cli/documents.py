@@ -1,4 +1,4 @@
-"""`bedside documents`: a version's model card and checklists, and what a person must still do."""
+"""`bedside documents`: a version's documents, and what a person must still do."""
 
 from bedside.cli.frame import (
     JsonOption,
@@ -17,7 +17,7 @@ def documents(
     workspace: Workspace = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a version's model card, TRIPOD+AI checklist and PROBAST prompts, and list the gaps."""
+    """Write every document of a version from its evidence, and list the gaps and who fills them."""
     with guarded(as_json):
         from bedside.cli.documents_words import documents_json, documents_words  # noqa: PLC0415
         from bedside.lifecycle.documents import write_documents  # noqa: PLC0415

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from bedside.governance.documents.document import document_to_json
+from bedside.governance.documents.document import Document, Item, document_to_json
 from bedside.governance.documents.rendering import summary
+from bedside.governance.documents.templated import filled_by
 from bedside.lifecycle.documents import Written
 
 __all__ = ["documents_json", "documents_words"]
@@ -17,6 +18,7 @@ def documents_json(done: Written) -> dict[str, Any]:
         "documents": [
             {**document_to_json(document), "page": str(page)} for document, page in done.documents
         ],
+        "files": [str(file) for file in done.files],
     }
 
 
@@ -25,17 +27,34 @@ def documents_words(done: Written) -> str:
     lines = [done.version]
     for document, page in done.documents:
         lines += ["", f"{document.kind}: {summary(document)}"]
-        gaps = document.gaps
-        if gaps:
-            many = f"{len(gaps)} items need" if len(gaps) > 1 else "1 item needs"
-            lines.append(f"  {many} a person:")
-            lines += [
-                f"    {item.name:<5} {item.missing.removeprefix('Not shown: ').rstrip('.')}"
-                if document.name != "model_card"
-                else f"    {item.asks}: {item.missing.removeprefix('Not shown: ').rstrip('.')}"
-                for item in gaps
-            ]
+        lines += _by_who(document) if document.template else _listed(document)
         lines.append(f"  Page: {page}")
+    lines += ["", "For programs:", *(f"  {file}" for file in done.files)] if done.files else []
     if done.evaluations:
         lines += ["", f"Evaluations on other patients that are taken in: {len(done.evaluations)}."]
-    return "\n".join([*lines, "", "A reviewer judges the risk of bias; nothing is filled in."])
+    end = "No document makes a model compliant. A reviewer judges the risk of bias; nothing is"
+    return "\n".join([*lines, "", f"{end} filled in."])
+
+
+def _by_who(document: Document) -> list[str]:
+    return [
+        f"  {who}: {', '.join(item.name for item in items)}"
+        for who, items in filled_by(document).items()
+    ]
+
+
+def _listed(document: Document) -> list[str]:
+    gaps = document.gaps
+    if not gaps:
+        return []
+    many = f"{len(gaps)} items need" if len(gaps) > 1 else "1 item needs"
+    named = document.name == "model_card"
+    return [
+        f"  {many} a person:",
+        *(f"    {item.asks}: {_short(item)}" if named else f"    {item.name:<5} {_short(item)}"
+          for item in gaps),
+    ]  # fmt: skip
+
+
+def _short(item: Item) -> str:
+    return item.missing.removeprefix("Not shown: ").rstrip(".")

@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.bundle import EVIDENCE, REPORT
 from bedside.core.records.version import ModelVersion
+from bedside.deploy.package.opening import read_facts
+from bedside.governance.documents.about_a_version import about_a_version, of_a_version
+from bedside.governance.documents.ai_transparency import resources
+from bedside.governance.documents.case import Case
+from bedside.governance.documents.chai_card import as_json, as_xml
 from bedside.governance.documents.document import Document
 from bedside.governance.documents.made import documents_of
 from bedside.governance.documents.rendering import as_html
-from bedside.lifecycle.egress import leave
+from bedside.lifecycle.documents_facts import evaluated_pages, facts_of_version, records_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -20,19 +26,20 @@ __all__ = ["Written", "write_documents"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The documents of a version, each with its page; and the evaluations they take in."""
+    """The documents of a version, each with its page; other files; and the evaluations in them."""
 
     version: str
     documents: tuple[tuple[Document, Path], ...]
     evaluations: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
 def write_documents(platform: Platform, version_id: str) -> Written:
-    """Write the model card, the checklist and the prompts as pages.
+    """Write every document of a version as a page, and those that programs read as files.
 
-    They are made of the declaration and the evidence in the bundle, and of the evaluations of this
-    version on other patients that this workspace holds. Those in the bundle are as they were at the
-    build, and stay.
+    They are made of the declaration and the evidence in the bundle, of what the registry and the
+    ledger hold of the version, and of its evaluations on other patients that this workspace holds.
+    Those in the bundle are as they were at the build, and stay.
 
     Args:
         platform: Where the version is registered.
@@ -44,31 +51,56 @@ def write_documents(platform: Platform, version_id: str) -> Written:
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
-    leave(platform, version.id, bundle.files[EVIDENCE])
-    elsewhere = _elsewhere(platform, version)
-    made = documents_of(bundle.declaration, json.loads(bundle.files[EVIDENCE]), elsewhere)
+    records = records_of(platform, version)
+    elsewhere = _elsewhere(platform, evaluated_pages(records))
+    evidence = json.loads(bundle.files[EVIDENCE])
+    sealed = read_facts(platform.bundles, version.bundle)
+    facts = facts_of_version(version, bundle, sealed, records)
+    case = Case.of(bundle.declaration, evidence, elsewhere, facts)
+    files, case = _for_programs(case)
     folder = platform.folder / "reports" / version.name
+    for name, content in files.items():
+        platform.write(folder / name, content)
+    made = (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case))
+    return Written(
+        version=version.id,
+        documents=tuple((one, _page(platform, version, one)) for one in made),
+        evaluations=tuple(elsewhere),
+        files=tuple(folder / name for name in files),
+    )
+
+
+def _for_programs(case: Case) -> tuple[dict[str, bytes], Case]:
+    """The files that programs read; and the case, which knows the card by its digest then."""
+    mark = str(case.version["bundle"])[:12]
+    document = of_a_version("chai", case)
+    card = as_xml(document, case)
+    name = f"chai-{mark}.xml"
+    told = {"file": name, "size": len(card), "sha256": digest_bytes(card)}
+    known = replace(case, version={**case.version, "card": told})
+    return {
+        name: card,
+        f"chai-{mark}.json": as_json(document, case),
+        f"ai-transparency-{mark}.fhir.json": resources(known, card),
+        known.version_file: canonical_json(known.version),
+    }, known
+
+
+def _page(platform: Platform, version: ModelVersion, document: Document) -> Path:
+    """Write the page of a document."""
+    name = document.name.replace("_", "-")
+    page = platform.folder / "reports" / version.name / f"{name}-{version.bundle[:12]}.html"
     report = f"../../bundles/{version.bundle}/{REPORT}"
-    written = []
-    for document in made:
-        name = document.name.replace("_", "-")
-        page = folder / f"{name}-{version.bundle[:12]}.html"
-        platform.write(page, as_html(document, report=report, about=version.id).encode())
-        written.append((document, page))
-    return Written(version=version.id, documents=tuple(written), evaluations=tuple(elsewhere))
+    platform.write(page, as_html(document, report=report, about=version.id).encode())
+    return page
 
 
-def _elsewhere(platform: Platform, version: ModelVersion) -> dict[str, dict[str, Any]]:
+def _elsewhere(platform: Platform, pages: list[str]) -> dict[str, dict[str, Any]]:
     """The newest evidence on each set of other patients, by the name of its file.
 
     That the ledger names it, and the file is there, is what counts. Whom the build held out are no
     other patients, however they were brought.
     """
-    pages = dict.fromkeys(
-        entry.details["page"]
-        for entry in platform.ledger.entries()
-        if entry.action == "evaluate" and entry.details["version"] == version.id
-    )
     found = {}
     for page in pages:
         figures = (platform.folder / page).with_suffix(".json")

@@ -22,11 +22,14 @@ class Case:
         declared: As in `declaration.json`.
         evidence: As in `evidence.json`.
         elsewhere: Evidence on other patients, by the name of its file; in a bundle there is none.
+        version: What the workspace knows of the version, as in its `version` file; empty in a
+            bundle, which cannot know it.
     """
 
     declared: Mapping[str, Any]
     evidence: Mapping[str, Any]
     elsewhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    version: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -34,13 +37,26 @@ class Case:
         declaration: Declaration,
         evidence: Mapping[str, Any],
         elsewhere: Mapping[str, Mapping[str, Any]] | None = None,
+        version: Mapping[str, Any] | None = None,
     ) -> "Case":
         """The case of a declaration."""
         return cls(
             declared=json.loads(declaration_to_json(declaration)),
             evidence=evidence,
             elsewhere=elsewhere or {},
+            version=version or {},
         )
+
+    @property
+    def version_file(self) -> str:
+        """In which file that stands which the workspace knows of the version."""
+        return f"version-{str(self.version.get('bundle', ''))[:12]}.json"
+
+    @property
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Each file that a document of this case may cite, by its name."""
+        told = {EVIDENCE: self.evidence, DECLARATION: self.declared, **self.elsewhere}
+        return told | ({self.version_file: self.version} if self.version else {})
 
     @property
     def outcome(self) -> str:
@@ -63,4 +79,9 @@ class Case:
     def said(self, label: str, text: str, *paths: Path) -> Line:
         """A statement of the declaration."""
         cited = tuple(Cited(file=DECLARATION, path=path) for path in paths)
+        return Line(label=label, text=text, cited=cited)
+
+    def kept(self, label: str, text: str, *paths: Path) -> Line:
+        """A statement of what the workspace keeps of the version."""
+        cited = tuple(Cited(file=self.version_file, path=path) for path in paths)
         return Line(label=label, text=text, cited=cited)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedside.core.errors import NotFound
@@ -14,6 +14,7 @@ __all__ = [
     "Line",
     "Path",
     "Section",
+    "Template",
     "document_to_json",
     "path_of",
     "path_text",
@@ -52,7 +53,8 @@ class Item:
     """One thing that a document asks for.
 
     `lines` are what is known of it. `missing` says what a person must write, or what was not shown;
-    empty where nothing lacks. `prompt` helps the reader to judge, and holds in any case.
+    empty where nothing lacks. `who` says which person. `prompt` helps the reader to judge, and
+    holds in any case.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Item:
     lines: tuple[Line, ...] = ()
     missing: str = ""
     prompt: str = ""
+    who: str = ""
 
     @property
     def state(self) -> str:
@@ -81,8 +84,23 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """By which version of which text the items of a document are asked, and what became of it.
+
+    `version` counts our own table, `dated` is the date of the source, and `status` says whether
+    the source is in force, as far as was known at `checked`.
+    """
+
+    version: str
+    source: str
+    dated: str
+    status: str
+    checked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One document about one model."""
+    """One document about one model, one data set or one workspace, which `model` names."""
 
     name: str
     kind: str
@@ -91,6 +109,7 @@ class Document:
     intro: tuple[str, ...]
     source: str
     sections: tuple[Section, ...]
+    template: Template | None = None
 
     @property
     def items(self) -> Iterator[Item]:
@@ -105,12 +124,14 @@ class Document:
 
 def document_to_json(document: Document) -> dict[str, Any]:
     """The document for canonical JSON; paths as text."""
+    told = {} if document.template is None else {"template": asdict(document.template)}
     return {
         "name": document.name,
         "kind": document.kind,
         "title": document.title,
         "model": document.model,
         "source": document.source,
+        **told,
         "sections": [
             {
                 "name": section.name,
@@ -120,8 +141,14 @@ def document_to_json(document: Document) -> dict[str, Any]:
             }
             for section in document.sections
         ],
-        "gaps": [{"item": item.name, "missing": item.missing} for item in document.gaps],
+        "gaps": [
+            {"item": item.name, "missing": item.missing} | _who(item) for item in document.gaps
+        ],
     }
+
+
+def _who(item: Item) -> dict[str, str]:
+    return {"who": item.who} if item.who else {}
 
 
 def _item_json(item: Item) -> dict[str, Any]:
@@ -130,6 +157,7 @@ def _item_json(item: Item) -> dict[str, Any]:
         "asks": item.asks,
         "state": item.state,
         "missing": item.missing,
+        **_who(item),
         "prompt": item.prompt,
         "lines": [
             {

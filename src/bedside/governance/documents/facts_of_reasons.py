@@ -8,7 +8,7 @@ from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Line, Path
 from bedside.metrics.names import METRICS
 
-__all__ = ["reasons"]
+__all__ = ["checks", "reasons"]
 
 _MOST = 5
 
@@ -24,7 +24,7 @@ def reasons(case: Case) -> list[Line]:
             for at, one in enumerate(shown[:_MOST])
         ),
         *_steadiness(case),
-        *_checks(case),
+        *checks(case),
     ]
 
 
@@ -55,7 +55,8 @@ def _steadiness(case: Case) -> list[Line]:
     return [case.seen("Steadiness", text, path, section="reasons")]
 
 
-def _checks(case: Case) -> list[Line]:
+def checks(case: Case) -> list[Line]:
+    """Whether the reasons passed their counter-checks."""
     passed = case.found("explanations", "checks", "passed")
     if passed is None:
         return []

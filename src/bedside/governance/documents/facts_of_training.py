@@ -11,6 +11,7 @@ __all__ = [
     "augmentation",
     "baseline",
     "calibration",
+    "foundation",
     "imbalance",
     "imputation",
     "learner",
@@ -157,3 +158,12 @@ def recalibration(case: Case) -> list[Line]:
     method = told["method"].replace("_", " ")
     paths = (("recalibration", "method"), ("recalibration", "parent"))
     return [case.seen("Recalibrated", f"{method}, of {told['parent']}", *paths, section="")]
+
+
+def foundation(case: Case) -> list[Line]:
+    """That it rests on no pretrained model, where its learner is one of ours."""
+    known = case.declared["learner"]["kind"] in _LEARNERS
+    if not known or case.found("training", "imported") is not None:
+        return []
+    text = "none: it was learnt from the data of this version alone"
+    return [case.said("Foundation model", text, ("learner", "kind"))]

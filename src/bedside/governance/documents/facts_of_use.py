@@ -15,6 +15,8 @@ __all__ = [
     "eligibility",
     "gates",
     "horizon",
+    "keywords",
+    "manufacturer",
     "monitoring",
     "not_for",
     "outcome",
@@ -22,6 +24,7 @@ __all__ = [
     "population",
     "predictors",
     "question",
+    "rollout",
     "sealed",
     "seen_when",
     "title",
@@ -282,3 +285,34 @@ def sealed(case: Case) -> list[Line]:
     """That the definition is part of what was sealed."""
     text = "bedside.yaml is sealed with the version, and each change of it makes another version"
     return [case.said("Set beforehand", text, ("question",))]
+
+
+def manufacturer(case: Case) -> list[Line]:
+    """Who answers for it, where the FHIR channel says so."""
+    name = (case.declared["channels"]["fhir"] or {}).get("manufacturer", "")
+    return [case.said("Manufacturer", name, ("channels", "fhir", "manufacturer"))] if name else []
+
+
+def keywords(case: Case) -> list[Line]:
+    """Words to find it by."""
+    words = [
+        case.declared["name"].replace("_", " "),
+        case.outcome,
+        case.declared["learner"]["kind"],
+    ]
+    paths = (("name",), ("question", "outcome", "kind"), ("learner", "kind"))
+    return [case.said("Keyword", word, path) for word, path in zip(words, paths, strict=True)]
+
+
+def rollout(case: Case) -> list[Line]:
+    """What a version must show on its way to patients, and what sends it back."""
+    told, made = case.declared.get("rollout") or {}, []
+    for name, label in (("gates", "Live gate"), ("guards", "Guard")):
+        for at, one in enumerate(told.get(name) or ()):
+            words = ", ".join(
+                f"{key.replace('_', ' ')} {value}"
+                for key, value in one.items()
+                if value not in (None, "", [])
+            )
+            made.append(case.said(label, words, ("rollout", name, at)))
+    return made

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside.core.records.bundle import REPORT
 from bedside.governance.documents.document import Cited, Document, Item, Line, path_text
+from bedside.governance.documents.templated import filled_by
 
 __all__ = ["as_html", "as_markdown", "asked", "places_text", "summary"]
 
@@ -37,6 +38,7 @@ def as_html(document: Document, *, report: str = REPORT, about: str = "") -> str
         places=places_text,
         link=link,
         asked=asked,
+        by_who=filled_by(document) if document.template else {},
     )
 
 
@@ -47,6 +49,11 @@ def summary(document: Document) -> str:
         return f"{len(gaps)} things are not shown; they are listed at the end."
     whole = sum(item.state == "answered" for item in items)
     part = sum(item.state == "in part" for item in items)
+    if document.template is not None:
+        lacking = len(items) - whole - part
+        many = "1 gap" if lacking == 1 else f"{lacking} gaps"
+        told = f"{whole} of {len(items)} answered from evidence, {part} in part; {many}"
+        return f"{told}: who must fill them stands below." if gaps else f"{told}."
     if document.name == "probast_ai":
         return f"The evidence says something to {whole + part} of {len(items)} questions."
     return (
@@ -64,7 +71,8 @@ def asked(item: Item) -> str:
     text = item.missing.rstrip(".")
     if text.startswith("Not shown: "):
         return text + "."
-    verb = "A person must also" if item.lines else "A person must"
+    who = item.who[:1].upper() + item.who[1:] if item.who else "A person"
+    verb = f"{who} must also" if item.lines else f"{who} must"
     return f"{verb}: {text}."
 
 
