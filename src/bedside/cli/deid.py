@@ -14,8 +14,12 @@ deid_app = typer.Typer(
     help="De-identify: data sets, files, notes, images; measure the risk that is left.",
     no_args_is_help=True,
 )
-for verb in (data, fhir, hl7, omop, table, risk):
-    deid_app.command()(verb)
+deid_app.command()(data)
+deid_app.command()(fhir)
+deid_app.command()(hl7)
+deid_app.command()(omop)
+deid_app.command()(table)
+deid_app.command()(risk)
 deid_app.command()(dicom)
 deid_app.command()(text)
 deid_app.command()(train)
