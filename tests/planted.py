@@ -10,6 +10,7 @@ import polars as pl
 
 import bedside.usecases
 from bedside.data.collect.bundled import breast_cancer
+from warm_start import warm_bedside
 
 __all__ = ["BEDSIDE", "PLANTED", "a_planted_model", "bedside_run", "case", "found_in_clear"]
 
@@ -51,7 +52,7 @@ def bedside_run(workspace: Path, *words: str, **more: object) -> subprocess.Comp
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "XDG_CACHE_HOME": ""}
     environment |= more.pop("environment", {})  # type: ignore[arg-type]
     return subprocess.run(
-        [BEDSIDE, *words, "--workspace", str(workspace)],
+        [warm_bedside() / "bedside", *words, "--workspace", str(workspace)],
         capture_output=True,
         text=True,
         timeout=300,
