@@ -1,7 +1,7 @@
 """Postal codes of the United States, down to their first three digits.
 
 `zip3_census2000.csv` lists the areas of three digits with 20,000 people or fewer in the Census of
-2000 (HHS guidance on de-identification of 26 November 2012, page 23). HHS asks for the current
+2000 (HHS guidance on de-identification of 26 November 2012). HHS asks for the current
 figures: `tools/restricted_zip3.py` makes the list of a later census from its table of ZCTAs.
 """
 
