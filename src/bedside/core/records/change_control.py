@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 ChangeKind = Literal["refit", "recalibrate", "threshold", "features", "learner"]
-ChangePart = Literal["data", "model", "calibration", "threshold", "features", "learner"]
+ChangePart = Literal["data", "model", "calibration", "threshold", "features", "learner", "software"]
 
 PARTS_THAT_CHANGE: dict[ChangeKind, frozenset[ChangePart]] = {
     "refit": frozenset({"data", "model", "calibration", "threshold"}),
@@ -64,6 +64,7 @@ class ChangeBounds:
         parameters: For the kind `learner`: lowest and highest value of each that may change.
         add_features: For the kind `features`: how many may be added.
         remove_features: For the kind `features`: how many may be taken away.
+        other_software: Whether it may be made with another Bedside, or other libraries.
     """
 
     metrics: tuple[ChangeLimit, ...] = ()
@@ -72,6 +73,7 @@ class ChangeBounds:
     parameters: dict[str, tuple[float, float]] = field(default_factory=dict)
     add_features: int = 0
     remove_features: int = 0
+    other_software: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,8 @@ def _of_another_kind(one: Modification, path: Path) -> Iterator[Mistake]:
 def _limit(
     declaration: Declaration, limit: ChangeLimit, path: Path, metrics: frozenset[str]
 ) -> Iterator[Mistake]:
-    yield from _named(limit.metric, metrics, (*path, "metric"), "computed")
+    single = {one for one in metrics if not one.endswith("_gap")}
+    yield from _named(limit.metric, single, (*path, "metric"), "computed of single groups")
     bounds = (limit.at_least, limit.at_most, limit.falls_at_most, limit.rises_at_most)
     if all(bound is None for bound in bounds):
         yield Mistake(

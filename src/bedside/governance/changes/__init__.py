@@ -1,0 +1,1 @@
+"""What changed between two versions, and whether a plan of changes covers it."""
