@@ -2,6 +2,7 @@
 
 import typer
 
+from bedside.cli.deid_certify import certificates, certify, labels, sample
 from bedside.cli.deid_data import data
 from bedside.cli.deid_dicom import dicom
 from bedside.cli.deid_files import fhir, hl7, omop, table
@@ -23,3 +24,7 @@ deid_app.command()(risk)
 deid_app.command()(dicom)
 deid_app.command()(text)
 deid_app.command()(train)
+deid_app.command()(sample)
+deid_app.command()(certify)
+deid_app.command()(certificates)
+deid_app.command()(labels)

@@ -121,12 +121,18 @@ def data(
     """Release a data set under a release mode, as a new data set that names nobody."""
     with guarded(as_json):
         from bedside.lifecycle.deidentify import Judgement, release_data  # noqa: PLC0415
+        from bedside.wiring.certifying import texts_of  # noqa: PLC0415
 
         plan = plan_of(mode, project, agreement, dossier, attested_by, differently)
-        judgement = Judgement(
-            minimum=minimum, codes=pairs_of(code, "CODE=KIND"), keep=tuple(keep or ())
-        )
         platform = opened(workspace, actor, purpose or "de-identification", as_json)
+        texts = texts_of(platform, name.partition("@")[0], plan.project, plan.mode)
+        judgement = Judgement(
+            minimum=minimum,
+            codes=pairs_of(code, "CODE=KIND"),
+            keep=tuple(keep or ()),
+            certified=texts.certified,
+            cleaner=texts.cleaner,
+        )
         done = release_data(platform, name, plan, judgement)
         told = done.report
         show(

@@ -38,7 +38,11 @@ ACTS = {
     "data quarantine": Act.INSPECT,
     "data show": Act.INSPECT,
     "demo": Act.DESCRIBE,  # opens a workspace of its own, whose verbs go through the door
+    "decision": Act.DESCRIBE,  # who may sign what, its verbs ask
     "deid": Act.DEIDENTIFY,
+    "deid certificates": Act.DESCRIBE,
+    "deid labels": Act.EXPORT,
+    "deid sample": Act.READ_RECORD,
     "deid train": Act.DEVELOP,
     "deploy": Act.EGRESS,
     "documents": Act.EGRESS,
@@ -77,6 +81,8 @@ ACTS = {
     "rollout": Act.DESCRIBE,
     "score": Act.SCORE,
     "serve": Act.OPERATE,
+    "sign": Act.DESCRIBE,  # one's own key; granting asks its verb
+    "sign grant": Act.MANAGE_ACCESS,
     "site": Act.OPERATE,
     "site key": Act.DESCRIBE,
     "site onboard": Act.DEVELOP,

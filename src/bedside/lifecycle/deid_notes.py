@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.core.errors import Invalid, NotFound, Unavailable
+from bedside.core.ids import canonical_json
 from bedside.core.ports.vault import Vault
 from bedside.core.records.identifier import IdentifierSpan
 from bedside.core.records.release_mode import ReleaseMode
@@ -19,6 +20,7 @@ from bedside.privacy.text.engine import NoteFinder, plugged_in
 from bedside.privacy.text.known import KnownIdentifiers
 from bedside.privacy.text.lists import Lists, bundled_lists, lists_with
 from bedside.privacy.text.rules_pass import rules_for
+from bedside.privacy.text.sampling import note_digest
 from bedside.privacy.text.surrogates import Surrogates
 from bedside.privacy.text.training import TrainingOptions, train
 from bedside.privacy.text.weights import Weights, read_weights, write_weights
@@ -153,7 +155,8 @@ def train_labeller(
             "properties": len(weights.properties),
             "options": asdict(options or TrainingOptions()),
         }
-        platform.ledger.append(platform.actor, "deid.train", told)
+        seen = canonical_json(sorted({note_digest(note.text) for note in notes}))
+        platform.ledger.append(platform.actor, "deid.train", told, sealed=seen)
     return told
 
 

@@ -125,7 +125,7 @@ class EventRelease:
         kept = pl.concat([judged.filter("_may").select("_row", "text"), self._cleaned(judged)])
         out = judged.select("_row").join(kept, on="_row", how="left", maintain_order="left")["text"]
         self.lost["a text that stays behind"] += out.null_count()
-        if not out.null_count():
+        if judged["_may"].all():
             return events
         place = pl.select(pl.when(had).then(had.cast(pl.Int64).cum_sum() - 1)).to_series()
         told = events.with_columns(out.gather(place).alias("text"), had.alias("_had"))

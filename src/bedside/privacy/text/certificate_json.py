@@ -47,7 +47,10 @@ def certificate_of(content: bytes, key: ByteVerifier) -> RecallCertificate:
         read = json.loads(content)
         if read.keys() != {"form", "signature", "certificate"} or read["form"] != FORM:
             raise fault
-        key.verify(_signed(read["certificate"]), bytes.fromhex(read["signature"]))
+        signature = bytes.fromhex(read["signature"])
+        if canonical_json(read) != content or signature.hex() != read["signature"]:
+            raise fault
+        key.verify(_signed(read["certificate"]), signature)
         return _certificate(read["certificate"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, Invalid, Refused):
         raise fault from None

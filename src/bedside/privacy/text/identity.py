@@ -14,7 +14,8 @@ __all__ = ["engine_identity"]
 _BESIDE = frozenset(
     {
         "agreement.py", "annotated.py", "certificate.py", "certificate_json.py", "certified.py",
-        "certificate_page.py", "identity.py", "measured.py", "sampling.py", "scores.py", "training.py",
+        "certificate_page.py", "identity.py", "measured.py", "sampling.py", "scores.py",
+        "training.py",
     }
 )  # fmt: skip
 """What measures and trains; all else in the package finds or replaces."""
