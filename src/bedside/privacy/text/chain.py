@@ -26,14 +26,15 @@ def best_labels(states: Floats, lengths: Sequence[int], transitions: Floats) -> 
         Shape (n,): a label's place for each token.
     """
     out = np.empty(states.shape[0], dtype=np.int64)
+    into = np.ascontiguousarray(transitions.T)
     for group in _groups(lengths):
         back = np.zeros((group.longest, group.count, states.shape[1]), dtype=np.int16)
         scores = states[group.starts]
         for step in range(1, group.longest):
             going = group.going(step)
-            paths = scores[:going, :, None] + transitions[None]
-            back[step, :going] = came = paths.argmax(axis=1)
-            best = np.take_along_axis(paths, came[:, None, :], axis=1)[:, 0]
+            paths = scores[:going, None, :] + into[None]
+            back[step, :going] = came = paths.argmax(axis=2)
+            best = np.take_along_axis(paths, came[:, :, None], axis=2)[:, :, 0]
             scores[:going] = best + states[group.starts[:going] + step]
         last = scores.argmax(axis=1)
         for step in range(group.longest - 1, -1, -1):

@@ -27,10 +27,12 @@ class Line:
 
     Args:
         tokens: In order.
-        places: For each token, the properties of its place.
+        common: The properties that all of its tokens have.
+        places: For each token, the further properties of its place.
     """
 
     tokens: tuple[Token, ...]
+    common: tuple[str, ...]
     places: tuple[tuple[str, ...], ...]
 
 
@@ -122,7 +124,7 @@ def lines_with_properties(
         if len(tokens) <= 6 and ":" not in {token.text for token in tokens}:
             heading = " ".join(token.text.lower() for token in tokens[:3])
         places = tuple(_places(tokens, fields[row], around, note, row))
-        lines.append(Line(tokens=tokens, places=places))
+        lines.append(Line(tokens=tokens, common=around, places=places))
     return lines
 
 
@@ -215,7 +217,6 @@ def _places(
         shape = shapes[at + 2]
         name, since = fields[at]
         said = [
-            *around,
             f"w-1w={before}|{plain}",
             f"ww1={plain}|{after}",
             f"w-2w-1={before2}|{before}",

@@ -206,7 +206,9 @@ class Tagger:
         self._words = np.concatenate([self._words, self._summed(said).reshape(shape)])
 
     def _of_places(self, reading: Reading) -> Floats:
-        return self._summed([said for line in reading.lines for said in line.places])
+        lines = self._summed([line.common for line in reading.lines])
+        tokens = self._summed([said for line in reading.lines for said in line.places])
+        return tokens + np.repeat(lines, reading.lengths, axis=0)
 
     def _summed(self, said: Sequence[Sequence[str]]) -> Floats:
         """For each list of properties, the sum of their weights."""
@@ -214,7 +216,7 @@ class Tagger:
         columns: list[int] = []
         ends = [0]
         for properties in said:
-            columns += [known[name] for name in properties if name in known]
+            columns += [row for row in map(known.get, properties) if row is not None]
             ends.append(len(columns))
         chosen = csr_array(
             (np.ones(len(columns), dtype=np.float32), columns, ends),
@@ -262,7 +264,7 @@ def properties_of(line: Line, lists: Mapping[str, str]) -> Iterator[list[str]]:
     """For each token of a line, all its properties: of its place, and of the words around it."""
     words = [_EDGES[0]] * _REACH + [t.text for t in line.tokens] + [_EDGES[1]] * _REACH
     for at, place in enumerate(line.places):
-        said = list(place)
+        said = [*line.common, *place]
         for step, offset in enumerate(OFFSETS):
             said += word_properties(words[at + step], offset, lists)
         yield said

@@ -3,16 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 __all__ = ["Token", "folded", "lines_of", "tokens_of", "word_set"]
 
 _TOKEN = re.compile(r"[^\W\d_]+?(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ])|[^\W\d_]+|\d+|[^\w\s]|_")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A run of letters, a run of digits, or one sign: characters `start` up to `end`."""
 
     start: int
