@@ -10,6 +10,7 @@ from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.consent import consent_app
 from bedside.cli.data import data_app
+from bedside.cli.decision import decision_app
 from bedside.cli.deid import deid_app
 from bedside.cli.deploy import deploy_app
 from bedside.cli.documents import documents
@@ -42,6 +43,7 @@ from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
+from bedside.cli.sign import sign_app
 from bedside.cli.site import site_app
 from bedside.cli.up import up
 
@@ -57,6 +59,7 @@ app = typer.Typer(
 app.add_typer(access_app, name="access")
 app.add_typer(consent_app, name="consent")
 app.add_typer(data_app, name="data")
+app.add_typer(decision_app, name="decision")
 app.add_typer(deid_app, name="deid")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")
@@ -67,6 +70,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(policy_app, name="policy")
 app.add_typer(prediction_app, name="prediction")
 app.add_typer(question_app, name="question")
+app.add_typer(sign_app, name="sign")
 app.add_typer(site_app, name="site")
 
 

@@ -14,6 +14,7 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from bedside.core.records.rollout import Canary
@@ -42,15 +43,23 @@ def approve(
         typer.Option("--for", help="silent (by the build's gates), canary or live (by live ones)."),
     ] = "silent",
     without_evidence: WithoutEvidence = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record a person's approval of one step of a version that passed its gates."""
+    """Sign your approval of one step of a version that passed its gates.
+
+    Where roles count you sign with a key of your own, whose passphrase is asked for, and the step
+    is approved once every signature is there that its decision needs.
+    """
     with guarded(as_json):
+        from bedside.cli.passphrases import hand_for  # noqa: PLC0415
         from bedside.cli.rollout_words import approved_words  # noqa: PLC0415
         from bedside.lifecycle.release import approve as verb  # noqa: PLC0415
+        from bedside.lifecycle.step_decisions import decision_of  # noqa: PLC0415
 
         stage = _stage(step, ("silent", "canary", "live"))
         platform = opened(workspace, actor, purpose or "approval", as_json)
@@ -61,7 +70,9 @@ def approve(
             meaning=meaning,
             step=stage,
             without_evidence=without_evidence,
+            hand=hand_for(platform, passphrase_file, passphrase_fd),
         )
+        decision, waits = decision_of(platform, done, stage)
         yes = done.approved_for(stage)
         evidence = None if yes is None else yes.evidence
         show(
@@ -70,9 +81,16 @@ def approve(
                 "stage": done.stage.value,
                 "step": stage.value,
                 "evidence": evidence,
+                "decision": decision,
+                "waits_for": waits,
             },
             as_json,
-            lambda: approved_words(done, stage, name, meaning),
+            lambda: (
+                approved_words(done, stage, name, meaning)
+                if waits is None
+                else f"{name} has signed: {meaning}. {done.id} is not approved for {stage} yet; "
+                f"{waits}.\nNext, another person: bedside decision sign {decision}"
+            ),
         )
 
 

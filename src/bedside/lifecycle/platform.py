@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bedside.core.clock import Clock
 from bedside.core.ports import (
+    ByteVerifier,
     Engine,
     Explainer,
     KeyService,
@@ -21,7 +22,9 @@ from bedside.core.ports import (
     Signer,
     Tracker,
 )
+from bedside.core.ports.incidents import Incidents
 from bedside.core.ports.policy import Consents, People, Policies, PolicyVersions
+from bedside.core.ports.signing import KeyInHand, Notifier, SigningKeys
 from bedside.core.ports.vault import Vaults
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
@@ -45,7 +48,8 @@ class Platform:
     `tag` gives the keyed digest by which an erased subject is known again without being named.
     `source` is the digest of Bedside's own source, `code` that of the source and the environment:
     the version of each library, and of Python, and the kind of machine. `tracker` is told of each
-    build, where there is one.
+    build, where there is one. `seal` gives the key that signs decisions while the workspace is one
+    person's own; `verifier_of` checks with a public key of 32 bytes.
     """
 
     folder: Path
@@ -62,8 +66,13 @@ class Platform:
     people: People
     consents: Consents
     own_policies: PolicyVersions
+    incidents: Incidents
     registry: Registry
     signer: Signer
+    signing_keys: SigningKeys
+    seal: Callable[[], KeyInHand]
+    verifier_of: Callable[[bytes], ByteVerifier]
+    notifier: Notifier
     clock: Clock
     progress: Progress
     actor: Actor

@@ -3,20 +3,22 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json, digest_of
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.rollout import Canary
-from bedside.core.records.version import SHOWN, Approval, ModelVersion, Stage
+from bedside.core.records.version import SHOWN, ModelVersion, Stage
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.gates import LiveResult, judge_live
+from bedside.lifecycle.deciding import Hand
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.live_answers import answers_of
 from bedside.lifecycle.local_evidence import validated_here
 from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.promotion import may_be_shown
+from bedside.lifecycle.step_decisions import Yes, approve_step, still_decided
 from bedside.registry.life import may_release
 
 __all__ = ["LiveCase", "approve", "live_case", "open_bundle", "release"]
@@ -80,8 +82,11 @@ def approve(
     meaning: str,
     step: Stage = Stage.SILENT,
     without_evidence: str | None = None,
+    hand: Hand | None = None,
 ) -> ModelVersion:
-    """Record a person's yes to one step of a version; it is bound to what the person was shown.
+    """Sign a person's yes to one step of a version; it is bound to what the person was shown.
+
+    The version is approved once the decision on the step has every signature that it needs.
 
     Args:
         platform: The workspace.
@@ -90,10 +95,12 @@ def approve(
         meaning: What the person confirms.
         step: Silent (the first yes, by the gates of the build), canary or live (by live gates).
         without_evidence: Why the yes is given though the live gates have not passed.
+        hand: What the person signs with; the workspace's own key while nobody holds a role.
 
     Raises:
-        Refused: a gate failed, the bundle is not intact, the version cannot take that step, or it
-            comes from a hub and was not validated here (see `validated_here`).
+        Refused: a gate failed, the bundle is not intact, the version cannot take that step, it
+            comes from a hub and was not validated here (see `validated_here`), or the signature
+            does not count (see `sign_decision`).
     """
     enter(platform, Act.APPROVE, Resource(name=version_id))
     version = platform.registry.get(version_id)
@@ -110,26 +117,19 @@ def approve(
     if step in SHOWN:
         may_release(version, Stage.SILENT)
         case = _case_for(platform, version, step, without_evidence)
-    approved = platform.registry.record_approval(
-        Approval(
-            version=version.id,
+    return approve_step(
+        platform,
+        version,
+        Yes(
             name=name,
-            actor=platform.actor.name,
             meaning=meaning,
-            approved_at=iso(platform.clock.now()),
             step=step,
-            bundle=version.bundle,
-            evidence=None if case is None else case.digest,
-        )
+            digest=None if case is None else case.digest,
+            evidence=None if case is None else case.evidence,
+            without_evidence=without_evidence,
+        ),
+        hand,
     )
-    details = {"version": version.id, "bundle": version.bundle, "meaning": meaning}
-    sealed: dict[str, Any] = {"name": name}
-    if case is not None:
-        details |= {"step": step.value, "evidence": case.digest}
-        sealed |= {"evidence": case.evidence}
-    details |= {} if without_evidence is None else {"without_evidence": without_evidence}
-    platform.ledger.append(platform.actor, "approve", details, sealed=canonical_json(sealed))
-    return approved
 
 
 def release(
@@ -154,7 +154,8 @@ def release(
 
     Raises:
         Refused: a gate failed (codes `gates_failed`, `live_gates`), nobody approved it
-            (`not_approved`, `step_not_approved`), the bundle is not intact, no such step, or it
+            (`not_approved`, `step_not_approved`), the hazard log or an open incident forbids it
+            (see `may_be_shown`), the bundle is not intact, no such step, or it
             comes from a hub and was not validated here (see `validated_here`).
     """
     enter(platform, Act.RELEASE, Resource(name=version_id))
@@ -165,7 +166,9 @@ def release(
         if stage is not Stage.RETIRED:
             may_release(version, Stage.SILENT)
             validated_here(platform, version)
+            still_decided(platform, version, stage)
             bundle = open_bundle(platform, version)
+            may_be_shown(platform, version, bundle, stage)
             if stage is Stage.CANARY:
                 canary = canary or bundle.declaration.rollout.canary
                 details |= {"share": canary.share, "wards": list(canary.wards)}

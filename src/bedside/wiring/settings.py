@@ -28,6 +28,8 @@ VARIABLES = {
     "BEDSIDE_WITNESSES": "who cosigns them: NAME+ID+KEY, with commas between them",
     "BEDSIDE_BEHIND_PROXY": "1 says that a proxy that ends TLS is the only way in",
     "BEDSIDE_OIDC_SECRET": "the secret of our client at the OpenID provider",
+    "BEDSIDE_SIGNING_KEYS": "the folder of your own signing key; your configuration if not set",
+    "BEDSIDE_MAIL": "smtp://USER:PASSWORD@HOST:587?from=ADDRESS&to=ADDRESS, told of emergencies",
     "BEDSIDE_ENGINE": "local, local:WORKERS or ray:ADDRESS",
     "BEDSIDE_RAY_TOKEN": "the token of the Ray cluster",
     "MLFLOW_TRACKING_URI": "the address of an MLflow server that is told of each build",
@@ -59,6 +61,8 @@ class Settings:
         tracking_plain: Whether that may be plain http beyond this machine.
         checkpoint_places, checkpoint_every, witnesses: As they were written; read by
             `checkpoint_settings`.
+        signing_keys: The folder with the signing keys of who works here, or None.
+        mail: The mail server that is told of emergencies, as it was written.
     """
 
     folder: Path
@@ -84,6 +88,8 @@ class Settings:
     checkpoint_places: str = ""
     checkpoint_every: str = ""
     witnesses: str = ""
+    signing_keys: str | None = None
+    mail: str | None = field(default=None, repr=False)
 
     @property
     def metadata(self) -> str | Path:
@@ -136,6 +142,8 @@ def settings_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Se
         ("checkpoint_places", "BEDSIDE_CHECKPOINT_PLACES"),
         ("checkpoint_every", "BEDSIDE_CHECKPOINT_EVERY"),
         ("witnesses", "BEDSIDE_WITNESSES"),
+        ("signing_keys", "BEDSIDE_SIGNING_KEYS"),
+        ("mail", "BEDSIDE_MAIL"),
     ):
         if variable in told:
             parts[name] = told[variable]

@@ -29,6 +29,7 @@ from bedside.wiring.governed import governed_of
 from bedside.wiring.key_service import keys_of
 from bedside.wiring.privacy import vaults_of
 from bedside.wiring.settings import Settings, settings_of
+from bedside.wiring.signing import signing_of
 
 if TYPE_CHECKING:
     from bedside.data.store.store import EventStore
@@ -99,6 +100,7 @@ def open_workspace(
         predictions=SqlPredictions(engine),
         metadata=Tables(engine, writing=writing),
         **governed_of(engine, secrets),
+        **signing_of(settings, secrets),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),
