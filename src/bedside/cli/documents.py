@@ -1,5 +1,9 @@
 """`bedside documents`: a version's documents, and what a person must still do."""
 
+from typing import Annotated
+
+import typer
+
 from bedside.cli.frame import (
     JsonOption,
     Version,
@@ -15,12 +19,15 @@ __all__ = ["documents"]
 def documents(
     version: Version,
     workspace: Workspace = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each page as PDF too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write every document of a version from its evidence, and list the gaps and who fills them."""
     with guarded(as_json):
         from bedside.cli.documents_words import documents_json, documents_words  # noqa: PLC0415
         from bedside.lifecycle.documents import write_documents  # noqa: PLC0415
+        from bedside.wiring.documents import around_of  # noqa: PLC0415
 
-        done = write_documents(opened(workspace, None, "overview", as_json), version)
+        platform = opened(workspace, None, "overview", as_json)
+        done = write_documents(platform, version, around=around_of(platform), pdf=pdf)
         show(documents_json(done), as_json, lambda: documents_words(done))

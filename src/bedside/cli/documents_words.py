@@ -26,7 +26,8 @@ def documents_words(done: Written) -> str:
     """What is told of each document, and its gaps."""
     lines = [done.version]
     for document, page in done.documents:
-        lines += ["", f"{document.kind}: {summary(document)}"]
+        of = f" of {document.model}" if document.name == "data_sheet" else ""
+        lines += ["", f"{document.kind}{of}: {summary(document)}"]
         lines += _by_who(document) if document.template else _listed(document)
         lines.append(f"  Page: {page}")
     lines += ["", "For programs:", *(f"  {file}" for file in done.files)] if done.files else []

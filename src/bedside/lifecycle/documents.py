@@ -6,18 +6,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bedside.core.clock import parse_instant
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.bundle import EVIDENCE, REPORT
 from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.opening import read_facts
 from bedside.governance.documents.about_a_version import about_a_version, of_a_version
+from bedside.governance.documents.about_a_workspace import about_a_workspace, data_sheet
 from bedside.governance.documents.ai_transparency import resources
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.chai_card import as_json, as_xml
 from bedside.governance.documents.document import Document
+from bedside.governance.documents.held import Held
 from bedside.governance.documents.made import documents_of
+from bedside.governance.documents.pdf import as_pdf
 from bedside.governance.documents.rendering import as_html
+from bedside.lifecycle.documents_data import facts_of_snapshot, snapshots_of
 from bedside.lifecycle.documents_facts import evaluated_pages, facts_of_version, records_of
+from bedside.lifecycle.documents_workspace import Around, facts_of_workspace
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -34,8 +40,10 @@ class Written:
     files: tuple[Path, ...] = ()
 
 
-def write_documents(platform: Platform, version_id: str) -> Written:
-    """Write every document of a version as a page, and those that programs read as files.
+def write_documents(
+    platform: Platform, version_id: str, *, around: Around | None = None, pdf: bool = False
+) -> Written:
+    """Write every document of a version as a page, and what programs read as files.
 
     They are made of the declaration and the evidence in the bundle, of what the registry and the
     ledger hold of the version, and of its evaluations on other patients that this workspace holds.
@@ -44,10 +52,13 @@ def write_documents(platform: Platform, version_id: str) -> Written:
     Args:
         platform: Where the version is registered.
         version_id: As the registry names it.
+        around: What stands around the workspace; None: only what is about the version is written.
+        pdf: Whether each page is written as PDF too, beside it.
 
     Raises:
         NotFound: there is no such version.
-        Refused: its bundle is not intact.
+        Refused: its bundle is not intact, or its data may not be counted by this actor.
+        Unavailable: PDF is asked for, and fpdf2 is not installed (code `no_pdf`).
     """
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
@@ -58,16 +69,66 @@ def write_documents(platform: Platform, version_id: str) -> Written:
     facts = facts_of_version(version, bundle, sealed, records)
     case = Case.of(bundle.declaration, evidence, elsewhere, facts)
     files, case = _for_programs(case)
-    folder = platform.folder / "reports" / version.name
+    out = _Out(platform, version, pdf=pdf)
     for name, content in files.items():
-        platform.write(folder / name, content)
-    made = (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case))
+        out.keep(f"{version.name}/{name}", content)
+    for one in (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case)):
+        out.page(one, f"{version.name}/{_file(one)}-{version.bundle[:12]}")
+    if around is not None:
+        _about_data(out, str(sealed["snapshot"]), bundle.declaration.data.licence)
+        held = Held(file="workspace.json", told=facts_of_workspace(platform, around))
+        out.keep(f"workspace/{held.file}", canonical_json(held.told))
+        for one in about_a_workspace(held):
+            out.page(one, f"workspace/{_file(one)}")
     return Written(
         version=version.id,
-        documents=tuple((one, _page(platform, version, one)) for one in made),
+        documents=tuple(out.documents),
         evaluations=tuple(elsewhere),
-        files=tuple(folder / name for name in files),
+        files=tuple(out.files),
     )
+
+
+class _Out:
+    """Writes pages and files below the reports of a workspace."""
+
+    def __init__(self, platform: Platform, version: ModelVersion, *, pdf: bool) -> None:
+        self.platform, self.version, self._pdf = platform, version, pdf
+        self.documents: list[tuple[Document, Path]] = []
+        self.files: list[Path] = []
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a file that programs read."""
+        self.files.append(self._write(name, content))
+
+    def page(self, document: Document, name: str) -> None:
+        """Write the page of a document."""
+        report = f"../../bundles/{self.version.bundle}/{REPORT}"
+        content = as_html(document, report=report, about=self.version.id)
+        self.documents.append((document, self._write(f"{name}.html", content.encode())))
+        if self._pdf:
+            made_at = parse_instant(self.version.built_at)
+            paper = as_pdf(document, made_at=made_at, about=self.version.id)
+            self._write(f"{name}.pdf", paper)
+
+    def _write(self, name: str, content: bytes) -> Path:
+        place = self.platform.folder / "reports" / name
+        self.platform.write(place, content)
+        return place
+
+
+def _file(document: Document) -> str:
+    return document.name.replace("_", "-")
+
+
+def _about_data(out: _Out, snapshot: str, licence: str) -> None:
+    """Write a data sheet for each state of data that the version rests on."""
+    for entry in snapshots_of(out.platform, snapshot):
+        users = [{"version": out.version.id, "licence": licence}]
+        told = facts_of_snapshot(out.platform, entry, users)
+        mark = f"data-sheet-{entry.snapshot[:12]}"
+        held = Held(file=f"{mark}.json", told=told)
+        out.keep(f"{entry.name}/{held.file}", canonical_json(told))
+        out.page(data_sheet(held), f"{entry.name}/{mark}")
 
 
 def _for_programs(case: Case) -> tuple[dict[str, bytes], Case]:
@@ -84,15 +145,6 @@ def _for_programs(case: Case) -> tuple[dict[str, bytes], Case]:
         f"ai-transparency-{mark}.fhir.json": resources(known, card),
         known.version_file: canonical_json(known.version),
     }, known
-
-
-def _page(platform: Platform, version: ModelVersion, document: Document) -> Path:
-    """Write the page of a document."""
-    name = document.name.replace("_", "-")
-    page = platform.folder / "reports" / version.name / f"{name}-{version.bundle[:12]}.html"
-    report = f"../../bundles/{version.bundle}/{REPORT}"
-    platform.write(page, as_html(document, report=report, about=version.id).encode())
-    return page
 
 
 def _elsewhere(platform: Platform, pages: list[str]) -> dict[str, dict[str, Any]]:

@@ -58,7 +58,7 @@ def facts_of_version(
         "environment": sealed.get("environment", {}),
         "snapshot": sealed.get("snapshot", ""),
         "seal": {"files": len(bundle.files)},
-        "libraries": dict(_libraries(bundle.files)),
+        "libraries": list(_libraries(bundle.files)),
         "made_from": {name: digest_bytes(bundle.files[name]) for name in (DECLARATION, EVIDENCE)},
         "gates": [{"passed": one.passed, "text": one.text} for one in version.gates],
         "approvals": list(_approvals(version)),
@@ -69,10 +69,10 @@ def facts_of_version(
     }
 
 
-def _libraries(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+def _libraries(files: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
     for one in json.loads(files[SBOM])["components"] if SBOM in files else ():
         if one.get("type") == "library" and one["name"] != "bedside":
-            yield one["name"], one["version"]
+            yield {"name": one["name"], "version": one["version"]}
 
 
 def _approvals(version: ModelVersion) -> Iterator[dict[str, str]]:

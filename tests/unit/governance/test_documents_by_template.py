@@ -38,7 +38,7 @@ VERSION = {
     "program": "Bedside 0.1",
     "environment": {"python": "3.11"},
     "seal": {"files": 18},
-    "libraries": {"numpy": "2.4.6"},
+    "libraries": [{"name": "numpy", "version": "2.4.6"}],
     "made_from": {"evidence.json": "ab" * 32},
     "card": {"file": "chai-0123456789ab.xml", "size": 31415, "sha256": "cd" * 32},
     "gates": [{"passed": True, "text": "auroc 0.9 is at least 0.8"}],
@@ -97,7 +97,7 @@ def test_every_item_is_answered_or_a_gap_with_who_fills_it_and_the_page_says_so_
         page = as_html(document)
         assert all(item.lines or item.missing for item in document.items)
         assert all(item.who for item in document.gaps)
-        assert page.index("who must fill them") < page.index('id="part-1"')
+        assert page.index("by who must fill them") < page.index('id="part-1"')
         assert sum(len(items) for items in filled_by(document).values()) == len(document.gaps)
         assert f"of {len(list(document.items))} answered" in summary(document)
         targets = set(re.findall(r'href="#([^"]+)"', page))

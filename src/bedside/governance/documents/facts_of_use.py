@@ -222,6 +222,11 @@ def change_control(case: Case) -> list[Line]:
     told = case.declared["change_control"]
     if not told:
         return [case.said("May change", "nothing", ("change_control",))]
+    if isinstance(told, Mapping):
+        return [
+            case.said("May change", one["description"], ("change_control", "modifications", at))
+            for at, one in enumerate(told["modifications"])
+        ]
     return [case.said("May change", text, ("change_control", at)) for at, text in enumerate(told)]
 
 

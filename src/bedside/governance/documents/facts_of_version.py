@@ -7,6 +7,7 @@ __all__ = [
     "approvals",
     "built",
     "card",
+    "compared",
     "environment",
     "evaluated",
     "gates",
@@ -59,7 +60,7 @@ def third_parties(case: Case) -> list[Line]:
     told = case.version.get("libraries")
     if not told:
         return []
-    names = ", ".join(f"{name} {version}" for name, version in told.items())
+    names = ", ".join(f"{one['name']} {one['version']}" for one in told)
     text = f"{len(told)} libraries of others (sbom.json and licences.json in the bundle): {names}"
     return [case.kept("Libraries", text, ("libraries",))]
 
@@ -159,3 +160,12 @@ def made_by(case: Case) -> list[Line]:
     """The program that writes documents."""
     told = case.version.get("program")
     return [] if told is None else [case.kept("Written by", told, ("program",))]
+
+
+def compared(case: Case) -> list[Line]:
+    """That it was compared with another version."""
+    return [
+        case.kept("Compared", f"{one['actor']}, {one['at']}", ("records", at))
+        for at, one in enumerate(case.version.get("records", ()))
+        if one["action"] == "compare"
+    ]

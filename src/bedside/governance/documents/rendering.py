@@ -53,7 +53,7 @@ def summary(document: Document) -> str:
         lacking = len(items) - whole - part
         many = "1 gap" if lacking == 1 else f"{lacking} gaps"
         told = f"{whole} of {len(items)} answered from evidence, {part} in part; {many}"
-        return f"{told}: who must fill them stands below." if gaps else f"{told}."
+        return f"{told}." if not gaps else f"{told}: who must fill each is listed."
     if document.name == "probast_ai":
         return f"The evidence says something to {whole + part} of {len(items)} questions."
     return (
