@@ -41,6 +41,8 @@ from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
+from bedside.cli.reveal import reveal
+from bedside.cli.risk import change, hazards, incident_app
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
 from bedside.cli.sign import sign_app
@@ -65,6 +67,7 @@ app.add_typer(deploy_app, name="deploy")
 app.add_typer(features_app, name="features")
 app.add_typer(fhir_app, name="fhir")
 app.add_typer(hl7_app, name="hl7")
+app.add_typer(incident_app, name="incident")
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(policy_app, name="policy")
@@ -150,7 +153,7 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
         )
 
 
-for verb in (approve, release, rollout, rollback, hold):
+for verb in (approve, release, rollout, rollback, hold, reveal):
     app.command()(verb)
 
 
@@ -243,6 +246,8 @@ app.command()(recalibrate)
 app.command()(compare)
 app.command()(history)
 app.command()(alerts)
+app.command()(hazards)
+app.command()(change)
 app.command()(documents)
 app.command()(export)
 app.command("import")(import_model)

@@ -72,6 +72,7 @@ class Fired:
     then: Literal["hold", "rollback"]
     restored: str | None
     text: str
+    metric: str
 
 
 def rollback(platform: Platform, reference: str, *, reason: str) -> TakenBack:
@@ -190,7 +191,13 @@ def _fired(platform: Platform, release: Release, broken: GuardResult) -> list[Fi
             raise
         return []
     return [
-        Fired(version=release.version, then=guard.then, restored=taken.restored, text=broken.text)
+        Fired(
+            version=release.version,
+            then=guard.then,
+            restored=taken.restored,
+            text=broken.text,
+            metric=guard.metric,
+        )
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from bedside.core.ports.incidents import Incidents
 from bedside.core.ports.policy import Consents, People, Policies, PolicyVersions
 from bedside.core.records.snapshot import Zone
 from bedside.governance.shipped_policies import PolicySource
@@ -21,12 +22,14 @@ class Governed(TypedDict):
     people: People
     consents: Consents
     own_policies: PolicyVersions
+    incidents: Incidents
 
 
 def governed_of(engine: "Database", secrets: "Secrets") -> Governed:
-    """Policies, roles and consents in this database, whose tables are made."""
+    """Policies, roles, consents and incidents in this database, whose tables are made."""
     from bedside.governance.adapters.governed_tables import make_governed_tables  # noqa: PLC0415
     from bedside.governance.adapters.sql_consents import SqlConsents  # noqa: PLC0415
+    from bedside.governance.adapters.sql_incidents import SqlIncidents  # noqa: PLC0415
     from bedside.governance.adapters.sql_people import SqlPeople  # noqa: PLC0415
     from bedside.governance.adapters.sql_policy_versions import SqlPolicyVersions  # noqa: PLC0415
     from bedside.governance.adapters.workspace_policies import WorkspacePolicies  # noqa: PLC0415
@@ -45,6 +48,7 @@ def governed_of(engine: "Database", secrets: "Secrets") -> Governed:
             key=lambda: secrets.secret("consents", key=Zone.IDENTIFIED.value),
         ),
         own_policies=own,
+        incidents=SqlIncidents(engine, writing=writing),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bedside.core.errors import BedsideError
 from bedside.core.records.ledger import Actor
+from bedside.lifecycle.incidents import open_by_guard
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.rollout import Fired, GuardJudged, watch_guards
 
@@ -74,8 +75,17 @@ class GuardWatch:
         self._looked_at(judged, fired)
         for one in fired:
             _LOG.error("%s: %s (%s)", one.version, one.then, one.text)
+            self._open_incident(one)
         self._tell(failed)
         return fired
+
+    def _open_incident(self, fired: Fired) -> None:
+        """What was taken back is an incident; that it cannot be written down stops no watch."""
+        try:
+            version = self._platform.registry.get(fired.version)
+            open_by_guard(self._platform, version, fired.metric, fired.text)
+        except Exception as error:  # the version is taken back all the same
+            _LOG.error("no incident was opened for %s: %s", fired.version, type(error).__name__)
 
     def _state(self) -> tuple[int, str | None]:
         """What changes with every release and every answer."""

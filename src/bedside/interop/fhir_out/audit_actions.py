@@ -26,15 +26,16 @@ ACTIVITY = {"start": ("110120", "Application Start"), "stop": ("110121", "Applic
 _PATTERNS = {
     Pattern.CREATE: (
         "answer", "approve", "access.add", "backup", "build.done", "checkpoint.key", "collect.done",
-        "compare", "deidentify", "evaluate", "leakage", "monitor", "prediction.note", "quality",
-        "recalibrate", "score", "site.onboard", "site.publish", "snapshot", "track",
+        "compare", "deidentify", "evaluate", "incident.open", "leakage", "monitor",
+        "prediction.note", "quality", "recalibrate", "score", "site.onboard", "site.publish", "snapshot", "track",
     ),
     Pattern.READ: (
-        "access.sign_in", "ledger.prove", "prediction.open", "reproduce", "rollout.show",
+        "access.sign_in", "hazards.show", "incident.show", "ledger.prove", "prediction.open",
+        "reproduce", "rollout.show",
     ),
     Pattern.UPDATE: (
-        "access.rotate", "key.rotate", "prediction.outcomes", "release", "reload", "restore",
-        "rollback", "rollout.hold", "site.pull", "site.validate",
+        "access.rotate", "incident.close", "incident.note", "key.rotate", "prediction.outcomes",
+        "release", "reload", "restore", "rollback", "rollout.hold", "site.pull", "site.validate",
     ),
     Pattern.DELETE: ("access.revoke", "checkpoint.revoke", "erase", "key.destroy"),
     Pattern.QUERY: ("features.explain", "ledger.disclosures", "prediction.judge"),
