@@ -73,7 +73,8 @@ def write_documents(
     for name, content in files.items():
         out.keep(f"{version.name}/{name}", content)
     for one in (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case)):
-        out.page(one, f"{version.name}/{_file(one)}-{version.bundle[:12]}")
+        name = f"{version.name}/{_file(one)}-{version.bundle[:12]}"
+        out.page(one, name, about=version.id)
     if around is not None:
         _about_data(out, str(sealed["snapshot"]), bundle.declaration.data.licence)
         held = Held(file="workspace.json", told=facts_of_workspace(platform, around))
@@ -100,14 +101,14 @@ class _Out:
         """Write a file that programs read."""
         self.files.append(self._write(name, content))
 
-    def page(self, document: Document, name: str) -> None:
-        """Write the page of a document."""
+    def page(self, document: Document, name: str, *, about: str = "") -> None:
+        """Write the page of a document; `about` says which version it is of."""
         report = f"../../bundles/{self.version.bundle}/{REPORT}"
-        content = as_html(document, report=report, about=self.version.id)
+        content = as_html(document, report=report, about=about)
         self.documents.append((document, self._write(f"{name}.html", content.encode())))
         if self._pdf:
             made_at = parse_instant(self.version.built_at)
-            paper = as_pdf(document, made_at=made_at, about=self.version.id)
+            paper = as_pdf(document, made_at=made_at, about=about)
             self._write(f"{name}.pdf", paper)
 
     def _write(self, name: str, content: bytes) -> Path:

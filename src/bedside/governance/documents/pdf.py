@@ -8,6 +8,7 @@ or as `?`, and the first page says so.
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ FONTS = Path("/usr/share/fonts/truetype/dejavu")
 
 _SIZE, _SMALL = 9.0, 7.5
 _COLUMNS = (40, 96, 44)
+_TO_A_PAGE = 20  # characters of a cell that fit on a page, for each mm of its width
 _PLAIN = {
     "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "≤": "<=", "≥": ">=",
     "☐": "[ ]", "✓": "+", "◐": "o", "○": "o", "●": "*", "→": "->", "−": "-", "\u00a0": " ",
@@ -118,12 +120,13 @@ class _Paper:
     def _gaps(self, document: Document) -> None:
         self._heading("Gaps, by who must fill them")
         rows = [
-            (who[:1].upper() + who[1:], "\n".join(
-                f"{item.name}: {item.missing}" + (" (told in part)" if item.lines else "")
-                for item in items
-            ))
+            (
+                f"{who[:1].upper()}{who[1:]}" if at == 0 else "",
+                f"{item.name}: {item.missing}" + (" (told in part)" if item.lines else ""),
+            )
             for who, items in filled_by(document).items()
-        ]  # fmt: skip
+            for at, item in enumerate(items)
+        ]
         self._table(("Who", "What"), rows, (45, 135))
 
     def _section(self, section: Section, document: Document) -> None:
@@ -137,6 +140,7 @@ class _Paper:
             self._text(f"{text}  ☐ low  ☐ high  ☐ unclear  because: ______________________")
 
     def _item(self, item: Item, *, numbered: bool, shown: bool) -> None:
+        self._keep_together(25)
         if shown:
             name = f"{item.name.rpartition('/')[2]}. " if numbered else ""
             state = f"  [{'told' if item.state == 'answered' else item.state}]" if numbered else ""
@@ -151,8 +155,14 @@ class _Paper:
             self._text(f"> {asked(item)}")
 
     def _heading(self, text: str) -> None:
+        self._keep_together(40)
         self.pdf.ln(2)
         self._text(text, size=12, bold=True)
+
+    def _keep_together(self, height: float) -> None:
+        """Begin a page where less than this height (mm) is left of this one."""
+        if self.pdf.will_page_break(height):
+            self.pdf.add_page()
 
     def _text(self, text: str, *, size: float = _SIZE, bold: bool = False) -> None:
         self.pdf.set_font(self._family, "B" if bold else "", size)
@@ -164,17 +174,18 @@ class _Paper:
     def _table(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], widths: tuple[int, ...]
     ) -> None:
-        from fpdf.enums import TableBordersLayout  # noqa: PLC0415 - an extra
+        from fpdf.enums import TableBordersLayout, VAlign  # noqa: PLC0415 - an extra
 
         self.pdf.set_font(self._family, "", _SMALL)
         with self.pdf.table(
             col_widths=widths, line_height=_SMALL * 0.5, text_align="LEFT", width=sum(widths),
             align="LEFT", borders_layout=TableBordersLayout.HORIZONTAL_LINES, padding=0.6,
+            v_align=VAlign.T,
         ) as table:  # fmt: skip
-            for cells in (head, *rows):
+            for cells in (head, *(part for one in rows for part in _parts(one, widths))):
                 row = table.row()
                 for cell in cells:
-                    row.cell(self._words(_broken(cell)))
+                    row.cell(self._words(cell))
         self.pdf.ln(1)
 
     def _words(self, text: str) -> str:
@@ -184,16 +195,19 @@ class _Paper:
     def _footer(self) -> None:
         self.pdf.set_y(-12)
         self.pdf.set_font(self._family, "", 7)
-        text = f"{self._about}  ·  page {self.pdf.page_no()}"
+        text = f"{self._about}  ·  " if self._about else ""
+        text += f"page {self.pdf.page_no()}"
         self.pdf.cell(0, 4, self._words(text), align="C")
 
 
-def _broken(text: str) -> str:
-    """The text with a place to break in each long word, so that it stays in its column."""
-    return " ".join(
-        word if len(word) <= 24 else " ".join(word[at : at + 24] for at in range(0, len(word), 24))
-        for word in text.split(" ")
-    )
+def _parts(cells: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
+    """The row, as several where a cell is longer than a page of its column."""
+    pieces = [
+        [cell[at : at + width * _TO_A_PAGE] for at in range(0, len(cell), width * _TO_A_PAGE)]
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    for together in zip_longest(*pieces, fillvalue=""):
+        yield list(together)
 
 
 def _texts(document: Document) -> Iterator[str]:
