@@ -6,6 +6,7 @@ from bedside.cli.deid_certify import certificates, certify, labels, sample
 from bedside.cli.deid_data import data
 from bedside.cli.deid_dicom import dicom
 from bedside.cli.deid_files import fhir, hl7, omop, table
+from bedside.cli.deid_label import label
 from bedside.cli.deid_risk import risk
 from bedside.cli.deid_text import text, train
 
@@ -25,6 +26,7 @@ deid_app.command()(dicom)
 deid_app.command()(text)
 deid_app.command()(train)
 deid_app.command()(sample)
+deid_app.command()(label)
 deid_app.command()(certify)
 deid_app.command()(certificates)
 deid_app.command()(labels)

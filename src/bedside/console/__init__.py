@@ -1,0 +1,1 @@
+"""The web console: small pages, rendered on the server, for one person at this machine."""
