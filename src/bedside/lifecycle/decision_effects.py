@@ -1,8 +1,10 @@
 """Signing a decision, and what follows at once from its last signature."""
 
-from bedside.core.records.decision import Decision, DecisionState
+from bedside.core.records.decision import Decision, DecisionKind, DecisionState
+from bedside.core.records.ledger import Actor
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.signature import Meaning
+from bedside.core.records.snapshot import Zone
 from bedside.lifecycle.deciding import (
     Hand,
     book_of,
@@ -11,7 +13,7 @@ from bedside.lifecycle.deciding import (
     standing_in,
     workspace_hand,
 )
-from bedside.lifecycle.door import enter
+from bedside.lifecycle.door import enter, enter_as
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.step_decisions import STEP_KINDS, settle_step
 
@@ -34,6 +36,9 @@ def sign(
     is_step = decision.kind in STEP_KINDS.values()
     if is_step:
         enter(platform, Act.APPROVE, Resource(name=str(decision.record["version"])))
+    if decision.kind is DecisionKind.BREAK_GLASS:
+        asked = Actor(name=platform.actor.name, purpose=str(decision.record["purpose"]))
+        enter_as(platform, asked, Act.REIDENTIFY, Resource(zone=Zone.IDENTIFIED))
     standing = standing_in(platform, book, decision)
     if not (is_step and standing.state is DecisionState.IN_FORCE and decision.id not in book.done):
         hand = hand or workspace_hand(platform)
