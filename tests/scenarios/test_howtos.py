@@ -17,6 +17,7 @@ import pytest
 import bedside.usecases
 from a_hub import a_heart_model, hospital
 from bedside.data.collect.bundled import breast_cancer
+from bedside.governance.documents.document import path_of, value_at
 from data_folder import data_folder
 from fhir_asking import validated
 from fhir_server import running as a_fhir_server_of_its_own
@@ -79,6 +80,29 @@ def test_the_page_about_backups_does_what_it_says(tmp_path):
     assert "Restored and read whole" in printed
     assert "diagnosis@" in printed
     assert "Earlier backups removed: 1" in printed
+
+
+def test_the_page_about_documents_does_what_it_says(tmp_path):
+    built = bedside_run(tmp_path / "w", "build", "diagnosis")
+    assert built.returncode == 0, built.stderr
+
+    said = said_by("documents.md", tmp_path)
+
+    told = said["bedside documents diagnosis --pdf"]
+    assert re.search(r"HTI-1 \(31\): \d+ of 31 answered from evidence", told)
+    assert "the identity provider's administrator: " in told
+    reports = tmp_path / "w" / "reports"
+    pages = {page.stem for page in reports.rglob("*.html")} - {"leakage"}
+    assert pages == {paper.stem for paper in reports.rglob("*.pdf")}
+    assert len(pages) == 12
+    for document in json.loads((tmp_path / "documents.json").read_text())["documents"]:
+        folder = Path(document["page"]).parent
+        for line in [line for part in document["sections"] for item in part["items"]
+                     for line in item["lines"]]:  # fmt: skip
+            for one in line["stands_at"]:
+                sealed = next((tmp_path / "w" / "bundles").glob(f"*/{one['file']}"), None)
+                value_at(json.loads((sealed or folder / one["file"]).read_text()),
+                         path_of(one["path"]))  # fmt: skip
 
 
 def test_the_page_about_audits_does_what_it_says(tmp_path):

@@ -61,7 +61,7 @@ def facts_of_snapshot(
         "release_mode": manifest.release_mode,
         "created_at": manifest.created_at,
         "erased": told_count(manifest.erased),
-        "events": manifest.rows,
+        "events": told_count(manifest.rows),
         "subjects": told_count(subjects),
         "years": _span(pl.concat(years)),
         "codes": _codes(pl.concat(counted), pl.concat(late), subjects),

@@ -124,7 +124,7 @@ def _data_sets(platform: Platform) -> list[dict[str, Any]]:
             "name": entry.name,
             "zone": entry.zone.value,
             "release_mode": platform.store.opened(entry).manifest.release_mode,
-            "events": entry.rows,
+            "events": told_count(entry.rows),
             "subjects": told_count(entry.subjects),
         }
         for entry in newest.values()
