@@ -31,6 +31,13 @@ Salt = Annotated[
     str, typer.Option("--salt", help="The pseudonym_salt of the same patients' data set.")
 ]
 
+Certified = Annotated[
+    str,
+    typer.Option(
+        "--certified", help="The data set whose certificates let free texts out, cleaned."
+    ),
+]
+
 
 def _released(
     form: str,
@@ -41,6 +48,7 @@ def _released(
     place: tuple[Path | None, str | None, str | None, bool],
     subject: str = "",
     columns: dict[str, str] | None = None,
+    certified: str = "",
 ) -> None:
     mode, project, *more = plan_words
     workspace, actor, purpose, as_json = place
@@ -55,7 +63,7 @@ def _released(
             from bedside.cli.frame import opened  # noqa: PLC0415
 
             platform = opened(workspace, actor, purpose or "de-identification", as_json)
-        done = release_to(platform, source, out, form, plan, salt, subject, columns)
+        done = release_to(platform, source, out, form, plan, salt, subject, columns, certified)
         show(
             asdict(done),
             as_json,
@@ -80,6 +88,7 @@ def fhir(
     attested_by: AttestedBy = "",
     differently: Differently = None,
     salt: Salt = "bedside",
+    certified: Certified = "",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -87,7 +96,9 @@ def fhir(
 ) -> None:
     """Release FHIR R4 resources and Bundles (JSON, NDJSON); what no rule names stays behind."""
     words = (mode, project, agreement, dossier, attested_by, differently)
-    _released("fhir", source, out, words, salt, (workspace, actor, purpose, as_json))
+    _released(
+        "fhir", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
+    )
 
 
 def hl7(
@@ -100,6 +111,7 @@ def hl7(
     attested_by: AttestedBy = "",
     differently: Differently = None,
     salt: Salt = "bedside",
+    certified: Certified = "",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -107,7 +119,9 @@ def hl7(
 ) -> None:
     """Release HL7 v2 messages: a segment or field that no rule names comes out empty."""
     words = (mode, project, agreement, dossier, attested_by, differently)
-    _released("hl7", source, out, words, salt, (workspace, actor, purpose, as_json))
+    _released(
+        "hl7", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
+    )
 
 
 def omop(
@@ -120,6 +134,7 @@ def omop(
     attested_by: AttestedBy = "",
     differently: Differently = None,
     salt: Salt = "bedside",
+    certified: Certified = "",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -127,7 +142,9 @@ def omop(
 ) -> None:
     """Release tables of the OMOP CDM (CSV, Parquet), whose ids still join."""
     words = (mode, project, agreement, dossier, attested_by, differently)
-    _released("omop", source, out, words, salt, (workspace, actor, purpose, as_json))
+    _released(
+        "omop", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
+    )
 
 
 def table(
@@ -147,6 +164,7 @@ def table(
     attested_by: AttestedBy = "",
     differently: Differently = None,
     salt: Salt = "bedside",
+    certified: Certified = "",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -157,4 +175,4 @@ def table(
     with guarded(as_json):
         columns = pairs_of(column, "COLUMN=KIND")
     place = (workspace, actor, purpose, as_json)
-    _released("table", source, out, words, salt, place, subject, columns)
+    _released("table", source, out, words, salt, place, subject, columns, certified)

@@ -45,6 +45,9 @@ def text(
         str | None,
         typer.Option("--project", help="Whose vault keeps the stand-ins; drawn anew if not given."),
     ] = None,
+    certified: Annotated[
+        str, typer.Option("--certified", help="The data set whose certificate must count for this.")
+    ] = "",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -72,19 +75,35 @@ def text(
             project=project,
             finders=tuple(finder or ()),
         )
-        used = workspace is not None or project is not None or labeller is not None
+        used = any(one is not None for one in (workspace, project, labeller)) or bool(certified)
         platform = (
             opened(workspace, actor, purpose or "de-identification", as_json) if used else None
         )
+        if certified and platform is not None:
+            from dataclasses import replace  # noqa: PLC0415
+
+            from bedside.wiring.certifying import certified_notes  # noqa: PLC0415
+
+            if lists or finder:
+                raise Invalid(
+                    "No certificate is of an engine with own lists or plug-ins.",
+                    fix="leave --lists and --finder out.",
+                )
+            notice = certified_notes(platform, certified, language, labeller or "")
+            run = replace(run, notice=notice)
         report = deidentify_notes(run, platform)
         show(report, as_json, lambda: _text_words(report, out))
 
 
 def train(
-    folder: Annotated[
-        Path, typer.Argument(help="Annotated notes: brat (.txt and .ann), or JSON lines.")
-    ],
     language: Language,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Annotated notes: brat (.txt and .ann), or JSON lines.")
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option("--sample", help="Instead: the data set whose sample was labelled here."),
+    ] = None,
     kinds: Annotated[
         Path | None,
         typer.Option("--kinds", help="JSON: for each label of yours the kind of identifier."),
@@ -98,12 +117,17 @@ def train(
 ) -> None:
     """Train a labeller on annotated notes; it is kept sealed in the workspace."""
     with guarded(as_json):
+        from bedside.core.errors import Invalid  # noqa: PLC0415
         from bedside.lifecycle.deid_notes import train_labeller  # noqa: PLC0415
+        from bedside.lifecycle.note_labels import labelled_notes  # noqa: PLC0415
         from bedside.privacy.text.training import TrainingOptions, read_kinds  # noqa: PLC0415
 
+        if (folder is None) == (sample is None):
+            raise Invalid("It is not said what to train on.", fix="give a folder, or --sample.")
+        platform = opened(workspace, actor, purpose or "de-identification", as_json)
         told = train_labeller(
-            opened(workspace, actor, purpose or "de-identification", as_json),
-            folder,
+            platform,
+            labelled_notes(platform, sample) if sample is not None else folder or Path(),
             language,
             kinds=read_kinds(kinds) if kinds else None,
             lists=lists,

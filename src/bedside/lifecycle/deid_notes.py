@@ -15,7 +15,7 @@ from bedside.core.records.identifier import IdentifierSpan
 from bedside.core.records.release_mode import ReleaseMode
 from bedside.lifecycle.platform import Platform
 from bedside.privacy.memory_vault import MemoryVault
-from bedside.privacy.text.annotated import annotated_folder
+from bedside.privacy.text.annotated import AnnotatedNote, annotated_folder
 from bedside.privacy.text.engine import NoteFinder, plugged_in
 from bedside.privacy.text.known import KnownIdentifiers
 from bedside.privacy.text.lists import Lists, bundled_lists, lists_with
@@ -49,6 +49,7 @@ class NotesRun:
         lists: A folder of more names and places, or None.
         project: Whose vault keeps the stand-ins; None: they are drawn for this run, and forgotten.
         finders: Names of plug-ins.
+        notice: What the report says of how much is left.
     """
 
     source: Path
@@ -60,6 +61,7 @@ class NotesRun:
     lists: Path | None = None
     project: str | None = None
     finders: tuple[str, ...] = ()
+    notice: str = NOTICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[st
 
 def train_labeller(
     platform: Platform,
-    folder: Path,
+    source: Path | Sequence[AnnotatedNote],
     language: str,
     *,
     kinds: Mapping[str, str] | None = None,
@@ -141,7 +143,7 @@ def train_labeller(
         NotFound: the folder holds no annotated note.
         Unavailable: the extra `deid` is not installed.
     """
-    notes = annotated_folder(folder)
+    notes = annotated_folder(source) if isinstance(source, Path) else source
     rules = rules_for(language, _lists(lists))
     weights = train(notes, rules, language=language, kinds=kinds, options=options)
     with platform.lock():
@@ -242,7 +244,7 @@ def _report(run: NotesRun, notes: int, counts: Counter[tuple[str, str]]) -> dict
         "project": run.project or "",
         "identifiers": sum(counts.values()),
         "kinds": kinds,
-        "notice": NOTICE,
+        "notice": run.notice,
     }
 
 

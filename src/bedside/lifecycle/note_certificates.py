@@ -10,6 +10,7 @@ from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import NotFound, Refused
 from bedside.core.ids import digest_bytes, digest_of
 from bedside.core.ports import ByteSigner, ByteVerifier
+from bedside.core.ports.vault import Vault
 from bedside.core.records.certificate import (
     CertificateUse,
     EngineIdentity,
@@ -163,7 +164,7 @@ def certificates(platform: Platform, key: ByteVerifier) -> list[CertificateUse]:
 
 
 def certified_texts(
-    platform: Platform, data: str, key: ByteVerifier, project: str, mode: ReleaseMode
+    platform: Platform, data: str, key: ByteVerifier, vault: Vault, mode: ReleaseMode
 ) -> CertifiedTexts:
     """The text columns of a data set that may be released, once the certified engine cleaned them.
 
@@ -182,7 +183,7 @@ def certified_texts(
         for use in counting.values()
     }
     engines = {column: made[use.digest] for column, use in counting.items()}
-    cleaner = CertifiedCleaner(engines, platform.vaults.of(project), mode)
+    cleaner = CertifiedCleaner(engines, vault, mode)
     return CertifiedTexts(lambda column: column in engines, cleaner, tuple(sorted(made)))
 
 

@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from bedside.core.errors import Unavailable
 from bedside.lifecycle.deid_notes import labeller_of
@@ -69,7 +70,8 @@ def serve_labelling(labelling: Labelling, port: int, tell: Callable[[str], None]
             lifespan="off",
             ws="none",
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _bound(port: int) -> socket.socket:

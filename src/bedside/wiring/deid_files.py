@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from bedside.core.clock import SystemClock, iso
+from bedside.core.errors import Invalid
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.snapshot import Zone
 from bedside.infra.files import write_atomically
@@ -15,6 +16,7 @@ from bedside.privacy.fields.actions import FieldActions
 from bedside.privacy.memory_vault import MemoryVault
 from bedside.privacy.risk.report import RiskQuestion
 from bedside.privacy.rules import ReleasePlan
+from bedside.wiring.certifying import texts_of
 
 __all__ = ["measure", "release_to"]
 
@@ -28,6 +30,7 @@ def release_to(
     salt: str = "bedside",
     subject: str = "",
     columns: dict[str, str] | None = None,
+    certified: str = "",
 ) -> ReleasedFiles:
     """Release a file, a folder or a ZIP archive into a new folder.
 
@@ -41,10 +44,13 @@ def release_to(
         salt: Of the pseudonyms of the same patients' data set.
         subject: For a table: the column with the patient's identifier.
         columns: For a table: what a column is.
+        certified: The data set whose certificates say which free texts are cleaned and released.
 
     Raises:
-        Invalid, NotFound, Refused: as `release_files`.
+        Invalid, NotFound, Refused: as `release_files`; certified without a workspace.
     """
+    if certified and platform is None:
+        raise Invalid("A certificate lies in a workspace.", fix="name the --project as well.")
     if platform is not None:
         enter(platform, Act.DEIDENTIFY, Resource(name=plan.project, zone=Zone.IDENTIFIED))
     vault = MemoryVault() if platform is None else platform.vaults.of(plan.project)
@@ -52,6 +58,9 @@ def release_to(
     held = nullcontext() if platform is None else platform.lock()
     with held, vault.together() as together:
         actions = FieldActions(plan=plan, vault=together, released_at=clock.now(), salt=salt)
+        if certified and platform is not None:
+            texts = texts_of(platform, certified, plan.project, plan.mode, together)
+            actions.cleaner = texts.cleaner
         done = release_files(
             source, target, form, actions, write_atomically, subject=subject, columns=columns
         )

@@ -323,3 +323,52 @@ def test_what_is_no_span_of_the_note_is_not_kept(platform: Platform) -> None:
             person.save(1, [LabelledSpan(start=bad[0], end=bad[1], label=bad[2])])
     with pytest.raises(NotFound):
         person.save(99, [])
+
+
+def test_free_texts_of_files_come_out_where_their_field_is_certified(
+    platform: Platform, tmp_path: Path
+) -> None:
+    from bedside.wiring.deid_files import release_to  # noqa: PLC0415
+
+    source = tmp_path / "letters"
+    source.mkdir()
+    for at, name in enumerate(NAMES):
+        (source / f"{at}.txt").write_text(a_letter(name))
+    run = SampleRun(data="ward/prepared", many=6, language="en", source=source, field="letter")
+    draw_notes(platform, run)
+    read_by(platform, "ana")
+    read_by(platform, "ben")
+    table = tmp_path / "in.csv"
+    table.write_text(f'patient,letter,other\n7,"{a_letter(NAMES[0])}","{a_letter(NAMES[1])}"\n')
+    plan = ReleasePlan(mode=ReleaseMode.EXPERT, project="sepsis", dossier="d")
+    columns = {"letter": "free_text", "other": "free_text"}
+
+    def released(to: str) -> str:
+        release_to(platform, table, tmp_path / to, "table", plan, "bedside", "patient", columns,
+                   certified="ward/prepared")  # fmt: skip
+        return (tmp_path / to / "00001.csv").read_text()
+
+    before = released("before")
+    certified(platform)
+    after = released("after")
+
+    assert "seen" not in before
+    assert after.count("was seen on") == 1
+    assert not any(name in after for name in NAMES)
+    assert "03/04/2020" not in after
+
+
+def test_notes_of_files_are_called_certified_only_by_a_certificate_that_counts(
+    platform: Platform,
+) -> None:
+    from bedside.wiring.certifying import certified_notes  # noqa: PLC0415
+
+    assert refusal(lambda: certified_notes(platform, "ward/prepared", "en", "")) == "not_certified"
+    drawn(platform)
+    read_by(platform, "ana")
+    read_by(platform, "ben")
+    certified(platform)
+
+    assert "at least" in certified_notes(platform, "ward/prepared", "en", "")
+    assert refusal(lambda: certified_notes(platform, "other", "en", "")) == "not_certified"
+    assert refusal(lambda: certified_notes(platform, "ward/prepared", "es", "")) == "not_certified"
