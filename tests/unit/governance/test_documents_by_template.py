@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from bedside.core.records.change_control import (
+    ChangeBounds,
+    ChangeEvaluation,
+    ChangeImpact,
+    ChangeLimit,
+    ChangePlan,
+    ChangeProtocol,
+    ChangeUpdate,
+    Modification,
+)
 from bedside.core.records.declaration import Fairness
+from bedside.core.records.hazard import Control, Hazard
 from bedside.core.records.outcome import OUTCOME_KINDS
 from bedside.governance.documents.about_a_version import (
     FACTS,
@@ -243,3 +254,81 @@ def test_a_record_system_is_told_of_the_version_its_card_and_where_that_is_from(
     kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
     assert kinds == ["Device", "DocumentReference", "Provenance"]
     assert resources(case, card) == content
+
+
+def a_plan() -> ChangePlan:
+    update = ChangeUpdate(silent_for="14 d", told=("cytologists",), rollback=("failure_rate",))
+    judged = ChangeEvaluation(
+        gates=("auroc",),
+        plan="1000 resamples of held-out subjects",
+        failure="it is not released",
+        compare=(ChangeLimit(metric="brier", rises_at_most=0.01),),
+    )
+    refit = Modification(
+        id="refit",
+        description="refit on newer cases",
+        rationale="cases change",
+        kind="refit",
+        made="manual",
+        reach="local",
+        every_at_least="30 d",
+        bounds=ChangeBounds(
+            metrics=(ChangeLimit(metric="auroc", at_least=0.83, bound="low"),),
+            subjects_at_least=1234,
+            threshold=(0.2, 0.4),
+        ),
+        protocol=ChangeProtocol(
+            data_management="cases of the last year",
+            retraining="all trees anew",
+            evaluation=judged,
+            update=update,
+        ),
+        benefits="follows the cases",
+        risks=("a smaller group gets worse",),
+        hazards=("missed",),
+    )
+    impact = ChangeImpact(verification="by gates", interaction="one only", cumulative="drift")
+    return ChangePlan(modifications=(refit,), impact=impact)
+
+
+def a_hazard() -> Hazard:
+    return Hazard(
+        id="missed",
+        hazard="a malignant mass gets a low risk",
+        situation=("the risk stays below the threshold",),
+        harm="treated later",
+        severity="critical",
+        before="occasional",
+        after="remote",
+        judged_by="Dr Example",
+        controls=(Control(gate="auroc"),),
+    )
+
+
+def test_a_plan_fills_the_three_parts_and_sentences_only_what_they_say():
+    told = {item.name: item for item in of_a_version("pccp", a_case(change_control=a_plan())).items}
+    bare = of_a_version("pccp", a_case(change_control=("refit on newer cases",)))
+
+    assert {name for name, item in told.items() if item.missing} == {"3.1"}
+    limits = told["1.5"].lines[0]
+    assert limits.text.startswith("auroc at least 0.83 (low end of the interval); at least 1,234")
+    assert told["2.3f"].lines[0].text == "it is not released"
+    assert {item.name for item in bare.items if not item.missing} >= {"1.1"}
+    assert "1.2" in {item.name for item in bare.gaps}
+
+
+def test_hazards_fill_the_risk_sections_and_the_cards_risk_level():
+    case = a_case(hazards=(a_hazard(),), change_control=a_plan())
+
+    annex = {item.name: item for item in of_a_version("annex_iv", case).items}
+    _, root = the_card(case)
+
+    assert any("auroc" in line.text for line in annex["5"].lines)
+    assert annex["3b"].lines[0].label == "missed"
+    assert root.findtext(f".//{{{NAMESPACE}}}ClinicalRiskLevel") == "critical: treated later"
+    for document in about_a_version(case):
+        for line in [line for item in document.items for line in item.lines]:
+            stands = [value_at(case.files[one.file], one.path) for one in line.cited]
+            known = [*numbers_in([]), *(n for value in stands for n in numbers_in(value))]
+            for number in NUMBER.findall(line.text):
+                assert is_told(number, known), f"{line.text}: {number}"
