@@ -27,7 +27,8 @@ _PATTERNS = {
     Pattern.CREATE: (
         "answer", "approve", "access.add", "backup", "build.done", "checkpoint.key", "collect.done",
         "compare", "deidentify", "evaluate", "incident.open", "leakage", "monitor",
-        "prediction.note", "quality", "recalibrate", "score", "site.onboard", "site.publish", "snapshot", "track",
+        "prediction.note", "quality", "recalibrate", "score", "site.onboard",
+        "site.publish", "snapshot", "track",
     ),
     Pattern.READ: (
         "access.sign_in", "hazards.show", "incident.show", "ledger.prove", "prediction.open",
