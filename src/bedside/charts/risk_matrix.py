@@ -8,7 +8,7 @@ from bedside.charts.frame import picture
 __all__ = ["risk_matrix_chart"]
 
 _WIDTH, _LEFT, _TOP, _TALL = 760, 120, 56, 64
-_IN_A_ROW = 2
+_MOST, _LONGEST = 3, 18  # hazards in a cell, and letters of each; the rest is in its title
 
 
 def risk_matrix_chart(
@@ -62,11 +62,11 @@ def risk_matrix_chart(
 
 
 def _cell(x: float, y: float, wide: float, word: str, marks: Sequence[str]) -> str:
-    lines = [
-        ", ".join(marks[start : start + _IN_A_ROW]) for start in range(0, len(marks), _IN_A_ROW)
-    ]
+    lines = [one if len(one) <= _LONGEST else one[: _LONGEST - 1] + "…" for one in marks]
+    if len(lines) > _MOST:
+        lines = [*lines[: _MOST - 1], f"and {len(lines) - _MOST + 1} more"]
     told = "".join(
-        f'<text class="mark" x="{x + wide / 2:.1f}" y="{y + 34 + 13 * at:g}" '
+        f'<text class="mark" x="{x + wide / 2:.1f}" y="{y + 30 + 13 * at:g}" '
         f'text-anchor="middle">{escape(line)}</text>'
         for at, line in enumerate(lines)
     )

@@ -62,7 +62,8 @@ class HazardState:
         after: What it says with them.
         accepted: Whether the model may be shown to clinicians in spite of it.
         controls: Each with its state.
-        is_open: No control works, or one is broken.
+        is_open: A control is broken, or none works; what users are told counts only where there is
+            nothing else.
     """
 
     hazard: Hazard
@@ -81,7 +82,8 @@ def hazard_states(declaration: Declaration, shown: Shown) -> tuple[HazardState, 
 def _hazard(declaration: Declaration, hazard: Hazard, shown: Shown) -> HazardState:
     matrix = declaration.risk_matrix
     controls = tuple(_control(declaration, one, shown) for one in hazard.controls)
-    states = {one.state for one in controls}
+    harder = [one for one in controls if one.control.kind != "text"]
+    states = {one.state for one in harder or controls}
     return HazardState(
         hazard=hazard,
         before=acceptability(hazard.severity, hazard.before, matrix),
