@@ -31,6 +31,7 @@ from served import TOKEN, a_tensor
 GONE = 10.0  # seconds without a database
 LOCKED = 3.0  # seconds in which another process keeps the database locked
 WHY = "a drill"
+LISTENS = "0A"  # as /proc/net/tcp says it
 
 
 def live_in(folder, **environment):
@@ -84,6 +85,17 @@ def workers_of(server):
     return processes_of(server, "server_worker")
 
 
+def wait_until_listening(port, count):
+    """Wait until so many processes listen on the port: the others of a server start later."""
+    until, asked = time.monotonic() + 60, f":{port:04X}"
+    while True:
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        if sum(one[1].endswith(asked) and one[3] == LISTENS for one in lines) >= count:
+            return
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_the_process_that_writes_the_ledger_is_killed_under_load(ward):
     with serving(ward, workers=2) as (drill, server):
         with drill.load():
@@ -115,6 +127,7 @@ def test_a_database_that_is_gone_for_ten_seconds_while_a_worker_is_killed(tmp_pa
         monkeypatch.setenv("BEDSIDE_DATABASE", database.url)
         platform = live_in(tmp_path, BEDSIDE_DATABASE=database.url)
         with serving(tmp_path / "w", workers=2) as (drill, server):
+            wait_until_listening(drill.port, 2)
             with drill.load():
                 drill.wait_for(200)
                 database.crash()

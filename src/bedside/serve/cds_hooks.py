@@ -33,7 +33,7 @@ from bedside.interop.strict_json import invalid
 from bedside.serve.cds_prefetch import Fallback, Gathered
 from bedside.serve.model_card import CardLinks
 from bedside.serve.respond import Json, Workers, status_of_failure
-from bedside.serve.routes import WireRoute, caller_of
+from bedside.serve.routes import WireRoute, caller_of, permitted_of
 from bedside.serve.service import ServedModel, Service
 
 __all__ = ["CdsHooksWire", "CdsParts"]
@@ -96,16 +96,11 @@ class CdsHooksWire:
 
     async def discovery(self, request: Request) -> Json:
         """Every service that the caller may ask, and the data it asks for."""
-        caller = caller_of(request)
-        return Json(
-            {
-                "services": [
-                    service_of(model.declaration, channel)
-                    for model, channel in _by_id(self._service).values()
-                    if caller.may(Action.DESCRIBE, model.name)
-                ]
-            }
-        )
+        served = list(_by_id(self._service).values())
+        names = {model.name for model, _ in served}
+        may = await permitted_of(caller_of(request), Action.DESCRIBE, names)
+        told = [service_of(one.declaration, channel) for one, channel in served if one.name in may]
+        return Json({"services": told})
 
     async def call(self, request: Request) -> Json:
         """Answer for the patient whose chart is opened, or for whom something is ordered."""

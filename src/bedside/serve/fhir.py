@@ -29,7 +29,7 @@ from bedside.interop.strict_json import invalid
 from bedside.serve.fhir_said import ROOT, FhirJson
 from bedside.serve.fhir_told import told_of
 from bedside.serve.respond import status_of_failure
-from bedside.serve.routes import WireRoute, caller_of, check_permitted
+from bedside.serve.routes import WireRoute, caller_of, check_permitted, permitted_of
 from bedside.serve.service import ServedModel, Service
 
 __all__ = ["FhirWire"]
@@ -71,12 +71,9 @@ class FhirWire:
 
     async def metadata(self, request: Request) -> Response:
         """The CapabilityStatement, with the models that this caller may ask."""
-        caller = caller_of(request)
-        models = sorted(
-            name
-            for name, model in self._service.models.items()
-            if model.declaration.channels.fhir is not None and caller.may(Action.INFER, name)
-        )
+        served = self._service.models.items()
+        here = [name for name, model in served if model.declaration.channels.fhir is not None]
+        models = sorted(await permitted_of(caller_of(request), Action.INFER, here))
         return FhirJson(capability_statement(_base(request), version=__version__, models=models))
 
     async def definition(self, request: Request) -> Response:
@@ -86,14 +83,14 @@ class FhirWire:
     async def predict_for_patient(self, request: Request) -> Response:
         """Answer for the patient whom the path names."""
         body = await request.body()
-        model, call = self._called(request, body)
+        model, call = await self._called(request, body)
         subject = Subject(patient=_id(request))
         return await self._answer(request, model, (kept_question(body, subject), call), subject)
 
     async def predict_for_encounter(self, request: Request) -> Response:
         """Answer for the patient of the stay that the path names; its Encounter is sent along."""
         body = await request.body()
-        model, call = self._called(request, body)
+        model, call = await self._called(request, body)
         stay = _id(request)
         patient = patient_of_encounter(stay, call.resources)
         if not _FHIR_ID.fullmatch(patient):
@@ -101,7 +98,7 @@ class FhirWire:
         subject = Subject(patient=patient, encounter=stay)
         return await self._answer(request, model, (kept_question(body, subject), call), subject)
 
-    def _called(self, request: Request, body: bytes) -> tuple[ServedModel, PredictCall]:
+    async def _called(self, request: Request, body: bytes) -> tuple[ServedModel, PredictCall]:
         """What is asked, of which model; refused before it is looked up where the caller may not.
 
         Raises:
@@ -110,7 +107,7 @@ class FhirWire:
             NotFound: it is not served here, or not on this wire.
         """
         call = read_parameters(body)
-        check_permitted(caller_of(request), Action.INFER, call.model)
+        await check_permitted(caller_of(request), Action.INFER, call.model)
         model = self._service.model(call.model)
         if model.declaration.channels.fhir is None:
             raise NotFound("This model does not answer on this wire.", fix="see which it declares.")

@@ -20,7 +20,7 @@ from bedside.interop.open_inference.schema import (
 )
 from bedside.serve.openapi_page import PAGE_POLICY, page_of
 from bedside.serve.respond import Json
-from bedside.serve.routes import WireRoute, caller_of
+from bedside.serve.routes import WireRoute, caller_of, permitted_of
 from bedside.serve.service import ServedModel, Service
 
 __all__ = ["OpenApiPages", "openapi_document"]
@@ -53,20 +53,18 @@ class OpenApiPages:
 
     async def document(self, request: Request) -> Response:
         """Say in OpenAPI 3.1 what may be asked here."""
-        return Json(self._document(caller_of(request)))
+        return Json(await self._document(caller_of(request)))
 
     async def page(self, request: Request) -> Response:
         """Say it as a page: no script, nothing loaded from anywhere."""
-        html = page_of(self._document(caller_of(request)))
+        html = page_of(await self._document(caller_of(request)))
         headers = {"content-security-policy": PAGE_POLICY}
         return Response(html, media_type="text/html", headers=headers)
 
-    def _document(self, caller: Caller) -> dict[str, Any]:
-        models = [
-            model
-            for name, model in sorted(self._service.models.items())
-            if caller.may(Action.DESCRIBE, name)
-        ]
+    async def _document(self, caller: Caller) -> dict[str, Any]:
+        served = dict(self._service.models)
+        may = await permitted_of(caller, Action.DESCRIBE, served)
+        models = [model for name, model in sorted(served.items()) if name in may]
         return openapi_document(self._routes, models)
 
 

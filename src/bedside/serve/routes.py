@@ -1,6 +1,7 @@
 """What a wire offers: a path, what it does, for which model; and the one place that permits it."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ __all__ = [
     "caller_of",
     "check_permitted",
     "permitted",
+    "permitted_of",
 ]
 
 CALLER = "bedside.caller"
@@ -50,18 +52,36 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def check_permitted(caller: Caller, action: Action, model: str | None) -> None:
+async def check_permitted(caller: Caller, action: Action, model: str | None) -> None:
     """Refuse a caller whose scopes do not allow the action on the model; None: on no model.
+
+    What the policies have to decide first is decided in a thread, and nobody else waits for it.
 
     Raises:
         Refused: they do not (code `not_permitted`).
+        Unavailable: nobody can say what the policies allow.
     """
-    if not caller.may(action, model):
+    may = caller.known_to(action, model)
+    if may is None:
+        may = await asyncio.to_thread(caller.may, action, model)
+    if not may:
         raise Refused(
             "This is not allowed to you here.",
             fix=f"ask for the scope '{action.value}/MODEL'.",
             code="not_permitted",
         )
+
+
+async def permitted_of(caller: Caller, action: Action, models: Iterable[str]) -> frozenset[str]:
+    """Those of the models on which the caller may do it.
+
+    Raises:
+        Unavailable: nobody can say what the policies allow.
+    """
+    known = {model: caller.known_to(action, model) for model in models}
+    for model in [model for model, may in known.items() if may is None]:
+        known[model] = await asyncio.to_thread(caller.may, action, model)
+    return frozenset(model for model, may in known.items() if may)
 
 
 def permitted(route: WireRoute) -> Route:
@@ -73,7 +93,7 @@ def permitted(route: WireRoute) -> Route:
     async def endpoint(request: Request) -> Response:
         request.scope[ROUTE] = route.path
         model = None if route.model is None else route.model(request)
-        check_permitted(caller_of(request), route.action, model)
+        await check_permitted(caller_of(request), route.action, model)
         return await route.endpoint(request)
 
     return Route(route.path, endpoint, methods=list(route.methods), name=route.path)

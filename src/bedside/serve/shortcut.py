@@ -50,7 +50,7 @@ class Shortcut:
         scope[ROUTE] = _TEMPLATE
         headers = [_JSON]
         try:
-            check_permitted(scope[CALLER], Action.INFER, name)
+            await check_permitted(scope[CALLER], Action.INFER, name)
             body = (await receive())["body"]
             status, told = await self._wire.told(name, scope[CALLER], body)
         except BedsideError as error:

@@ -1,9 +1,13 @@
 """A caller of a server needs a scope and the policies; one of them is not enough."""
 
+import asyncio
+import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
 
+from bedside.core.errors import Unavailable
 from bedside.core.records.caller import EVERYTHING, Action, Caller
 from bedside.core.records.grant import Grant
 from bedside.core.records.policy import Role
@@ -11,6 +15,7 @@ from bedside.lifecycle.own_policies import add_policies
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck, token_digest
 from bedside.serve.policed import Policed
+from bedside.serve.routes import check_permitted
 from bedside.wiring.governed import parse_policies
 from bedside.wiring.policed import ACTS, policed_by
 from bedside.wiring.progress import LineProgress
@@ -39,6 +44,17 @@ def test_every_action_of_a_route_is_an_act_of_the_policies():
     assert len(inventory()) > 10
 
 
+def a_policed(decide, now):
+    return Policed(decide, tick=lambda: now[0])
+
+
+def soon(is_so):
+    until = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
 def test_a_caller_without_a_scope_may_not_though_the_policies_would():
     caller = Policed(lambda *_: True)(a_caller(scopes=frozenset({"describe/*"})))
 
@@ -46,19 +62,90 @@ def test_a_caller_without_a_scope_may_not_though_the_policies_would():
     assert not caller.may(Action.INFER, "sepsis")
 
 
-def test_an_answer_is_kept_for_a_second_and_a_refusal_for_a_minute():
-    asked, now, allowed = [], [0.0], [True]
+def test_a_refusal_is_kept_for_a_minute():
+    asked, now, allowed = [], [0.0], [False]
 
     def decide(*what):
         asked.append(what)
         return allowed[0]
 
-    caller = Policed(decide, tick=lambda: now[0])(a_caller())
-    for at, is_allowed, answer in ((0.0, True, True), (0.9, False, True), (1.0, False, False),
-                                   (60.9, True, False), (61.0, True, True)):  # fmt: skip
+    caller = a_policed(decide, now)(a_caller())
+    for at, is_allowed, answer in ((0.0, False, False), (59.9, True, False), (60.0, True, True)):
         now[0], allowed[0] = at, is_allowed
         assert caller.may(Action.INFER, "sepsis") is answer, at
-    assert len(asked) == 3
+    assert len(asked) == 2
+
+
+def test_what_is_allowed_is_decided_again_beside_the_requests_and_ends_with_the_role():
+    asked, now, allowed = [], [0.0], [True]
+
+    def decide(*what):
+        asked.append(threading.current_thread())
+        return allowed[0]
+
+    caller = a_policed(decide, now)(a_caller())
+    assert caller.known_to(Action.INFER, "sepsis") is None, "nothing is decided by who only looks"
+    assert caller.may(Action.INFER, "sepsis")
+    now[0], allowed[0] = 0.6, False
+
+    assert caller.known_to(Action.INFER, "sepsis") is True
+    soon(lambda: caller.known_to(Action.INFER, "sepsis") is False)
+    assert threading.current_thread() not in asked[1:]
+
+
+def test_who_comes_back_later_waits_for_a_new_decision():
+    now, allowed = [0.0], [True]
+    caller = a_policed(lambda *_: allowed[0], now)(a_caller())
+    assert caller.may(Action.INFER, "sepsis")
+    now[0], allowed[0] = 3600.0, False
+
+    assert caller.known_to(Action.INFER, "sepsis") is None
+    assert not caller.may(Action.INFER, "sepsis")
+
+
+def test_without_a_database_the_last_decision_counts_for_a_minute_and_then_nothing_is_allowed():
+    now, away = [0.0], [False]
+
+    def decide(*_):
+        if away[0]:
+            raise OSError("away")
+        return True
+
+    caller = a_policed(decide, now)(a_caller())
+    assert caller.may(Action.INFER, "sepsis")
+    away[0] = True
+    for at in (0.7, 5.0, 30.0, 59.9):
+        now[0] = at
+        assert caller.may(Action.INFER, "sepsis"), at
+        assert caller.known_to(Action.INFER, "sepsis"), "nobody waits for a database that is gone"
+    for at in (60.0, 90.0):
+        now[0] = at
+        with pytest.raises(Unavailable) as unavailable:
+            caller.may(Action.INFER, "sepsis")
+        assert unavailable.value.code == "policies_unavailable"
+    away[0], now[0] = False, 120.0
+    assert caller.may(Action.INFER, "sepsis")
+
+
+def test_a_decision_that_takes_its_time_holds_up_nobody_else():
+    free = threading.Event()
+
+    def decide(name, *_):
+        return name == "client:quick" or free.wait(20)
+
+    policed = Policed(decide)
+    quick, slow = policed(a_caller("client:quick")), policed(a_caller("client:slow"))
+    assert quick.may(Action.INFER, "sepsis")
+
+    async def both():
+        waiting = asyncio.create_task(check_permitted(slow, Action.INFER, "sepsis"))
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(check_permitted(quick, Action.INFER, "sepsis"), 5)
+        assert not waiting.done()
+        free.set()
+        await waiting
+
+    asyncio.run(both())
 
 
 def test_a_client_is_a_service_and_the_first_token_as_well(platform):

@@ -1,13 +1,14 @@
 """Who asks a running server for something, and what they may do there."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from bedside.core.errors import Invalid
 
-__all__ = ["EVERYTHING", "Action", "Caller", "check_scopes", "common_scopes"]
+__all__ = ["EVERYTHING", "Action", "Caller", "Deciding", "check_scopes", "common_scopes"]
 
 
 class Action(StrEnum):
@@ -62,32 +63,51 @@ def common_scopes(some: Iterable[str], others: Iterable[str]) -> frozenset[str]:
     )
 
 
+class Deciding(Protocol):
+    """The policies of a workspace, asked what a caller may do there, by the caller's name."""
+
+    def known(self, name: str, action: Action, model: str | None) -> bool | None:
+        """What was decided and still counts; None: it has to be decided. Returns at once."""
+        ...
+
+    def decided(self, name: str, action: Action, model: str | None) -> bool:
+        """What is decided now; may wait for a database."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated caller.
 
     A scope is `ACTION/MODEL`, such as `infer/sepsis`; `*` stands for every model. What no scope
-    names is refused. With `admits` the policies of a workspace must allow it as well.
+    names is refused. With `policies` those of a workspace must allow it as well.
     """
 
     name: str
     scopes: frozenset[str] = field(default_factory=frozenset)
-    admits: Callable[[Action, str | None], bool] | None = field(
-        default=None, repr=False, compare=False
-    )
+    policies: Deciding | None = field(default=None, repr=False, compare=False)
 
     def may(self, action: Action, model: str | None = None) -> bool:
         """Whether a scope allows the action on the model; None: on any model at all.
+
+        With policies this may wait for a database; `known_to` never does.
 
         >>> ehr = Caller(name="ehr", scopes=frozenset({"infer/sepsis"}))
         >>> ehr.may(Action.INFER, "sepsis"), ehr.may(Action.INFER, "falls"), ehr.may(Action.OBSERVE)
         (True, False, False)
         """
+        known = self.known_to(action, model)
+        if known is None and self.policies is not None:
+            return self.policies.decided(self.name, action, model)
+        return bool(known)
+
+    def known_to(self, action: Action, model: str | None = None) -> bool | None:
+        """Like `may`, at once; None: the policies have to decide, and that may take its time."""
         if action in _OPEN:
             return True
-        return self._has_scope(action, model) and (
-            self.admits is None or self.admits(action, model)
-        )
+        if not self._has_scope(action, model):
+            return False
+        return True if self.policies is None else self.policies.known(self.name, action, model)
 
     def _has_scope(self, action: Action, model: str | None) -> bool:
         if f"{action.value}/*" in self.scopes:
