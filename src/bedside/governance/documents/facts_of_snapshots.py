@@ -87,7 +87,8 @@ def years(held: Held) -> list[Line]:
     told = held.told["years"]
     if told is None:
         return []
-    return [held.line("Years", f"{told['first']} to {told['last']}", ("years",))]
+    text = f"{told['first']} to {told['last']}; times that were shifted or placed are no dates"
+    return [held.line("Years of the times here", text, ("years",))]
 
 
 def release_mode(held: Held) -> list[Line]:
