@@ -1,5 +1,6 @@
 """`bedside deid label`: a page on which people mark what identifies somebody."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,10 @@ def label(
         list[str] | None,
         typer.Option("--readers", help="With --decide: one of the two, where there are more."),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Take marks made elsewhere: brat, or JSON lines; no page."),
+    ] = None,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="On loopback; 0: any that is free.")
     ] = 0,
@@ -45,6 +50,13 @@ def label(
             decides=decide,
             readers=tuple(readers or ()),
         )
+
+        if labels is not None:
+            from bedside.privacy.text.annotated import annotated_folder  # noqa: PLC0415
+
+            taken = work.take(annotated_folder(labels))
+            print(f"Took the marks of {taken:,} notes, of {len(work.places):,}, for {reader}.")
+            return
 
         def tell(address: str) -> None:
             print(

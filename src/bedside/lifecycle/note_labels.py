@@ -4,7 +4,7 @@ A reader never sees what the other one marked; whoever decides sees both.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.records.identifier import IdentifierKind
@@ -31,6 +31,7 @@ from bedside.privacy.text.agreement import (
 )
 from bedside.privacy.text.annotated import AnnotatedNote, LabelledSpan
 from bedside.privacy.text.engine import NoteFinder
+from bedside.privacy.text.training import kinds_of
 
 __all__ = ["Labelling", "Readers", "Shown", "decided_spans", "labelled_notes", "readers_of"]
 
@@ -182,6 +183,28 @@ class Labelling:
             sealed=spans_sealed(ordered),
         )
         self._mine[place] = ordered
+
+    def take(self, notes: Sequence[AnnotatedNote]) -> int:
+        """Keep what the person marked elsewhere; how many notes of the sample that was.
+
+        Args:
+            notes: With their marks, under our kinds or labels that are known; those that are not
+                in the sample are passed over.
+
+        Raises:
+            Invalid: a label stands for no kind.
+            Refused: as `save`.
+        """
+        kinds = kinds_of(sorted({span.label for note in notes for span in note.spans}))
+        known = {note.text: note for note in notes}
+        taken = 0
+        for place in self.places:
+            made = known.get(self._notes[place].text)
+            if made is not None:
+                spans = [replace(span, label=kinds[span.label]) for span in made.spans]
+                self.save(place, spans)
+                taken += 1
+        return taken
 
     def _enter(self) -> None:
         where = Resource(name=self.data, zone=Zone.IDENTIFIED)

@@ -372,3 +372,19 @@ def test_notes_of_files_are_called_certified_only_by_a_certificate_that_counts(
     assert "at least" in certified_notes(platform, "ward/prepared", "en", "")
     assert refusal(lambda: certified_notes(platform, "other", "en", "")) == "not_certified"
     assert refusal(lambda: certified_notes(platform, "ward/prepared", "es", "")) == "not_certified"
+
+
+def test_marks_that_were_made_elsewhere_are_taken_by_the_text_of_the_note(
+    platform: Platform,
+) -> None:
+    drawn(platform)
+    person = Labelling(as_person(platform, "ana"), "ward/prepared")
+    text = person.shown(1).text
+    elsewhere = [
+        AnnotatedNote(name="a", text=text, spans=(replace(truth(text)[0], label="PERSON"),)),
+        AnnotatedNote(name="b", text="another note", spans=()),
+    ]
+
+    assert person.take(elsewhere) == 1
+    assert person.shown(1).marks == truth(text)[:1]
+    assert not person.shown(2).saved
