@@ -1,6 +1,7 @@
 """Collecting a source: its new parts are read, and what they say is added to its data set."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -35,7 +36,7 @@ from bedside.lifecycle.steps import StepRunner
 
 __all__ = ["Collected", "collect", "load_source"]
 
-NOTED = 10  # of the files that could not be read, so many are told while it goes on
+NOTED = 10  # so many reasons why files could not be read are told while it goes on
 _ABOUT = (
     "subject_id", "known_at", "code", "source_row", "replaces", "source_file", "source_offset",
 )  # fmt: skip
@@ -161,8 +162,9 @@ class _Run:
                 then = parse_instant(taken or before.manifest.created_at)
                 moments.append(self._moment(then, arrivals.kept(files), sources))
         moments.append(self._moment(self.now, arrivals.fresh(), sources))
-        for bad in self.incoming.bad[:NOTED]:
-            self.platform.progress.note(f"Not read: {bad.file}: {bad.reason}.")
+        unread = Counter(one.reason for one in self.incoming.bad)
+        for reason, files in unread.most_common(NOTED):  # the name of a file may name a patient
+            self.platform.progress.note(f"Not read, {files} time{'s' * (files > 1)}: {reason}.")
         known = sum(file.rows for file in held)
         self.tally.bear(self.source, self.incoming.bad, known)
         if not any(moment.done for moment in moments) and before is not None:

@@ -40,9 +40,8 @@ class Group:
 
     @property
     def title(self) -> str:
-        """What a person is shown while it is read."""
-        more = len(self.parts) - 1
-        return self.parts[0].part.name + (f" and {more} more" if more else "")
+        """What a person is shown while it is read; the name of a file may name a patient."""
+        return f"{len(self.parts)} file{'s' if len(self.parts) > 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

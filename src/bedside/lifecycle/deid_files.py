@@ -15,6 +15,7 @@ import polars as pl
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.ids import canonical_json
+from bedside.interop.fhirpath.model import is_resource, known
 from bedside.lifecycle.steps import WriteFile
 from bedside.privacy.fields.actions import FieldActions
 from bedside.privacy.fields.columns import ColumnActions
@@ -27,7 +28,7 @@ __all__ = ["FORMATS", "ReleasedFiles", "release_files"]
 
 FORMATS = ("fhir", "hl7", "omop", "table")
 LARGEST = 2 << 30  # bytes of one file, unpacked
-_BULK = re.compile(r"[A-Z][A-Za-z]{2,40}(?:\.\d{1,6})?\.ndjson")
+_BULK = re.compile(r"([A-Z][A-Za-z]{2,40})(?:\.\d{1,6})?\.ndjson")
 _TABLE = re.compile(r"[A-Za-z_]{2,40}\.(?:csv|parquet)", re.IGNORECASE)
 
 
@@ -149,7 +150,9 @@ def _releasing(form: str, actions: FieldActions, subject: str, columns: dict[str
 def _fhir(release: FhirRelease) -> _Release:
     def fhir(name: str, number: int, content: bytes) -> _Made:
         if name.endswith(".ndjson"):
-            told = name if _BULK.fullmatch(name) else f"{number:05d}.ndjson"
+            bulk = _BULK.fullmatch(name)
+            is_kind = bulk is not None and known(bulk[1]) and is_resource(bulk[1])
+            told = name if is_kind else f"{number:05d}.ndjson"
             made = release.ndjson(content)
             return (told, made) if made else None
         return f"{number:05d}.json", release.json(content)

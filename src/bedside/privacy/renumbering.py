@@ -63,7 +63,7 @@ class Ordinals:
             known, at = _places(names, is_first, names[again])
             places[again] = places[known][at]
         numbers = subject.to_numpy()
-        begins = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+        begins = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]][: numbers.size])
         rows = places - np.repeat(places[begins], np.diff(np.r_[begins, numbers.size]))
         return cls(rows, names, is_first)
 

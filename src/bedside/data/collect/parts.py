@@ -90,7 +90,7 @@ class SourceFiles:
                 yield from self._read(file, split)
         if not found:
             raise NotFound(
-                f"No file in '{self.place.name}' is called {' or '.join(self.patterns)}.",
+                f"No file in this folder is called {' or '.join(self.patterns)}.",
                 fix="give the folder that holds them with --data, or correct files: in the source.",
             )
 

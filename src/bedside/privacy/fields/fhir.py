@@ -37,6 +37,8 @@ _PUBLIC = (
 _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/.*)?")
 _UNIT = re.compile(r"[A-Za-z%/{}\[\]().^*µμ°0-9 _'-]{1,24}")
 _CODE = re.compile(r"[^\s@]{1,64}(?: [^\s@]{1,32}){0,3}")
+_NUMERIC = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?")
 _SAMPLES = re.compile(r"[0-9EUL. +\-]*")
 _SUBJECT_KEYS = ("subject", "patient", "beneficiary", "individual", "for", "focus")
 _LOINC = "http://loinc.org"
@@ -198,8 +200,16 @@ class FhirRelease:
                 return rules[named]
         return "" if elements_of(kind) and kind[:1].isupper() else "drop"
 
-    def _do_keep(self, value: Any, _: str, path: str) -> Any:
-        return value if isinstance(value, str | int | float | bool) else None
+    def _do_keep(self, value: Any, kind: str, path: str) -> Any:
+        """Only what is of its type: words where R4 has a number could be anybody's."""
+        if kind == "boolean" or isinstance(value, bool):
+            return value if kind == "boolean" and isinstance(value, bool) else None
+        if kind in _NUMERIC:
+            return value if isinstance(value, int | float) else None
+        if not isinstance(value, str) or (kind == "time" and not _TIME.fullmatch(value)):
+            self.actions.lost[path] += 1
+            return None
+        return value
 
     def _do_text(self, value: Any, _: str, path: str) -> Any:
         return self.actions.text(self._now, value, path) if isinstance(value, str) else None

@@ -119,6 +119,10 @@ class OmopRelease:
             made = self.columns.date(born, offset, kind="birth_date").dt.year()
         elif rule == "postcode":
             made = self.columns.postcode(here)
+        elif told[column].dtype == pl.String and rule == "keep":  # all of these are numbers
+            made = pl.when(
+                here.str.strip_chars().cast(pl.Float64, strict=False).is_not_null()
+            ).then(here)
         else:
             made = here
         return told.select(made.alias(column)).to_series()

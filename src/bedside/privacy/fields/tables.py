@@ -92,8 +92,10 @@ class TableRelease:
 
     def _column(self, rows: pl.DataFrame, column: str) -> pl.Series | None:
         kind = self.told.get(column) or kind_by_name(column) or _looks(rows[column])
-        if kind in (KEEP, None):
+        if kind == KEEP:
             return rows[column]
+        if kind is None:
+            return _numbers_alone(rows[column])
         action, here = self.columns.actions.plan.action(str(kind)), pl.col(column)
         if action is Action.STAND_IN:
             return self.columns.renumbered(rows[column], column)
@@ -125,6 +127,16 @@ class TableRelease:
         return rows.select("_row").join(cleaned, on="_row", how="left", maintain_order="left")[
             column
         ]
+
+
+def _numbers_alone(column: pl.Series) -> pl.Series:
+    """A column whose values are numbers, for the most part, without the words among them."""
+    if column.dtype != pl.String or column.null_count() == column.len():
+        return column
+    number = column.str.strip_chars().cast(pl.Float64, strict=False)
+    if 2 * (column.len() - number.null_count()) <= column.len() - column.null_count():
+        return column
+    return column.set(number.is_null(), None)
 
 
 def _looks(column: pl.Series) -> str | None:

@@ -214,7 +214,7 @@ def _check(table: pl.DataFrame, columns: Sequence[str]) -> None:
     if absent or not columns:
         raise Invalid(
             f"There is no column '{absent[0]}'." if absent else "No quasi-identifier is named.",
-            fix=f"use some of: {', '.join(table.columns[:30])}.",
+            fix="use the names in its first line, or the words of a data set.",
         )
     if table.is_empty():
         raise Invalid("The table has no row.", fix="give a table with one row for each person.")

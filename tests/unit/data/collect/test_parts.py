@@ -112,7 +112,7 @@ def test_a_link_out_of_the_folder_is_not_followed_and_one_inside_is(tmp_path):
 
 
 def test_where_nothing_is_wanted_the_words_say_so(tmp_path):
-    with pytest.raises(NotFound, match="No file in"):
+    with pytest.raises(NotFound, match="No file in this folder"):
         read(tmp_path, "*.csv")
     with pytest.raises(NotFound, match="no folder or file"):
         read(tmp_path / "absent", "*.csv")

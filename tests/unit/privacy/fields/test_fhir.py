@@ -265,3 +265,14 @@ def test_a_real_bundle_names_nobody_and_keeps_its_codes() -> None:
     assert [e["resource"]["resourceType"] for e in done["entry"]] == kinds
     codes = {s for s in strings(told) if s.isdigit() and len(s) > 7}
     assert codes & out
+
+
+def test_words_where_r4_has_a_number_stay_behind() -> None:
+    told = {
+        "resourceType": "Observation",
+        "valueQuantity": {"value": "Ada Ruiz", "code": "kg"},
+        "valueTime": "Ada Ruiz",
+    }
+
+    assert a_release().resource(told)["valueQuantity"] == {"code": "kg"}
+    assert "valueTime" not in a_release().resource(told)

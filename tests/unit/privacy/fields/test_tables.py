@@ -168,3 +168,15 @@ def test_a_subject_has_one_offset_in_every_table() -> None:
         offset = release.actions.vault.offset(release.actions.subject(one))
         for column, day in (("dob", "1980-01-01"), ("seen_at", "2001-02-03")):
             assert (done[column][n] - datetime.fromisoformat(day).date()).days == offset
+
+
+def test_a_word_among_numbers_stays_behind() -> None:
+    rows = pl.DataFrame({"id": list("abcde"), "pulse": ["60", "60", "61", "61", "Ada Ruiz"]})
+    measured = pl.DataFrame({"person_id": ["1", "2"], "value_as_number": ["7.5", "Ada Ruiz"]})
+
+    released = TableRelease(columns(), subject="id").table(rows)
+    omop = OmopRelease(columns()).table("measurement", measured)
+
+    assert released["pulse"].to_list() == ["60", "60", "61", "61", None]
+    assert omop is not None
+    assert omop["value_as_number"].to_list() == ["7.5", None]
