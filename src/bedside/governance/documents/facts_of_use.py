@@ -122,7 +122,12 @@ def _counts_when(window: Mapping[str, Any], trigger: str) -> str:
 
     >>> _counts_when({"label": "heart_attack", "start": "trigger", "end": "trigger"}, "icu_stay")
     'heart attack at the icu stay'
+    >>> _counts_when({"label": "sepsis", "start": None, "end": "trigger + 6h"}, "icu_hour")
+    'sepsis up to the icu hour + 6h'
     """
+    if window["start"] is None:
+        end = str(window["end"]).replace("trigger", f"the {trigger}")
+        return f"{window['label']} up to {end}".replace("_", " ")
     edges = [str(window[end]).replace("trigger", f"the {trigger}") for end in ("start", "end")]
     when = f"at {edges[0]}" if edges[0] == edges[1] else f"between {' and '.join(edges)}"
     return f"{window['label']} {when}".replace("_", " ")
