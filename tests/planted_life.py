@@ -357,7 +357,8 @@ def questions() -> list[tuple[str, str, dict[str, object]]]:
         ("POST", infer, {"json": good}),
         *[("POST", infer, {"json": one}) for one in wrong],
         *[("POST", infer, {"content": one}) for one in (
-            body, b'{"' + body, b"[" * 2000 + body, b'{"inputs": ' + body, b"")],
+            body, b'{"' + body, b"\xff\xfe" + body, b"[" * 2000 + body, b'{"inputs": ' + body,
+            b"")],
         ("POST", infer, {"json": good, "headers": {"Content-Type": word["a header"]}}),
         ("POST", infer, {"json": good, "headers": {"Content-Encoding": "gzip"}}),
         ("POST", infer, {"json": good, "headers": {"Authorization": f"Bearer {word['a token']}"}}),

@@ -163,8 +163,8 @@ class _Run:
                 moments.append(self._moment(then, arrivals.kept(files), sources))
         moments.append(self._moment(self.now, arrivals.fresh(), sources))
         unread = Counter(one.reason for one in self.incoming.bad)
-        for reason, files in unread.most_common(NOTED):  # the name of a file may name a patient
-            self.platform.progress.note(f"Not read, {files} time{'s' * (files > 1)}: {reason}.")
+        for reason, count in unread.most_common(NOTED):  # the name of a file may name a patient
+            self.platform.progress.note(f"Not read, {count} time{'s' * (count > 1)}: {reason}.")
         known = sum(file.rows for file in held)
         self.tally.bear(self.source, self.incoming.bad, known)
         if not any(moment.done for moment in moments) and before is not None:
