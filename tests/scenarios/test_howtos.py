@@ -67,6 +67,17 @@ def said_by(page: str, folder: Path, **variables: object) -> dict[str, str]:
     return dict(zip(commands, done.stdout.split(">>> ")[1:], strict=True))
 
 
+def test_the_page_about_certificates_of_notes_does_what_it_says(tmp_path):
+    said = said_by("certify-notes.md", tmp_path, DATA=data_folder("deid-meddocan").parent)
+
+    printed = "".join(said.values())
+    assert "NOT certified" in printed
+    assert "\nCertified. 12 notes, read by ana and ben." in printed
+    assert "counts until" in printed
+    report = json.loads((tmp_path / "released" / "report.json").read_text())
+    assert report["notice"].startswith("Certificate ")
+
+
 def test_the_page_about_backups_does_what_it_says(tmp_path):
     built = bedside_run(tmp_path / "w", "build", "diagnosis")
     assert built.returncode == 0, built.stderr
