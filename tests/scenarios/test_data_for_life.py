@@ -228,7 +228,7 @@ def test_a_destroyed_key_leaves_the_ledger_and_says_what_is_lost(ward, tmp_path)
     assert done.returncode == 0, done.stderr
     for words in (
         ("data", "show", f"{name}/prepared"),
-        ("data", "export", f"{name}/prepared", "--to", str(tmp_path / "x"), "--purpose", "research"),
+        ("data", "export", f"{name}/prepared", "--to", f"{tmp_path}/x", "--purpose", "research"),
         ("data", "check"),
         ("reproduce", name),
     ):

@@ -1,7 +1,7 @@
 """`bedside deid text` and `bedside deid train`: notes, and the labeller of what rules miss."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,11 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+
+if TYPE_CHECKING:
+    from bedside.core.records.release_mode import ReleaseMode
+    from bedside.lifecycle.deid_notes import NotesRun
+    from bedside.lifecycle.platform import Platform
 
 __all__ = ["text", "train"]
 
@@ -55,20 +60,13 @@ def text(
 ) -> None:
     """Find what identifies somebody in notes, and write them with stand-ins."""
     with guarded(as_json):
-        from bedside.core.errors import Invalid  # noqa: PLC0415
-        from bedside.core.records.release_mode import ReleaseMode  # noqa: PLC0415
         from bedside.lifecycle.deid_notes import NotesRun, deidentify_notes  # noqa: PLC0415
 
-        if mode not in list(ReleaseMode):
-            raise Invalid(
-                "There is no such release mode.",
-                fix="give safe_harbor, expert or limited_dataset.",
-            )
         run = NotesRun(
             source=path,
             out=out,
             language=language,
-            mode=ReleaseMode(mode),
+            mode=_mode_of(mode),
             known=known,
             labeller=labeller,
             lists=lists,
@@ -80,19 +78,36 @@ def text(
             opened(workspace, actor, purpose or "de-identification", as_json) if used else None
         )
         if certified and platform is not None:
-            from dataclasses import replace  # noqa: PLC0415
-
-            from bedside.wiring.certifying import certified_notes  # noqa: PLC0415
-
-            if lists or finder:
-                raise Invalid(
-                    "No certificate is of an engine with own lists or plug-ins.",
-                    fix="leave --lists and --finder out.",
-                )
-            notice = certified_notes(platform, certified, language, labeller or "")
-            run = replace(run, notice=notice)
+            run = _certified(run, platform, certified)
         report = deidentify_notes(run, platform)
         show(report, as_json, lambda: _text_words(report, out))
+
+
+def _mode_of(told: str) -> "ReleaseMode":
+    from bedside.core.errors import Invalid  # noqa: PLC0415
+    from bedside.core.records.release_mode import ReleaseMode  # noqa: PLC0415
+
+    if told not in list(ReleaseMode):
+        raise Invalid(
+            "There is no such release mode.", fix="give safe_harbor, expert or limited_dataset."
+        )
+    return ReleaseMode(told)
+
+
+def _certified(run: "NotesRun", platform: "Platform", data_set: str) -> "NotesRun":
+    """The run with what its report says of the certificate that counts for it."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from bedside.core.errors import Invalid  # noqa: PLC0415
+    from bedside.wiring.certifying import certified_notes  # noqa: PLC0415
+
+    if run.lists is not None or run.finders:
+        raise Invalid(
+            "No certificate is of an engine with own lists or plug-ins.",
+            fix="leave --lists and --finder out.",
+        )
+    notice = certified_notes(platform, data_set, run.language, run.labeller or "")
+    return replace(run, notice=notice)
 
 
 def train(
