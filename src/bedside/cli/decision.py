@@ -163,21 +163,24 @@ def delegate(
 
 
 def _rows(platform: "Platform") -> "list[Row]":
-    from bedside.lifecycle.deciding import book_of, standing_in  # noqa: PLC0415
+    from bedside.lifecycle.deciding import as_shown, book_of, standing_in  # noqa: PLC0415
 
     book = book_of(platform)
     return [
-        (one, standing_in(platform, book, one), book.signed.get(one.id, ()))
+        (
+            as_shown(platform, one),
+            standing_in(platform, book, one),
+            book.signed.get(one.id, ()),
+        )
         for one in book.decisions.values()
     ]
 
 
 def _row(platform: "Platform", written: str) -> "Row":
-    from bedside.lifecycle.deciding import book_of, decision_named, standing_in  # noqa: PLC0415
+    from bedside.lifecycle.deciding import book_of, decision_named  # noqa: PLC0415
 
-    book = book_of(platform)
-    found = decision_named(book, written)
-    return found, standing_in(platform, book, found), book.signed.get(found.id, ())
+    found = decision_named(book_of(platform), written)
+    return next(row for row in _rows(platform) if row[0].id == found.id)
 
 
 def _day(written: str) -> datetime:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,15 +17,17 @@ from bedside.core.records.decision import (
     DecisionState,
     Standing,
 )
-from bedside.core.records.policy import Role
+from bedside.core.records.policy import Act, Role
 from bedside.core.records.signature import Meaning, Signature, Signing
 from bedside.governance.decision_book import Book, read_book
 from bedside.governance.decision_rules import shipped_rules
 from bedside.governance.standing import relaxed, standing_of
+from bedside.lifecycle.door import decided
 from bedside.lifecycle.platform import Platform
 
 __all__ = [
     "Hand",
+    "as_shown",
     "book_of",
     "claim",
     "decision_named",
@@ -224,6 +226,19 @@ def in_force(platform: Platform, written: str, kind: DecisionKind) -> Decision:
             code="decision_not_in_force",
         )
     return decision
+
+
+def as_shown(platform: Platform, decision: Decision) -> Decision:
+    """The decision as the platform's actor may see it.
+
+    Whose pseudonym it was and why is for who asked, and for who may read the ledger.
+    """
+    about_somebody = decision.kind in (DecisionKind.BREAK_GLASS, DecisionKind.EMERGENCY)
+    if not about_somebody or decision.opened_by == platform.actor.name:
+        return decision
+    if decided(platform, platform.actor, Act.AUDIT)[1].allowed:
+        return decision
+    return replace(decision, record={"hidden": "for who asked, and who may read the ledger"})
 
 
 def claim(platform: Platform, decision: Decision) -> bool:

@@ -16,7 +16,7 @@ from bedside.core.records.signature import Meaning
 from bedside.core.records.snapshot import Zone
 from bedside.lifecycle import reveal as reveal_module
 from bedside.lifecycle.consents import record_consent
-from bedside.lifecycle.deciding import book_of, standing_in
+from bedside.lifecycle.deciding import as_shown, book_of, standing_in
 from bedside.lifecycle.decision_effects import sign
 from bedside.lifecycle.reveal import Wanted, reveal
 from deciding import a_hospital, acting
@@ -121,6 +121,19 @@ def test_an_emergency_reveals_at_once_tells_every_officer_and_waits_for_a_review
     assert standing_in(platform, book_of(platform), alone).state is DecisionState.OPEN
     signs(hospital, "user:deputy", found.review, Meaning.REVIEW)
     assert standing_in(platform, book_of(platform), review).state is DecisionState.IN_FORCE
+
+
+def test_whose_pseudonym_it_was_and_why_is_not_for_everybody(hospital):
+    asked = asks(hospital, "user:dpo")
+    decision = book_of(hospital[0]).decisions[asked.decision]
+
+    seen = {
+        who: as_shown(acting(hospital[0], who, "overview"), decision).record
+        for who in ("user:dpo", "user:deputy", "user:sam", "user:ben")
+    }
+
+    assert seen["user:dpo"] == seen["user:deputy"] == decision.record
+    assert seen["user:sam"].keys() == seen["user:ben"].keys() == {"hidden"}
 
 
 def test_an_emergency_is_over_after_an_hour_and_a_new_one_is_a_new_decision(hospital):
