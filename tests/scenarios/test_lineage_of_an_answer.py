@@ -94,7 +94,7 @@ def test_each_reason_of_an_answer_leads_to_the_bytes_of_its_own_input(silent):
     sealed = json.loads(platform.ledger.unseal(entry.sequence))
     request = sealed["request"].encode()
     assert 1 <= len(found.reasons) <= 5
-    for reason, kept in zip(found.reasons, sealed["reasons"], strict=True):
+    for reason, kept in zip(found.reasons, sealed["answer"]["outcome"]["reasons"], strict=True):
         (record,) = reason.records
         assert reason.feature == kept["feature"]
         assert record.codes == (kept["sources"][0]["code"],)

@@ -118,7 +118,9 @@ def test_a_replayed_history_gives_the_very_risk_that_the_data_set_gives(lived):
     served = {}
     for one in platform.predictions.find(version=version.id, outcome="score"):
         sealed = json.loads(platform.ledger.unseal(one.sequence))
-        served[sealed["subject"], datetime.fromisoformat(one.as_of)] = sealed["risk"]
+        served[sealed["subject"], datetime.fromisoformat(one.as_of)] = sealed["answer"]["outcome"][
+            "risk"
+        ]
     schema = {"subject_id": pl.Int64, "prediction_time": pl.Datetime("us", "UTC")}
     asked = pl.DataFrame(sorted(served), schema=schema, orient="row")
 

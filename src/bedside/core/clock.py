@@ -59,7 +59,8 @@ def iso(moment: datetime) -> str:
         raise Invalid(
             "A time without a zone was given.", fix="give a time with its zone, e.g. UTC."
         )
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -18,7 +18,8 @@ def number(value: float) -> str:
     """
     if round(abs(value)) >= 1000:
         return f"{value:,.0f}"
-    return f"{Decimal(f'{value:.3g}'):f}"
+    told = f"{value:.3g}"
+    return f"{Decimal(told):f}" if "e" in told else told
 
 
 def lasting(hours: float, *, whole: bool = False) -> str:

@@ -10,7 +10,7 @@ from bedside.features.definition import OF_SPANS, Feature
 from bedside.features.kernel import ALWAYS, NEVER
 from bedside.features.single import microseconds
 
-__all__ = ["Record", "sources_of"]
+__all__ = ["OF_ONE", "Record", "sources_of"]
 
 
 HOUR = 3_600_000_000  # microseconds
@@ -56,7 +56,7 @@ class Record:
             events = self._by_code.get(feature.codes[0], ())
             if len(events) == 0:
                 return ()
-            if len(events) == 1 and feature.aggregate in _OF_ONE:
+            if len(events) == 1 and feature.aggregate in OF_ONE:
                 return self._only(feature, events[0])
         facts = self._facts(feature)
         opened = self._opened(feature.window_hours)
@@ -201,7 +201,7 @@ _PICKED: dict[str, Callable[[list[_Fact]], list[_Fact]]] = {
 }
 
 
-_OF_ONE = (
+OF_ONE = (
     "last", "last_is", "first", "min", "max", "missing", "change", "count", "sum", "mean",
 )  # fmt: skip
 """Aggregates that rest on an event, if it is the only one and in the window."""

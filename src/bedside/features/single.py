@@ -68,7 +68,9 @@ def features_of_several(
     rows, width = len(told), len(first.layout.once(_places, first, plan).codes)
     dense = np.empty((rows, plan.width))
     numbers = np.arange(rows + 1)
-    ranges = np.column_stack([numbers[:-1] * width, numbers[1:] * width, numbers[:-1], numbers[1:]])
+    ranges = np.empty((rows, 4), dtype=np.int64)
+    ranges[:, 2], ranges[:, 3] = numbers[:-1], numbers[1:]
+    ranges[:, :2] = ranges[:, 2:] * width
     moments = np.array([microseconds(as_of) for _, as_of in asked], dtype=np.int64)
     run(plan, _columns_now(plan, told), ranges, moments, dense)
     return list(dense)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bedside.core.clock import parse_duration
 from bedside.core.records.features import EVER
@@ -10,7 +10,7 @@ from bedside.core.units import display
 from bedside.features.definition import WINDOWLESS, Feature
 from bedside.features.plain_words import ago, lasting, number
 
-__all__ = ["definition", "describe", "title", "window"]
+__all__ = ["definition", "describe", "describe_now", "title", "window"]
 
 _EVER_HOURS = parse_duration(EVER).total_seconds() / 3600
 _GIVEN = ("RXNORM", "ATC", "NDC", "CVX", "MEDICATION", "INFUSION", "DRUG")
@@ -73,6 +73,32 @@ def describe(
     if measured is None or as_of is None or (value == 0 and feature.aggregate == "count"):
         return text
     return text + _aged(feature, value, ago(as_of - measured), is_only=events == 1)
+
+
+def describe_now(feature: Feature) -> Callable[[float], str]:
+    """What `describe` says of a value that rests on one event, which happened just now.
+
+    What is the same for every value is made here, once.
+
+    >>> heart = Feature(name="hr", signal="hr", codes=("LOINC//8867-4",), label="heart rate",
+    ...                 aggregate="last", window_hours=None, unit="/min", event_unit="/min")
+    >>> describe_now(heart)(118.04)
+    'heart rate 118 /min, measured just now'
+    """
+    now = datetime(2000, 1, 1, tzinfo=UTC)
+
+    def told(value: float) -> str:
+        return describe(feature, value, measured=now, as_of=now, events=1)
+
+    if feature.labels or feature.aggregate != "last":
+        return told
+    before, unit = f"{_label(feature)} ", f" {display(feature.unit)}".rstrip()
+    after = unit + _aged(feature, 0.0, ago(timedelta(0)), is_only=True)
+
+    def plain(value: float) -> str:
+        return told(value) if math.isnan(value) else f"{before}{number(value)}{after}"
+
+    return plain
 
 
 def title(feature: Feature) -> str:

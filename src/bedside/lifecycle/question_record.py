@@ -89,7 +89,7 @@ def reasons_in_request(platform: Platform, answer: LedgerEntry) -> tuple[ReasonR
     Empty when there is no score, the request was not kept, or its subject was erased.
     """
     sealed = _unsealed(platform, answer)
-    if not sealed.get("request") or not sealed.get("reasons"):
+    if not sealed.get("request") or not _reasons_of(sealed):
         return ()
     bundle = open_bundle(platform, platform.registry.get(answer.details["version"]))
     features = feature_set_from_json(bundle.files[FEATURES])
@@ -120,8 +120,15 @@ def traced_reasons(
             events=reason.get("source_count", 0),
             records=tuple(_of_reason(reason, places, digest_bytes(body))),
         )
-        for reason in sealed["reasons"]
+        for reason in _reasons_of(sealed)
     )
+
+
+def _reasons_of(sealed: dict[str, Any]) -> list[dict[str, Any]]:
+    """The reasons of an answer; an older Bedside kept them a second time beside it."""
+    outcome = (sealed.get("answer") or {}).get("outcome") or {}
+    found: list[dict[str, Any]] = outcome.get("reasons") or sealed.get("reasons") or []
+    return found
 
 
 def _unsealed(platform: Platform, answer: LedgerEntry) -> dict[str, Any]:

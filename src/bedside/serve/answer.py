@@ -266,7 +266,7 @@ class Answerer:
             outcome, cause = told.failure, told.cause
         elif isinstance(told, Scored):
             outcome = told.outcome
-            sealed |= _scored_json(told)
+            sealed["features"] = told.features
         else:
             outcome = told
         answer = Answer(
@@ -308,18 +308,6 @@ class Answerer:
                 subject=facts.subject,
             ),
         )
-
-
-def _scored_json(scored: Scored) -> dict[str, Any]:
-    """What is kept of a score for whoever looks into it later."""
-    outcome = scored.outcome
-    told: dict[str, Any] = {"features": scored.features}
-    if isinstance(outcome, Abstention):
-        return told | {"text": outcome.text}
-    told |= {"risk": outcome.risk, "reasons": outcome.reasons}
-    told |= {"outputs": dict(outcome.outputs)} if outcome.outputs else {}
-    told |= {"low": outcome.low, "high": outcome.high} if outcome.low is not None else {}
-    return told | ({"likely": outcome.likely} if outcome.likely is not None else {})
 
 
 def _not_kept(error: Exception) -> Unavailable:

@@ -1,21 +1,23 @@
 """The signals that moved a score most, in clinical words and units, with what they rest on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bedside.core.clock import iso
 from bedside.core.kept import Kept
-from bedside.core.records.answer import Reason, ReasonSource
+from bedside.core.records.answer import Reason, reason_of, source_of
 from bedside.core.records.event import Event
 from bedside.core.records.told_now import ToldNow
 from bedside.features.definition import Feature, FeatureSet
 from bedside.features.grouping import group_key
-from bedside.features.provenance import Record
-from bedside.features.wording import describe
+from bedside.features.provenance import OF_ONE, Record
+from bedside.features.wording import describe, describe_now
 
 __all__ = ["MOST_SOURCES", "top_reasons"]
 
@@ -47,15 +49,25 @@ def top_reasons(
     leading = _leading(plan, contributions)
     if not leading:
         return ()
+    told, features = _Times(), feature_set.features
+    if isinstance(events, ToldNow) and events.as_of is as_of:
+        only = events.layout.once(_only_sources, events, feature_set)
+        if all(only[column] is not None for column, _ in leading):
+            return tuple(
+                [
+                    _reason_now(features[column], float(row[column]), total, one, told(as_of))
+                    for column, total in leading
+                    if (one := only[column]) is not None
+                ]
+            )
     codes = {code for column, _ in leading for code in plan.codes[column]}
     if isinstance(events, ToldNow):
         events = events.of(codes)
     record = Record(events, as_of, codes)
-    told = _Times()
     return tuple(
         _reason(feature, float(row[column]), total, record.sources(feature), as_of, told)
         for column, total in leading
-        for feature in (feature_set.features[column],)
+        for feature in (features[column],)
     )
 
 
@@ -123,6 +135,41 @@ class _Times:
         return self._text
 
 
+class _Only(NamedTuple):
+    """The one event that a feature rests on, whatever its value; `is_static`: it has no time."""
+
+    code: str
+    row: str
+    is_static: bool
+    text: Callable[[float], str]
+
+
+def _only_sources(told: ToldNow, feature_set: FeatureSet) -> tuple[_Only | None, ...]:
+    """For each feature the one value of a layout that it rests on; None: not so simple."""
+    layout, found = told.layout, list[_Only | None]()
+    for feature in feature_set.features:
+        codes = feature.codes
+        one = len(codes) == 1 and layout.codes.count(codes[0]) == 1 and not feature.categories
+        place = layout.codes.index(codes[0]) if one else 0
+        static = one and layout.is_static[place]
+        fits = one and feature.aggregate in OF_ONE and not (static and feature.window_hours)
+        if not fits:
+            found.append(None)
+            continue
+        text = partial(describe, feature) if static else describe_now(feature)
+        found.append(_Only(codes[0], layout.rows[place].hex(), static, text))
+    return tuple(found)
+
+
+def _reason_now(
+    feature: Feature, value: float, contribution: float, only: _Only, now: str | None
+) -> Reason:
+    """As `_reason`, of a value that is told as the question is asked."""
+    at = None if only.is_static else now
+    source = source_of(only.code, at, only.row)
+    return reason_of(feature.name, only.text(value), contribution, at, (source,), 1)
+
+
 def _reason(
     feature: Feature,
     value: float,
@@ -132,14 +179,16 @@ def _reason(
     told: _Times,
 ) -> Reason:
     measured = sources[0].time if sources else None
-    return Reason(
-        feature=feature.name,
-        text=describe(feature, value, measured=measured, as_of=as_of, events=len(sources)),
-        contribution=contribution,
-        measured_at=told(measured),
-        sources=tuple(
-            ReasonSource(code=event.code, time=told(event.time), row=event.source_row.hex())
-            for event in sources[:MOST_SOURCES]
+    return reason_of(
+        feature.name,
+        describe(feature, value, measured=measured, as_of=as_of, events=len(sources)),
+        contribution,
+        told(measured),
+        tuple(
+            [
+                source_of(event.code, told(event.time), event.source_row.hex())
+                for event in sources[:MOST_SOURCES]
+            ]
         ),
-        source_count=len(sources),
+        len(sources),
     )

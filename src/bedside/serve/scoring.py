@@ -8,7 +8,6 @@ from datetime import datetime
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -73,20 +72,6 @@ class Scored:
 
     outcome: Score | Abstention
     features: dict[str, float | None]
-
-    def as_json(self) -> dict[str, Any]:
-        """What the ledger keeps sealed."""
-        if isinstance(self.outcome, Abstention):
-            return {"features": self.features, "text": self.outcome.text}
-        score = self.outcome
-        told: dict[str, Any] = {
-            "features": self.features,
-            "risk": score.risk,
-            "reasons": msgspec.to_builtins(score.reasons),
-        }
-        told |= {"outputs": dict(score.outputs)} if score.outputs else {}
-        told |= {"low": score.low, "high": score.high} if score.low is not None else {}
-        return told | ({"likely": list(score.likely)} if score.likely is not None else {})
 
 
 class Scorer:

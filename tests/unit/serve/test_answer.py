@@ -69,7 +69,7 @@ def test_an_answer_is_in_the_ledger_with_its_patient_data_sealed():
     assert json.loads(sealed)["features"]["lactate.last"] == 4.2
     assert json.loads(sealed)["features"]["systolic.last"] is None
     assert json.loads(sealed)["subject"] == 99
-    assert json.loads(sealed)["risk"] == answer.outcome.risk
+    assert json.loads(sealed)["answer"]["outcome"]["risk"] == answer.outcome.risk
 
 
 def test_the_input_digest_differs_between_two_equal_patients_so_that_nobody_can_guess_values():

@@ -1,11 +1,14 @@
 """Each signal has one reason, with what all its features gave, told by the strongest of them."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from bedside.core.records.features import CALENDAR, Aggregate
 from bedside.core.records.outcome import Outcome
+from bedside.core.records.told_now import Layout, ToldNow
 from bedside.features.definition import expand
 from bedside.interop.score_words import moved
 from bedside.serve.reasons import top_reasons
@@ -60,3 +63,40 @@ def test_a_reason_raises_or_lowers_what_is_predicted(kind, words):
     asked = replace(usual.question, outcome=Outcome(kind=kind, levels=("none", "some")))
 
     assert moved(replace(usual, question=asked)) == words
+
+
+LAYOUT = Layout(
+    codes=("LOINC//2524-7", "LOINC//8867-4", "MEDS_BIRTH", "LOINC//1", "LOINC//1"),
+    units=("mmol/L", "/min", None, None, None),
+    is_static=(False, False, True, False, False),
+    rows=(b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"),
+)
+SOME = [
+    replace(
+        one,
+        name=f"{one.signal}.{aggregate}.{hours}",
+        aggregate=aggregate,
+        window_hours=hours,
+        unit={"hours_since": "h", "hours_active": "h"}.get(aggregate, one.unit),
+    )
+    for one in {feature.signal: feature for feature in FEATURES.features}.values()
+    for aggregate in get_args(Aggregate)
+    for hours in (None, 6.0)
+    if aggregate not in CALENDAR and (aggregate != "last_is" or one.categories)
+]
+OTHERS = [
+    replace(SOME[0], name="several", codes=("LOINC//2524-7", "LOINC//8867-4")),
+    replace(SOME[0], name="twice", codes=("LOINC//1",)),
+    replace(SOME[0], name="absent", codes=("LOINC//0",)),
+    replace(SOME[0], name="fixed", codes=("MEDS_BIRTH",)),
+]
+
+
+@pytest.mark.parametrize("feature", [*SOME, *OTHERS], ids=lambda one: one.name)
+def test_a_value_told_with_the_question_gives_the_same_reason_as_its_event(feature):
+    features, given = replace(FEATURES, features=(feature,)), np.array([0.5])
+    told = ToldNow(LAYOUT, [4.2, 118.0, 71.0, 1.0, 2.0], NOW, 7)
+
+    for value in np.array([[4.2], [0.0], [1.0], [-3.0], [1326.4], [4.12e-5], [np.nan]]):
+        at_once = top_reasons(features, value, given, told, NOW)
+        assert at_once == top_reasons(features, value, given, list(told), NOW)

@@ -60,7 +60,8 @@ def test_a_reason_goes_out_without_the_digests_of_its_raw_records(path, body):
     response = a_client(served).post(path, json=body)
 
     ((_, sealed),) = served.ledger.kept
-    sources = [one for reason in json.loads(sealed)["reasons"] for one in reason["sources"]]
+    reasons = json.loads(sealed)["answer"]["outcome"]["reasons"]
+    sources = [one for reason in reasons for one in reason["sources"]]
     assert {one["code"] for one in sources} >= {"LOINC//2524-7", "LOINC//8867-4"}
     rows = {one["row"] for one in sources if one["row"]}
     assert len(rows) >= (2 if path == HOOK else 0)
