@@ -10,6 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from bedside.data.collect.bundled import breast_cancer
+from bedside.lifecycle.package import load_declaration
+from bedside.usecases import folder_of
 from dicom_files import a_ct, as_bytes
 from house import ROOT
 
@@ -359,10 +361,11 @@ def _bad(folder: Path) -> None:
 def a_request(number: int = 0) -> dict[str, object]:
     """A question about a case, in the Open Inference Protocol."""
     row = breast_cancer().row(number, named=True)
+    declared, _ = load_declaration(folder_of("diagnosis"))
     inputs = [
-        {"name": name, "shape": [1], "datatype": "FP64", "data": [float(value)]}
-        for name, value in row.items()
-        if name not in ("case", "malignant") and isinstance(value, float)
+        {"name": name, "shape": [1], "datatype": "FP64", "data": [float(row[signal.column or ""])]}
+        for name, signal in declared.signals.items()
+        if signal.role == "input"
     ]
     told = {
         "subject": f"{a_canary('the subject of a request')}{number}",
