@@ -27,13 +27,12 @@ _Asked = tuple[str, Action, str | None]
 
 
 class _Known:
-    """A decision, since when it is known, and since when nobody could say more."""
+    """A decision, since when it is known, and whether it is being made again."""
 
-    __slots__ = ("allowed", "at", "blind", "under_way")
+    __slots__ = ("allowed", "at", "under_way")
 
     def __init__(self, allowed: bool, at: float) -> None:
         self.allowed, self.at = allowed, at
-        self.blind = float("-inf")
         self.under_way = False
 
 
@@ -54,6 +53,7 @@ class Policed:
         self._decide, self._tick = decide, tick
         self._known: dict[_Asked, _Known] = {}
         self._callers: dict[int, tuple[Caller, Caller]] = {}
+        self._blind = float("-inf")  # when it was last found that nobody can say
         self._deciding, self._starting = threading.Lock(), threading.Lock()
         self._again: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -78,7 +78,7 @@ class Policed:
             return False if age < REFUSED_SECONDS else None
         if age < AGAIN_SECONDS:
             return True
-        is_blind = now - known.blind < AGAIN_SECONDS
+        is_blind = now - self._blind < AGAIN_SECONDS
         if not (known.under_way or is_blind):
             known.under_way = True
             self._look_again(asked)
@@ -100,10 +100,8 @@ class Policed:
                 lasts = ALLOWED_SECONDS if known.allowed else REFUSED_SECONDS
                 if now - known.at < lasts:
                     return known.allowed
-                if now - known.blind >= AGAIN_SECONDS:
-                    known = self._look(asked, known)
-            else:
-                known = self._look(asked, None)
+            if now - self._blind >= AGAIN_SECONDS:
+                known = self._look(asked, known)
         if known is None or self._tick() - known.at >= BLIND_SECONDS:
             raise Unavailable(
                 "What the policies say of this cannot be found now.",
@@ -120,8 +118,7 @@ class Policed:
         except Exception as error:  # its text may hold a row, so only its class is named
             told = error.code if isinstance(error, BedsideError) else type(error).__name__
             _LOG.error("the policies cannot be asked: %s", told)
-            if before is not None:
-                before.blind = self._tick()
+            self._blind = self._tick()
             return before
         if len(self._known) >= KEPT:
             self._known.clear()

@@ -127,6 +127,22 @@ def test_without_a_database_the_last_decision_counts_for_a_minute_and_then_nothi
     assert caller.may(Action.INFER, "sepsis")
 
 
+def test_who_asks_for_the_first_time_while_nobody_can_say_is_let_in_for_nothing_and_asks_seldom():
+    asked, now = [], [0.0]
+
+    def decide(*_):
+        asked.append(now[0])
+        raise OSError("away")
+
+    caller = a_policed(decide, now)(a_caller())
+    for at in (0.0, 0.1, 0.4, 0.6):
+        now[0] = at
+        with pytest.raises(Unavailable):
+            caller.may(Action.INFER, "sepsis")
+
+    assert asked == [0.0, 0.6], "a database that is away is not asked for each request"
+
+
 def test_a_decision_that_takes_its_time_holds_up_nobody_else():
     free = threading.Event()
 
