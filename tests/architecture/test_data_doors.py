@@ -22,6 +22,7 @@ OPENED = {
     "lifecycle/documents_workspace.py": "reads manifests for a document, and no record",
     "lifecycle/data.py": "checks every file and shows nothing; all else goes through opened_data",
     "lifecycle/ledger_disclosures.py": "finds whom an account is about, for `bedside ledger`",
+    "lifecycle/reveal.py": "enters to find out who a pseudonym is",
     "wiring/hl7_serving.py": "knows stays for a channel that the server was let in to serve",
     "wiring/elsewhere.py": "asks whether data are there, before a verb enters",
 }
@@ -30,6 +31,7 @@ UNSEALED = {
     "lifecycle/prediction_replay.py": "enters to read one record",
     "lifecycle/question_record.py": "is asked after prediction_replay has entered",
     "lifecycle/note_book.py": "is read by verbs that enter to read records of a sample",
+    "lifecycle/incidents.py": "enters to watch the model it is about",
     "lifecycle/hl7_feed.py": "gives a sender the answer that it had",
     "lifecycle/step_decisions.py": "repeats a reviewer's own evidence, which names no patient",
     "lifecycle/live_answers.py": "gives figures to gates and guards, and no record",

@@ -105,7 +105,7 @@ def test_ci_runs_the_words_in_turn_and_sums_them_up(tmp_path):
     assert re.findall(r"ran-([\w-]+)-with-1", ran.stdout) == [
         "check", "demo", "image-test", "test",
     ]  # fmt: skip
-    assert "apt-get install -y -qq --no-install-recommends buildah gcc" in ran.stdout
+    assert "apt-get install -y -qq --no-install-recommends buildah " in ran.stdout
     assert "tests: passed in" in ran.stdout.split("== Summary of .ci/run")[1]
 
 

@@ -38,7 +38,14 @@ NAMES = [
     "provision", "purpose", "policyRule", "dateTime", "patient",
 ]  # fmt: skip
 TYPES = ["Observation", "Patient", "Encounter", "Condition", "Bundle", "MedicationRequest", "Claim"]
-TYPES += ["DocumentReference", "DiagnosticReport", "Immunization", "Procedure", "Medication", "Consent"]
+TYPES += [
+    "DocumentReference",
+    "DiagnosticReport",
+    "Immunization",
+    "Procedure",
+    "Medication",
+    "Consent",
+]
 SECRET = "Zaphod"  # noqa: S105  (stands for what a patient would not want told)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.core.records.collection import Collection
+from bedside.core.records.release_mode import ReleaseMode
 from bedside.data.collect.facts import Batch, Part
 from bedside.data.collect.formats.fhir import READER
 from conformance.suite import UNEXPLAINED, Case, Suite, members
@@ -25,7 +26,7 @@ SOURCE = Collection(
     title="FHIR R4 examples",
     format="fhir",
     licence="Apache-2.0",
-    release_mode="identified",
+    release_mode=ReleaseMode.IDENTIFIED,
     known_at={},
     timezone="UTC",
 )

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from meds import schema as meds
 
 from bedside.core.records.collection import Collection
+from bedside.core.records.release_mode import ReleaseMode
 from bedside.data.collect.facts import Batch, Part
 from bedside.data.collect.formats.bounded_parquet import as_rows
 from bedside.data.collect.formats.meds import READER
@@ -28,7 +29,7 @@ SOURCE = Collection(
     title="A data set of MEDS",
     format="meds",
     licence="that of the data set",
-    release_mode="safe_harbor",
+    release_mode=ReleaseMode.SAFE_HARBOR,
     known_at={},
     timezone="UTC",
 )

@@ -6,12 +6,11 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from bedside.core.clock import iso
+from bedside.core.clock import Clock, iso
 from bedside.core.errors import BedsideError, Invalid, Unavailable
 from bedside.core.ports.signing import Notifier
 from bedside.infra.files import write_atomically
@@ -26,14 +25,15 @@ class Outbox:
 
     Args:
         folder: Made on first use.
+        clock: What time it is.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self._clock = folder, clock
 
     def tell(self, people: Sequence[str], subject: str, text: str) -> None:
         """Write the message down, durably."""
-        now = datetime.now(UTC)
+        now = self._clock.now()
         told = {"at": iso(now), "to": list(people), "subject": subject, "text": text}
         name = f"{now.strftime('%Y%m%dT%H%M%S%f')}-{os.urandom(4).hex()}.json"
         content = json.dumps(told, ensure_ascii=False, indent=1).encode()
@@ -119,9 +119,9 @@ class TellAll:
             raise failed
 
 
-def notifier_of(outbox: Path, mail: str | None) -> Notifier:
+def notifier_of(outbox: Path, mail: str | None, clock: Clock) -> Notifier:
     """The outbox, and the mail server of a setting, which is judged when somebody is told."""
-    first = Outbox(outbox)
+    first = Outbox(outbox, clock)
     return first if mail is None else TellAll(first, [_MailSetting(mail)])
 
 

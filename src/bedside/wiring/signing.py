@@ -28,6 +28,7 @@ class SigningParts(TypedDict):
 
 def signing_of(settings: "Settings", secrets: "Secrets") -> SigningParts:
     """The keys of the people on this machine, and the workspace's own."""
+    from bedside.core.clock import SystemClock  # noqa: PLC0415
     from bedside.infra.keys.ed25519 import Ed25519Signer, Ed25519Verifier  # noqa: PLC0415
     from bedside.infra.keys.person import PersonKeys  # noqa: PLC0415
     from bedside.infra.notifying import notifier_of  # noqa: PLC0415
@@ -36,7 +37,7 @@ def signing_of(settings: "Settings", secrets: "Secrets") -> SigningParts:
         signing_keys=PersonKeys(Path(settings.signing_keys or _default_folder())),
         seal=lambda: Ed25519Signer(secrets.secret("decisions")),
         verifier_of=Ed25519Verifier,
-        notifier=notifier_of(settings.folder / "outbox", settings.mail),
+        notifier=notifier_of(settings.folder / "outbox", settings.mail, SystemClock()),
     )
 
 

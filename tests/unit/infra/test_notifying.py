@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from bedside.core.clock import SystemClock
 from bedside.core.errors import Invalid, Unavailable
 from bedside.infra.notifying import MailNotifier, Outbox, TellAll, mail_server_of, notifier_of
 from certificates import Authority
@@ -109,7 +110,7 @@ def test_a_message_goes_out_over_tls(authority):
 
 @pytest.mark.parametrize("trouble", ["no TLS", "a stranger's certificate", "nobody there"])
 def test_a_message_goes_out_over_nothing_else_and_lies_in_the_outbox(authority, tmp_path, trouble):
-    outbox = Outbox(tmp_path / "outbox")
+    outbox = Outbox(tmp_path / "outbox", SystemClock())
     with MailServer(authority.issue("mail"), tls=trouble != "no TLS") as server:
         mail = mail_to(server, None if trouble.startswith("a stranger") else authority)
         if trouble == "nobody there":
@@ -136,5 +137,5 @@ def test_the_setting_names_the_server_and_a_wrong_one_is_not_repeated(tmp_path):
     assert "hunter2" not in repr(made)
     for wrong in ("http://hunter2", "smtp://hunter2", "smtp://h:hunter2/?from=a&to=b"):
         with pytest.raises(Invalid) as error:
-            notifier_of(tmp_path / "outbox", wrong).tell([], "x", "y")
+            notifier_of(tmp_path / "outbox", wrong, SystemClock()).tell([], "x", "y")
         assert "hunter2" not in str(error.value)

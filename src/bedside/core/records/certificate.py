@@ -116,7 +116,7 @@ class RecallCertificate:
         population: Notes from which the sample was drawn.
         notes: Notes in the sample.
         draw: Which sample of this data set it is.
-        earlier: How many engines were measured on this sample before: who tries often enough passes.
+        earlier: How many engines were measured on this sample before; who tries often, passes.
         readers: The two, by name; `blind` those of them who saw no suggestions.
         adjudicator: Who decided where they disagreed; empty: they agreed everywhere.
         disagreements: Spans that one reader marked and the other did not, or otherwise.
