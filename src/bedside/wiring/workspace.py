@@ -54,7 +54,22 @@ LIBRARIES = (
 
 def actor_of(name: str | None, purpose: str) -> Actor:
     """Who acts: the name given, or the user of this machine."""
-    return Actor(name=name or f"user:{getpass.getuser()}", purpose=purpose)
+    return Actor(name=name or f"user:{_user()}", purpose=purpose)
+
+
+def _user() -> str:
+    """Whom the system runs this process for; root, who may become anybody, may say who it is.
+
+    What the environment says of anybody else is not believed.
+    """
+    if not hasattr(os, "getuid") or os.getuid() == 0:
+        return getpass.getuser()
+    import pwd  # noqa: PLC0415 - not on every system
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
 
 
 def open_workspace(
