@@ -25,25 +25,31 @@ ACTIVITY = {"start": ("110120", "Application Start"), "stop": ("110121", "Applic
 
 _PATTERNS = {
     Pattern.CREATE: (
-        "answer", "approve", "access.add", "backup", "build.done", "checkpoint.key", "collect.done",
-        "compare", "deidentify", "evaluate", "incident.open", "leakage", "monitor",
-        "prediction.note", "quality", "recalibrate", "score", "site.onboard",
-        "site.publish", "snapshot", "track",
+        "answer", "approve", "access.add", "access.grant", "backup", "build.done", "checkpoint.key",
+        "collect.done", "compare", "consent.record", "decision.open", "decision.sign",
+        "deid.certify", "deid.dicom", "deid.label", "deid.sample", "deid.text", "deid.train",
+        "deidentify", "deidentify.files", "deidentify.risk", "evaluate", "incident.open", "leakage",
+        "monitor", "policy.add", "prediction.note", "quality", "recalibrate", "score",
+        "signer.enrol", "signer.grant", "site.onboard", "site.publish", "snapshot", "track",
     ),
     Pattern.READ: (
         "access.sign_in", "hazards.show", "incident.show", "ledger.prove", "prediction.open",
-        "reproduce", "rollout.show",
+        "reproduce", "reveal", "rollout.show",
     ),
     Pattern.UPDATE: (
-        "access.rotate", "incident.close", "incident.note", "key.rotate", "prediction.outcomes",
-        "release", "reload", "restore", "rollback", "rollout.hold", "site.pull", "site.validate",
+        "access.rotate", "consent.withdraw", "decision.take", "decision.withdraw", "incident.close",
+        "incident.note", "key.rotate", "prediction.outcomes", "release", "reload", "restore",
+        "rollback", "rollout.hold", "site.pull", "site.validate",
     ),
-    Pattern.DELETE: ("access.revoke", "checkpoint.revoke", "erase", "key.destroy"),
+    Pattern.DELETE: (
+        "access.revoke", "access.revoke_role", "checkpoint.revoke", "erase", "key.destroy",
+        "policy.remove", "signer.revoke",
+    ),
     Pattern.QUERY: ("features.explain", "ledger.disclosures", "prediction.judge"),
     Pattern.DISCLOSURE: (
         "export", "fhir.write_back", "hl7.result", "prediction.export", "score.export",
     ),
-    Pattern.EXPORT: ("deploy.export", "ledger.export"),
+    Pattern.EXPORT: ("deid.labels.export", "deploy.export", "ledger.export"),
 }  # fmt: skip
 _OF = {action: pattern for pattern, actions in _PATTERNS.items() for action in actions}
 
