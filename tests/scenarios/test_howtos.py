@@ -500,7 +500,7 @@ def test_the_page_about_deidentification_does_what_it_says(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="Only root can be two people: run it as root.")
 def test_the_page_about_governing_does_what_it_says(tmp_path):
-    said = said_by("govern.md", tmp_path, PAGES=ROOT / "docs" / "howto")
+    said = said_by("govern.md", tmp_path, PAGES=ROOT / "docs" / "howto", LOGNAME="root")
 
     commands = iter(said.values())
     assert "whoever can open it" in next(commands)
@@ -511,6 +511,7 @@ def test_the_page_about_governing_does_what_it_says(tmp_path):
     printed = "".join(said.values())
     assert printed.count("left with 4") == 2
     assert "[ben-may-research-the-ward]" in printed
+    assert printed.count("one signature is not enough") == 2
     *_, listed, flow = said.values()
     assert "withdrew every purpose" in listed
     assert "0001" not in listed

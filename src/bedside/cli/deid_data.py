@@ -13,6 +13,7 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from bedside.privacy.rules import ReleasePlan
@@ -48,6 +49,14 @@ AttestedBy = Annotated[
 Differently = Annotated[
     list[str] | None,
     typer.Option("--do", help="KIND=ACTION, such as date=year; within what the mode allows."),
+]
+Codes = Annotated[
+    list[str] | None,
+    typer.Option("--code", help="CODE=KIND: a code of yours that carries an identifier."),
+]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option("--keep", help="A code that looks as if it named people, and does not."),
 ]
 
 
@@ -102,24 +111,25 @@ def data(
     dossier: Dossier = "",
     attested_by: AttestedBy = "",
     differently: Differently = None,
-    code: Annotated[
-        list[str] | None,
-        typer.Option("--code", help="CODE=KIND: a code of yours that carries an identifier."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option("--keep", help="A code that looks as if it named people, and does not."),
-    ] = None,
+    code: Codes = None,
+    keep: Kept = None,
     minimum: Annotated[
         int, typer.Option("--minimum", min=2, help="Patients who must share a text.")
     ] = 3,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Release a data set under a release mode, as a new data set that names nobody."""
+    """Release a data set under a release mode, as a new data set that names nobody.
+
+    Where roles count, two people sign for it: the first by this command, which is run again after
+    the other.
+    """
     with guarded(as_json):
+        from bedside.cli.passphrases import hand_for  # noqa: PLC0415
         from bedside.lifecycle.deidentify import Judgement, release_data  # noqa: PLC0415
         from bedside.wiring.certifying import texts_of  # noqa: PLC0415
 
@@ -133,7 +143,13 @@ def data(
             certified=texts.certified,
             cleaner=texts.cleaner,
         )
-        done = release_data(platform, name, plan, judgement)
+        done = release_data(
+            platform,
+            name,
+            plan,
+            judgement,
+            hand=lambda: hand_for(platform, passphrase_file, passphrase_fd),
+        )
         told = done.report
         show(
             {**told, "page": str(done.page)},

@@ -14,6 +14,7 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from bedside.core.records.policy import Access, Decision
@@ -168,6 +169,8 @@ def diff(
 def add(
     file: File,
     decision: DecisionOption = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -176,9 +179,11 @@ def add(
     """Let the policies of a file count from now on, beside those that are shipped.
 
     The same file again is its next version; every version is kept and signed. A policy of a
-    hospital may permit more or forbid more; what a shipped one forbids stays forbidden.
+    hospital may permit more or forbid more; what a shipped one forbids stays forbidden. Where roles
+    count, two people sign for it: the first by this command, which is run again after the other.
     """
     with guarded(as_json):
+        from bedside.cli.passphrases import hand_for  # noqa: PLC0415
         from bedside.cli.policy_words import policies_in, version_json  # noqa: PLC0415
         from bedside.lifecycle.own_policies import add_policies  # noqa: PLC0415
         from bedside.wiring.governed import parse_policies  # noqa: PLC0415
@@ -190,6 +195,7 @@ def add(
             policies_in(file),
             decision=decision or "",
             parse=parse_policies,
+            hand=lambda: hand_for(platform, passphrase_file, passphrase_fd),
         )
         said = f"The policies of '{done.origin}', version {done.version}, count from now on."
         show(version_json(done), as_json, lambda: said)
@@ -199,18 +205,29 @@ def add(
 def remove(
     name: Annotated[str, typer.Argument(help="The name of the file, without its ending.")],
     decision: DecisionOption = None,
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the policies of a file back; its versions are kept."""
+    """Take the policies of a file back; its versions are kept.
+
+    Where roles count, two people sign for it, as for what is added.
+    """
     with guarded(as_json):
+        from bedside.cli.passphrases import hand_for  # noqa: PLC0415
         from bedside.cli.policy_words import version_json  # noqa: PLC0415
         from bedside.lifecycle.own_policies import remove_policies  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "governance", as_json)
-        done = remove_policies(platform, name, decision=decision or "")
+        done = remove_policies(
+            platform,
+            name,
+            decision=decision or "",
+            hand=lambda: hand_for(platform, passphrase_file, passphrase_fd),
+        )
         show(version_json(done), as_json, lambda: f"The policies of '{name}' count no more.")
 
 

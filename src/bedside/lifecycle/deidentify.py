@@ -11,6 +11,7 @@ import polars as pl
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
+from bedside.core.records.decision import DecisionKind
 from bedside.core.records.event import MERGED_INTO
 from bedside.core.records.lineage import Node
 from bedside.core.records.policy import Act
@@ -21,6 +22,7 @@ from bedside.data.store.snapshot import Snapshot
 from bedside.lifecycle.data import keep_snapshot
 from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.signed_effects import HandAsked, signed_for
 from bedside.privacy.cleaner import TextCleaner
 from bedside.privacy.events import EventRelease
 from bedside.privacy.pages import page
@@ -82,22 +84,29 @@ def released_name(source: str, mode: ReleaseMode, project: str) -> str:
 
 
 def release_data(
-    platform: Platform, reference: str, plan: ReleasePlan, judgement: Judgement | None = None
+    platform: Platform,
+    reference: str,
+    plan: ReleasePlan,
+    judgement: Judgement | None = None,
+    *,
+    hand: HandAsked | None = None,
 ) -> Released:
     """Release a data set: a new snapshot in the released zone, its report, an entry in the ledger.
 
-    Raw files stay where they are. The same release again adds nothing.
+    Raw files stay where they are. The same release again adds nothing. Where roles count, two
+    people sign for it, one of them a privacy officer.
 
     Args:
         platform: The workspace.
         reference: The identified data set.
         plan: The release mode, and what goes with it.
         judgement: What was decided about its codes.
+        hand: Asks for what the actor signs with.
 
     Raises:
         NotFound: there is no such data set.
-        Refused: it is released already (code `not_identified`), or nothing is left of it
-            (`nothing_left`).
+        Refused: it is released already (code `not_identified`), nothing is left of it
+            (`nothing_left`), or somebody must sign yet (`waits`).
         Unavailable: another process holds the workspace, or the disk refuses.
     """
     judged = judgement or Judgement()
@@ -110,6 +119,13 @@ def release_data(
                 code="not_identified",
             )
         now = platform.clock.now()
+        signed = signed_for(
+            platform,
+            DecisionKind.DATA_RELEASE,
+            f"the release of {source.manifest.name} as {plan.mode} for {plan.project}",
+            _record(source, plan, judged),
+            hand,
+        )
         found = _surveyed(platform, source, judged)
         release = EventRelease(
             plan=plan,
@@ -125,8 +141,27 @@ def release_data(
         where = platform.folder / "reports" / snapshot.manifest.name
         platform.write(where / "release.html", page("release", report).encode())
         platform.write(where / "release.json", canonical_json(report))
-        platform.ledger.append(platform.actor, "deidentify", _entry(source, snapshot, plan, report))
+        entry = _entry(source, snapshot, plan, report)
+        entry |= {} if signed is None else {"decision_id": signed}
+        platform.ledger.append(platform.actor, "deidentify", entry)
     return Released(snapshot=snapshot, report=report, page=where / "release.html")
+
+
+def _record(source: Snapshot, plan: ReleasePlan, judged: Judgement) -> dict[str, Any]:
+    """What exactly people sign for: these data, under this plan, as it was judged."""
+    return {
+        "data_set": source.manifest.name,
+        "snapshot": source.manifest.snapshot,
+        "mode": plan.mode.value,
+        "project": plan.project,
+        "agreement": plan.agreement,
+        "dossier": plan.dossier,
+        "attested_by": plan.attested_by,
+        "actions": {kind: action.value for kind, action in sorted(plan.actions.items())},
+        "minimum": judged.minimum,
+        "codes": dict(sorted(judged.codes.items())),
+        "keep": sorted(judged.keep),
+    }
 
 
 def _folded(source: Snapshot) -> Iterator[pl.DataFrame]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.ports.policy import Policies
+from bedside.core.records.decision import DecisionKind
 from bedside.core.records.policy import Act, PolicyText, Resource
 from bedside.core.records.policy_table import PolicyTable
 from bedside.core.records.policy_version import PolicyVersion
@@ -14,6 +15,7 @@ from bedside.governance.policy_testing import TableRow, ask_table
 from bedside.governance.shipped_policies import PolicySource, shipped_policies
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.signed_effects import HandAsked, signed_for
 
 __all__ = ["PolicyChange", "add_policies", "compare_policies", "remove_policies"]
 
@@ -39,11 +41,18 @@ class PolicyChange:
 
 
 def add_policies(
-    platform: Platform, origin: str, text: str, *, decision: str, parse: Parse
+    platform: Platform,
+    origin: str,
+    text: str,
+    *,
+    decision: str,
+    parse: Parse,
+    hand: HandAsked | None = None,
 ) -> PolicyVersion:
     """Keep the next version of a file of policies; it counts from now on.
 
     What is shipped stays: a policy of a hospital can permit more or forbid more, and lift no limit.
+    Where roles count, two people sign for it.
 
     Args:
         platform: The workspace.
@@ -51,10 +60,12 @@ def add_policies(
         text: Cedar.
         decision: Which decision the change rests on, such as the number of a minute.
         parse: Makes policies of sources, or refuses them.
+        hand: Asks for what the actor signs with.
 
     Raises:
         Invalid: the name, the decision or the text is none.
-        Refused: the actor may not (code `not_allowed`), or it says what it said (`same_policies`).
+        Refused: the actor may not (code `not_allowed`), it says what it said (`same_policies`), or
+            somebody must sign yet (`waits`).
     """
     enter(platform, Act.MANAGE_POLICIES, Resource(name=origin))
     _check(origin, decision)
@@ -62,23 +73,25 @@ def add_policies(
     if origin in newest and newest[origin].text == text:
         raise Refused("These policies say this already.", fix="change them.", code="same_policies")
     parse(_with(platform, origin, text))
-    return _kept(platform, "policy.add", origin, text, decision)
+    return _kept(platform, "policy.add", origin, text, decision, hand)
 
 
-def remove_policies(platform: Platform, origin: str, *, decision: str) -> PolicyVersion:
-    """Take a file of policies back; its versions are kept.
+def remove_policies(
+    platform: Platform, origin: str, *, decision: str, hand: HandAsked | None = None
+) -> PolicyVersion:
+    """Take a file of policies back; its versions are kept. Where roles count, two people sign.
 
     Raises:
         Invalid: there is no decision.
         NotFound: there is no such file.
-        Refused: the actor may not (code `not_allowed`).
+        Refused: the actor may not (code `not_allowed`), or somebody must sign yet (`waits`).
     """
     enter(platform, Act.MANAGE_POLICIES, Resource(name=origin))
     _check(origin, decision)
     newest = {one.origin: one for one in platform.own_policies.all()}
     if origin not in newest or not newest[origin].text:
         raise NotFound("There are no such policies.", fix="see them all: bedside policy show.")
-    return _kept(platform, "policy.remove", origin, "", decision)
+    return _kept(platform, "policy.remove", origin, "", decision, hand)
 
 
 def compare_policies(
@@ -111,10 +124,26 @@ def _with(platform: Platform, origin: str, text: str) -> list[PolicySource]:
     return [*shipped_policies(), *own]
 
 
-def _kept(platform: Platform, action: str, origin: str, text: str, decision: str) -> PolicyVersion:
-    by, now = platform.actor.name, platform.clock.now()
+def _kept(
+    platform: Platform,
+    action: str,
+    origin: str,
+    text: str,
+    decision: str,
+    hand: HandAsked | None,
+) -> PolicyVersion:
     told = {"policies": origin, "decision": decision, "sha256": digest_bytes(text.encode())}
-    platform.ledger.append(platform.actor, action, told)
+    signed = signed_for(
+        platform,
+        DecisionKind.POLICY_CHANGE,
+        f"the policies of '{origin}'",
+        {"action": action, **told},
+        hand,
+        shown={"text": text},
+    )
+    by, now = platform.actor.name, platform.clock.now()
+    entry = told if signed is None else told | {"decision_id": signed}
+    platform.ledger.append(platform.actor, action, entry)
     return platform.own_policies.add(origin, text, by=by, at=now, decision=decision)
 
 
