@@ -16,6 +16,8 @@ from bedside.core.ports import KeyService
 from bedside.core.records.key import KEYS
 from key_services import PLACES, close_place, kms_server, open_place, racing, transit_server
 
+pytestmark = pytest.mark.xdist_group("contracts_keys")  # its fixtures are made once
+
 CONTEXT = "features/0f3a"
 DATA_KEY = bytes(range(100, 132))
 DOES_NOT_OPEN = {"wrong_key", "keys_forbidden"}  # KMS cannot always tell a stranger's text

@@ -26,6 +26,8 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("properties_training_only")  # its fixtures are made once
+
 SHIPPED = Path(bedside.usecases.__file__).parent / "early_warning" / "bedside.yaml"
 IMPUTATION = {
     "default": {"method": "median", "indicator": True},
@@ -60,7 +62,9 @@ def a_model(folder, **more):
     told["learner"] |= {"rounds": 25, "threads": 1}
     told["evaluation"] |= {"bootstrap": 100}
     folder.mkdir()
-    (folder / "bedside.yaml").write_text(yaml.safe_dump({**told, "gates": [], **more}))
+    (folder / "bedside.yaml").write_text(
+        yaml.safe_dump({**told, "gates": [], "hazards": [], "change_control": [], **more})
+    )
     return folder
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("against_es_aces")  # its fixtures are made once
+
 
 @pytest.fixture(scope="module")
 def conformance() -> ModuleType:

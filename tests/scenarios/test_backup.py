@@ -15,6 +15,8 @@ from planted import BEDSIDE, PLANTED, a_planted_model, bedside_run, case, found_
 from postgres_server import a_postgres_url
 from s3_server import an_s3_bucket
 
+pytestmark = pytest.mark.xdist_group("backup")  # its fixtures are made once
+
 KEYS = Path("keys") / "keyring.json"
 
 

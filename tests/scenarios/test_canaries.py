@@ -21,6 +21,8 @@ from planted_life import LEFT, SAID
 from planted_sources import NUMBER, ORIGINS, STEM, a_canary
 from planted_walk import Canaries, Leak, Walk
 
+pytestmark = pytest.mark.xdist_group("canaries")  # its fixtures are made once
+
 # What may be found, each with its reason; what is not listed may not.
 ALLOWED = {
     r"said/mllp \d\d\.txt": {"MSH-4"},  # an answer is addressed to whoever sent the message

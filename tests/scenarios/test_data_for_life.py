@@ -17,6 +17,8 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import BEDSIDE, PLANTED, a_planted_model, bedside_run, case, found_in_clear
 
+pytestmark = pytest.mark.xdist_group("data_for_life")  # its fixtures are made once
+
 
 def told(workspace, *words, **more):
     done = bedside_run(workspace, *words, "--json", **more)

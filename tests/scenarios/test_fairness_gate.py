@@ -23,6 +23,8 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("fairness_gate")  # its fixtures are made once
+
 PATIENTS = 9000
 STRUCK_OUT = 0.6
 NUMBERS = {

@@ -26,6 +26,8 @@ from fhir_collecting import CLIENT, a_key, at_once, let_in
 from fhir_server import a_fhir_server
 from served import a_served_model, service_for
 
+pytestmark = pytest.mark.xdist_group("fhir_synthea")  # its fixtures are made once
+
 PATIENTS = 12
 TEN_YEARS = timedelta(days=3650)  # how far back a value counts, unless a declaration says otherwise
 SYSTOLIC, CREATININE = "8480-6", "38483-4"

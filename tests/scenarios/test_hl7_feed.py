@@ -36,6 +36,8 @@ from house import ROOT
 from loopback import free_port
 from planted import BEDSIDE, bedside_run
 
+pytestmark = pytest.mark.xdist_group("hl7_feed")  # its fixtures are made once
+
 ASKING = ("ORU^R01", "ADT^A01", "ADT^A03", "ADT^A04", "ADT^A08", "OML^O21", "VXU^V04")
 CANARY = "Quetzalcanary"
 SOME_TIME = datetime(2026, 3, 1, tzinfo=UTC)

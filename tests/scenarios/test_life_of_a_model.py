@@ -18,6 +18,8 @@ import bedside.usecases
 from bedside.data.collect.bundled import breast_cancer
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("life_of_a_model")  # its fixtures are made once
+
 BEDSIDE = str(Path(sys.executable).with_name("bedside"))
 USECASES = Path(bedside.usecases.__file__).parent
 

@@ -25,6 +25,8 @@ from bedside.wiring.server import app_of
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import a_planted_model, bedside_run, case
 
+pytestmark = pytest.mark.xdist_group("lineage_of_an_answer")  # its fixtures are made once
+
 LATER = datetime(2000, 1, 2, tzinfo=UTC)  # a day after every case of the file
 TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
 

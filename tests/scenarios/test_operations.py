@@ -22,6 +22,8 @@ from bedside.wiring.planning import CONCURRENCY
 from loopback import free_port
 from planted import bedside_run
 
+pytestmark = pytest.mark.xdist_group("operations")  # its fixtures are made once
+
 CANARIES = ("CANARY7391", "4711.25", "canary-ward")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -26,6 +26,8 @@ from bedside.wiring.server import app_of
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import PLANTED, a_planted_model, bedside_run
 
+pytestmark = pytest.mark.xdist_group("predictions")  # its fixtures are made once
+
 TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
 ORIGIN = "2000-01-01T00:00:00Z"  # when every case of the file is asked about
 

@@ -29,6 +29,8 @@ from bedside.wiring.sources import collect_for
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("prove_and_reproduce")  # its fixtures are made once
+
 USECASES = Path(bedside.usecases.__file__).parent
 SOURCE = (USECASES / "diagnosis" / "bedside.yaml").read_text()
 

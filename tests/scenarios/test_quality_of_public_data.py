@@ -11,6 +11,8 @@ from bedside.data.quality import figures_of, judge_quality, render_html
 from data_folder import data_folder
 from quality_data import a_source, an_event, quality_of, reported
 
+pytestmark = pytest.mark.xdist_group("quality_of_public_data")  # its fixtures are made once
+
 UNITS = {"trestbps": ("LOINC//8480-6", "mmHg"), "chol": ("LOINC//2093-3", "mg/dl"),
          "ca": ("UCI//ca", "{vessels}")}  # fmt: skip
 WORDS = ("cp", "slope", "thal")

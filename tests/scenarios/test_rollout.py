@@ -35,6 +35,8 @@ from bedside.wiring.server import app_of
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import bedside_run
 
+pytestmark = pytest.mark.xdist_group("rollout")  # its fixtures are made once
+
 TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
 AS_OF = "2000-01-01T00:00:00Z"
 YES = {"name": "Dr A", "meaning": "fit to be shown"}

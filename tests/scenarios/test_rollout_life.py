@@ -26,6 +26,8 @@ from drilled import opened
 from house import ROOT
 from loopback import free_port
 
+pytestmark = pytest.mark.xdist_group("rollout_life")  # its fixtures are made once
+
 PAGE = ROOT / "docs" / "howto" / "replay.md"
 ACCOUNT = PAGE.with_name("rollback_account.py")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)

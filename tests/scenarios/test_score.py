@@ -31,6 +31,8 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("score")  # its fixtures are made once
+
 SIGNALS = ["heart_rate", "spo2", "temperature", "map", "respiratory_rate", "age", "sex", "sepsis"]
 LEARNT_ON, OTHERS = 260, 45  # patients
 
@@ -74,6 +76,7 @@ def _declared() -> str:
     told["evaluation"] |= {"bootstrap": 100, "folds": 2, "subgroups": {"sex": {"signal": "sex"}}}
     told["uncertainty"] = {"domain": 0.95}
     told["gates"] = [{"metric": "auroc", "at_least": 0.1}]
+    told["hazards"], told["change_control"] = [], []
     told["eligibility"] = [{"signal": "age", "at_least": 40}]
     del told["channels"]["cds_hooks"]
     return yaml.safe_dump(told, sort_keys=False)

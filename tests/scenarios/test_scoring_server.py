@@ -21,6 +21,8 @@ from bedside.serve.auth import token_digest
 from bedside.wiring.images import image_builder
 from exported import TOKEN, a_live_version, a_request
 
+pytestmark = pytest.mark.xdist_group("scoring_server")  # its fixtures are made once
+
 TRAINING = {
     "lightgbm", "sklearn", "scipy", "polars", "pyarrow", "fairlearn", "interpret", "optuna",
     "imblearn", "onnx", "pandas", "joblib", "jinja2", "typer", "jsonschema",

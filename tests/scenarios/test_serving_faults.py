@@ -28,6 +28,8 @@ from planted import a_planted_model, bedside_run
 from postgres_server import StoppedAndStarted
 from served import TOKEN, a_tensor
 
+pytestmark = pytest.mark.xdist_group("serving_faults")  # its fixtures are made once
+
 GONE = 10.0  # seconds without a database
 LOCKED = 3.0  # seconds in which another process keeps the database locked
 WHY = "a drill"

@@ -18,6 +18,8 @@ from bedside.wiring.server import token_digest_of
 from bedside.wiring.workspace import actor_of, open_workspace
 from planted import BEDSIDE, a_planted_model, bedside_run
 
+pytestmark = pytest.mark.xdist_group("serving_under_load")  # its fixtures are made once
+
 WHY = "a drill"
 
 

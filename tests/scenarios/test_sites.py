@@ -14,6 +14,8 @@ from bedside.lifecycle.sites import publish, pull
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 
+pytestmark = pytest.mark.xdist_group("sites")  # its fixtures are made once
+
 SHIPPED = Path(bedside.usecases.__file__).parent / "diagnosis" / "bedside.yaml"
 HUB, STRANGER = Ed25519Signer(bytes(32)), Ed25519Signer(bytes([7] * 32))
 

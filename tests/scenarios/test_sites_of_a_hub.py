@@ -24,6 +24,8 @@ from bedside.usecases import folder_of
 from bedside.wiring.sites import pull_file, pull_hub, site_signer, verifier_of
 from bedside.wiring.sources import collect_for
 
+pytestmark = pytest.mark.xdist_group("sites_of_a_hub")  # its fixtures are made once
+
 
 def code_of(do, *arguments, **options):
     with pytest.raises(BedsideError) as caught:

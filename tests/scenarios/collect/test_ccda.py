@@ -16,6 +16,8 @@ from bedside.data.collect.parts import SourceFiles
 from bedside.interop.collection import read_collection
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("collect_ccda")  # its fixtures are made once
+
 DECLARED = Path(__file__).parents[3] / "src/bedside/usecases/sources/ccda_samples.yaml"
 V3 = "{urn:hl7-org:v3}"
 

@@ -23,6 +23,8 @@ from bedside.interop.collection import read_collection
 from data_folder import data_folder
 from fhir_reference import Facts, facts_of_bundle, facts_of_resource
 
+pytestmark = pytest.mark.xdist_group("collect_fhir")  # its fixtures are made once
+
 DECLARED = Path(__file__).parents[3] / "src/bedside/usecases/sources"
 SAID = ["subject", "time", "end", "recorded", "kind", "code", "value", "unit", "text"]
 SAID += ["encounter", "retracts"]

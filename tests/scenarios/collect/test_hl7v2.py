@@ -18,6 +18,8 @@ from bedside.interop.collection import read_collection
 from data_folder import data_folder
 from mllp_sending import ask, data_keys_in, listening
 
+pytestmark = pytest.mark.xdist_group("collect_hl7v2")  # its fixtures are made once
+
 ROOT = Path(__file__).parents[3]
 DECLARED = ROOT / "src/bedside/usecases/sources/hl7v2_messages.yaml"
 UNREAD = {"ED", "RP", "HD"}

@@ -24,6 +24,8 @@ from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("collect_meds")  # its fixtures are made once
+
 ROOT = Path(__file__).parents[3]
 DECLARED = ROOT / "src/bedside/usecases/sources/mimic_iv_demo_meds.yaml"
 

@@ -20,6 +20,8 @@ from bedside.interop.collection import read_collection
 from bedside.interop.omop.tables import NAMES_OF_5_3, TABLES
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("collect_omop")  # its fixtures are made once
+
 DECLARED = Path(__file__).parents[3] / "src/bedside/usecases/sources/omop_synthea27nj.yaml"
 
 

@@ -17,6 +17,8 @@ from bedside.data.collect.parts import SourceFiles
 from bedside.interop.collection import read_collection
 from data_folder import data_folder
 
+pytestmark = pytest.mark.xdist_group("collect_open_mhealth")  # its fixtures are made once
+
 DECLARED = Path(__file__).parents[3] / "src/bedside/usecases/sources/open_mhealth.yaml"
 UNJUDGED = (
     "its schema is not known here",

@@ -19,6 +19,8 @@ from bedside.interop.collection import read_collection
 from data_folder import data_folder
 from wfdb_oracle import rdann, rdrecord
 
+pytestmark = pytest.mark.xdist_group("collect_wfdb")  # its fixtures are made once
+
 DECLARED = Path(__file__).parents[3] / "src/bedside/usecases/sources/wfdb_samples.yaml"
 RECORDS = [
     "03700181", "100", "100_3chan", "a103l", "a103l-no-len", "binformats", "flacformats",

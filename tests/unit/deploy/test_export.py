@@ -24,6 +24,8 @@ from bedside.wiring.images import image_builder
 from exported import a_live_version
 from house import ROOT
 
+pytestmark = pytest.mark.xdist_group("deploy_export")  # its fixtures are made once
+
 MANIFESTS = ROOT / ".venv-deploy" / "bin" / "python"
 RELEASED = ServedRelease(
     version="diagnosis@" + "a" * 12, bundle="a" * 64, stage=Stage.CANARY, share=0.1, wards=("icu",)

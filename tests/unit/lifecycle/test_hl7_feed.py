@@ -26,6 +26,8 @@ from bedside.wiring.sources import incoming_of
 from hl7_ward import NOW, Ward, admission, an_oru, observed
 from mllp_sending import ask, listening
 
+pytestmark = pytest.mark.xdist_group("lifecycle_hl7_feed")  # its fixtures are made once
+
 ASKED = ("ORU^R01",)
 
 

@@ -23,6 +23,8 @@ from bedside.wiring.checkpoints import books_of
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 
+pytestmark = pytest.mark.xdist_group("lifecycle_ledger_export")  # its fixtures are made once
+
 PROGRAM = Path(bedside.governance.__file__).parent / "verifier" / VERIFIER
 
 

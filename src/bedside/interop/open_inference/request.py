@@ -155,11 +155,14 @@ def _plain(content: bytes, readers: _Readers) -> tuple[_PlainRequest, Layout, li
     """A request of plain numbers, how they are told, and the numbers; None: it is another."""
     try:
         request = _PLAIN.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     layout = readers.layout(tuple([one.name for one in request.inputs]))
     values = [one.data[0] for one in request.inputs]
-    return (request, layout, values) if layout and math.isfinite(sum(values)) else None
+    if not layout:
+        return None
+    finite = math.isfinite(sum(values)) or all(map(math.isfinite, values))
+    return (request, layout, values) if finite else None
 
 
 def _events(

@@ -14,6 +14,8 @@ from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavai
 from bedside.infra.blobs.s3 import S3Blobs
 from s3_server import RunningServer, a_running_s3_server
 
+pytestmark = pytest.mark.xdist_group("blobs_s3_blobs")  # its fixtures are made once
+
 HASTY = Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
 
 

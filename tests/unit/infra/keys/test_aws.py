@@ -17,6 +17,8 @@ from bedside.core.errors import Invalid, Refused, Unavailable
 from bedside.infra.keys.aws import AwsKeys
 from key_services import kms_server
 
+pytestmark = pytest.mark.xdist_group("keys_aws")  # its fixtures are made once
+
 DATA_KEY = bytes(range(32))
 
 

@@ -12,6 +12,8 @@ from bedside.core.errors import Invalid, Refused, Unavailable
 from bedside.infra.keys.vault import VaultKeys
 from key_services import TOKEN, TransitStandIn, transit_server
 
+pytestmark = pytest.mark.xdist_group("keys_vault")  # its fixtures are made once
+
 DATA_KEY = bytes(range(32))
 
 

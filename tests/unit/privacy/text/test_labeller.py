@@ -12,6 +12,8 @@ from bedside.privacy.text.training import TrainingOptions, kinds_of, train
 from bedside.privacy.text.weights import read_weights, write_weights
 from meddocan import meddocan
 
+pytestmark = pytest.mark.xdist_group("text_labeller")  # its fixtures are made once
+
 
 @pytest.fixture(scope="module")
 def weights():
