@@ -65,7 +65,7 @@ def test_every_question_has_exactly_one_outcome_and_it_is_recorded(history, mode
     if isinstance(outcome, Score):
         assert 0 <= outcome.risk <= 1
         assert outcome.alert == (outcome.risk >= 0.3)
-        assert json.loads(sealed)["risk"] == outcome.risk
+        assert json.loads(sealed)["answer"]["outcome"]["risk"] == outcome.risk
 
 
 @st.composite
