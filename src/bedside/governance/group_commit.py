@@ -4,14 +4,15 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from bedside.core.errors import BedsideError, Invalid, Unavailable
 from bedside.core.ports import Ledger
-from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
+from bedside.governance.read_behind import ReadBehind
 
 __all__ = ["GroupCommit"]
 
@@ -23,7 +24,7 @@ class _Waiting(NamedTuple):
     told: "Future[LedgerEntry]"
 
 
-class GroupCommit:
+class GroupCommit(ReadBehind):
     """The Ledger port in front of another ledger: appends that wait together are one commit.
 
     While one commit is under way, the next ones gather; nobody waits for a timer. An entry is
@@ -40,7 +41,8 @@ class GroupCommit:
     def __init__(self, ledger: Ledger, *, at_most: int = 512) -> None:
         if at_most < 1:
             raise Invalid("A commit of no entries commits nothing.", fix="give at least 1.")
-        self._ledger, self._at_most = ledger, at_most
+        super().__init__(ledger)
+        self._at_most = at_most
         self._closed, self._idle = False, False
         self._waiting: deque[_Waiting] = deque()
         self._under_way: list[_Waiting] = []
@@ -109,30 +111,6 @@ class GroupCommit:
             before = [one.told for one in (*self._under_way, *self._waiting)]
         wait(before)
         return self._ledger.forget(subject)
-
-    def sealed_for(self, subject: int) -> list[int]:
-        """The sequences whose sealed part opens with the subject's key, oldest first."""
-        return self._ledger.sealed_for(subject)
-
-    def entries(self) -> Iterator[LedgerEntry]:
-        """Every entry that is durable, oldest first."""
-        return self._ledger.entries()
-
-    def entry(self, sequence: int) -> LedgerEntry:
-        """One entry that is durable."""
-        return self._ledger.entry(sequence)
-
-    def unseal(self, sequence: int) -> bytes:
-        """The decrypted sealed part of an entry."""
-        return self._ledger.unseal(sequence)
-
-    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """The sealed part of each of these entries that has one which was not erased."""
-        return self._ledger.unseal_all(sequences)
-
-    def verify(self) -> list[LedgerFault]:
-        """Every fault in the chain; empty when it is whole."""
-        return self._ledger.verify()
 
     def close(self) -> None:
         """Take nothing more, and return when everything that was submitted is settled."""

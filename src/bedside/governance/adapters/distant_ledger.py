@@ -9,7 +9,7 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from bedside.core.errors import BedsideError, Invalid, Unavailable
 from bedside.core.ports import Ledger
-from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry, LedgerFault
+from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.governance.adapters.handed_in import HandedIn, settle
 from bedside.governance.adapters.ledger_writer import same_user
 from bedside.governance.drafts import checked_details
@@ -28,6 +28,7 @@ from bedside.governance.ledger_frames import (
     request_of,
     unknown_if_kept,
 )
+from bedside.governance.read_behind import ReadBehind
 
 __all__ = ["DistantLedger"]
 
@@ -38,7 +39,7 @@ LOOK = 0.5  # seconds between two looks at whether a loop is still there
 _READ = 1 << 18  # bytes at once
 
 
-class DistantLedger:
+class DistantLedger(ReadBehind):
     """The Ledger port in front of a `LedgerWriter` in another process.
 
     An entry is acknowledged after the writer has made it durable, never before. If the writer
@@ -53,7 +54,8 @@ class DistantLedger:
     """
 
     def __init__(self, path: Path, here: Ledger) -> None:
-        self._path, self._here = path, here
+        super().__init__(here)
+        self._path = path
         self._lock = threading.Lock()
         self._under_way: dict[int, HandedIn] = {}
         self._queue: deque[HandedIn] = deque()
@@ -139,31 +141,7 @@ class DistantLedger:
         with self._lock:
             before = [one for sent in self._under_way.values() for one in sent.told]
         wait(before)
-        return self._here.forget(subject)
-
-    def sealed_for(self, subject: int) -> list[int]:
-        """The sequences whose sealed part opens with the subject's key, oldest first."""
-        return self._here.sealed_for(subject)
-
-    def entries(self) -> Iterator[LedgerEntry]:
-        """Every entry that is durable, oldest first."""
-        return self._here.entries()
-
-    def entry(self, sequence: int) -> LedgerEntry:
-        """One entry that is durable."""
-        return self._here.entry(sequence)
-
-    def unseal(self, sequence: int) -> bytes:
-        """The decrypted sealed part of an entry."""
-        return self._here.unseal(sequence)
-
-    def unseal_all(self, sequences: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """The sealed part of each of these entries that has one which was not erased."""
-        return self._here.unseal_all(sequences)
-
-    def verify(self) -> list[LedgerFault]:
-        """Every fault in the chain; empty when it is whole."""
-        return self._here.verify()
+        return self._ledger.forget(subject)
 
     def close(self) -> None:
         """Take nothing more, and return when everything that was submitted is settled."""
