@@ -50,9 +50,11 @@ def bedside_run(workspace: Path, *words: str, **more: object) -> subprocess.Comp
     home.mkdir(exist_ok=True)
     scratch.mkdir(exist_ok=True)
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "XDG_CACHE_HOME": ""}
-    environment |= more.pop("environment", {})  # type: ignore[arg-type]
+    asked: dict[str, str] = more.pop("environment", {})  # type: ignore[assignment]
+    environment |= asked
+    cold = "PYTHONPATH" in asked  # what Python does when it starts is asked for
     return subprocess.run(
-        [warm_bedside() / "bedside", *words, "--workspace", str(workspace)],
+        [BEDSIDE if cold else warm_bedside() / "bedside", *words, "--workspace", str(workspace)],
         capture_output=True,
         text=True,
         timeout=300,
