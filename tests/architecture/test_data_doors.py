@@ -37,7 +37,7 @@ UNSEALED = {
     "lifecycle/live_answers.py": "gives figures to gates and guards, and no record",
     "serve/asked_before.py": "gives a caller the answer that it had",
     "wiring/cds.py": "finds whose feedback it is, which the gate let in",
-    "governance/group_commit.py": "is a ledger itself",
+    "governance/read_behind.py": "is a ledger itself",
 }
 
 
