@@ -1,5 +1,6 @@
 """`bedside deid fhir`, `hl7`, `omop`, `table`: releasing files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -78,73 +79,40 @@ def _released(
         )
 
 
-def fhir(
-    source: Source,
-    mode: Mode,
-    out: Out,
-    project: Project = None,
-    agreement: Agreement = "",
-    dossier: Dossier = "",
-    attested_by: AttestedBy = "",
-    differently: Differently = None,
-    salt: Salt = "bedside",
-    certified: Certified = "",
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Release FHIR R4 resources and Bundles (JSON, NDJSON); what no rule names stays behind."""
-    words = (mode, project, agreement, dossier, attested_by, differently)
-    _released(
-        "fhir", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
-    )
+def _command(form: str, says: str) -> Callable[..., None]:
+    """The command that releases files of a form whose fields are known by their names."""
+
+    def released(
+        source: Source,
+        mode: Mode,
+        out: Out,
+        project: Project = None,
+        agreement: Agreement = "",
+        dossier: Dossier = "",
+        attested_by: AttestedBy = "",
+        differently: Differently = None,
+        salt: Salt = "bedside",
+        certified: Certified = "",
+        workspace: Workspace = None,
+        actor: ActorOption = None,
+        purpose: PurposeOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        words = (mode, project, agreement, dossier, attested_by, differently)
+        place = (workspace, actor, purpose, as_json)
+        _released(form, source, out, words, salt, place, certified=certified)
+
+    released.__name__, released.__doc__ = form, says
+    return released
 
 
-def hl7(
-    source: Source,
-    mode: Mode,
-    out: Out,
-    project: Project = None,
-    agreement: Agreement = "",
-    dossier: Dossier = "",
-    attested_by: AttestedBy = "",
-    differently: Differently = None,
-    salt: Salt = "bedside",
-    certified: Certified = "",
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Release HL7 v2 messages: a segment or field that no rule names comes out empty."""
-    words = (mode, project, agreement, dossier, attested_by, differently)
-    _released(
-        "hl7", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
-    )
-
-
-def omop(
-    source: Source,
-    mode: Mode,
-    out: Out,
-    project: Project = None,
-    agreement: Agreement = "",
-    dossier: Dossier = "",
-    attested_by: AttestedBy = "",
-    differently: Differently = None,
-    salt: Salt = "bedside",
-    certified: Certified = "",
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Release tables of the OMOP CDM (CSV, Parquet), whose ids still join."""
-    words = (mode, project, agreement, dossier, attested_by, differently)
-    _released(
-        "omop", source, out, words, salt, (workspace, actor, purpose, as_json), certified=certified
-    )
+fhir = _command(
+    "fhir", "Release FHIR R4 resources and Bundles (JSON, NDJSON); what no rule names stays behind."
+)
+hl7 = _command(
+    "hl7", "Release HL7 v2 messages: a segment or field that no rule names comes out empty."
+)
+omop = _command("omop", "Release tables of the OMOP CDM (CSV, Parquet), whose ids still join.")
 
 
 def table(
