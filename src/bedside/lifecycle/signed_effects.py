@@ -59,7 +59,6 @@ def signed_for(
     decision = _newest(platform, book, kind, record)
     if decision is None:
         decision = open_decision(platform, kind, what, record, shown=shown)
-        book = book_of(platform)
     standing = standing_in(platform, book, decision)
     if standing.state is DecisionState.OPEN and not standing.counted:
         standing = _signed(platform, decision, hand)
