@@ -271,7 +271,9 @@ def test_public_messages_are_each_answered_once_over_kills_and_an_absent_receive
     answers = [one["details"] for one in entries if one["action"] == "answer"]
     assert {one["prediction_id"] for one in answers} == set(receiver.controls)
     assert len(answers) == states[LetterState.SENT], "never two answers for one message"
-    assert sum(one["action"] == "hl7.unread" for one in entries) == states[LetterState.UNREADABLE]
+    # What cannot be asked is told before it is put away, so a kill between the two tells it again.
+    told = sum(one["action"] == "hl7.unread" for one in entries)
+    assert states[LetterState.UNREADABLE] <= told <= states[LetterState.UNREADABLE] + 2
     scored = [one for one in map(observed, receiver.got) if one["bedside-risk"].text(11) == "F"]
     assert {float(one["bedside-risk"].text(5)) for one in scored} == {0.960834}
     assert "The ledger is whole" in bedside_run(workspace, "ledger", "verify").stdout
