@@ -14,6 +14,7 @@ from bedside.core.records.release_mode import ReleaseMode
 from bedside.core.records.rollout import Rollout
 from bedside.core.records.split import Split
 from bedside.core.records.training import Augmentation, Imputation
+from bedside.core.records.watch import Watch
 
 __all__ = [
     "Acknowledgement",
@@ -326,10 +327,14 @@ class Channels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """What is watched. `alpha` is the chance of any false alarm in one monitoring run."""
+    """What is watched. `alpha` is the chance of any false alarm in one comparison of a data set.
+
+    `watch` is how the answers of a version in use are watched.
+    """
 
     alpha: float = 0.01
     minimum_subjects: int = 50
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

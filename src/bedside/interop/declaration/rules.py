@@ -21,6 +21,7 @@ from bedside.interop.declaration.question_rules import question_mistakes
 from bedside.interop.declaration.rollout_rules import rollout_mistakes
 from bedside.interop.declaration.tuning_rules import tuning_mistakes
 from bedside.interop.declaration.uncertainty_rules import uncertainty_mistakes
+from bedside.interop.declaration.watch_rules import watch_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["mistakes"]
@@ -53,6 +54,7 @@ def mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mist
     yield from fhir_channel_mistakes(declaration)
     yield from hl7v2_channel_mistakes(declaration)
     yield from rollout_mistakes(declaration, metrics)
+    yield from watch_mistakes(declaration)
     yield from hazard_mistakes(declaration)
     yield from change_mistakes(declaration, metrics)
 

@@ -1,0 +1,1 @@
+"""Watching answers day by day: counted once, judged by a budget of false alarms."""
