@@ -104,6 +104,13 @@ $(DEPLOY)/.installed: tools/deploy-requirements.txt tools/venv.sh
 	@$(DEPLOY)/bin/python -m pip install --quiet -r $<
 	@touch $@
 
+# Evidently and NannyML need an older pandas, and NannyML an older LightGBM, so they live apart too.
+DRIFT_PEERS := .venv-drift-peers
+$(DRIFT_PEERS)/.installed: tools/drift-peers-requirements.txt tools/venv.sh
+	@sh tools/venv.sh $(DRIFT_PEERS)
+	@$(DRIFT_PEERS)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
 image-test: $(STAMP) ## Build a version's image twice, start it without a network, and ask it.
 	@BEDSIDE_IMAGE_TEST=1 $(BIN)/python -m pytest tests/scenarios/test_deploy_image.py
 
@@ -119,5 +126,5 @@ lock: ## Resolve every dependency afresh and pin it in constraints.txt (needs a 
 	@sh tools/lock.sh constraints.txt
 
 clean: ## Remove the virtual environment, the caches and what was built here.
-	@rm -rf $(VENV) $(ACES) $(MLFLOW) $(DEPLOY) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@rm -rf $(VENV) $(ACES) $(MLFLOW) $(DEPLOY) $(DRIFT_PEERS) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
