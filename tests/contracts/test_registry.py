@@ -445,3 +445,51 @@ def test_a_registry_of_an_earlier_bedside_goes_on(opened: Opened, tmp_path: Path
     assert (release.stage, release.since) == (Stage.SILENT, None)
     assert later.get(version.id).approval == an_approval(version)
     assert shown(later, version, Stage.CANARY).stage is Stage.CANARY
+
+
+@every_registry
+def test_a_suspended_version_stays_so_wherever_it_moves_until_it_is_lifted(
+    opened: Opened, tmp_path: Path
+) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    shown(registry, version, Stage.LIVE)
+    before, since = registry.revision(), registry.releases()[0].since
+
+    assert registry.suspend(version.id, suspended=True)
+    (suspended,) = registry.releases()
+    assert not registry.suspend(version.id, suspended=True)
+    registry.rollback(version.id)
+    (back,) = registry.releases()
+    assert registry.suspend(version.id, suspended=False)
+    (resumed,) = registry.releases()
+
+    assert (suspended.suspended, suspended.stage, suspended.since) == (True, Stage.LIVE, since)
+    assert suspended.number > before
+    assert (back.suspended, back.stage) == (True, Stage.SILENT)
+    assert (resumed.suspended, resumed.stage) == (False, Stage.SILENT)
+    assert resumed.since is not None
+    assert resumed.since > (back.since or "")  # its evidence begins anew
+
+
+@every_registry
+def test_a_canary_keeps_its_terms_while_it_is_suspended(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+    terms = Canary(share=0.2, wards=("3 West",))
+    shown(registry, version, Stage.CANARY, canary=terms)
+
+    registry.suspend(version.id, suspended=True)
+
+    assert registry.releases()[0].canary == terms
+
+
+@every_registry
+def test_what_no_server_runs_cannot_be_suspended(opened: Opened, tmp_path: Path) -> None:
+    registry = opened(tmp_path)
+    version = approved(registry, a_version())
+
+    with pytest.raises(Refused) as error:
+        registry.suspend(version.id, suspended=True)
+
+    assert error.value.code == "not_released"

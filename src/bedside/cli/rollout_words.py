@@ -111,6 +111,8 @@ def _version(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
         who = f"shown to {_terms(told['canary']['share'], told['canary']['wards'])}"
     since = f" since {_when(told['since'])} ({_ago(told['since'], now)})" if told["since"] else ""
     yield f"{told['version']}  {told['stage'].upper()}{since}: {who}"
+    if told["suspended"]:
+        yield "  ! suspended: it abstains from every answer until: bedside resume, with a reason"
     if told["unreadable"]:
         yield f"  ! {told['unreadable']}"
     if told["evidence"] is None:

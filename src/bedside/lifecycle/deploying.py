@@ -31,6 +31,7 @@ from bedside.deploy.package.sealing import read_sealed, seal
 from bedside.lifecycle.egress import leave
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.lifecycle.suspending import refuse_suspended
 
 __all__ = ["Deployed", "export_version"]
 
@@ -94,8 +95,8 @@ def export_version(
     Raises:
         Invalid: there is no such form (code `unknown_form`).
         NotFound: there is no such version.
-        Refused: it is not released (code `not_released`), the folder or the file is there already
-            (`folder_exists`), a wheel is missing (`wheel_missing`), or the bundle is not intact.
+        Refused: it is not released (code `not_released`) or suspended (`suspended`), the folder
+            or the file is there already (`folder_exists`), a wheel is missing (`wheel_missing`), or the bundle is not intact.
         Unavailable: the disk refuses, or the image cannot be built.
     """
     chosen = _chosen(forms)
@@ -179,6 +180,7 @@ def _released(releases: Sequence[Release], version: str) -> ServedRelease:
             fix=f"run: bedside release {version} --stage silent.",
             code="not_released",
         )
+    refuse_suspended(found)
     return ServedRelease(
         version=version,
         bundle=found.bundle,

@@ -19,6 +19,7 @@ from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.promotion import may_be_shown
 from bedside.lifecycle.step_decisions import Yes, approve_step, still_decided
+from bedside.lifecycle.suspending import may_go_further
 from bedside.registry.life import may_release
 
 __all__ = ["LiveCase", "approve", "live_case", "open_bundle", "release"]
@@ -169,6 +170,7 @@ def release(
             still_decided(platform, version, stage)
             bundle = open_bundle(platform, version)
             may_be_shown(platform, version, bundle, stage)
+            may_go_further(platform, version, stage)
             if stage is Stage.CANARY:
                 canary = canary or bundle.declaration.rollout.canary
                 details |= {"share": canary.share, "wards": list(canary.wards)}

@@ -34,7 +34,7 @@ __all__ = [
 
 _LOG = logging.getLogger("bedside.rollout")
 _RUNNING = (Stage.LIVE, Stage.CANARY, Stage.SILENT)
-_TOLD = ("approve", "release", "release.refused", "rollback", "hold")
+_TOLD = ("approve", "release", "release.refused", "rollback", "hold", "suspend", "resume")
 
 # A bundle never changes under its digest, and was verified when this was read from it.
 _declared: dict[str, tuple[Declared, OutcomeKind]] = {}
@@ -170,7 +170,8 @@ def rollout_of(platform: Platform, model: str) -> dict[str, Any]:
 
 def _shown(platform: Platform, model: str | None) -> list[Release]:
     releases = platform.registry.releases()
-    return [one for one in releases if one.stage in SHOWN and model in (None, one.name)]
+    seen = [one for one in releases if one.stage in SHOWN and not one.suspended]
+    return [one for one in seen if model in (None, one.name)]
 
 
 def _judged_guards(platform: Platform, release: Release) -> list[GuardJudged]:
@@ -206,6 +207,7 @@ def _told(platform: Platform, version: ModelVersion, release: Release | None) ->
         "version": version.id,
         "stage": version.stage.value,
         "since": None if release is None else release.since,
+        "suspended": release is not None and release.suspended,
         "canary": None
         if release is None or release.canary is None
         else {"share": release.canary.share, "wards": list(release.canary.wards)},

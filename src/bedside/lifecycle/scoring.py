@@ -30,6 +30,7 @@ from bedside.lifecycle.patients import new_intake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.scoring_task import read_result
+from bedside.lifecycle.suspending import may_go_further
 
 __all__ = ["SCORE_WORK", "BatchScores", "score_version", "set_aside"]
 
@@ -92,7 +93,7 @@ def score_version(
         Invalid: the data are not as the declaration says, nobody in them is asked about, or `to`
             does not end in .parquet.
         Refused: the bundle is not intact, the purpose is treatment and the version is not live
-            (`not_released`), or `to` is there already (`file_exists`).
+            (`not_released`) or suspended (`suspended`), or `to` is there already (`file_exists`).
         Unavailable: an engine, the store or the disk refuses; run it again.
     """
     version = platform.registry.get(version_id)
@@ -246,7 +247,9 @@ def _intake(platform: Platform, bundle: Bundle, data: Path | None) -> Intake:
 
 
 def _check(platform: Platform, version: ModelVersion, to: Path | None) -> None:
-    if platform.actor.purpose == TREATMENT and version.stage is not Stage.LIVE:
+    if platform.actor.purpose == TREATMENT and version.stage is Stage.LIVE:
+        may_go_further(platform, version, Stage.LIVE)
+    elif platform.actor.purpose == TREATMENT:
         raise Refused(
             f"{version.id} is {version.stage}, so its scores may not be used for treatment.",
             fix="release it to live, or say with --purpose what the scores are for, such as "

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bedside.core.errors import Refused
 from bedside.core.records.version import NEXT_STAGES, SHOWN, Approval, ModelVersion, Stage
 
-__all__ = ["SERVED", "may_approve_step", "may_release", "moved", "rolled_back"]
+__all__ = ["SERVED", "may_approve_step", "may_release", "may_suspend", "moved", "rolled_back"]
 
 SERVED = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
 """The stages in which a server loads a version; a superseded one only waits to be called back."""
@@ -69,6 +69,20 @@ def may_approve_step(version: ModelVersion, approval: Approval) -> None:
             "An approval for this step names no live evidence.",
             fix="approve with: bedside approve VERSION --for, which shows it.",
             code="no_evidence",
+        )
+
+
+def may_suspend(version: ModelVersion) -> None:
+    """Refuse to suspend or resume what no server runs.
+
+    Raises:
+        Refused: so (code `not_released`).
+    """
+    if version.stage not in SERVED:
+        raise Refused(
+            f"{version.id} is {version.stage}, so it answers nobody.",
+            fix=f"look at what answers now: bedside rollout {version.name}.",
+            code="not_released",
         )
 
 

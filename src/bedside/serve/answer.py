@@ -15,7 +15,7 @@ from bedside.core.clock import Clock, iso
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.ids import digest_bytes, random_uuid
 from bedside.core.ports import Explainer, Ledger, Predictor
-from bedside.core.records.answer import Abstention, Answer, Failure, Score
+from bedside.core.records.answer import Abstention, AbstentionReason, Answer, Failure, Score
 from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.bundle import CARD, FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
@@ -33,6 +33,12 @@ __all__ = ["Answerer"]
 _LOG = logging.getLogger("bedside.serve")
 _STAGES = (Stage.SILENT, Stage.CANARY, Stage.LIVE, Stage.SUPERSEDED)
 QUICK_SECONDS = 0.0005
+_SUSPENDED = Abstention(
+    reason=AbstentionReason.SUSPENDED,
+    signal="",
+    text="The model is suspended until somebody has looked into an alarm about it; decide as "
+    "without it.",
+)
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -90,6 +96,7 @@ class Answerer:
         self.version_id = version_id
         self.card = bundle.files.get(CARD, b"")
         self.stage = Stage(stage)
+        self.is_suspended = False
         self.clock = clock
         self.digest = bundle.digest
         self._ledger = ledger
@@ -100,10 +107,11 @@ class Answerer:
         self._is_bounded = bool(getattr(predictor, "bounded", False))
         self.is_quick = False
 
-    def in_stage(self, stage: Stage) -> Self:
-        """The same loaded version in another stage."""
+    def in_stage(self, stage: Stage, *, suspended: bool = False) -> Self:
+        """The same loaded version in another stage; suspended, it abstains from every score."""
         other = copy.copy(self)
         other.stage = Stage(stage)
+        other.is_suspended = suspended
         return other
 
     def warm_up(self) -> None:
@@ -233,6 +241,8 @@ class Answerer:
         asked, trace = question.asked, question.trace
         begun = 0 if trace is None else perf_counter_ns()
         facts = question.facts or asked.read(self.declaration)
+        if self.is_suspended:
+            return _Read(question, facts, _SUSPENDED)
         events, rejected = clean_events(self.declaration.signals, facts.events)
         none = check_inputs(self.declaration, events, rejected, asked.as_of)
         if trace is not None:

@@ -39,7 +39,8 @@ class Loader:
     ) -> dict[str, ServedModel]:
         """What is to be served now.
 
-        Where a version does not load, its model stays as it was before, and `failed` says why.
+        Where a version does not load, its model stays as it was before, but for what is suspended,
+        and `failed` says why.
         """
         self.failed = {}
         answerers: list[Answerer] = []
@@ -53,10 +54,11 @@ class Loader:
                     broken.add(release.name)
         canaries = {one.name: one.canary for one in releases if one.canary is not None}
         models = models_of(answerers, canaries)
+        suspended = {one.version for one in releases if one.suspended}
         for name in broken:
             models.pop(name, None)
             if name in before:
-                models[name] = before[name]
+                models[name] = before[name].suspending(suspended)
         needed = {release.version for release in releases}
         needed |= {one.version_id for model in models.values() for one in model.versions}
         self._loaded = {one: kept for one, kept in self._loaded.items() if one in needed}
@@ -66,8 +68,8 @@ class Loader:
         known = self._loaded.get(release.version)
         if known is None:
             known = self._load(release)
-        elif known.stage is not release.stage:
-            known = known.in_stage(release.stage)
+        if (known.stage, known.is_suspended) != (release.stage, release.suspended):
+            known = known.in_stage(release.stage, suspended=release.suspended)
         self._loaded[release.version] = known
         return known
 
@@ -143,7 +145,9 @@ class Reloader:
                 self._record("reload.failed", {"version": version, "code": code})
         self._told = failed
         stages = {one.version: one.stage.value for one in releases if one.version not in failed}
-        self._record("reload", {"revision": self._revision, "stages": stages})
+        suspended = [one.version for one in releases if one.suspended]
+        told: dict[str, object] = {"revision": self._revision, "stages": stages}
+        self._record("reload", told | ({"suspended": suspended} if suspended else {}))
 
 
 def _as_ours(error: Exception) -> BedsideError:

@@ -1,7 +1,7 @@
 """The versions of one model that answer now, and whose answer a patient's clinicians are shown."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.rollout import Canary
@@ -35,6 +35,15 @@ class ServedModel:
     def versions(self) -> tuple[Answerer, ...]:
         """Every version, the first one first."""
         return (self.first, *self.challengers)
+
+    def suspending(self, versions: Collection[str]) -> "ServedModel":
+        """The same versions, of which these and no others abstain."""
+
+        def told(one: Answerer) -> Answerer:
+            return one.in_stage(one.stage, suspended=one.version_id in versions)
+
+        others = tuple(map(told, self.challengers))
+        return replace(self, first=told(self.first), challengers=others)
 
     def declaration_of(self, version_id: str) -> Declaration:
         """Of the version that answered; of the first one, if that is no longer here."""

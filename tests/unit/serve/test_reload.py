@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bedside.core.errors import Refused
+from bedside.core.records.answer import Abstention, AbstentionReason, Score
 from bedside.core.records.rollout import Canary, Release
 from bedside.core.records.version import Stage
 from bedside.serve.reload import Loader, Reloader
@@ -19,6 +20,7 @@ class Registered:
 
     def __init__(self, **stages: Stage) -> None:
         self.number, self.loads, self.broken = 0, list[str](), set[str]()
+        self.suspended: set[str] = set()
         self.stages = stages
         self.served: dict[str, Served] = {}
         self.told: list[tuple[str, dict[str, Any]]] = []
@@ -52,6 +54,7 @@ class Registered:
                 bundle="ab" * 32,
                 stage=stage,
                 canary=Canary(share=1.0) if stage is Stage.CANARY else None,
+                suspended=ids[name] in self.suspended,
             )
             for number, (name, stage) in enumerate(self.stages.items())
             if stage is not Stage.RETIRED
@@ -63,6 +66,14 @@ class Registered:
             raise Refused("A byte was changed.", fix="build again.", code="bundle_tampered")
         self.served[release.version] = a_served_model(stage=release.stage, version=release.version)
         return self.served[release.version].answerer
+
+    def suspend(self, *versions: str) -> None:
+        self.suspended = set(versions)
+        self.number += 1
+
+    def outcome(self) -> Any:
+        model = self.service.model("sepsis")
+        return asyncio.run(self.service.answer(model, asked(a_patient(), subject=7))).outcome
 
     def answers(self) -> tuple[str, str]:
         model = self.service.model("sepsis")
@@ -167,3 +178,40 @@ def test_the_loader_forgets_what_is_no_longer_released():
     here.loader.models(here.releases(), {})
 
     assert here.loads == [FIRST, SECOND, FIRST]
+
+
+def test_a_suspended_version_abstains_at_once_and_scores_again_when_it_is_lifted():
+    here = Registered(first=Stage.LIVE)
+    here.suspend(FIRST)
+    here.reloader.look()
+    while_suspended = here.outcome()
+
+    here.suspend()
+    here.reloader.look()
+
+    assert isinstance(while_suspended, Abstention)
+    assert while_suspended.reason is AbstentionReason.SUSPENDED
+    assert isinstance(here.outcome(), Score)
+    assert here.loads == [FIRST]
+    assert here.told[0][1]["suspended"] == [FIRST]
+
+
+def test_a_suspension_counts_although_another_version_does_not_load():
+    here = Registered(first=Stage.LIVE)
+    here.broken = {SECOND}
+    here.suspend(FIRST)
+    here.move(second=Stage.SILENT)
+
+    here.reloader.look()
+
+    assert isinstance(here.outcome(), Abstention)
+
+
+def test_one_version_is_suspended_and_the_one_that_is_shown_to_the_canary_is_not():
+    here = Registered(first=Stage.LIVE, second=Stage.CANARY)
+    here.suspend(FIRST)
+
+    here.reloader.look()
+
+    assert here.answers() == (SECOND, "canary")
+    assert isinstance(here.outcome(), Score)

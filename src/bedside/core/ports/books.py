@@ -142,6 +142,26 @@ class Predictions(Protocol):
         """What became known of these predictions later, oldest first; every `value` is sealed."""
         ...
 
+    def after(self, version: str, sequence: int) -> Iterator[Prediction]:
+        """Answers of a version that came after this entry of the ledger, oldest first."""
+        ...
+
+    def entered(self, sequences: Sequence[int]) -> list[Prediction]:
+        """The predictions of these entries of the ledger, oldest first."""
+        ...
+
+    def notes_after(self, version: str, sequence: int) -> Iterator[PredictionNote]:
+        """Notes of a version's answers that came after this entry of the ledger, oldest first."""
+        ...
+
+    def subject_tags(self, version: str) -> set[str]:
+        """The tags of everybody about whom a version answered, but for whom was erased."""
+        ...
+
+    def erasures(self) -> int:
+        """A number that grows with every subject who is erased; cheap."""
+        ...
+
 
 class Registry(Protocol):
     """Which model versions exist, and where each is in its life."""
@@ -184,6 +204,17 @@ class Registry(Protocol):
         Raises:
             Refused: it is not in canary or live (any more), code `not_shown`: of two at once, one
                 is told this.
+        """
+        ...
+
+    def suspend(self, version_id: str, *, suspended: bool) -> bool:
+        """Let each answer of a released version be an abstention, or no longer; whether it changed.
+
+        It stays so wherever the version moves, until it is lifted.
+
+        Raises:
+            NotFound: there is no such version.
+            Refused: no server runs it (code `not_released`).
         """
         ...
 

@@ -15,6 +15,8 @@ class AbstentionReason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     NOT_ELIGIBLE = "not_eligible"
     OUT_OF_DOMAIN = "out_of_domain"
+    SUSPENDED = "suspended"
+    """The version is withheld as a whole; see `Registry.suspend`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,8 @@ class Release:
 
     `number` grows with every change of any release, so that a server sees at once that something
     has changed. `canary` says who sees it; None where the stage says it already. `since` is when
-    it came to this stage (ISO 8601); None: before Bedside kept that.
+    it came to this stage (ISO 8601), or was resumed there; None: before Bedside kept that. While it
+    is `suspended`, each of its answers is an abstention.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Release:
     stage: Stage
     canary: Canary | None = None
     since: str | None = None
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ _WHY = {
     AbstentionReason.OUT_OF_RANGE: "business-rule",
     AbstentionReason.NOT_ELIGIBLE: "business-rule",
     AbstentionReason.OUT_OF_DOMAIN: "business-rule",
+    AbstentionReason.SUSPENDED: "business-rule",
 }
 _ISSUES = {
     400: "invalid",

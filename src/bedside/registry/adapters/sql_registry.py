@@ -8,17 +8,9 @@ from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
-    Column,
     Connection,
     Engine,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
     Select,
-    String,
-    Table,
     func,
     insert,
     inspect,
@@ -31,72 +23,30 @@ from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.rollout import Canary, Release
 from bedside.core.records.version import SHOWN, Approval, GateResult, ModelVersion, Stage
-from bedside.registry.life import SERVED, may_approve_step, may_release, moved, rolled_back
+from bedside.registry.adapters.registry_tables import (
+    APPROVALS,
+    META,
+    RELEASES,
+    STEP_APPROVALS,
+    VERSIONS,
+)
+from bedside.registry.life import (
+    SERVED,
+    may_approve_step,
+    may_release,
+    may_suspend,
+    moved,
+    rolled_back,
+)
 from bedside.registry.naming import found
 
 __all__ = ["SqlRegistry"]
 
-_META = MetaData()
-_VERSIONS = Table(
-    "versions",
-    _META,
-    Column("number", Integer, primary_key=True),
-    Column("id", String, unique=True, nullable=False),
-    Column("name", String, nullable=False),
-    Column("bundle", String, unique=True, nullable=False),
-    Column("stage", String, nullable=False),
-    Column("built_at", String, nullable=False),
-    Column("gates", String, nullable=False),
-)
-_APPROVALS = Table(
-    "approvals",
-    _META,
-    Column("version", String, ForeignKey("versions.id"), primary_key=True),
-    Column("name", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("meaning", String, nullable=False),
-    Column("approved_at", String, nullable=False),
-)
-# What people said yes to after that: each for a step from where the version stood, which is told
-# by the number of the version's last row in `releases`.
-_STEP_APPROVALS = Table(
-    "step_approvals",
-    _META,
-    Column("number", Integer, primary_key=True),
-    Column("version", String, ForeignKey("versions.id"), nullable=False),
-    Column("step", String, nullable=False),
-    Column("stands_at", Integer, nullable=False),
-    Column("name", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("meaning", String, nullable=False),
-    Column("approved_at", String, nullable=False),
-    Column("bundle", String, nullable=False),
-    Column("evidence", String, nullable=False),
-)
-# Every change of a release, the newest last: servers look at the number of the last row alone.
-_RELEASES = Table(
-    "releases",
-    _META,
-    Column("number", Integer, primary_key=True),
-    Column("version", String, ForeignKey("versions.id"), nullable=False),
-    Column("stage", String, nullable=False),
-    Column("share", Float),
-    Column("wards", String),
-    Column("at", String),
-)
-_IS_LIVE = _VERSIONS.c.stage == Stage.LIVE.value
-Index(
-    "one_live_version",
-    _VERSIONS.c.name,
-    unique=True,
-    sqlite_where=_IS_LIVE,
-    postgresql_where=_IS_LIVE,
-)
 _ALL = (
-    select(_VERSIONS, _APPROVALS)
+    select(VERSIONS, APPROVALS)
     .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-    .join_from(_VERSIONS, _APPROVALS, isouter=True)
-    .order_by(_VERSIONS.c.number)
+    .join_from(VERSIONS, APPROVALS, isouter=True)
+    .order_by(VERSIONS.c.number)
 )
 
 Writing = Callable[[Engine], AbstractContextManager[Connection]]
@@ -114,7 +64,7 @@ class SqlRegistry:
     def __init__(self, engine: Engine, *, writing: Writing, clock: Clock | None = None) -> None:
         self._engine, self._writing, self._clock = engine, writing, clock or SystemClock()
         with writing(engine) as connection:
-            _META.create_all(connection)
+            META.create_all(connection)
             _add_what_older_tables_lack(connection)
             _enter_what_was_released_before(connection)
 
@@ -147,7 +97,7 @@ class SqlRegistry:
                 "built_at": version.built_at,
                 "gates": canonical_json([asdict(gate) for gate in version.gates]).decode(),
             }
-            connection.execute(insert(_VERSIONS), row)
+            connection.execute(insert(VERSIONS), row)
         return version
 
     def get(self, version_id: str) -> ModelVersion:
@@ -184,10 +134,10 @@ class SqlRegistry:
             if approval.step in SHOWN:
                 at = connection.execute(_last_number(version.id)).scalar() or 0
                 row = asdict(approval) | {"step": approval.step.value, "stands_at": at}
-                connection.execute(insert(_STEP_APPROVALS), row)
+                connection.execute(insert(STEP_APPROVALS), row)
                 return replace(version, step_approvals=(*version.step_approvals, approval))
-            row = {name: getattr(approval, name) for name in _APPROVALS.columns.keys()}  # noqa: SIM118
-            connection.execute(insert(_APPROVALS), row)
+            row = {name: getattr(approval, name) for name in APPROVALS.columns.keys()}  # noqa: SIM118
+            connection.execute(insert(APPROVALS), row)
             self._set_stage(connection, version)
         return replace(version, approval=approval)
 
@@ -232,20 +182,42 @@ class SqlRegistry:
                 self._set_stage(connection, one)
         return changed
 
+    def suspend(self, version_id: str, *, suspended: bool) -> bool:
+        """Let each answer of a released version be an abstention, or no longer; whether it changed.
+
+        A version that is resumed begins its evidence anew; so does one that waits for its next
+        step: what people said yes to before counts no more.
+
+        Raises:
+            NotFound: there is no such version.
+            Refused: no server runs it (code `not_released`).
+        """
+        with self._writing(self._engine) as connection:
+            version = found(version_id, _read(connection))
+            may_suspend(version)
+            last = connection.execute(_last_row(version.id)).one()
+            if bool(last.suspended) is suspended:
+                return False
+            row = {name: getattr(last, name) for name in ("version", "stage", "share", "wards")}
+            at = last.at if suspended else iso(self._clock.now())
+            told = row | {"at": at, "suspended": int(suspended)}
+            connection.execute(insert(RELEASES), told)
+        return True
+
     def revision(self) -> int:
         """A number that grows with every change of a release; cheap enough to ask each second."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.max(_RELEASES.c.number))).scalar() or 0
+            return connection.execute(select(func.max(RELEASES.c.number))).scalar() or 0
 
     def releases(self) -> list[Release]:
         """What a server has to run now, and what it keeps ready, in the order it was released."""
-        newest = select(func.max(_RELEASES.c.number)).group_by(_RELEASES.c.version)
+        newest = select(func.max(RELEASES.c.number)).group_by(RELEASES.c.version)
         asked = (
-            select(_RELEASES, _VERSIONS.c.name, _VERSIONS.c.bundle)
-            .join_from(_RELEASES, _VERSIONS, _VERSIONS.c.id == _RELEASES.c.version)
-            .where(_RELEASES.c.number.in_(newest))
-            .where(_RELEASES.c.stage.in_([stage.value for stage in SERVED]))
-            .order_by(_RELEASES.c.number)
+            select(RELEASES, VERSIONS.c.name, VERSIONS.c.bundle)
+            .join_from(RELEASES, VERSIONS, VERSIONS.c.id == RELEASES.c.version)
+            .where(RELEASES.c.number.in_(newest))
+            .where(RELEASES.c.stage.in_([stage.value for stage in SERVED]))
+            .order_by(RELEASES.c.number)
         )
         with self._engine.connect() as connection:
             return [_release(row) for row in connection.execute(asked)]
@@ -258,14 +230,15 @@ class SqlRegistry:
 
 def _add_what_older_tables_lack(connection: Connection) -> None:
     """Columns that came later; what stood there before has nothing in them."""
-    there = {column["name"] for column in inspect(connection).get_columns(_RELEASES.name)}
-    if "at" not in there:
-        connection.exec_driver_sql('ALTER TABLE releases ADD COLUMN "at" VARCHAR')
+    there = {column["name"] for column in inspect(connection).get_columns(RELEASES.name)}
+    for name, kind in (("at", "VARCHAR"), ("suspended", "INTEGER")):
+        if name not in there:
+            connection.exec_driver_sql(f'ALTER TABLE releases ADD COLUMN "{name}" {kind}')
 
 
 def _enter_what_was_released_before(connection: Connection) -> None:
     """Give versions that were released before there was a table of releases their row in it."""
-    known = set(connection.execute(select(_RELEASES.c.version)).scalars())
+    known = set(connection.execute(select(RELEASES.c.version)).scalars())
     for version in _read(connection):
         if version.stage in SERVED and version.id not in known:
             _enter(connection, version, None, at=None)
@@ -306,16 +279,21 @@ def _read(connection: Connection) -> list[ModelVersion]:
 
 def _last_number(version: Any) -> Select[tuple[int]]:
     """The number of the version's last row in `releases`; it has moved when that has grown."""
-    return select(func.max(_RELEASES.c.number)).where(_RELEASES.c.version == version)
+    return select(func.max(RELEASES.c.number)).where(RELEASES.c.version == version)
+
+
+def _last_row(version: str) -> Select[Any]:
+    """The version's last row in `releases`."""
+    return select(RELEASES).where(RELEASES.c.number == _last_number(version).scalar_subquery())
 
 
 _STEPS = (
-    select(_STEP_APPROVALS)
+    select(STEP_APPROVALS)
     .where(
-        _STEP_APPROVALS.c.stands_at
-        == func.coalesce(_last_number(_STEP_APPROVALS.c.version).scalar_subquery(), 0)
+        STEP_APPROVALS.c.stands_at
+        == func.coalesce(_last_number(STEP_APPROVALS.c.version).scalar_subquery(), 0)
     )
-    .order_by(_STEP_APPROVALS.c.number)
+    .order_by(STEP_APPROVALS.c.number)
 )
 
 
@@ -323,12 +301,13 @@ def _enter(
     connection: Connection, version: ModelVersion, canary: Canary | None, *, at: str | None
 ) -> None:
     stage = version.stage.value
-    connection.execute(update(_VERSIONS).where(_VERSIONS.c.id == version.id).values(stage=stage))
+    connection.execute(update(VERSIONS).where(VERSIONS.c.id == version.id).values(stage=stage))
     row: dict[str, Any] = {"version": version.id, "stage": stage, "at": at}
-    row |= {"share": None, "wards": None}
+    last = connection.execute(_last_row(version.id)).one_or_none()
+    row |= {"share": None, "wards": None, "suspended": None if last is None else last.suspended}
     if canary is not None:
         row |= {"share": canary.share, "wards": json.dumps(canary.wards)}
-    connection.execute(insert(_RELEASES), row)
+    connection.execute(insert(RELEASES), row)
 
 
 def _release(row: Any) -> Release:
@@ -343,6 +322,7 @@ def _release(row: Any) -> Release:
         stage=Stage(row.stage),
         canary=told,
         since=row.at,
+        suspended=bool(row.suspended),
     )
 
 
