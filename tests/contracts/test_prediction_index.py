@@ -146,6 +146,37 @@ def test_predictions_are_listed_newest_first_by_all_that_is_asked(
 
 
 @everywhere
+def test_who_watches_reads_only_what_came_since(opened: Opened, tmp_path: Path) -> None:
+    ledger, predictions, _ = opened(tmp_path)
+    version = "sepsis@0123456789ab"
+    first = added(ledger, an_answer("p1", subject=ADA))
+    second = added(ledger, an_answer("p2", subject=BEN))
+    other = added(ledger, an_answer("q", model="falls", version="falls@0"))
+    notes = [
+        ledger.append(SERVICE, "prediction.note", {"prediction_id": name, "kind": "outcome"})
+        for name in ("p1", "q", "p2")
+    ]
+
+    def since(sequence: int) -> list[str]:
+        return [one.prediction_id for one in predictions.after(version, sequence)]
+
+    assert (since(0), since(first.sequence), since(second.sequence)) == (["p1", "p2"], ["p2"], [])
+    wanted = [other.sequence, first.sequence, 999]
+    assert [one.prediction_id for one in predictions.entered(wanted)] == ["p1", "q"]
+    told = [one.prediction_id for one in predictions.notes_after(version, 0)]
+    assert told == ["p1", "p2"]
+    assert [one.prediction_id for one in predictions.notes_after(version, notes[0].sequence)] == [
+        "p2"
+    ]
+
+    assert predictions.erasures() == 0
+    assert predictions.subject_tags(version) == {first.subject_tag, second.subject_tag}
+    ledger.forget(ADA)
+    assert predictions.erasures() == 1
+    assert predictions.subject_tags(version) == {second.subject_tag}
+
+
+@everywhere
 def test_a_request_that_was_answered_gets_no_second_answer(opened: Opened, tmp_path: Path) -> None:
     ledger, predictions, _ = opened(tmp_path)
     added(ledger, an_answer("p1", request_tag="t"))

@@ -26,6 +26,7 @@ from bedside.core.ports.incidents import Incidents
 from bedside.core.ports.policy import Consents, People, Policies, PolicyVersions
 from bedside.core.ports.signing import KeyInHand, Notifier, SigningKeys
 from bedside.core.ports.vault import Vaults
+from bedside.core.ports.watch import Alarms, Deliveries, WatchBook
 from bedside.core.records.ledger import Actor
 from bedside.data.store.store import EventStore
 from bedside.lifecycle.steps import WriteFile
@@ -67,6 +68,9 @@ class Platform:
     consents: Consents
     own_policies: PolicyVersions
     incidents: Incidents
+    alarms: Alarms
+    deliveries: Deliveries
+    watch_book: WatchBook
     registry: Registry
     signer: Signer
     signing_keys: SigningKeys

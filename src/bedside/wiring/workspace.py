@@ -87,6 +87,9 @@ def open_workspace(
     from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
     from bedside.infra.runtime.explaining import FormExplainer  # noqa: PLC0415
     from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_alarms import SqlAlarms  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_deliveries import SqlDeliveries  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_watch_book import SqlWatchBook  # noqa: PLC0415
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
     from bedside.serve.adapters.sql_clients import SqlClients  # noqa: PLC0415
 
@@ -116,6 +119,11 @@ def open_workspace(
         metadata=Tables(engine, writing=writing),
         **governed_of(engine, secrets),
         **signing_of(settings, secrets),
+        watch_book=SqlWatchBook(
+            engine, writing=writing, secret=lambda: secrets.secret("watch-book", key="ledger")
+        ),
+        alarms=SqlAlarms(engine, writing=writing),
+        deliveries=SqlDeliveries(engine, writing=writing),
         registry=SqlRegistry(engine, writing=writing),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),

@@ -1,12 +1,12 @@
 """Where a monitor keeps what it has counted and seen, and where its alarms stand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from bedside.core.records.watch import Alarm
 
-__all__ = ["Alarms", "Deliveries", "Delivery", "WatchBook", "WatchRun"]
+__all__ = ["Alarms", "Deliveries", "Delivery", "WatchBook", "WatchRun", "WatchedSubject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,23 @@ class WatchRun:
     answers: int
     notes: int
     state: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedSubject:
+    """Which answer about a subject counts, as far as that is known; days are ISO dates.
+
+    Args:
+        first: As of when the subject was first asked about (ISO 8601).
+        first_day: The day of the record of that answer.
+        drawn: Sequence of the answer that counts; None: it has not come yet.
+        drawn_day: The day of its record.
+    """
+
+    first: str
+    first_day: str
+    drawn: int | None = None
+    drawn_day: str | None = None
 
 
 class WatchBook(Protocol):
@@ -51,8 +68,39 @@ class WatchBook(Protocol):
         """
         ...
 
-    def keep(self, run: WatchRun, tallies: Mapping[str, bytes]) -> None:
-        """Replace the run and these days' tallies, durably, all or nothing."""
+    def entries(self, version: str, day: str) -> bytes | None:
+        """Which entries of the ledger a day's tally rests on; None: the day was not counted."""
+        ...
+
+    def subjects(self, version: str, tags: Collection[str]) -> dict[str, WatchedSubject]:
+        """Those of these subjects, by their tags, who are known."""
+        ...
+
+    def subject_tags(self, version: str) -> dict[str, str]:
+        """The tag of every subject who is known, with the day of their first answer."""
+        ...
+
+    def keep(
+        self,
+        run: WatchRun,
+        tallies: Mapping[str, bytes],
+        *,
+        entries: Mapping[str, bytes] | None = None,
+        subjects: Mapping[str, WatchedSubject] | None = None,
+        gone: Collection[str] = (),
+        since: str | None = None,
+    ) -> None:
+        """Replace the run and these days' tallies, durably, all or nothing.
+
+        Args:
+            run: How far its monitor has come.
+            tallies: By day.
+            entries: By day, which entries its tally rests on.
+            subjects: By tag, those who are new or whose answer was drawn.
+            gone: Tags of subjects who were erased: nothing of them is kept.
+            since: First drop every tally of this day or later, and whatever of subjects became
+                known then.
+        """
         ...
 
     def forget(self, version: str) -> None:
@@ -89,7 +137,8 @@ class Delivery:
         sink: Name of the sink in the workspace's settings.
         alarm: Id of the alarm.
         body: What is sent; holds no patient's value.
-        state: Where it stands.
+        put: When it was first kept (ISO 8601).
+        state: `waiting`, `sent`, or `dead`: given up, until a person lets it wait again.
         tries: How often it was tried.
         next_at: Not before (ISO 8601).
         why: Code of the last failure.
@@ -99,6 +148,7 @@ class Delivery:
     sink: str
     alarm: str
     body: bytes
+    put: str = ""
     state: str = "waiting"
     tries: int = 0
     next_at: str = ""
@@ -114,6 +164,10 @@ class Deliveries(Protocol):
 
     def due(self, now: str, *, limit: int = 100) -> list[Delivery]:
         """Those that wait and may be tried now, oldest first."""
+        ...
+
+    def claim(self, delivery: Delivery, until: str) -> Delivery | None:
+        """Take it for one try that nobody else makes before `until`; None: another took it."""
         ...
 
     def change(self, delivery: Delivery) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, select
+from sqlalchemy import ColumnElement, Engine, Row, func, select
 
 from bedside.core.errors import NotFound
 from bedside.core.records.prediction import Prediction, PredictionNote
-from bedside.governance.adapters.tables import NOTES, PREDICTIONS
+from bedside.governance.adapters.tables import NOTES, PREDICTIONS, SUBJECTS
 
 __all__ = ["SqlPredictions"]
 
@@ -76,6 +76,59 @@ class SqlPredictions:
                 asked = select(NOTES).where(NOTES.c.prediction_id.in_(some))
                 found += [PredictionNote(**row._asdict()) for row in connection.execute(asked)]
         return sorted(found, key=lambda note: note.sequence)
+
+    def after(self, version: str, sequence: int) -> Iterator[Prediction]:
+        """Answers of a version that came after this entry of the ledger, oldest first."""
+        columns = PREDICTIONS.c
+        new = select(PREDICTIONS).where(columns.sequence > sequence, columns.version == version)
+        with (
+            self._engine.connect() as connection,
+            connection.execute(
+                new.order_by(columns.sequence), execution_options={"yield_per": _AT_ONCE}
+            ) as rows,
+        ):
+            for row in rows:
+                yield _prediction(row)
+
+    def entered(self, sequences: Sequence[int]) -> list[Prediction]:
+        """The predictions of these entries of the ledger, oldest first."""
+        found: list[Prediction] = []
+        wanted = sorted(sequences)
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _AT_ONCE):
+                some = wanted[begin : begin + _AT_ONCE]
+                asked = select(PREDICTIONS).where(PREDICTIONS.c.sequence.in_(some))
+                rows = connection.execute(asked.order_by(PREDICTIONS.c.sequence))
+                found += [_prediction(row) for row in rows]
+        return found
+
+    def notes_after(self, version: str, sequence: int) -> Iterator[PredictionNote]:
+        """Notes of a version's answers that came after this entry of the ledger, oldest first."""
+        theirs = PREDICTIONS.c.prediction_id == NOTES.c.prediction_id
+        new = (
+            select(NOTES)
+            .join(PREDICTIONS, theirs)
+            .where(NOTES.c.sequence > sequence, PREDICTIONS.c.version == version)
+            .order_by(NOTES.c.sequence)
+        )
+        with (
+            self._engine.connect() as connection,
+            connection.execute(new, execution_options={"yield_per": _AT_ONCE}) as rows,
+        ):
+            for row in rows:
+                yield PredictionNote(**row._asdict())
+
+    def subject_tags(self, version: str) -> set[str]:
+        """The tags of everybody about whom a version answered, but for whom was erased."""
+        columns = PREDICTIONS.c
+        asked = select(columns.subject_tag).distinct().where(columns.version == version)
+        with self._engine.connect() as connection:
+            return {tag for (tag,) in connection.execute(asked) if tag is not None}
+
+    def erasures(self) -> int:
+        """A number that grows with every subject who is erased; cheap."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(SUBJECTS.c.forgetting))).scalar() or 0
 
     def _one(self, condition: ColumnElement[bool]) -> Prediction | None:
         with self._engine.connect() as connection:
