@@ -1,0 +1,153 @@
+"""A watched version some days further: detectors advanced day by day, and what they found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from bedside.core.errors import Invalid
+from bedside.core.records.watch import Finding, Watch
+from bedside.monitor.stream.detecting import (
+    NEVER,
+    Detectors,
+    Floats,
+    bars,
+    one_day,
+    over_bar,
+    restarted,
+)
+
+if TYPE_CHECKING:
+    from bedside.monitor.stream.baseline import Baseline, Stream
+    from bedside.monitor.stream.tally import Tally
+
+__all__ = ["Seen", "day_text", "findings_of", "watch_days"]
+
+_FIRST = date(1970, 1, 1).toordinal()
+_FEW: Final = 10
+_SIDES: Final[tuple[Literal["up", "down"], ...]] = ("up", "down")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How far the detectors are, and what they found.
+
+    Args:
+        detectors: After the last day.
+        findings: What is over its bar after the last day, the furthest over first; also with no
+            new day.
+        by_day: Of each day with findings: the day, and its findings.
+    """
+
+    detectors: Detectors
+    findings: tuple[Finding, ...]
+    by_day: tuple[tuple[int, tuple[Finding, ...]], ...] = ()
+
+
+def watch_days(
+    baseline: "Baseline",
+    watch: Watch,
+    detectors: Detectors | None,
+    tallies: Sequence["Tally"],
+    *,
+    resolved: frozenset[str] = frozenset(),
+) -> Seen:
+    """Advance the detectors over these days, one by one.
+
+    A day that is not among them had no answers: it moves nothing.
+
+    Args:
+        baseline: What the streams looked like before.
+        watch: The budget of false alarms.
+        detectors: As they were after the last day that was counted; None: none was.
+        tallies: Of later days, in order.
+        resolved: Ids of the streams whose alarm was resolved since: their detectors start anew
+            before the first of these days. Ids that the baseline does not know are passed over.
+
+    Raises:
+        Invalid: a day is counted already or not in order, or the detectors or a tally are of
+            another baseline's streams.
+    """
+    now = Detectors.fresh(len(baseline.streams)) if detectors is None else detectors
+    if now.streams != len(baseline.streams):
+        raise Invalid(
+            f"The detectors are of {now.streams} streams, the baseline of {len(baseline.streams)}.",
+            fix="start them anew: count the days again from their answers.",
+        )
+    if resolved:
+        now = restarted(now, np.array([one.id in resolved for one in baseline.streams], bool))
+    bar = bars(baseline, watch)
+    by_day = []
+    for tally in tallies:
+        now = one_day(now, tally)
+        found = findings_of(baseline, now, bar)
+        if found:
+            by_day.append((tally.day, found))
+    return Seen(detectors=now, findings=findings_of(baseline, now, bar), by_day=tuple(by_day))
+
+
+def findings_of(baseline: "Baseline", detectors: Detectors, bar: Floats) -> tuple[Finding, ...]:
+    """What is over its bar, the furthest over first.
+
+    Args:
+        baseline: Of s streams.
+        detectors: Of the same streams.
+        bar: Shape (s,), of `bars`.
+    """
+    over = over_bar(detectors, bar)
+    if not over:
+        return ()
+    since, drawn, mean = detectors.since, detectors.drawn_since, detectors.mean_since
+    return tuple(
+        _finding(
+            baseline.streams[stream],
+            side=_SIDES[side],
+            since=int(since[stream, side]) if since[stream, side] != NEVER else detectors.day,
+            n=int(drawn[stream, side]),
+            now=float(mean[stream, side]),
+            log_evidence=log_evidence,
+            bar=float(bar[stream]),
+        )
+        for stream, side, log_evidence in over
+    )
+
+
+def day_text(day: int) -> str:
+    """ISO date of a day counted from 1970-01-01.
+
+    >>> day_text(19_723)
+    '2024-01-01'
+    """
+    return date.fromordinal(_FIRST + day).isoformat()
+
+
+def _finding(
+    stream: "Stream",
+    *,
+    side: Literal["up", "down"],
+    since: int,
+    n: int,
+    now: float,
+    log_evidence: float,
+    bar: float,
+) -> Finding:
+    shown = n > _FEW
+    where = f" ({stream.group})" if stream.group else ""
+    moved = f"from {stream.mean:.3g} to {now:.3g}" if shown else f"{side} from {stream.mean:.3g}"
+    patients = f"over {n} patients" if shown else "over ten patients or fewer"
+    return Finding(
+        stream=stream.id,
+        kind=stream.kind,
+        side=side,
+        signal=stream.signal,
+        group=stream.group,
+        since=day_text(since),
+        log_evidence=log_evidence,
+        bar=bar,
+        then=stream.mean,
+        now=now if shown else None,
+        n=n if shown else None,
+        text=f"{stream.title}{where}: {moved} since {day_text(since)}, {patients}",
+    )
