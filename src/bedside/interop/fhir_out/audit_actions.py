@@ -25,21 +25,23 @@ ACTIVITY = {"start": ("110120", "Application Start"), "stop": ("110121", "Applic
 
 _PATTERNS = {
     Pattern.CREATE: (
-        "answer", "approve", "access.add", "access.grant", "backup", "build.done", "checkpoint.key",
-        "collect.done", "compare", "consent.record", "decision.open", "decision.sign",
-        "deid.certify", "deid.dicom", "deid.label", "deid.sample", "deid.text", "deid.train",
-        "deidentify", "deidentify.files", "deidentify.risk", "evaluate", "incident.open", "leakage",
-        "monitor", "policy.add", "prediction.note", "quality", "recalibrate", "score",
-        "signer.enrol", "signer.grant", "site.onboard", "site.publish", "snapshot", "track",
+        "alarm.raise", "answer", "approve", "access.add", "access.grant", "backup", "build.done",
+        "checkpoint.key", "collect.done", "compare", "consent.record", "decision.open",
+        "decision.sign", "deid.certify", "deid.dicom", "deid.label", "deid.sample", "deid.text",
+        "deid.train", "deidentify", "deidentify.files", "deidentify.risk", "evaluate",
+        "incident.open", "leakage", "monitor", "policy.add", "prediction.note", "quality",
+        "recalibrate", "score", "signer.enrol", "signer.grant", "site.onboard", "site.publish",
+        "snapshot", "track",
     ),
     Pattern.READ: (
-        "access.sign_in", "hazards.show", "incident.show", "ledger.prove", "prediction.open",
-        "reproduce", "reveal", "rollout.show",
+        "access.sign_in", "alarm.show", "hazards.show", "incident.show", "ledger.prove",
+        "prediction.open", "reproduce", "reveal", "rollout.show",
     ),
     Pattern.UPDATE: (
-        "access.rotate", "consent.withdraw", "decision.take", "decision.withdraw", "incident.close",
-        "incident.note", "key.rotate", "prediction.outcomes", "release", "reload", "restore",
-        "rollback", "rollout.hold", "site.pull", "site.validate",
+        "access.rotate", "alarm.acknowledge", "alarm.assign", "alarm.grow", "alarm.note",
+        "alarm.resolve", "alarm.respond", "consent.withdraw", "decision.take", "decision.withdraw",
+        "incident.close", "incident.note", "key.rotate", "prediction.outcomes", "release", "reload",
+        "restore", "rollback", "rollout.hold", "site.pull", "site.validate",
     ),
     Pattern.DELETE: (
         "access.revoke", "access.revoke_role", "checkpoint.revoke", "erase", "key.destroy",

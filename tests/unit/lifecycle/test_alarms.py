@@ -1,0 +1,255 @@
+"""Alarms: raised once, grown, acknowledged, resolved; what people write lies sealed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bedside.core.clock import iso
+from bedside.core.errors import Invalid, NotFound, Refused
+from bedside.core.records.version import ModelVersion, Stage
+from bedside.core.records.watch import Finding
+from bedside.interop.fhir_out.audit_actions import Pattern, pattern_of
+from bedside.lifecycle.alarm_account import alarm_told, times_of
+from bedside.lifecycle.alarms import (
+    acknowledge,
+    assign,
+    note,
+    open_alarm_incident,
+    raise_alarms,
+    resolve,
+    resolved_streams,
+    responded,
+)
+from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.wiring.progress import LineProgress
+from bedside.wiring.workspace import actor_of, open_workspace
+
+TOLD = "Mrs Nobody of bed 7 had no creatinine"
+VERSION = ModelVersion(
+    id="m@000000000000",
+    name="m",
+    bundle="0" * 64,
+    stage=Stage.BUILT,
+    built_at="2026-01-01T00:00:00.000000Z",
+    gates=(),
+)
+LIVE = replace(VERSION, stage=Stage.LIVE)
+
+
+@pytest.fixture
+def platform(tmp_path):
+    actor = actor_of("user:ada", "quality and safety")
+    made = open_workspace(tmp_path / "w", actor=actor, progress=LineProgress())
+    made.registry.add(VERSION)
+    return made
+
+
+def a_finding(stream="missing:creatinine.last", **changes):
+    told = {
+        "stream": stream,
+        "kind": "input",
+        "side": "up",
+        "signal": "creatinine",
+        "group": None,
+        "since": "2026-02-27",
+        "log_evidence": 9.0,
+        "bar": 7.0,
+        "then": 0.1,
+        "now": 0.9,
+        "n": 240,
+        "text": "creatinine is missing more often",
+    }
+    return Finding(**(told | changes))
+
+
+def a_draft(*findings, **changes):
+    told = {
+        "key": "feed_lost creatinine",
+        "kind": "input",
+        "severity": "medium",
+        "cause": "feed_lost",
+        "onset": "2026-02-27",
+        "text": "Creatinine stopped coming on 27 February.",
+        "signals": ("creatinine",),
+        "findings": findings or (a_finding(),),
+    }
+    return AlarmDraft(**(told | changes))
+
+
+def actions(platform):
+    return [one.action for one in platform.ledger.entries() if one.action.startswith("alarm.")]
+
+
+def test_the_same_finding_again_raises_nothing_new(platform):
+    first = raise_alarms(platform, VERSION, [a_draft()], owner="the ward")
+
+    again = raise_alarms(platform, VERSION, [a_draft()])
+
+    assert again == first == platform.alarms.all()
+    assert (first[0].owner, first[0].state) == ("the ward", "open")
+    assert actions(platform) == ["alarm.raise"]
+    entry = platform.ledger.entry(first[0].steps[0].entry)
+    assert first[0].id == f"ALM-{entry.sequence}"
+
+
+def test_another_version_or_cause_is_another_alarm(platform):
+    other = replace(VERSION, id="m@111111111111", bundle="1" * 64)
+
+    raise_alarms(platform, VERSION, [a_draft(), a_draft(key="unit_change x", cause="unit_change")])
+    raise_alarms(platform, other, [a_draft()])
+
+    assert len(platform.alarms.all()) == 3
+
+
+def test_an_alarm_grows_by_new_findings_and_is_open_again_once_it_is_more_severe(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    acknowledge(platform, alarm.id)
+
+    (wider,) = raise_alarms(
+        platform, VERSION, [a_draft(a_finding("rank:lactate.last", log_evidence=12.0))]
+    )
+    (worse,) = raise_alarms(
+        platform, VERSION, [a_draft(severity="high", onset="2026-02-20", groups=("sex: female",))]
+    )
+    (milder,) = raise_alarms(platform, VERSION, [a_draft(severity="low")])
+
+    assert [one.stream for one in wider.findings] == [
+        "rank:lactate.last",
+        "missing:creatinine.last",
+    ]
+    assert (wider.state, wider.steps[-1].text) == ("acknowledged", "1 new finding")
+    assert (worse.state, worse.severity, worse.onset) == ("open", "high", "2026-02-20")
+    assert worse.groups == ("sex: female",)
+    assert worse.steps[-1].text.startswith("more severe: medium, now high")
+    assert milder == worse
+
+
+def test_what_rests_on_ten_patients_or_fewer_is_not_kept(platform):
+    (alarm,) = raise_alarms(
+        platform, VERSION, [a_draft(a_finding(now=0.35, n=10), a_finding("x", now=0.5, n=11))]
+    )
+
+    assert [(one.now, one.n) for one in alarm.findings] == [(None, None), (0.5, 11)]
+    sealed = platform.ledger.unseal(alarm.steps[0].entry)
+    assert b"0.35" not in sealed
+
+
+def test_what_people_write_is_read_back_but_stands_nowhere_in_the_open(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    acknowledge(platform, alarm.id, text=TOLD)
+    note(platform, alarm.id, text=TOLD)
+    resolve(platform, alarm.id, action=TOLD, cause="unit_change")
+
+    told = alarm_told(platform, alarm.id)
+
+    assert [one["words"] for one in told["steps"][1:]] == [
+        {"text": TOLD},
+        {"text": TOLD},
+        {"action": TOLD},
+    ]
+    assert told["steps"][-1]["text"] == "unit_change"
+    assert TOLD not in str(list(platform.ledger.entries()))
+    assert TOLD not in str(platform.alarms.all())
+    files = b"".join(one.read_bytes() for one in platform.folder.glob("*.sqlite*"))
+    assert TOLD.encode() not in files
+    assert platform.ledger.verify() == []
+
+
+def test_a_resolved_alarm_changes_no_more_and_what_comes_back_is_another(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    resolve(platform, alarm.id, action="the feed is back")
+
+    for change in (
+        acknowledge,
+        lambda p, i: note(p, i, text="x"),
+        lambda p, i: assign(p, i, to="b"),
+        lambda p, i: resolve(p, i, action="x"),
+        lambda p, i: responded(p, i, text="x"),
+    ):
+        with pytest.raises(Refused) as error:
+            change(platform, alarm.id)
+        assert error.value.code == "alarm_resolved"
+    (next_one,) = raise_alarms(platform, VERSION, [a_draft()])
+    assert next_one.id != alarm.id
+
+
+def test_the_streams_of_what_was_resolved_start_anew_at_the_next_run_alone(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft(a_finding("a"), a_finding("b"))])
+    raise_alarms(platform, VERSION, [a_draft(a_finding("c"), key="other")])
+    before = iso(platform.clock.now())
+    assert resolved_streams(platform, VERSION, since=before) == frozenset()
+
+    resolve(platform, alarm.id, action="the feed is back")
+
+    assert resolved_streams(platform, VERSION, since=before) == {"a", "b"}
+    assert resolved_streams(platform, VERSION, since=iso(platform.clock.now())) == frozenset()
+
+
+def test_the_time_until_somebody_looked_and_until_it_was_over_is_counted(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    assert times_of(alarm).to_acknowledge is None
+    begun = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    steps = [
+        replace(alarm.steps[0], kind=kind, at=iso(begun + timedelta(hours=hours)))
+        for kind, hours in (
+            ("raised", 0),
+            ("acknowledged", 2),
+            ("acknowledged", 3),
+            ("resolved", 9),
+        )
+    ]
+
+    times = times_of(replace(alarm, raised=iso(begun), steps=tuple(steps)))
+
+    assert (times.to_acknowledge, times.to_resolve) == (timedelta(hours=2), timedelta(hours=9))
+
+
+def test_a_severe_alarm_of_a_version_that_is_shown_offers_an_incident_and_is_linked_to_it(platform):
+    (quiet,) = raise_alarms(platform, VERSION, [a_draft(severity="high")])
+    (shown,) = raise_alarms(platform, LIVE, [a_draft(severity="high", key="another")])
+
+    alarm, incident = open_alarm_incident(platform, shown.id, severity="minor", what=TOLD)
+
+    assert "bedside alarm incident" not in quiet.text
+    assert f"bedside alarm incident {shown.id}." in shown.text
+    assert alarm.steps[-1].text == f"incident {incident.id} was opened"
+    assert (incident.version, incident.noticed) == (VERSION.id, alarm.raised)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda p, i: note(p, i, text=" "),
+        lambda p, i: assign(p, i, to=""),
+        lambda p, i: resolve(p, i, action=""),
+        lambda p, i: resolve(p, i, action="x", cause="ghosts"),
+    ],
+)
+def test_what_says_nothing_changes_nothing(platform, wrong):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+
+    with pytest.raises(Invalid):
+        wrong(platform, alarm.id)
+
+    assert platform.alarms.get(alarm.id) == alarm
+
+
+def test_who_may_not_monitor_changes_nothing(platform):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    outsider = replace(platform, actor=actor_of("user:ada", "no purpose at all"))
+
+    with pytest.raises(Refused):
+        acknowledge(outsider, alarm.id)
+    with pytest.raises(NotFound):
+        acknowledge(platform, "ALM-0")
+
+    assert platform.alarms.get(alarm.id) == alarm
+
+
+def test_every_step_has_its_pattern_of_an_audit():
+    steps = ("acknowledge", "assign", "grow", "note", "resolve", "respond")
+
+    assert pattern_of("alarm.raise", {}) is Pattern.CREATE
+    assert pattern_of("alarm.show", {}) is Pattern.READ
+    assert {pattern_of(f"alarm.{one}", {}) for one in steps} == {Pattern.UPDATE}
