@@ -1,6 +1,7 @@
 """New numbers for what is a subject's: from their pseudonym and a count, from nothing they had."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,7 @@ class Ordinals:
     """
 
     rows: Ints
+    _begins: Ints
     _names: npt.NDArray[np.uint64]
     _is_first: npt.NDArray[np.bool_]
 
@@ -55,7 +57,9 @@ class Ordinals:
             subject: Whose, each in one run, shape (n,).
             thing: What, shape (n,); a missing one counts as a thing.
         """
-        names = _named(subject, thing)
+        by_row = _named(subject, thing)
+        runs = _begins(by_row)  # what is told of one thing mostly stands together
+        names = by_row[runs]
         is_first = pl.Series(names).is_first_distinct().to_numpy()
         places = np.cumsum(is_first) - 1
         again = np.flatnonzero(~is_first)
@@ -63,9 +67,10 @@ class Ordinals:
             known, at = _places(names, is_first, names[again])
             places[again] = places[known][at]
         numbers = subject.to_numpy()
-        begins = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]][: numbers.size])
-        rows = places - np.repeat(places[begins], np.diff(np.r_[begins, numbers.size]))
-        return cls(rows, names, is_first)
+        whose = _begins(numbers[runs])
+        within = places - np.repeat(places[whose], np.diff(np.r_[whose, runs.size]))
+        rows = np.repeat(within, np.diff(np.r_[runs, numbers.size]))
+        return cls(rows, runs, names, is_first)
 
     def of(self, subject: pl.Series, thing: pl.Series) -> Ints:
         """The number of each thing, shape (m,)."""
@@ -75,7 +80,12 @@ class Ordinals:
         if not known.size:
             return BEYOND + late
         there = self._names[known][at] == asked
-        return np.where(there, self.rows[known][at], BEYOND + late)
+        return np.where(there, self.rows[self._begins[known]][at], BEYOND + late)
+
+
+def _begins(values: npt.NDArray[Any]) -> Ints:
+    """Where each run of equal values begins."""
+    return np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: values.size])
 
 
 def _places(

@@ -72,14 +72,12 @@ def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.Data
         clocks: What is done.
         lost: Counts what is left out, by reason.
     """
-    code = pl.col("code").cast(pl.String)
-    is_birth = code.is_in(clocks.births) & pl.col("time").is_not_null()
-    told = events.with_columns(is_birth.alias("_birth"))
+    told = events.with_columns(_is_birth(events["code"], clocks).alias("_birth"))
     if clocks.hides_age:
         gone = {"older than 89 years before the release": _before(clocks)}
         told = _left_out(told, gone, lost)
     people = _people(told, clocks)
-    told = told.join(people, on="subject_id", how="left", maintain_order="left")
+    told = told.join(people.drop("_first"), on="subject_id", how="left", maintain_order="left")
     told = told.with_columns(_moved(name, clocks) for name in _TIMES)
     if people["_born"].null_count() < people.height:
         told = _births(told, people, clocks, lost)
@@ -89,13 +87,23 @@ def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.Data
     return told.select(events.columns)
 
 
+def _is_birth(code: pl.Series, clocks: Clocks) -> pl.Expr:
+    """By the numbers that stand for the codes: a comparison of texts would take twice as long."""
+    codes = code.cast(pl.Categorical)
+    there = codes.unique()
+    births = there.filter(there.cast(pl.String).is_in(clocks.births)).to_physical()
+    if births.is_empty():
+        return pl.lit(value=False)
+    return pl.lit(codes.to_physical().is_in(births.implode())) & pl.col("time").is_not_null()
+
+
 def _before(clocks: Clocks) -> pl.Expr:
     oldest = datetime(clocks.first_year, 1, 1, tzinfo=UTC)
     return (pl.col("time") < pl.lit(oldest)).fill_null(value=False) & ~pl.col("_birth")
 
 
 def _people(events: pl.DataFrame, clocks: Clocks) -> pl.DataFrame:
-    """Of each subject: how far the clock moves, birth, and whether the last event came at 90."""
+    """Of each subject: how far the clock moves, birth, the birth that is told, and who was 90."""
     dated = pl.when(~pl.col("_birth")).then(pl.col("time"))
     born = pl.when(pl.col("_birth")).then(pl.col("time")).min().alias("_born")
     people = events.group_by("subject_id").agg(
@@ -104,16 +112,37 @@ def _people(events: pl.DataFrame, clocks: Clocks) -> pl.DataFrame:
             "_last"
         ),
         born,
+        pl.col("offset").first().alias("_offset"),
     )
     ninety = pl.col("_born").dt.offset_by(f"{OLDEST}y")
-    return people.with_columns(
+    told = people.with_columns(
         (pl.col("_first").dt.truncate("1y") - pl.col("_first")).alias("_delta"),
         (ninety <= pl.col("_last")).fill_null(value=False).alias("_old"),
         (ninety <= pl.lit(clocks.released_at)).fill_null(value=False).alias("_old_by_now"),
     )
+    born = _born(clocks, capped=bool(told["_old_by_now"].any()))
+    return told.with_columns(born.alias("_told_born")).drop("_offset", "_last")
 
 
-def _moved(name: str, clocks: Clocks) -> pl.Expr:
+def _born(clocks: Clocks, *, capped: bool) -> pl.Expr:
+    """The birth that may be told; `capped`: somebody would be 90 by now."""
+    match clocks.birth_date:
+        case Action.YEAR:
+            moved = pl.col("_born")
+            if clocks.date is Action.SHIFT:
+                moved = moved + pl.duration(days=pl.col("_offset"))
+            born = moved.dt.truncate("1y")
+        case Action.SHIFT:
+            born = pl.col("_born") + pl.duration(days=pl.col("_offset"))
+        case _:
+            born = pl.col("_born")
+    if not (clocks.hides_age and capped):
+        return born
+    last = _moved("_last", clocks, offset="_offset")
+    return pl.when("_old").then(last.dt.truncate("1y").dt.offset_by(f"-{OLDEST}y")).otherwise(born)
+
+
+def _moved(name: str, clocks: Clocks, *, offset: str = "offset") -> pl.Expr:
     column = pl.col(name)
     match clocks.date:
         case Action.ELAPSED:
@@ -121,7 +150,7 @@ def _moved(name: str, clocks: Clocks) -> pl.Expr:
         case Action.YEAR:
             return column.dt.truncate("1y")
         case Action.SHIFT:
-            return column + pl.duration(days=pl.col("offset"))
+            return column + pl.duration(days=pl.col(offset))
         case _:
             return column
 
@@ -130,28 +159,17 @@ def _births(
     told: pl.DataFrame, people: pl.DataFrame, clocks: Clocks, lost: Counter[str]
 ) -> pl.DataFrame:
     """Births as their rule says; whoever reached 90 was born 90 years before their last event."""
-    match clocks.birth_date:
-        case Action.YEAR:
-            moved = pl.col("_born")
-            if clocks.date is Action.SHIFT:
-                moved = moved + pl.duration(days=pl.col("offset"))
-            born = moved.dt.truncate("1y")
-        case Action.SHIFT:
-            born = pl.col("_born") + pl.duration(days=pl.col("offset"))
-        case _:
-            born = pl.col("_born")
     gone: dict[str, pl.Expr] = {}
     if clocks.birth_date is Action.DROP:
         gone["birth"] = pl.col("_birth")
     if clocks.hides_age and people["_old_by_now"].any():
-        capped = _moved("_last", clocks).dt.truncate("1y").dt.offset_by(f"-{OLDEST}y")
-        born = pl.when("_old").then(capped).otherwise(born)
         unsaid = pl.col("_birth") & pl.col("_old_by_now") & ~pl.col("_old")
-        early = pl.col("_old") & (pl.col("time") < born) & ~pl.col("_birth")
+        early = pl.col("_old") & (pl.col("time") < pl.col("_told_born")) & ~pl.col("_birth")
         gone["birth of whoever would be 90 by now"] = unsaid
         gone["more than 90 years before the last event"] = early
     told = _left_out(told, gone, lost)
-    return told.with_columns(pl.when("_birth").then(born).otherwise(pl.col("time")).alias("time"))
+    when = pl.when("_birth").then(pl.col("_told_born")).otherwise(pl.col("time"))
+    return told.with_columns(when.alias("time"))
 
 
 def _left_out(events: pl.DataFrame, gone: dict[str, pl.Expr], lost: Counter[str]) -> pl.DataFrame:
