@@ -13,7 +13,7 @@ from bedside.features.definition import Feature, FeatureSet, feature_set_from_js
 from bedside.lifecycle.cohort import band_names
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["answers_of"]
+__all__ = ["AnswerReader", "answers_of"]
 
 _AT_ONCE = 500  # entries
 
@@ -40,7 +40,7 @@ def answers_of(
     notes = platform.predictions.notes([one.prediction_id for one in found])
     outcomes = {note.prediction_id: note.sequence for note in notes if note.kind == "outcome"}
     opened = _opened(platform, [*(one.sequence for one in found), *outcomes.values()])
-    reader = _Reader(bundle)
+    reader = AnswerReader(bundle)
     return [
         reader.read(one, opened.get(one.sequence, {}), opened.get(outcomes.get(one.prediction_id)))
         for one in found
@@ -56,7 +56,7 @@ def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int | None, di
     return told
 
 
-class _Reader:
+class AnswerReader:
     """Makes live answers of what lies open and what lies sealed; of outcomes, the newest counts."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -64,9 +64,26 @@ class _Reader:
         self._features = feature_set_from_json(bundle.files[FEATURES])
         self._levels = dict(_level_features(bundle, self._features))
 
+    @property
+    def features(self) -> FeatureSet:
+        """The features of the version."""
+        return self._features
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The subgroups whose level a feature tells."""
+        return tuple(self._levels)
+
     def read(
         self, made: Prediction, sealed: Mapping[str, Any], outcome: Mapping[str, Any] | None
     ) -> LiveAnswer:
+        """One answer.
+
+        Args:
+            made: What lies open of it.
+            sealed: What lies sealed; empty where that was erased.
+            outcome: What the note of what came true says; None: nothing is known.
+        """
         told = self._scored(sealed) if made.outcome == "score" else {}
         return _answer(
             made,
