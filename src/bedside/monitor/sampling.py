@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bedside.core.errors import Invalid
 
-__all__ = ["one_row_each"]
+__all__ = ["one_row_each", "uniform"]
 
 
 def one_row_each(subject_index: ArrayLike, *, seed: int) -> NDArray[np.int64]:
@@ -34,12 +34,12 @@ def one_row_each(subject_index: ArrayLike, *, seed: int) -> NDArray[np.int64]:
         return np.empty(0, dtype=np.int64)
     order = np.argsort(subjects, kind="stable")
     who, first, rows = np.unique(subjects[order], return_index=True, return_counts=True)
-    place = np.floor(_uniform(who.astype(np.int64), seed) * rows).astype(np.int64)
+    place = np.floor(uniform(who.astype(np.int64), seed) * rows).astype(np.int64)
     return np.sort(order[first + place]).astype(np.int64)
 
 
-def _uniform(keys: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    """A number in [0, 1) for each key."""
+def uniform(keys: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each key, shape (n,); the same for the same key and seed."""
     step = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)
     mixed = keys.view(np.uint64) * step + np.array([seed % 2**64], dtype=np.uint64) * step + step
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.array([0xBF58476D1CE4E5B9], dtype=np.uint64)

@@ -1,0 +1,116 @@
+"""The streams that a version could be watched by, before it is known how they were."""
+
+from collections.abc import Iterator
+
+from bedside.core.records.watch import AlarmKind
+from bedside.monitor.stream.streams import Baseline, Family, FeatureBaseline, Stream
+
+__all__ = ["wanted"]
+
+
+def wanted(
+    baseline: Baseline, *, alerts: bool, unlike: bool, latencies: bool, labels: bool
+) -> Iterator[Stream]:
+    """Every stream that this baseline without streams allows; means and ranges are not known yet.
+
+    Args:
+        baseline: Its grids, groups and reasons.
+        alerts: Whether anything alerts.
+        unlike: Whether it is known who is unlike the training patients.
+        latencies: Whether it is known how long answers take.
+        labels: Whether it is known what came true.
+    """
+    for feature in baseline.features:
+        yield from _of_feature(feature)
+    if baseline.risk is not None and baseline.risk.cells > 1:
+        yield _stream("score", "output", "score", "where the risks lie; 0.5: as before")
+        if baseline.risk.cells > 2:
+            yield _stream("score_spread", "output", "score", "how far risks lie from the middle")
+    if alerts:
+        yield _stream("alert", "output", "alert", "the share of patients with an alert")
+    if unlike:
+        words = "the share of patients unlike those the model learnt from"
+        yield _stream("unlike", "input", "unlike", words)
+    yield from _of_answering(baseline, latencies)
+    if labels:
+        yield from _of_labels(baseline, None)
+        for group in baseline.groups:
+            yield from _of_labels(baseline, group.name)
+
+
+def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
+    name, words = feature.name, feature.title
+    yield _input(feature, f"missing:{name}", "missing", f"the share of patients without '{words}'")
+    grid = feature.grid
+    if grid is None:
+        return
+    if feature.levels:
+        for level in feature.levels:
+            told = f"the share of patients whose '{words}' is '{level}'"
+            yield _input(feature, f"level:{name}={level}", "level", told)
+        return
+    if grid.cells > 1:
+        told = f"where the values of '{words}' lie; 0.5: as before"
+        yield _input(feature, f"rank:{name}", "rank", told)
+    if grid.cells > 2:
+        told = f"how far the values of '{words}' lie from the middle"
+        yield _input(feature, f"spread:{name}", "spread", told)
+    if grid.low or grid.high:
+        told = f"the share of patients whose '{words}' is beyond the usual"
+        yield _input(feature, f"beyond:{name}", "beyond", told)
+
+
+def _of_answering(baseline: Baseline, latencies: bool) -> Iterator[Stream]:
+    words = "the share of patients of a day whose first answer"
+    yield _stream("abstention", "output", "answering", f"{words} withheld a score")
+    for reason in baseline.reasons:
+        told = f"{words} withheld a score because of '{reason}'"
+        yield _stream(f"abstention:{reason}", "output", "answering", told)
+    yield _stream("failure", "output", "answering", f"{words} failed")
+    if latencies:
+        told = f"{words} took {baseline.slow_ms:g} ms or longer"
+        yield _stream("slow", "output", "answering", told)
+
+
+def _of_labels(baseline: Baseline, group: str | None) -> Iterator[Stream]:
+    mark, kind, of = "", "performance", ""
+    if group is not None:
+        mark, kind, of = f":{group}", "fairness", f" ({group})"
+    calibration: Family = "calibration" if group is None else "group calibration"
+    ranking: Family = "discrimination" if group is None else "group discrimination"
+    if baseline.risk is not None and baseline.calibrated:
+        told = f"outcomes against what was predicted{of}; higher: more came than predicted"
+        yield _stream(f"residual{mark}", kind, calibration, told, group)
+    if baseline.controls is not None and baseline.cases is not None:
+        told = f"how often a patient with the event{of} ranked above those without it"
+        yield _stream(f"placement_case{mark}", kind, ranking, told, group)
+        told = f"how often a patient without the event{of} ranked below those with it"
+        yield _stream(f"placement_control{mark}", kind, ranking, told, group)
+
+
+def _input(feature: FeatureBaseline, name: str, family: Family, title: str) -> Stream:
+    return _stream(name, "input", family, title, feature=feature)
+
+
+def _stream(
+    name: str,
+    kind: AlarmKind | str,
+    family: Family,
+    title: str,
+    group: str | None = None,
+    feature: FeatureBaseline | None = None,
+) -> Stream:
+    return Stream(
+        id=name,
+        kind=kind,  # type: ignore[arg-type]
+        family=family,
+        feature=None if feature is None else feature.name,
+        signal=None if feature is None else feature.signal,
+        group=group,
+        title=title,
+        mean=0.5,
+        sd=0.0,
+        n=0,
+        least=0.0,
+        most=1.0,
+    )
