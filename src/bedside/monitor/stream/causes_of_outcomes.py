@@ -1,0 +1,148 @@
+"""Causes that show in outcomes alone: how often, how late, for whom, and because of the model."""
+
+import math
+from collections.abc import Sequence
+
+from bedside.core.records.watch import Finding
+from bedside.monitor.stream.evidence_of import Evidence, Move
+from bedside.monitor.stream.explained import Case, Explanation, onset_of
+from bedside.monitor.wording import per_cent
+
+__all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
+
+PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
+_SURE = 3.0  # standard errors
+_ENOUGH = 20  # patients outside the group
+_OTHERS = 0.35  # of the group's own change: others that move less than this stand still
+
+
+def late_labels(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
+    """Outcomes that come later, or sooner, than they did."""
+    mine = case.of(findings, "delay")
+    if not mine:
+        return []
+    onset = onset_of(mine)
+    told = mine[0]
+    now = "" if told.now is None else f", now {per_cent(told.now)}"
+    return [
+        Explanation(
+            cause="label_delay", kind="labels", onset=onset, findings=tuple(mine),
+            what=f"outcomes come {'later' if told.side == 'down' else 'sooner'} than before: "
+            f"{per_cent(told.then)} came within the usual delay{now}",
+        )
+    ]  # fmt: skip
+
+
+def explained_by_outcomes(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
+    """What is behind figures of performance that no input explains: one cause."""
+    mine = case.of(findings, *PERFORMANCE)
+    if not mine:
+        return []
+    onset = onset_of(mine)
+    evidence = case.since(onset)
+    return [
+        _one_group(evidence, mine, onset)
+        or _treated(evidence, mine, onset)
+        or _for_all(evidence, mine, onset)
+    ]
+
+
+def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation | None:
+    """The group alone in which the model does worse; None: others move as well."""
+    best: tuple[float, Move] | None = None
+    for finding in findings:
+        move = evidence.moves.get(finding.stream)
+        if finding.group is None or move is None:
+            continue
+        others = _others(evidence, move)
+        if others is None:
+            continue
+        change, z = others
+        if abs(z) >= _SURE and abs(change) >= _OTHERS * abs(move.change):
+            continue
+        if math.copysign(1, change) == math.copysign(1, move.change) and (
+            abs(change) >= 0.5 * abs(move.change)
+        ):
+            continue
+        if best is None or abs(move.z) > best[0]:
+            best = (abs(move.z), move)
+    if best is None:
+        return None
+    group = best[1].group or ""
+    return Explanation(
+        cause="subgroup_only", kind="fairness", groups=(group,), onset=onset,
+        findings=tuple(findings), what=f"for {group} alone, {told_of(best[1])}",
+    )  # fmt: skip
+
+
+def _others(evidence: Evidence, move: Move) -> tuple[float, float] | None:
+    """Change and z of everyone outside the group, of the same figure; None: too few."""
+    family = move.family.removeprefix("group ")
+    whole = next((one for one in evidence.of(family) if move.id.startswith(one.id)), None)
+    if whole is None or whole.n - move.n < _ENOUGH:
+        return None
+    n = whole.n - move.n
+    change = (whole.change * whole.n - move.change * move.n) / n
+    error = abs(whole.error) * math.sqrt(whole.n / n)
+    return change, change / error if error else 0.0
+
+
+def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation | None:
+    """Outcomes rarer where staff acted on an alert, and not elsewhere; None: not so."""
+    acted = _score(evidence.treated.get("acted"))
+    rest = [evidence.treated.get(name) for name in ("not alerted", "not shown", "shown")]
+    others = _score(
+        tuple(sum(one[place] for one in rest if one is not None) for place in range(3))  # type: ignore[arg-type]
+    )
+    if acted is None or acted[1] > -_SURE:
+        return None
+    if others is not None and others[1] <= -_SURE and others[0] <= _OTHERS * acted[0]:
+        return None
+    return Explanation(
+        cause="treatment_effect", kind="performance", onset=onset, findings=tuple(findings),
+        what=f"the outcome is rarer than foretold where staff acted on an alert, by "
+        f"{per_cent(-acted[0])} of those patients, and elsewhere as foretold",
+    )  # fmt: skip
+
+
+def _score(cell: tuple[float, float, float] | None) -> tuple[float, float] | None:
+    """Mean of outcome less risk, and how sure it is in standard errors."""
+    if cell is None or cell[0] < 11 or cell[2] <= 0:
+        return None
+    return cell[1] / cell[0], cell[1] / math.sqrt(cell[2])
+
+
+def _for_all(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation:
+    """The outcome's frequency, or the model's ranking: whichever moved more surely."""
+    residual = max((abs(move.z) for move in evidence.of("calibration")), default=0.0)
+    ranking = [move for move in evidence.of("discrimination") if move.change < 0]
+    worse = max((abs(move.z) for move in ranking), default=0.0)
+    if worse > residual:
+        return Explanation(
+            cause="model_degraded", kind="performance", onset=onset, findings=tuple(findings),
+            what=f"{told_of(ranking[0])}, and no input explains it",
+        )  # fmt: skip
+    moves = evidence.of("calibration", "group calibration", "discrimination")
+    groups = tuple(sorted({one.group for one in findings if one.group}))
+    if not moves:
+        return Explanation(
+            cause="unknown", kind="performance", onset=onset, groups=groups,
+            findings=tuple(findings), what="the model does otherwise than before",
+        )  # fmt: skip
+    return Explanation(
+        cause="prevalence", kind="performance", onset=onset, findings=tuple(findings),
+        what=f"{told_of(moves[0])}, while the inputs are as before",
+    )  # fmt: skip
+
+
+def told_of(move: Move) -> str:
+    """What a figure of performance did, in words."""
+    if "calibration" in move.family:
+        rarer = "rarer" if move.change < 0 else "more frequent"
+        return (
+            f"the outcome is {rarer} than foretold, by {per_cent(2 * abs(move.change))} of patients"
+        )
+    side = "worse" if move.change < 0 else "better"
+    return (
+        f"the model ranks patients {side}, AUROC about {move.now:.2f} where it was {move.then:.2f}"
+    )

@@ -1,0 +1,169 @@
+"""Causes that lie in who comes: other patients, another place, a season, more or fewer of them."""
+
+from collections.abc import Sequence
+
+from bedside.core.records.watch import Cause, Finding
+from bedside.monitor.stream.causes_of_signals import assay_bias, moved_signals
+from bedside.monitor.stream.evidence_of import Evidence, Move
+from bedside.monitor.stream.explained import INPUTS, Case, Explanation, onset_of, plain
+from bedside.monitor.wording import number, per_cent
+
+__all__ = ["explained_by_people", "of_volume"]
+
+ABOUT_THE_PERSON = frozenset(
+    ["age", "sex", "gender", "race", "ethnicity", "language", "insurance", "marital", "height"]
+)
+"""Words of signals that say who a patient is, and are not measured again and again."""
+
+SEVERAL = 3  # signals
+SPECIFIC = 3.0  # times the next signal's strength: it is that signal, and not the patients
+FULLER = 1.15  # times as many patients
+SURE = 3.0  # standard errors
+
+
+def explained_by_people(
+    case: Case,
+    findings: Sequence[Finding],
+    aside: Sequence[str],
+    families: Sequence[str] = (*INPUTS, "unlike"),
+) -> list[Explanation]:
+    """What is left of the findings about inputs: one cause, or one for each signal.
+
+    Args:
+        case: What is known.
+        findings: That no other cause explains.
+        aside: Signals whose moves another cause explains already.
+        families: Of the findings that it may be about. Where they are not about inputs, inputs
+            that surely moved with them are the explanation.
+    """
+    mine = [one for one in case.of(findings, *families) if one.group is None]
+    if not mine:
+        return []
+    onset = onset_of(mine)
+    evidence = case.since(onset)
+    moved = {name: move for name, move in moved_signals(evidence).items() if name not in aside}
+    for finding in mine:
+        if finding.signal is not None and finding.signal not in moved:
+            found = evidence.moves.get(finding.stream)
+            if found is not None:
+                moved[finding.signal] = found
+    if not moved and not any(case.family(one) in INPUTS for one in mine):
+        return []
+    single = _single(moved)
+    if single is not None:
+        own = [one for one in mine if one.signal == single] or mine
+        rest = [one for one in mine if one not in own]
+        return [assay_bias(case, single, [*own, *rest], onset_of(own))]
+    return [_of_many(case, evidence, moved, mine, onset)]
+
+
+def of_volume(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
+    """Far more or far fewer questions, with nothing else to explain it."""
+    mine = [one for one in findings if one.kind == "volume"]
+    if not mine:
+        return []
+    onset = onset_of(mine)
+    volume = case.since(onset).volume
+    said = "more or fewer" if volume is None else f"about {number(volume)} times as many"
+    return [
+        Explanation(
+            cause="volume", kind="volume", onset=onset, findings=tuple(mine),
+            what=f"{said} questions come in a day as before",
+        )
+    ]  # fmt: skip
+
+
+def _single(moved: dict[str, Move]) -> str | None:
+    """The one signal that it is about; None: it is about several, or about who the patients are."""
+    if not moved:
+        return None
+    ranked = sorted(moved, key=lambda name: (-abs(moved[name].z), name))
+    first = ranked[0]
+    if is_about_the_person(first):
+        return None
+    if len(ranked) < SEVERAL and not any(is_about_the_person(name) for name in ranked):
+        return first
+    return first if abs(moved[first].z) >= SPECIFIC * abs(moved[ranked[1]].z) else None
+
+
+def is_about_the_person(signal: str) -> bool:
+    """Whether a signal says who a patient is.
+
+    >>> is_about_the_person("age_band"), is_about_the_person("lactate")
+    (True, False)
+    """
+    return bool(ABOUT_THE_PERSON & set(signal.lower().replace(".", "_").split("_")))
+
+
+def _of_many(
+    case: Case,
+    evidence: Evidence,
+    moved: dict[str, Move],
+    findings: Sequence[Finding],
+    onset: int,
+) -> Explanation:
+    ranked = sorted(moved, key=lambda name: (-abs(moved[name].z), name))
+    cause: Cause = "case_mix"
+    place = _new_place(evidence, moved)
+    if place is not None:
+        cause, what = "new_site", place
+    elif evidence.volume is not None and evidence.volume >= FULLER and evidence.volume_z >= SURE:
+        cause = "season"
+        what = (
+            f"{number(evidence.volume)} times as many patients come as before, and they differ in "
+            f"{_named(case, ranked)}"
+        )
+    else:
+        what = f"the patients differ from those before in {_named(case, ranked)}"
+        told = _person(moved)
+        if told:
+            what += f" ({told})"
+    return Explanation(
+        cause=cause,
+        kind="input",
+        signals=tuple(ranked[:SEVERAL]) if cause == "case_mix" else (),
+        onset=onset,
+        findings=tuple(findings),
+        what=what,
+    )
+
+
+def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
+    """That patients of another place are among them, in words; None: nothing says so."""
+    for name, (then, now) in sorted(evidence.places.items()):
+        if now - then >= 0.05 and then <= 0.02:
+            return f"patients of {plain(name)} are among them, {per_cent(now)} now"
+    unlike = [move for move in evidence.of("unlike") if move.strong and move.change > 0]
+    if unlike and len(moved) >= SEVERAL:
+        return (
+            f"{per_cent(unlike[0].now)} of patients are unlike those of the training, where "
+            f"{per_cent(unlike[0].then)} were"
+        )
+    gaps = {
+        move.signal
+        for move in evidence.of("missing")
+        if move.strong and move.signal is not None and abs(move.change) >= 0.05
+    }
+    signals = evidence.signals()
+    if len(gaps) >= max(SEVERAL, 0.25 * len(signals)) and len(moved) >= 0.5 * len(signals):
+        return (
+            f"{len(gaps)} of {len(signals)} signals are known of other shares of patients, as in "
+            "another place"
+        )
+    return None
+
+
+def _named(case: Case, ranked: Sequence[str]) -> str:
+    names = [case.name(signal) for signal in ranked]
+    if len(names) <= SEVERAL:
+        return " and ".join(names) if names else "several inputs together"
+    return f"{', '.join(names[:SEVERAL])} and {len(names) - SEVERAL} more inputs"
+
+
+def _person(moved: dict[str, Move]) -> str:
+    """How who they are has changed, in words."""
+    for name, move in sorted(moved.items()):
+        if is_about_the_person(name) and move.family == "rank":
+            side = "higher" if move.change > 0 else "lower"
+            return f"{plain(name)} is {side}"
+    return ""
