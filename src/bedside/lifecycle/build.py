@@ -47,7 +47,7 @@ from bedside.lifecycle.tuning import with_tuned
 from bedside.lifecycle.vocabulary import feature_set_of
 from bedside.models.form_json import form_from_json
 
-__all__ = ["audit_model", "build", "rebuilt"]
+__all__ = ["audit_model", "build", "build_declared", "rebuilt"]
 
 
 def build(
@@ -63,7 +63,18 @@ def build(
         Invalid: the declaration or the data are wrong.
         Unavailable: the disk is full, or another build holds the workspace.
     """
-    declaration, source = load_declaration(folder)
+    return build_declared(platform, load_declaration(folder)[1], data, imported=imported)
+
+
+def build_declared(
+    platform: Platform, source: bytes, data: Path | None, *, imported: Imported | None = None
+) -> Built:
+    """The same from the text of a declaration.
+
+    Raises:
+        Refused, NotFound, Invalid, Unavailable: as `build`.
+    """
+    declaration = declaration_of(source)
     with platform.lock():
         platform.ledger.append(
             platform.actor,

@@ -25,7 +25,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.metrics.names import last_horizon
 
-__all__ = ["Compared", "compare_versions"]
+__all__ = ["Compared", "compare_patients", "compare_versions"]
 
 KEYS = ["subject_id", "prediction_time", "label"]
 
@@ -70,28 +70,48 @@ def compare_versions(
             _refuse_other_patients(found)
         else:
             found = [unknown_patients(platform, version, data)[0] for version in versions]
-        first, second = _shared(*found)
-        with platform.progress.step("compare"):
-            rows = first.judged(platform), second.judged(platform)
-            refuse_too_few(rows[0])
-            declaration = bundles[0].declaration
-            figures = compare_on_same_rows(
-                *rows,
-                (first.thresholds, second.thresholds),
-                declaration.evaluation,
-                declaration.learner.seed,
-            )
-        document = {
-            "first": versions[0].id,
-            "second": versions[1].id,
-            "title": declaration.title,
-            "horizon_days": last_horizon(declaration.question.outcome),
-            "patients": "held out by both" if data is None else "given with --data",
-            "counts": counts_told(rows[0]),
-            **rounded(figures),
-            "made_otherwise": _made_otherwise(bundles, facts),
-        }
-        return _kept(platform, versions, document)
+        told = "held out by both" if data is None else "given with --data"
+        return compare_patients(platform, versions, found, told)
+
+
+def compare_patients(
+    platform: Platform, versions: list[ModelVersion], found: list[Patients], told: str
+) -> Compared:
+    """Compare two versions on the patients that both can be asked about; write page and JSON.
+
+    Args:
+        platform: The workspace, locked.
+        versions: The first and the second.
+        found: The patients, as each of the two sees them; nobody among them was learnt from.
+        told: Who they are, in words.
+
+    Raises:
+        Refused: they have no patient in common.
+        Invalid: they are ten or fewer.
+    """
+    first, second = _shared(*found)
+    with platform.progress.step("compare"):
+        rows = first.judged(platform), second.judged(platform)
+        refuse_too_few(rows[0])
+        declaration = first.bundle.declaration
+        figures = compare_on_same_rows(
+            *rows,
+            (first.thresholds, second.thresholds),
+            declaration.evaluation,
+            declaration.learner.seed,
+        )
+    bundles, facts = [one.bundle for one in found], [facts_of(platform, one) for one in versions]
+    document = {
+        "first": versions[0].id,
+        "second": versions[1].id,
+        "title": declaration.title,
+        "horizon_days": last_horizon(declaration.question.outcome),
+        "patients": told,
+        "counts": counts_told(rows[0]),
+        **rounded(figures),
+        "made_otherwise": _made_otherwise(bundles, facts),
+    }
+    return _kept(platform, versions, document)
 
 
 def _refuse_other_questions(bundles: list[Bundle]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from bedside.core.errors import BedsideError, Unavailable
+from bedside.core.errors import BedsideError, Refused, Unavailable
 from bedside.core.records.flow_words import count_text
 from bedside.core.records.version import ModelVersion
 from bedside.data.store.snapshot import Snapshot
@@ -15,7 +15,7 @@ from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.patients import Patients, entry_of, facts_of, same_data
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["Familiar", "familiar"]
+__all__ = ["Familiar", "familiar", "learnt_from"]
 
 _BOTH = ["subject_id", "source_row"]
 
@@ -82,6 +82,34 @@ def familiar(platform: Platform, version: ModelVersion, patients: Patients) -> F
         namesakes=len(same - known),
         held_out=len(held_out - known),
     )
+
+
+def learnt_from(platform: Platform, version: ModelVersion, patients: Patients) -> pl.Series:
+    """Subjects on whom a version was fitted, calibrated or given its threshold, by identifier.
+
+    Stricter than `familiar`: who has the identifier of one of them counts as one of them, whatever
+    the records say.
+
+    Args:
+        platform: The workspace, locked.
+        version: Which version.
+        patients: Others of the same place, as it sees them.
+
+    Raises:
+        NotFound, Unavailable: the data of the build are not at hand.
+        Refused: the two hide their identifiers by different salts (code `other_salt`).
+    """
+    found = [pl.Series([], dtype=pl.Int64)]
+    for snapshot, seen, fitted in _seen(platform, version, patients):
+        if snapshot.manifest.salt != patients.snapshot.manifest.salt:
+            raise Refused(
+                "These patients' identifiers are hidden by another salt than at the build.",
+                fix="bring data that were collected with the same pseudonym_salt.",
+                code="other_salt",
+            )
+        if fitted:
+            found.append(seen.cast(pl.Int64))
+    return pl.concat(found).unique()
 
 
 def _seen(

@@ -73,9 +73,17 @@ def _user() -> str:
 
 
 def open_workspace(
-    folder: Path, *, actor: Actor, progress: Progress, settings: Settings | None = None
+    folder: Path,
+    *,
+    actor: Actor,
+    progress: Progress,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> Platform:
-    """A working platform on a folder; keys and databases are made on first use."""
+    """A working platform on a folder; keys and databases are made on first use.
+
+    Every part goes by the `clock`; None: the machine's own.
+    """
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
     from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
@@ -93,7 +101,7 @@ def open_workspace(
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
     from bedside.serve.adapters.sql_clients import SqlClients  # noqa: PLC0415
 
-    settings, clock = settings or settings_of(folder), SystemClock()
+    settings, clock = settings or settings_of(folder), clock or SystemClock()
     keys, blobs = keys_of(settings, clock), blobs_of(settings)
     secrets, data_keys = Secrets(folder / "keys", keys), BlobDataKeys(blobs, keys)
     engine = open_database(settings.metadata)
@@ -124,7 +132,7 @@ def open_workspace(
         ),
         alarms=SqlAlarms(engine, writing=writing),
         deliveries=SqlDeliveries(engine, writing=writing),
-        registry=SqlRegistry(engine, writing=writing),
+        registry=SqlRegistry(engine, writing=writing, clock=clock),
         signer=OpenSsfSigner(
             secrets.signing_key_path(),
             secrets.public_key_path(),
