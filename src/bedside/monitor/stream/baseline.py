@@ -1,6 +1,6 @@
 """The baseline of a version: made of answers that are as they should be, and what it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,6 +40,7 @@ SHARES = ("missing", "beyond", "level", "alert", "answering", "unlike", "delay")
 
 _SLOW = 0.99  # the quantile of the latencies
 _USUAL = 0.75  # of the delays of labels
+_SAME = 1e-9  # a variance
 _DAYS = 7  # that a usual number of patients a day needs
 
 
@@ -279,13 +280,16 @@ def _watched(
     kept = [
         _measured(stream, baseline, *(float(one) for one in figures))
         for stream, *figures in zip(streams, sums.n, sums.total, sums.squares, strict=True)
-        if figures[0] >= least
+        if figures[0] >= least and _moves(stream, *figures)
     ]
-    told = {stream.id for stream in kept}
-    left = [stream for stream in streams if stream.id not in told]
     delay = _delay(baseline, answers, rows, least)
     made = replace(baseline, streams=(*kept, *([] if delay is None else [delay])))
-    return replace(made, unwatched=_unwatched(made, answers, left, unlike, least))
+    return replace(made, unwatched=_unwatched(made, answers, unlike, least))
+
+
+def _moves(stream: Stream, n: float, total: float, squares: float) -> bool:
+    """Whether its values differ among subjects, without which ranks say nothing."""
+    return stream.family in SHARES or squares / n - (total / n) ** 2 > _SAME
 
 
 def _measured(stream: Stream, baseline: Baseline, n: float, total: float, squares: float) -> Stream:
@@ -342,19 +346,18 @@ def _delay(baseline: Baseline, answers: Answers, rows: Bools, least: int) -> Str
 def _unwatched(
     baseline: Baseline,
     answers: Answers,
-    left: Sequence[Stream],
     unlike: Bools | None,
     least: int,
 ) -> tuple[str, ...]:
     """What cannot be watched, and why."""
     found = []
     titles = {feature.name: feature.title for feature in baseline.features}
-    names = {stream.feature for stream in left if stream.feature is not None}
-    names |= {one.name for one in baseline.features if one.grid is None}
+    watched = {one.feature for one in baseline.streams if one.family != "missing"}
+    names = set(titles) - watched
     if names:
         told = ", ".join(f"'{titles[name]}'" for name in titles if name in names)
         found.append(f"The values of {told}: fewer than {least} patients of the baseline had them.")
-    if baseline.risk is None or baseline.risk.cells == 1:
+    if baseline.risk is None or baseline.risk.one_value:
         found.append("Where the risks lie: they were the same in all patients, or too few had one.")
     ids = {stream.id for stream in baseline.streams}
     if not baseline.calibrated or "residual" not in ids:

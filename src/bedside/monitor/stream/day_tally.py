@@ -49,6 +49,9 @@ class Tally:
             four on the day of the label.
         judged: Shape (2,), all answers whose label came that day, by label.
         acted: Shape (2, 2), of the shown alerts among them: staff acted or not, by label.
+        by_care: Shape (4, 3), of the drawn answers among them: those that did not alert, alerts
+            that nobody was shown, shown ones that staff did not act on, and those they acted on;
+            how many, the sum of label less recalibrated risk p, and the sum of p (1 - p).
         corrected: Labels that were corrected that day; who reads the notes fills it in.
     """
 
@@ -74,13 +77,14 @@ class Tally:
     groups: Mapping[str, Ints] = field(default_factory=dict)
     judged: Ints
     acted: Ints
+    by_care: Floats = field(default_factory=lambda: np.zeros((4, 3)))
     corrected: int = 0
 
 
 _SUMS = (
     "n", "total", "squares", "wealth", "counts", "answers", "subjects", "drawn", "erased",
     "outcomes", "alerts", "shown", "latency", "logs", "contributions", "contributed", "judged",
-    "acted", "corrected",
+    "acted", "by_care", "corrected",
 )  # fmt: skip
 
 

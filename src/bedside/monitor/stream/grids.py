@@ -20,6 +20,7 @@ SUBJECTS_PER_CELL = 20
 TAIL = 0.005
 """Beyond the usual is the outermost half per cent at either end; more where subjects are few."""
 WIDEST_TAIL = 0.05
+_NOTHING = 1e-9  # how far from 0 is another value than 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Grid:
 
     Args:
         edges: Ascending, at three significant digits, none of them the least or largest value.
-        shares: One more than edges: of the subjects in each cell, of which none had ten or fewer.
+        shares: One more than edges: of the subjects in each cell; 0 for ten or fewer, which there
+            are only beside a value that nearly everybody has, and of categories.
         low: Whether the first cell is beyond the usual.
         high: Whether the last cell is.
     """
@@ -42,6 +44,11 @@ class Grid:
     def cells(self) -> int:
         """How many there are."""
         return len(self.shares)
+
+    @property
+    def one_value(self) -> bool:
+        """Whether all but ten subjects or fewer had the same value, so that ranks say nothing."""
+        return max(self.shares) == 1.0
 
     @property
     def ranks(self) -> Floats:
@@ -73,16 +80,26 @@ def grid_of(values: Floats) -> Grid | None:
     if tail <= WIDEST_TAIL:
         count = int(np.ceil(tail * size))
         ends = [_edges(ranked, np.array([at])) for at in (count, size - count)]
-    edges, counts = merge_small(
-        sorted({*inner, *ends[0], *ends[1]}), count_in(sorted({*inner, *ends[0], *ends[1]}), values)
-    )
+    wanted = sorted({*inner, *ends[0], *ends[1]})
+    edges, counts = merge_small(wanted, count_in(wanted, values))
+    if not edges:
+        return _one_value(values)
     most = WIDEST_TAIL * size
     return Grid(
         edges=tuple(edges),
         shares=_shares(counts),
-        low=bool(edges and ends[0] and counts[0] <= most),
-        high=bool(edges and ends[1] and counts[-1] <= most),
+        low=bool(ends[0] and counts[0] <= most),
+        high=bool(ends[1] and counts[-1] <= most),
     )
+
+
+def _one_value(values: Floats) -> Grid:
+    """Where nearly everybody has one value, whatever is not that value is beyond the usual."""
+    usual = significant(float(np.median(values)))
+    near = max(0.01 * abs(usual), _NOTHING)
+    if int((np.abs(values - usual) >= near).sum()) > SUPPRESS_AT_OR_BELOW:
+        return Grid(edges=(), shares=(1.0,))
+    return Grid(edges=(usual - near, usual + near), shares=(0.0, 1.0, 0.0), low=True, high=True)
 
 
 def levels_grid(values: Floats, levels: int) -> Grid | None:

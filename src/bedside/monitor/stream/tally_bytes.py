@@ -34,6 +34,7 @@ class _Told(msgspec.Struct, forbid_unknown_fields=True):
     acted: list[int]
     logs: list[float]
     contributions: list[float]
+    by_care: list[float]
 
 
 _WHOLE = (
@@ -57,6 +58,7 @@ def tally_to_bytes(tally: Tally) -> bytes:
         acted=tally.acted.ravel().tolist(),
         logs=tally.logs.ravel().tolist(),
         contributions=tally.contributions.tolist(),
+        by_care=tally.by_care.ravel().tolist(),
     )
     return msgspec.msgpack.encode(told)
 
@@ -114,6 +116,7 @@ def _tally(told: _Told, maker: TallyMaker) -> Tally:
         acted=_whole(told.acted, (2, 2)),
         logs=_real(told.logs, (k, 3)),
         contributions=_real(told.contributions, (k + 1,)),
+        by_care=_real(told.by_care, (4, 3)),
         **told.whole,
     )
 

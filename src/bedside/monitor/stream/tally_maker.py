@@ -125,6 +125,7 @@ class TallyMaker:
             groups=_groups(answers, today, told),
             judged=np.bincount(label, minlength=2).astype(np.int64),
             acted=np.bincount(pair, minlength=4).reshape(2, 2).astype(np.int64),
+            by_care=_by_care(self.baseline, answers, told[drawn[told]]),
         )
 
 
@@ -160,6 +161,19 @@ def _logs(matrix: Floats) -> Floats:
     known = size > 0  # False for NaN
     logs = np.log(size, out=np.zeros_like(size), where=known)
     return np.stack([known.sum(axis=0), logs.sum(axis=0), (logs**2).sum(axis=0)], axis=1)
+
+
+def _by_care(baseline: Baseline, answers: Answers, told: Ints) -> Floats:
+    """Shape (4, 3): how outcomes were against the recalibrated risk, by what staff saw and did."""
+    told = told[~np.isnan(answers.risk[told])]
+    if baseline.risk is None or not baseline.calibrated or not told.size:
+        return np.zeros((4, 3))
+    expected = np.array(baseline.calibrated)[baseline.risk.place(answers.risk[told])]
+    alert, shown, acted = (of[told] for of in (answers.alert, answers.shown, answers.acted))
+    care = np.where(~alert, 0, np.where(~shown, 1, np.where(~acted, 2, 3)))
+    residual = (answers.label[told] > 0) - expected
+    sums = (None, residual, expected * (1 - expected))
+    return np.stack([np.bincount(care, weights=one, minlength=4) for one in sums], axis=1)
 
 
 def _groups(answers: Answers, today: Ints, told: Ints) -> dict[str, Ints]:

@@ -22,7 +22,7 @@ def wanted(
     """
     for feature in baseline.features:
         yield from _of_feature(feature)
-    if baseline.risk is not None and baseline.risk.cells > 1:
+    if baseline.risk is not None and not baseline.risk.one_value:
         yield _stream("score", "output", "score", "where the risks lie; 0.5: as before")
         if baseline.risk.cells > 2:
             yield _stream("score_spread", "output", "score", "how far risks lie from the middle")
@@ -49,10 +49,10 @@ def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
             told = f"the share of patients whose '{words}' is '{level}'"
             yield _input(feature, f"level:{name}={level}", "level", told)
         return
-    if grid.cells > 1:
+    if not grid.one_value:
         told = f"where the values of '{words}' lie; 0.5: as before"
         yield _input(feature, f"rank:{name}", "rank", told)
-    if grid.cells > 2:
+    if grid.cells > 2 and not grid.one_value:
         told = f"how far the values of '{words}' lie from the middle"
         yield _input(feature, f"spread:{name}", "spread", told)
     if grid.low or grid.high:
