@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 STRONG = 4.0
 """Standard errors: over hundreds of streams, by chance about once in a hundred looks."""
 
+CARE = ("not alerted", "not shown", "shown", "acted")
+"""What staff saw and did, in the order of a tally's `by_care`."""
+
 _WEEK = 7
 FEWEST = 11
 """Patients behind a mean that is looked at."""
@@ -145,6 +148,10 @@ def evidence_of(baseline: Baseline, tallies: Sequence[Tally], since: int) -> Evi
         ),
         volume=volume,
         volume_z=volume_z,
+        treated={
+            name: (float(n), float(residual), float(variance))
+            for name, (n, residual, variance) in zip(CARE, whole.by_care, strict=True)
+        },
         places=_places(before, whole),
         days=days[-1].day - since + 1,
     )
