@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,8 @@ from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
 from bedside.metrics.sequential import STAKES, advanced, evidence
-
-if TYPE_CHECKING:
-    from bedside.monitor.stream.baseline import Baseline
-    from bedside.monitor.stream.tally import Tally
+from bedside.monitor.stream.streams import Baseline
+from bedside.monitor.stream.tally import Tally
 
 __all__ = ["BUDGET", "NEVER", "Detectors", "bars", "one_day", "over_bar", "restarted"]
 
@@ -27,8 +25,8 @@ NEVER: Final = -1
 """Day of detectors that have counted none yet, and of an onset that there is none of."""
 
 BUDGET: Final[Mapping[str, float]] = {
-    "discrimination": 20.0,
-    "calibration": 20.0,
+    "discrimination": 30.0,
+    "calibration": 30.0,
     "missing": 10.0,
     "rank": 8.0,
     "beyond": 8.0,
@@ -145,7 +143,7 @@ class Detectors:
 _ARRAYS: Final = {"state": "<f8", "run": "<f8", "began": "<i8", "n": "<f8", "total": "<f8"}
 
 
-def bars(baseline: "Baseline", watch: Watch) -> Floats:
+def bars(baseline: Baseline, watch: Watch) -> Floats:
     """What the log evidence of each stream has to reach, so that the budget is kept.
 
     With a budget of one false alarm in A days, a stream with the share w of it has the bar
@@ -165,7 +163,7 @@ def bars(baseline: "Baseline", watch: Watch) -> Floats:
     )
 
 
-def one_day(detectors: Detectors, tally: "Tally") -> Detectors:
+def one_day(detectors: Detectors, tally: Tally) -> Detectors:
     """The detectors one day further; those of streams without draws stay as they are.
 
     Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -18,10 +18,8 @@ from bedside.monitor.stream.detecting import (
     over_bar,
     restarted,
 )
-
-if TYPE_CHECKING:
-    from bedside.monitor.stream.baseline import Baseline, Stream
-    from bedside.monitor.stream.tally import Tally
+from bedside.monitor.stream.streams import Baseline, Stream
+from bedside.monitor.stream.tally import Tally
 
 __all__ = ["Seen", "day_text", "findings_of", "watch_days"]
 
@@ -47,10 +45,10 @@ class Seen:
 
 
 def watch_days(
-    baseline: "Baseline",
+    baseline: Baseline,
     watch: Watch,
     detectors: Detectors | None,
-    tallies: Sequence["Tally"],
+    tallies: Sequence[Tally],
     *,
     resolved: frozenset[str] = frozenset(),
 ) -> Seen:
@@ -88,7 +86,7 @@ def watch_days(
     return Seen(detectors=now, findings=findings_of(baseline, now, bar), by_day=tuple(by_day))
 
 
-def findings_of(baseline: "Baseline", detectors: Detectors, bar: Floats) -> tuple[Finding, ...]:
+def findings_of(baseline: Baseline, detectors: Detectors, bar: Floats) -> tuple[Finding, ...]:
     """What is over its bar, the furthest over first.
 
     Args:
@@ -124,7 +122,7 @@ def day_text(day: int) -> str:
 
 
 def _finding(
-    stream: "Stream",
+    stream: Stream,
     *,
     side: Literal["up", "down"],
     since: int,
