@@ -44,7 +44,8 @@ def wealth(values: ArrayLike, least: float, most: float) -> Floats:
     """
     drawn = np.asarray(values, dtype=np.float64).reshape(-1)
     streams = np.zeros(drawn.size, dtype=np.int64)
-    return wealth_by(drawn, streams, np.array([least]), np.array([most]))[0]
+    won: Floats = wealth_by(drawn, streams, np.array([least]), np.array([most]))[0]
+    return won
 
 
 def wealth_by(values: ArrayLike, stream: ArrayLike, least: ArrayLike, most: ArrayLike) -> Floats:
