@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bedside.cli.access import access_app
+from bedside.cli.alarms import alarm_app, alarms
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.consent import consent_app
@@ -43,8 +44,10 @@ from bedside.cli.question import question_app
 from bedside.cli.replay import replay
 from bedside.cli.reveal import reveal
 from bedside.cli.risk import change, hazards, incident_app
+from bedside.cli.respond import promote, resume, retrain, suspend
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
+from bedside.cli.shiftlab import shiftlab
 from bedside.cli.sign import sign_app
 from bedside.cli.site import site_app
 from bedside.cli.up import up
@@ -59,6 +62,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(access_app, name="access")
+app.add_typer(alarm_app, name="alarm")
 app.add_typer(consent_app, name="consent")
 app.add_typer(data_app, name="data")
 app.add_typer(decision_app, name="decision")
@@ -153,7 +157,7 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
         )
 
 
-for verb in (approve, release, rollout, rollback, hold, reveal):
+for verb in (approve, release, rollout, rollback, hold, suspend, resume, reveal, retrain, promote):
     app.command()(verb)
 
 
@@ -242,9 +246,11 @@ def reproduce(
 app.command()(replay)
 app.command()(score)
 app.command()(evaluate)
+app.command()(shiftlab)
 app.command()(recalibrate)
 app.command()(compare)
 app.command()(history)
+app.command()(alarms)
 app.command()(alerts)
 app.command()(hazards)
 app.command()(change)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alarming import TOLD, VERSION, a_draft, a_finding, an_alarming_platform
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound, Refused
-from bedside.core.records.version import ModelVersion, Stage
-from bedside.core.records.watch import Finding
+from bedside.core.records.version import Stage
 from bedside.interop.fhir_out.audit_actions import Pattern, pattern_of
 from bedside.lifecycle.alarm_account import alarm_told, times_of
 from bedside.lifecycle.alarms import (
@@ -21,60 +21,14 @@ from bedside.lifecycle.alarms import (
     resolved_streams,
     responded,
 )
-from bedside.monitor.stream.drafts import AlarmDraft
-from bedside.wiring.progress import LineProgress
-from bedside.wiring.workspace import actor_of, open_workspace
+from bedside.wiring.workspace import actor_of
 
-TOLD = "Mrs Nobody of bed 7 had no creatinine"
-VERSION = ModelVersion(
-    id="m@000000000000",
-    name="m",
-    bundle="0" * 64,
-    stage=Stage.BUILT,
-    built_at="2026-01-01T00:00:00.000000Z",
-    gates=(),
-)
 LIVE = replace(VERSION, stage=Stage.LIVE)
 
 
 @pytest.fixture
 def platform(tmp_path):
-    actor = actor_of("user:ada", "quality and safety")
-    made = open_workspace(tmp_path / "w", actor=actor, progress=LineProgress())
-    made.registry.add(VERSION)
-    return made
-
-
-def a_finding(stream="missing:creatinine.last", **changes):
-    told = {
-        "stream": stream,
-        "kind": "input",
-        "side": "up",
-        "signal": "creatinine",
-        "group": None,
-        "since": "2026-02-27",
-        "log_evidence": 9.0,
-        "bar": 7.0,
-        "then": 0.1,
-        "now": 0.9,
-        "n": 240,
-        "text": "creatinine is missing more often",
-    }
-    return Finding(**(told | changes))
-
-
-def a_draft(*findings, **changes):
-    told = {
-        "key": "feed_lost creatinine",
-        "kind": "input",
-        "severity": "medium",
-        "cause": "feed_lost",
-        "onset": "2026-02-27",
-        "text": "Creatinine stopped coming on 27 February.",
-        "signals": ("creatinine",),
-        "findings": findings or (a_finding(),),
-    }
-    return AlarmDraft(**(told | changes))
+    return an_alarming_platform(tmp_path / "w")
 
 
 def actions(platform):

@@ -138,7 +138,8 @@ class Delivery:
         alarm: Id of the alarm.
         body: What is sent; holds no patient's value.
         put: When it was first kept (ISO 8601).
-        state: `waiting`, `sent`, or `dead`: given up, until a person lets it wait again.
+        state: `waiting`, `sent`, `dead`: given up until a person lets it wait again, or
+            `outdated`: given up, and a later message about the alarm was sent.
         tries: How often it was tried.
         next_at: Not before (ISO 8601).
         why: Code of the last failure.

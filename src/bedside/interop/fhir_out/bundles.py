@@ -14,7 +14,7 @@ from bedside.interop.fhir_out.risk_assessment import risk_assessment
 from bedside.interop.fhir_out.systems import URIS, digest_uri, moment, prediction_uri
 from bedside.interop.fhir_out.told import Told
 
-__all__ = ["collected", "transaction"]
+__all__ = ["by_token", "collected", "transaction"]
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -60,18 +60,18 @@ def _parts(told: Told) -> Iterator[tuple[str, dict[str, Any], str]]:
     card = at["card"] if told.card else None
     number = told.declaration.question.outcome.kind == "regression"
     made = (predicted_value if number else risk_assessment)(told, device=at["device"])
-    yield at["score"], made, _by("identifier", prediction_uri(prediction))
+    yield at["score"], made, by_token("identifier", prediction_uri(prediction))
     yield (
         at["device"],
         device(told, card=card),
-        _by("identifier", digest_uri(told.bundle)),
+        by_token("identifier", digest_uri(told.bundle)),
     )
     if told.card:
-        yield at["card"], model_card(told), _by("identifier", digest_uri(told.card_digest))
+        yield at["card"], model_card(told), by_token("identifier", digest_uri(told.card_digest))
     yield (
         at["provenance"],
         provenance(told, target=at["score"], device=at["device"], card=card),
-        _by("_tag", prediction_uri(prediction)),
+        by_token("_tag", prediction_uri(prediction)),
     )
 
 
@@ -80,7 +80,7 @@ def _place(prediction_id: str, name: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.UUID(prediction_id), f'fhir/{name}')}"
 
 
-def _by(parameter: str, uri: str) -> str:
+def by_token(parameter: str, uri: str) -> str:
     """A search by a token, each sign encoded that a query or a token may not hold."""
     return f"{parameter}={_encoded(URIS)}%7C{_encoded(uri)}"
 

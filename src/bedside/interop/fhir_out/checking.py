@@ -4,8 +4,8 @@ Structure is checked in the tests by another's model of FHIR; required bindings,
 what the house demands are checked here, on each Bundle before it may leave.
 
 Source: HL7 FHIR R4 (4.0.1): the value sets observation-status, device-status,
-document-reference-status, provenance-entity-role, issue-severity and issue-type; rules ras-2,
-bdl-3, bdl-7, obs-6, obs-7, att-1, per-1.
+document-reference-status, event-status, provenance-entity-role, issue-severity and issue-type;
+rules ras-2, bdl-3, bdl-7, obs-6, obs-7, att-1, per-1.
 """
 
 import math
@@ -29,6 +29,12 @@ _STATUS = {
     "Observation": _OBSERVED,
     "Device": frozenset({"active", "inactive", "entered-in-error", "unknown"}),
     "DocumentReference": frozenset({"current", "superseded", "entered-in-error"}),
+    "Communication": frozenset(
+        {
+            *("preparation", "in-progress", "not-done", "on-hold", "stopped", "completed"),
+            *("entered-in-error", "unknown"),
+        }
+    ),
 }
 _ROLES = frozenset({"derivation", "revision", "quotation", "source", "removal"})
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
@@ -187,6 +193,16 @@ def _operation_outcome(resource: Resource) -> Iterator[str]:
             yield "OperationOutcome.issue.code is not in its value set."
 
 
+def _communication(resource: Resource) -> Iterator[str]:
+    yield from _instant(resource.get("sent"), "Communication.sent")
+    if not resource.get("identifier"):
+        yield "Communication.identifier is missing, so a retry would duplicate it."
+    if resource.get("subject"):
+        yield "Communication.subject is given, but an alarm is about no patient."
+    if not resource.get("payload"):
+        yield "Communication.payload is empty."
+
+
 _CHECKS: dict[str, Callable[[Resource], Iterator[str]]] = {
     "RiskAssessment": _risk_assessment,
     "Observation": _observation,
@@ -194,6 +210,7 @@ _CHECKS: dict[str, Callable[[Resource], Iterator[str]]] = {
     "DocumentReference": _document,
     "Provenance": _provenance,
     "OperationOutcome": _operation_outcome,
+    "Communication": _communication,
 }
 
 

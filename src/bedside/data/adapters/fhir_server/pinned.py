@@ -60,6 +60,11 @@ class PinnedTransport(httpx.BaseTransport):
         self._address, self._place = address, address_of(address)
         self._inner = httpx.HTTPTransport(verify=trusted, trust_env=False)
 
+    @property
+    def place(self) -> str:
+        """The IP address that it connects to."""
+        return self._place
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send it, if it is for this server."""
         if request.url.host != self._address.host:
