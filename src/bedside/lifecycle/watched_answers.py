@@ -57,8 +57,7 @@ class DayAnswers:
         predictions: The same, in the same order.
         tags: By subject's number, the ledger's tag.
         subjects: By tag, as far as it is known before the draws of the day.
-        erased: Answers of the day whose subject was erased.
-        nobody: Answers of the day that name nobody.
+        erased: Entries of the answers of the day whose subject was erased.
         corrected: Labels that were told otherwise on this day than before.
     """
 
@@ -66,8 +65,7 @@ class DayAnswers:
     predictions: tuple[Prediction, ...]
     tags: Mapping[int, str]
     subjects: Mapping[str, WatchedSubject]
-    erased: int
-    nobody: int
+    erased: tuple[int, ...]
     corrected: int
 
 
@@ -112,6 +110,7 @@ def read_day(
     *,
     answers: Sequence[int],
     labelled: Sequence[str],
+    waited: Sequence[int] = (),
     known: Mapping[str, WatchedSubject],
     binary: Callable[[float], float],
 ) -> DayAnswers:
@@ -124,15 +123,21 @@ def read_day(
         day: Which day (ISO date).
         answers: Entries of the ledger of every answer of the day.
         labelled: Predictions of which an outcome was noted on the day.
+        waited: Entries of older answers of which it counts whether their label has come; their
+            sealed parts stay closed.
         known: Subjects that this run has met, before what the book tells.
         binary: A label as it was noted, as 0 or 1; NaN where it is neither.
     """
     today = platform.predictions.entered(answers)
     mine = {one.prediction_id for one in today}
     older = [platform.predictions.get(one) for one in sorted(set(labelled) - mine)]
-    rows = sorted([*today, *older], key=lambda one: one.sequence)
+    opened = [*today, *older]
+    closed = set(waited) - {one.sequence for one in opened}
+    rows = sorted(
+        [*opened, *platform.predictions.entered(sorted(closed))], key=lambda one: one.sequence
+    )
     told = _Told.of(platform, rows, day)
-    sealed = _opened(platform, [*(one.sequence for one in rows), *told.needed])
+    sealed = _opened(platform, [*(one.sequence for one in opened), *told.needed])
     subjects = _subjects(platform, version, rows, known)
     labels = told.labels(sealed, binary)
     parts = [_Row.of(reader, one, sealed.get(one.sequence)) for one in rows]
@@ -141,8 +146,7 @@ def read_day(
         predictions=tuple(rows),
         tags={subject_number(one.subject_tag): one.subject_tag for one in rows if one.subject_tag},
         subjects=subjects,
-        erased=sum(one.sequence not in sealed for one in today),
-        nobody=sum(one.subject_tag is None and one.sequence in sealed for one in today),
+        erased=tuple(one.sequence for one in today if one.sequence not in sealed),
         corrected=told.corrected(sealed, binary),
     )
 
@@ -261,7 +265,7 @@ def _columns(
         name: _texts([dict(part.answer.groups).get(name, "") for part in parts])
         for name in reader.dimensions
     }
-    wards = [part.ward for part in parts]
+    groups["ward"] = _texts([part.ward for part in parts])
     return Answers(
         day=np.array([day_number(day_of(one.at)) for one in rows], dtype=np.int64),
         subject=np.array([subject_number(one.subject_tag) for one in rows], dtype=np.int64),
@@ -279,7 +283,7 @@ def _columns(
         label=np.array([value for value, _ in label], dtype=np.float64),
         label_day=np.array([day for _, day in label], dtype=np.int64),
         acted=np.array([one.shown and one.prediction_id in told.acted for one in rows], np.bool_),
-        groups=groups | ({"ward": _texts(wards)} if any(wards) else {}),
+        groups=groups,
     )
 
 
