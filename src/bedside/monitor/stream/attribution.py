@@ -11,6 +11,10 @@ __all__ = ["Attribution", "attributed", "named_share"]
 Floats = npt.NDArray[np.float64]
 
 
+WHOLE = (0.995, 1.2)
+LEAST_SHARE = 0.01
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """The shift of the mean log-odds, and what each feature and signal adds to it.
@@ -89,13 +93,17 @@ def attributed(
 
 
 def named_share(share: float) -> str:
-    """A share of the shift in words.
+    """A share of the shift in words; '' where it works against the shift, or is nearly nothing.
 
-    >>> named_share(0.712), named_share(1.3), named_share(-0.2)
-    ('71 % of the score shift', 'all of the score shift', 'none of the score shift')
+    >>> named_share(0.712), named_share(1.01), named_share(-0.2)
+    ('71 % of the score shift', 'all of the score shift', '')
+    >>> named_share(1.6)
+    'more than the score shift, against which other inputs work'
     """
-    if share >= 0.995:
+    if share > WHOLE[1]:
+        return "more than the score shift, against which other inputs work"
+    if share >= WHOLE[0]:
         return "all of the score shift"
-    if share < 0.005:
-        return "none of the score shift"
+    if share < LEAST_SHARE:
+        return ""
     return f"{100 * share:.0f} % of the score shift"

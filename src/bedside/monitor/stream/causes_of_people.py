@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from bedside.core.records.watch import Cause, Finding
-from bedside.monitor.stream.causes_of_signals import assay_bias, moved_signals
 from bedside.monitor.stream.evidence_of import Evidence, Move
 from bedside.monitor.stream.explained import INPUTS, Case, Explanation, onset_of, plain
+from bedside.monitor.stream.lost_feeds import moved_signals
+from bedside.monitor.stream.one_signal import of_one_signal
 from bedside.monitor.wording import number, per_cent
 
 __all__ = ["explained_by_people", "of_volume"]
@@ -19,6 +20,8 @@ SEVERAL = 3  # signals
 SPECIFIC = 3.0  # times the next signal's strength: it is that signal, and not the patients
 FULLER = 1.15  # times as many patients
 SURE = 3.0  # standard errors
+CHANCE = 0.0027  # of as many in two directions
+UNMISTAKABLE = 10.0
 
 
 def explained_by_people(
@@ -50,10 +53,12 @@ def explained_by_people(
     if not moved and not any(case.family(one) in INPUTS for one in mine):
         return []
     single = _single(moved)
+    if _fuller(evidence) or len(mildly_moved(evidence, aside)) >= SEVERAL:
+        single = single if single is not None and _apart(moved) else None
     if single is not None:
         own = [one for one in mine if one.signal == single] or mine
         rest = [one for one in mine if one not in own]
-        return [assay_bias(case, single, [*own, *rest], onset_of(own))]
+        return [of_one_signal(case, single, [*own, *rest], onset_of(own))]
     return [_of_many(case, evidence, moved, mine, onset)]
 
 
@@ -107,7 +112,7 @@ def _of_many(
     place = _new_place(evidence, moved)
     if place is not None:
         cause, what = "new_site", place
-    elif evidence.volume is not None and evidence.volume >= FULLER and evidence.volume_z >= SURE:
+    elif evidence.volume is not None and _fuller(evidence):
         cause = "season"
         what = (
             f"{number(evidence.volume)} times as many patients come as before, and they differ in "
@@ -126,6 +131,29 @@ def _of_many(
         findings=tuple(findings),
         what=what,
     )
+
+
+def _fuller(evidence: Evidence) -> bool:
+    """Whether far more patients come than before."""
+    return evidence.volume is not None and evidence.volume >= FULLER and evidence.volume_z >= SURE
+
+
+def _apart(moved: dict[str, Move]) -> bool:
+    """Whether the first signal moved far more than all others."""
+    sizes = sorted((abs(move.z) for move in moved.values()), reverse=True)
+    return sizes[0] >= UNMISTAKABLE and (len(sizes) == 1 or sizes[0] >= SPECIFIC * sizes[1])
+
+
+def mildly_moved(evidence: Evidence, aside: Sequence[str]) -> set[str]:
+    """Signals of which a feature moved at all, less as many as chance moves."""
+    moves = [move for move in evidence.of(*INPUTS) if move.signal is not None]
+    by_chance = 2 * CHANCE * len(moves)
+    found = {
+        str(move.signal)
+        for move in moves
+        if abs(move.z) >= SURE and abs(move.change) >= move.matters and move.signal not in aside
+    }
+    return found if len(found) >= SEVERAL + by_chance else set()
 
 
 def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:

@@ -7,11 +7,27 @@ from datetime import date
 from bedside.core.records.watch import AlarmKind, Cause, Finding
 from bedside.monitor.stream.evidence_of import Evidence, Move
 from bedside.monitor.stream.units_seen import Conversion
+from bedside.monitor.wording import per_cent
 
-__all__ = ["INPUTS", "Case", "Explanation", "aggregate_of", "day_of", "onset_of", "plain"]
+__all__ = [
+    "INPUTS",
+    "OF_PLACE",
+    "Case",
+    "Explanation",
+    "aggregate_of",
+    "day_of",
+    "level_of",
+    "made",
+    "onset_of",
+    "plain",
+    "share_words",
+]
 
 INPUTS = ("missing", "rank", "spread", "beyond", "level")
 """Families of streams about features."""
+
+OF_PLACE = ("", "last", "first", "mean", "min", "max", "sum")
+"""Aggregates that are in the unit of the values, and lie where they do."""
 
 _EPOCH = date(1970, 1, 1)
 
@@ -107,3 +123,22 @@ def aggregate_of(move: Move) -> str:
         return ""
     rest = move.feature.removeprefix(move.signal)
     return rest[1:].split(".")[0].split("=")[0] if rest.startswith(".") else ""
+
+
+def made(
+    cause: Cause, signals: tuple[str, ...], onset: int, findings: Sequence[Finding], what: str
+) -> Explanation:
+    """A cause that lies in inputs."""
+    return Explanation(
+        cause=cause, kind="input", signals=signals, onset=onset, findings=tuple(findings), what=what
+    )
+
+
+def level_of(move: Move) -> str:
+    """The level of a stream of levels, in quotes."""
+    return f"'{move.id.rsplit('=', 1)[-1]}'"
+
+
+def share_words(move: Move) -> str:
+    """How a share changed."""
+    return f"went from {per_cent(move.then)} to {per_cent(move.now)} of patients"

@@ -24,8 +24,9 @@ def sentence(case: Case, evidence: Evidence, explanation: Explanation, share: fl
         explanation: The cause.
         share: Of the score shift.
     """
-    parts = [f"{explanation.what} since {day_words(explanation.onset)}"]
-    if share is not None:
+    comma = "," if "," in explanation.what else ""
+    parts = [f"{explanation.what}{comma} since {day_words(explanation.onset)}"]
+    if share is not None and named_share(share):
         parts.append(named_share(share))
     parts += _followed(case, evidence, explanation)
     text = "; ".join(parts)
