@@ -28,7 +28,7 @@ PLANNED = (
     DECLARED.replace("made: manual", "made: automatic", 1)
     .replace("subjects_at_least: 569", "subjects_at_least: 500")
     .replace("bootstrap: 1000", "bootstrap: 200")
-    .replace("falls_at_most: 0.02}\n            - {metric: brier", "falls_at_most: 0.05}\n            - {metric: brier")
+    .replace("sensitivity, falls_at_most: 0.02", "sensitivity, falls_at_most: 0.05")
     + "\nmonitoring:\n  watch:\n    retrain_every: 90 d\n"
 )  # fmt: skip
 

@@ -42,9 +42,9 @@ from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
 from bedside.cli.replay import replay
+from bedside.cli.respond import promote, resume, retrain, suspend
 from bedside.cli.reveal import reveal
 from bedside.cli.risk import change, hazards, incident_app
-from bedside.cli.respond import promote, resume, retrain, suspend
 from bedside.cli.rollout import approve, hold, release, rollback, rollout
 from bedside.cli.score import score
 from bedside.cli.shiftlab import shiftlab

@@ -1,5 +1,6 @@
 """Learning a model anew on newer data, by the declaration of the version in use."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from bedside.lifecycle.patients import facts_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
-__all__ = ["champion_of", "due_for_retraining", "retrain", "retrained_told"]
+__all__ = ["champion_of", "due_for_retraining", "retrain", "retrained_before", "retrained_told"]
 
 _IN_USE = (Stage.LIVE, Stage.CANARY, Stage.SILENT, Stage.APPROVED)
 
@@ -55,8 +56,8 @@ def retrain(platform: Platform, model: str, data: Path | None = None, *, because
             fix="collect them first: bedside data collect, and leave --data out.",
             code="collect_first",
         )
-    about: dict[str, Any] = {"model": champion.name, "parent": champion.id}
-    platform.ledger.append(platform.actor, "retrain.start", about | {"reason": because})
+    about: dict[str, Any] = {"model": champion.name, "parent": champion.id, "reason": because}
+    platform.ledger.append(platform.actor, "retrain.start", about)
     try:
         bundle = open_bundle(platform, champion)
         _refuse_imported(platform, champion)
@@ -103,6 +104,17 @@ def due_for_retraining(platform: Platform, version: ModelVersion) -> bool:
         return False
     last = max([parse_instant(version.built_at), *_tried(platform, version.name)])
     return platform.clock.now() - last >= parse_duration(every)
+
+
+def retrained_before(platform: Platform, model: str, because: str) -> Mapping[str, Any] | None:
+    """How a retraining for this very reason ended (`version`, `outcome`, `stage`), if one did."""
+    found = [
+        entry.details
+        for entry in platform.ledger.entries()
+        if entry.action == "retrain.done"
+        and (entry.details.get("model"), entry.details.get("reason")) == (model, because)
+    ]
+    return found[-1] if found else None
 
 
 def retrained_told(done: Challenge) -> dict[str, Any]:

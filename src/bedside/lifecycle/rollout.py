@@ -95,15 +95,23 @@ def rollback(platform: Platform, reference: str, *, reason: str) -> TakenBack:
     return _taken_back(platform, version, "rollback", reason)
 
 
-def hold(platform: Platform, reference: str, *, reason: str) -> TakenBack:
+def hold(platform: Platform, reference: str, *, reason: str, also_live: bool = False) -> TakenBack:
     """Send the version in canary back into silence.
+
+    Args:
+        platform: The workspace.
+        reference: The model's name, or the very version.
+        reason: Why; kept in the ledger.
+        also_live: Whether it may be a live one: nothing comes back in its place, and answers are
+            withheld from everybody.
 
     Raises:
         NotFound: there is no such model.
         Refused: no version of it is in canary.
     """
     enter(platform, Act.WITHDRAW, Resource(name=reference))
-    version = _seen(platform, reference, (Stage.CANARY,))
+    stages = (Stage.CANARY, Stage.LIVE) if also_live else (Stage.CANARY,)
+    version = _seen(platform, reference, stages)
     return _taken_back(platform, version, "hold", reason)
 
 

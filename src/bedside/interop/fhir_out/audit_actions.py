@@ -30,8 +30,8 @@ _PATTERNS = {
         "decision.sign", "deid.certify", "deid.dicom", "deid.label", "deid.sample", "deid.text",
         "deid.train", "deidentify", "deidentify.files", "deidentify.risk", "evaluate",
         "incident.open", "leakage", "monitor", "policy.add", "prediction.note", "quality",
-        "recalibrate", "score", "signer.enrol", "signer.grant", "site.onboard", "site.publish",
-        "snapshot", "track",
+        "recalibrate", "respond", "retrain.done", "retrain.judged", "score", "signer.enrol",
+        "signer.grant", "site.onboard", "site.publish", "snapshot", "track",
     ),
     Pattern.READ: (
         "access.sign_in", "alarm.show", "hazards.show", "incident.show", "ledger.prove",
@@ -41,7 +41,8 @@ _PATTERNS = {
         "access.rotate", "alarm.acknowledge", "alarm.assign", "alarm.grow", "alarm.note",
         "alarm.resolve", "alarm.respond", "consent.withdraw", "decision.take", "decision.withdraw",
         "incident.close", "incident.note", "key.rotate", "prediction.outcomes", "release", "reload",
-        "restore", "rollback", "rollout.hold", "site.pull", "site.validate",
+        "restore", "resume", "retrain.promote", "rollback", "rollout.hold", "site.pull",
+        "site.validate", "suspend",
     ),
     Pattern.DELETE: (
         "access.revoke", "access.revoke_role", "checkpoint.revoke", "erase", "key.destroy",
