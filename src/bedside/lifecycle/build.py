@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records import bundle as parts
 from bedside.core.records.declaration import Declaration
@@ -45,7 +49,9 @@ from bedside.lifecycle.step_outputs import StepOutputs
 from bedside.lifecycle.steps import Done, StepRunner
 from bedside.lifecycle.tuning import with_tuned
 from bedside.lifecycle.vocabulary import feature_set_of
+from bedside.lifecycle.withheld import withheld_reasons
 from bedside.models.form_json import form_from_json
+from bedside.models.uncertainty import uncertainty_from_json
 
 __all__ = ["audit_model", "build", "build_declared", "rebuilt"]
 
@@ -279,6 +285,8 @@ class _Build(StepOutputs):
                 json.loads(self._read("explain", "importance")),
                 json.loads(self._read("explain", "explanations")),
             ),
+            explain=self.platform.explainer_of(learnt).contributions,
+            withheld=self._withheld,
             plain=self._read("fit", "unmitigated"),
             uncertainty=self._read("fit", "uncertainty"),
         )
@@ -307,6 +315,14 @@ class _Build(StepOutputs):
             "reference": canonical_json(reference),
             "example": canonical_json(example),
         }
+
+    def _withheld(
+        self, asked: pl.DataFrame, matrix: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.str_]:
+        domain = uncertainty_from_json(self._read("fit", "uncertainty")).domain
+        return withheld_reasons(
+            self.declaration, self._feature_set, self._snapshot, asked, matrix, domain
+        )
 
     def _explain(self) -> None:
         """What the model relies on; some refits, which no change of the evaluation repeats."""

@@ -1,5 +1,6 @@
 """The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -25,12 +26,14 @@ from bedside.lifecycle.fairness import (
     row_thresholds,
     without_mitigation,
 )
+from bedside.lifecycle.held_out import held_out_baseline
 from bedside.lifecycle.judging import judged_rows
 from bedside.lifecycle.training_group import training_group
 from bedside.lifecycle.watching import reference_of
 from bedside.models.form import ModelForm
 from bedside.models.learnt import LearntModel
 from bedside.models.uncertainty import uncertainty_from_json
+from bedside.monitor.stream.baseline import baseline_to_json
 
 __all__ = ["PARITY", "judge_model"]
 
@@ -49,13 +52,16 @@ def judge_model(
     form: ModelForm,
     predictor: Predictor,
     explained: Explanations,
+    explain: Callable[[Floats], Floats],
+    withheld: Callable[[pl.DataFrame, Floats], npt.NDArray[np.str_]],
     plain: bytes = b"",
     uncertainty: bytes = b"{}",
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evidence, monitoring reference and worked example of a fitted model.
 
     `plain` is what `unmitigated` made beside the form, `uncertainty` what stands in
-    `uncertainty.json`, `explained` what `explain_model` gives.
+    `uncertainty.json`, `explained` what `explain_model` gives. `explain` gives contributions, and
+    `withheld` why rows would have got no score.
 
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
@@ -103,7 +109,26 @@ def judge_model(
     evidence["importance"], evidence["explanations"] = explained
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
     reference = reference_of(
-        feature_set, judged, rows, groups, threshold=threshold, seed=declaration.learner.seed
+        feature_set,
+        judged,
+        rows,
+        groups,
+        threshold=threshold,
+        seed=declaration.learner.seed,
+        streams=baseline_to_json(
+            held_out_baseline(
+                feature_set,
+                judged,
+                rows,
+                groups,
+                thresholds=thresholds,
+                reasons=withheld(held, judged),
+                explain=explain,
+                seed=declaration.learner.seed,
+                minimum=declaration.monitoring.minimum_subjects,
+                made_from="held-out patients of the build",
+            )
+        ),
     )
     return evidence, reference, _example(judged, predictor)
 

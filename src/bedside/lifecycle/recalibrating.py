@@ -37,6 +37,7 @@ from bedside.lifecycle.cohort import counts_of
 from bedside.lifecycle.evaluating import unknown_patients, without_known
 from bedside.lifecycle.familiar import familiar
 from bedside.lifecycle.frames import frame_bytes
+from bedside.lifecycle.held_out import held_out_baseline
 from bedside.lifecycle.judging import matrix_of
 from bedside.lifecycle.package import Built, Packed, packed, register
 from bedside.lifecycle.patients import (
@@ -49,15 +50,18 @@ from bedside.lifecycle.patients import (
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.watching import reference_of
+from bedside.lifecycle.withheld import withheld_reasons
 from bedside.metrics.calibration import log_odds
 from bedside.models.form import ModelForm
 from bedside.models.form_json import form_from_json, form_to_json
 from bedside.models.links import logistic
 from bedside.models.uncertainty import uncertainty_from_json, uncertainty_told
+from bedside.monitor.stream.baseline import baseline_to_json
 
 __all__ = ["judged_out_of_fold", "recalibrate", "recalibrated_again"]
 
 Floats = npt.NDArray[np.float64]
+Thresholds = float | Floats | None
 OF_THE_PARENT_ALONE = (
     "alerts", "cross_validation", "fairness", "learning_curve", "mitigation", "stability",
 )  # fmt: skip
@@ -186,7 +190,9 @@ def _recalibrated(platform: Platform, parent: ModelVersion, patients: Patients) 
             parts.LEARNT: form_to_json(after),
             parts.UNCERTAINTY: _uncertainty(declaration, bundle, after, matrix),
             parts.EVIDENCE: canonical_json(evidence),
-            parts.REFERENCE: canonical_json(_reference(patients, judged, thresholds["value"])),
+            parts.REFERENCE: canonical_json(
+                _reference(platform, moved, judged, after, moved.thresholds)
+            ),
             parts.EXAMPLE: _example(bundle, new),
         },
     )
@@ -289,14 +295,38 @@ def _uncertainty(declaration: Declaration, bundle: Bundle, form: ModelForm, rows
     )
 
 
-def _reference(patients: Patients, judged: Rows, threshold: float | None) -> dict[str, Any]:
+def _reference(
+    platform: Platform, patients: Patients, judged: Rows, form: ModelForm, thresholds: Thresholds
+) -> dict[str, Any]:
+    declaration = patients.bundle.declaration
+    domain = uncertainty_from_json(patients.bundle.files[parts.UNCERTAINTY]).domain
+    baseline = held_out_baseline(
+        patients.feature_set,
+        patients.matrix,
+        judged,
+        patients.groups,
+        thresholds=thresholds,
+        reasons=withheld_reasons(
+            declaration,
+            patients.feature_set,
+            patients.snapshot,
+            patients.asked,
+            patients.matrix,
+            domain,
+        ),
+        explain=platform.explainer_of(form_to_json(form)).contributions,
+        seed=declaration.learner.seed,
+        minimum=declaration.monitoring.minimum_subjects,
+        made_from="patients of the recalibration",
+    )
     return reference_of(
         patients.feature_set,
         patients.matrix,
         judged,
         patients.groups,
-        threshold=threshold,
-        seed=patients.bundle.declaration.learner.seed,
+        threshold=patients.bundle.threshold,
+        seed=declaration.learner.seed,
+        streams=baseline_to_json(baseline),
     )
 
 

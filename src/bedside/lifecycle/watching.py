@@ -24,6 +24,7 @@ def reference_of(
     *,
     threshold: float | None,
     seed: int,
+    streams: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The monitoring reference of these patients.
 
@@ -34,8 +35,9 @@ def reference_of(
         groups: The level of each row in each subgroup.
         threshold: Risks of at least this alert; None: nothing does.
         seed: Which row of each patient is drawn.
+        streams: The baseline by which live answers are watched, as JSON.
     """
-    return make_reference(
+    made = make_reference(
         matrix,
         feature_set.names,
         labels_text={feature.name: title(feature) for feature in feature_set.features},
@@ -48,6 +50,7 @@ def reference_of(
         seed=seed,
         is_risk=rows.outcome != "regression",
     )
+    return {**made, "streams": dict(streams)}
 
 
 def watched_label(outcome: str, label: npt.NDArray[Any]) -> npt.NDArray[Any] | None:

@@ -71,7 +71,8 @@ def make_baseline(
         categories: For features that are categories, the labels whose index is the value.
         threshold: Risks of at least this alert; None: nothing does, or each row has its own.
         seed: Of the draws.
-        minimum: A stream of fewer subjects is not made (never below 11).
+        minimum: A stream of fewer subjects is not made (never below 11); one of those with the
+            event alone, or without it, is made of 11.
         unlike: Shape (n,), whether the patient is unlike the training patients; None: not known.
         made_from: What the answers are, in words.
         version: Id of the version.
@@ -280,11 +281,17 @@ def _watched(
     kept = [
         _measured(stream, baseline, *(float(one) for one in figures))
         for stream, *figures in zip(streams, sums.n, sums.total, sums.squares, strict=True)
-        if figures[0] >= least and _moves(stream, *figures)
+        if figures[0] >= _needed(stream, least) and _moves(stream, *figures)
     ]
     delay = _delay(baseline, answers, rows, least)
     made = replace(baseline, streams=(*kept, *([] if delay is None else [delay])))
     return replace(made, unwatched=_unwatched(made, answers, unlike, least))
+
+
+def _needed(stream: Stream, least: int) -> int:
+    """How many subjects a stream needs; one of a class alone needs few of that class."""
+    alone = stream.family in ("discrimination", "group discrimination")
+    return SUPPRESS_AT_OR_BELOW + 1 if alone else least
 
 
 def _moves(stream: Stream, n: float, total: float, squares: float) -> bool:
