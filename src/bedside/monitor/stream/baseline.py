@@ -376,7 +376,7 @@ def _unwatched(
         )
     if "alert" not in ids:
         found.append("Alerts: nothing alerts.")
-    if unlike is None:
+    if unlike is None and "out_of_domain" not in baseline.reasons:
         found.append("Patients unlike those the model learnt from: not known of the baseline.")
     if "slow" not in ids:
         found.append("How long answers take: not known of the baseline.")
