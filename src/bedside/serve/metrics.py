@@ -132,6 +132,19 @@ class Metrics:
         self._fired = self._counter(
             "bedside_guard_fired", "Guards that took a version back.", "model", "then"
         )
+        self._alarms = self._gauge(
+            "bedside_alarms_open", "Alarms that are not resolved.", "model", "severity",
+            mode="livemax",
+        )  # fmt: skip
+        self._raised = self._gauge(
+            "bedside_alarms_raised", "Alarms that were ever raised.", "model", mode="livemax"
+        )
+        self._messages = self._gauge(
+            "bedside_alarm_messages",
+            "Messages about alarms that wait for their sink, or were given up.",
+            "sink", "state",
+            mode="livemax",
+        )  # fmt: skip
 
     def started(self, workers: int) -> None:
         """This process serves, one of so many."""
@@ -227,6 +240,18 @@ class Metrics:
     def guard_fired(self, model: str, then: str) -> None:
         """A broken guard took a version back: `hold` or `rollback`."""
         self._fired.labels(model, then).inc()
+
+    def alarms(self, model: str, severity: str, count: int) -> None:
+        """So many alarms of a model are not resolved."""
+        self._alarms.labels(model, severity).set(count)
+
+    def alarms_raised(self, model: str, count: int) -> None:
+        """So many alarms of a model were ever raised."""
+        self._raised.labels(model).set(count)
+
+    def alarm_messages(self, sink: str, state: str, count: int) -> None:
+        """So many messages to a sink are `waiting` or `dead`."""
+        self._messages.labels(sink, state).set(count)
 
     def text(self) -> bytes:
         """Everything that was counted, over every process, in the text format of Prometheus."""

@@ -28,6 +28,7 @@ from bedside.serve.served import ServedModel
 from bedside.serve.service import Service
 from bedside.serve.supervisor import Patience, Supervisor, reserve
 from bedside.wiring.access import access_of
+from bedside.wiring.alarm_counting import AlarmCounting
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.checkpoints import CheckpointWatch
 from bedside.wiring.guarding import GuardWatch
@@ -96,7 +97,7 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
             )
             counts = GuardCounts(platform.clock)
             guards = GuardWatch(platform, every=serving.guards, looked=counts.looked)
-            with guards, CheckpointWatch(platform):
+            with guards, CheckpointWatch(platform), AlarmCounting(platform):
                 supervisor.run()
         platform.ledger.append(platform.actor, "serve.stop", told)
 
