@@ -11,7 +11,7 @@ __all__ = ["Attribution", "attributed", "named_share"]
 Floats = npt.NDArray[np.float64]
 
 
-WHOLE = (0.995, 1.2)
+WHOLE = 0.995
 LEAST_SHARE = 0.01
 
 
@@ -93,16 +93,12 @@ def attributed(
 
 
 def named_share(share: float) -> str:
-    """A share of the shift in words; '' where it works against the shift, or is nearly nothing.
+    """A share of the shift in words; '' where it is nearly nothing.
 
-    >>> named_share(0.712), named_share(1.01), named_share(-0.2)
+    >>> named_share(0.712), named_share(1.0), named_share(0.0)
     ('71 % of the score shift', 'all of the score shift', '')
-    >>> named_share(1.6)
-    'more than the score shift, against which other inputs work'
     """
-    if share > WHOLE[1]:
-        return "more than the score shift, against which other inputs work"
-    if share >= WHOLE[0]:
+    if share >= WHOLE:
         return "all of the score shift"
     if share < LEAST_SHARE:
         return ""

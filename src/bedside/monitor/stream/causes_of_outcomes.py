@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import Evidence, Move
+from bedside.monitor.stream.evidence_of import FEWEST, Evidence, Move
 from bedside.monitor.stream.explained import Case, Explanation, onset_of
 from bedside.monitor.wording import per_cent
 
@@ -12,6 +13,7 @@ __all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
 
 PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 _SURE = 3.0  # standard errors
+_HALF = 0.5
 _ENOUGH = 20  # patients outside the group
 _OTHERS = 0.35  # of the group's own change: others that move less than this stand still
 
@@ -41,38 +43,51 @@ def explained_by_outcomes(case: Case, findings: Sequence[Finding]) -> list[Expla
     onset = onset_of(mine)
     evidence = case.since(onset)
     return [
-        _one_group(evidence, mine, onset)
-        or _treated(evidence, mine, onset)
+        _treated(evidence, mine, onset)
+        or _one_group(evidence, mine, onset)
         or _for_all(evidence, mine, onset)
     ]
 
 
 def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation | None:
     """The group alone in which the model does worse; None: others move as well."""
-    best: tuple[float, Move] | None = None
-    for finding in findings:
-        move = evidence.moves.get(finding.stream)
-        if finding.group is None or move is None:
-            continue
-        others = _others(evidence, move)
-        if others is None:
-            continue
-        change, z = others
-        if abs(z) >= _SURE and abs(change) >= _OTHERS * abs(move.change):
-            continue
-        if math.copysign(1, change) == math.copysign(1, move.change) and (
-            abs(change) >= 0.5 * abs(move.change)
-        ):
-            continue
-        if best is None or abs(move.z) > best[0]:
-            best = (abs(move.z), move)
-    if best is None:
+    groups = [
+        move
+        for move in evidence.of("group calibration", "group discrimination")
+        if abs(move.z) >= _SURE and _others_stand(evidence, move)
+    ]
+    if not groups:
         return None
-    group = best[1].group or ""
+    first = max(groups, key=lambda move: _weight(evidence, move.family, move.group))
+    several = len({move.group for move in evidence.of(first.family)})
+    doubt = math.log(several + 1) if any(one.group is None for one in findings) else 0.0
+    whole = _weight(evidence, first.family.removeprefix("group "), None)
+    if _weight(evidence, first.family, first.group) < whole + doubt:
+        return None
+    group = first.group or ""
     return Explanation(
         cause="subgroup_only", kind="fairness", groups=(group,), onset=onset,
-        findings=tuple(findings), what=f"for {group} alone, {told_of(best[1])}",
+        findings=tuple(findings), what=f"for {group} alone, {told_of(first)}",
     )  # fmt: skip
+
+
+def _weight(evidence: Evidence, family: str, group: str | None) -> float:
+    """How surely a figure moved, of a group or of everybody: its streams' z squared, added."""
+    moves = [move for move in evidence.of(family) if move.group == group]
+    if "discrimination" in family:
+        moves = [move for move in moves if move.change < 0]
+    return sum(move.z**2 for move in moves)
+
+
+def _others_stand(evidence: Evidence, move: Move) -> bool:
+    """Whether everyone outside the group stands still, in the same figure."""
+    others = _others(evidence, move)
+    if others is None:
+        return False
+    change, z = others
+    if abs(z) >= _SURE and abs(change) >= _OTHERS * abs(move.change):
+        return False
+    return change * move.change <= 0 or abs(change) < _HALF * abs(move.change)
 
 
 def _others(evidence: Evidence, move: Move) -> tuple[float, float] | None:
@@ -89,27 +104,38 @@ def _others(evidence: Evidence, move: Move) -> tuple[float, float] | None:
 
 def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation | None:
     """Outcomes rarer where staff acted on an alert, and not elsewhere; None: not so."""
-    acted = _score(evidence.treated.get("acted"))
-    rest = [evidence.treated.get(name) for name in ("not alerted", "not shown", "shown")]
-    others = _score(
-        tuple(sum(one[place] for one in rest if one is not None) for place in range(3))  # type: ignore[arg-type]
-    )
-    if acted is None or acted[1] > -_SURE:
+    acted = _odds(evidence, "acted")
+    others = _odds(evidence, "not alerted", "not shown", "shown")
+    if acted is None or acted.z > -_SURE:
         return None
-    if others is not None and others[1] <= -_SURE and others[0] <= _OTHERS * acted[0]:
+    if others is not None and others.shift <= _OTHERS * acted.shift:
         return None
     return Explanation(
         cause="treatment_effect", kind="performance", onset=onset, findings=tuple(findings),
         what=f"the outcome is rarer than foretold where staff acted on an alert, by "
-        f"{per_cent(-acted[0])} of those patients, and elsewhere as foretold",
+        f"{per_cent(-acted.mean)} of those patients, and elsewhere about as foretold",
     )  # fmt: skip
 
 
-def _score(cell: tuple[float, float, float] | None) -> tuple[float, float] | None:
-    """Mean of outcome less risk, and how sure it is in standard errors."""
-    if cell is None or cell[0] < 11 or cell[2] <= 0:
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """Outcome less risk: its mean, the shift of the log-odds that makes it, and its z."""
+
+    mean: float
+    shift: float
+    z: float
+
+
+def _odds(evidence: Evidence, *care: str) -> _Odds | None:
+    """Of the patients with this care; None: ten or fewer.
+
+    A shift of everybody's log-odds by d moves the sum of outcomes by d times the sum of p (1 - p).
+    """
+    cells = [evidence.treated[name] for name in care if name in evidence.treated]
+    n, residual, variance = (sum(cell[place] for cell in cells) for place in range(3))
+    if n < FEWEST or variance <= 0:
         return None
-    return cell[1] / cell[0], cell[1] / math.sqrt(cell[2])
+    return _Odds(residual / n, residual / variance, residual / math.sqrt(variance))
 
 
 def _for_all(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation:

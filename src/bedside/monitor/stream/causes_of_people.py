@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from bedside.core.records.watch import Cause, Finding
 from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.explained import INPUTS, Case, Explanation, onset_of, plain
+from bedside.monitor.stream.explained import (
+    INPUTS,
+    Case,
+    Explanation,
+    aggregate_of,
+    onset_of,
+    plain,
+)
 from bedside.monitor.stream.lost_feeds import moved_signals
 from bedside.monitor.stream.one_signal import of_one_signal
 from bedside.monitor.wording import number, per_cent
@@ -16,6 +23,7 @@ ABOUT_THE_PERSON = frozenset(
 )
 """Words of signals that say who a patient is, and are not measured again and again."""
 
+OF_HABITS = ("count", "hours_since", "missing", "hours_active")
 SEVERAL = 3  # signals
 SPECIFIC = 3.0  # times the next signal's strength: it is that signal, and not the patients
 FULLER = 1.15  # times as many patients
@@ -167,18 +175,24 @@ def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
             f"{per_cent(unlike[0].now)} of patients are unlike those of the training, where "
             f"{per_cent(unlike[0].then)} were"
         )
-    gaps = {
-        move.signal
-        for move in evidence.of("missing")
-        if move.strong and move.signal is not None and abs(move.change) >= 0.05
-    }
-    signals = evidence.signals()
-    if len(gaps) >= max(SEVERAL, 0.25 * len(signals)) and len(moved) >= 0.5 * len(signals):
+    habits, bodies = _habits(evidence)
+    if len(habits) >= 2 and len(moved) >= SEVERAL and len(habits) > len(bodies - habits):
         return (
-            f"{len(gaps)} of {len(signals)} signals are known of other shares of patients, as in "
-            "another place"
+            f"{len(habits)} of {len(evidence.signals())} signals are measured more or less often "
+            "than before, as in another place"
         )
     return None
+
+
+def _habits(evidence: Evidence) -> tuple[set[str], set[str]]:
+    """Signals of which it moved whether and how often they are measured; those whose values did."""
+    habits: set[str] = set()
+    bodies: set[str] = set()
+    for move in evidence.of(*INPUTS):
+        if move.strong and move.signal is not None:
+            often = move.family == "missing" or aggregate_of(move) in OF_HABITS
+            (habits if often else bodies).add(move.signal)
+    return habits, bodies
 
 
 def _named(case: Case, ranked: Sequence[str]) -> str:

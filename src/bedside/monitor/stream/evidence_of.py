@@ -13,7 +13,7 @@ from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally, summed
 from bedside.monitor.stream.units_seen import Spread
 
-__all__ = ["Evidence", "Move", "evidence_of"]
+__all__ = ["FEWEST", "Evidence", "Move", "evidence_of"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -194,9 +194,10 @@ def _partly(
     far = shift + growth / shift
     if abs(far) < math.log(LEAST_FACTOR):
         return None
-    unsure = _SURE * (error * abs(1 - growth / shift**2) + doubt / abs(shift))
-    found = _nearest(far, min(unsure, 0.25 * abs(far)), known, typical)
     share = shift / far
+    between = 2 * abs(far) * math.sqrt(max(share * (1 - share), 0.0)) * error
+    unsure = _SURE * (error * abs(1 - growth / shift**2) + math.hypot(doubt, between) / abs(shift))
+    found = _nearest(far, min(unsure, 0.25 * abs(far)), known, typical)
     if found is None or not 0.02 <= share <= 1:
         return None
     return Moved(times=math.exp(far), share=share, unit=found.unit)

@@ -9,6 +9,9 @@ __all__ = ["effect_of", "score_share", "severity_of"]
 LEAST_SHIFT = 0.05
 """Of the mean log-odds; of a smaller one no share is told, because chance makes most of it."""
 
+MOST_SHARE = 1.5
+"""Where its signals do far more than the shift, others work against them, and no share is told."""
+
 LARGE_EFFECT = 0.2
 """On the mean log-odds: the odds of everybody changed by a fifth."""
 
@@ -39,7 +42,8 @@ def score_share(evidence: Evidence, explanation: Explanation) -> float | None:
         return None
     if not explanation.signals or explanation.kind != "input":
         return None
-    return found.share(explanation.signals)
+    share = found.share(explanation.signals)
+    return None if share is None or not 0 <= share <= MOST_SHARE else round(min(share, 1.0), 4)
 
 
 def severity_of(
