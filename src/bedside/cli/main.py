@@ -37,6 +37,7 @@ from bedside.cli.hl7 import hl7_app
 from bedside.cli.keys import keys_app
 from bedside.cli.ledger import ledger_app
 from bedside.cli.mlflow import export, import_model
+from bedside.cli.monitor import monitor
 from bedside.cli.plan import plan
 from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
@@ -161,24 +162,7 @@ for verb in (approve, release, rollout, rollback, hold, suspend, resume, reveal,
     app.command()(verb)
 
 
-@app.command()
-def monitor(
-    version: Version,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or file of new data.")] = None,
-    workspace: Workspace = None,
-    actor: ActorOption = None,
-    purpose: PurposeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Compare new data with a version's reference, and say what moved."""
-    with guarded(as_json):
-        from bedside.cli.words import watched_words  # noqa: PLC0415
-        from bedside.lifecycle.respond import watch  # noqa: PLC0415
-
-        report, page = watch(
-            opened(workspace, actor, purpose or "quality and safety", as_json), version, data
-        )
-        show({**report, "page": str(page)}, as_json, lambda: watched_words(report, page))
+app.command()(monitor)
 
 
 @app.command()

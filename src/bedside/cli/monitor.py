@@ -1,0 +1,164 @@
+"""`bedside monitor`: watch what a model in use answers, or compare new data with its reference."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    PurposeOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+)
+
+if TYPE_CHECKING:
+    from bedside.lifecycle.platform import Platform
+
+__all__ = ["MISSED", "monitor"]
+
+MISSED = 5
+"""The exit code of `--check` where a version in use was not watched in time."""
+_PURPOSE = "quality and safety"
+
+
+def monitor(
+    model: Annotated[
+        str | None, typer.Argument(help="A model's name, or NAME@DIGEST or the start of it.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Compare this folder or file of new data instead."),
+    ] = None,
+    collected: Annotated[
+        bool, typer.Option("--collected", help="Compare what its own source holds now instead.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every version in use.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only say whether each was watched in time; 5 if not."),
+    ] = False,
+    baseline: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--baseline",
+            metavar="SINCE UNTIL",
+            help="First make these days (ISO dates, both in) what it is watched by; say --reason.",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why these days; sealed.")] = "",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Count every day again; alarms stay as they are.")
+    ] = False,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch what a version in use answers: count each day that is over, and raise alarms.
+
+    Run it once a day; it reads only what came since. With --data or --collected, new data are
+    compared with the version's reference instead.
+    """
+    with guarded(as_json):
+        _check_options(model, every, check, baseline is not None, data is not None or collected)
+        platform = opened(workspace, actor, purpose or _PURPOSE, as_json)
+        if check:
+            _checked(platform, model, as_json)
+        elif data is not None or collected:
+            _compared(platform, model or "", data, as_json)
+        elif every:
+            _every(platform, as_json, anew=anew)
+        else:
+            if baseline is not None:
+                _rebased(platform, model or "", baseline, reason, as_json)
+            _one(platform, model or "", as_json, anew=anew)
+
+
+def _check_options(
+    model: str | None, every: bool, check: bool, baseline: bool, compared: bool
+) -> None:
+    from bedside.core.errors import Invalid  # noqa: PLC0415
+
+    if model is None and not (every or check):
+        raise Invalid("No model is named.", fix="name one, or say --all or --check.")
+    if model is not None and every:
+        raise Invalid("A model is named, and --all too.", fix="say one of the two.")
+    if sum((every, check, baseline, compared)) > 1:
+        raise Invalid(
+            "These options do different things.",
+            fix="say one of --all, --check, --baseline, --data and --collected.",
+        )
+
+
+def _one(platform: "Platform", model: str, as_json: bool, *, anew: bool) -> None:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bedside.cli.monitor_words import live_words  # noqa: PLC0415
+    from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
+
+    watched = watch_live(platform, model, anew=anew)
+    show(asdict(watched), as_json, lambda: live_words(watched))
+
+
+def _every(platform: "Platform", as_json: bool, *, anew: bool) -> None:
+    """One after the other; what cannot be watched keeps no other from it."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bedside.cli.monitor_words import live_words  # noqa: PLC0415
+    from bedside.core.errors import BedsideError  # noqa: PLC0415
+    from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
+    from bedside.lifecycle.missed_runs import versions_in_use  # noqa: PLC0415
+
+    done: list[dict[str, Any]] = []
+    lines: list[str] = []
+    failed: BedsideError | None = None
+    for version in versions_in_use(platform):
+        try:
+            watched = watch_live(platform, version.id, anew=anew)
+        except BedsideError as error:
+            failed = failed or error
+            told = {"error": error.problem, "fix": error.fix, "code": error.code}
+            done.append({"version": version.id} | told)
+            lines.append(f"✗ {version.id}: {error}")
+        else:
+            done.append(asdict(watched))
+            lines.append(live_words(watched))
+    show({"versions": done}, as_json, lambda: "\n\n".join(lines) or "No version is in use.")
+    if failed is not None:
+        raise typer.Exit(4)
+
+
+def _checked(platform: "Platform", model: str | None, as_json: bool) -> None:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bedside.cli.monitor_words import attended_words  # noqa: PLC0415
+    from bedside.lifecycle.missed_runs import check_runs  # noqa: PLC0415
+
+    found = check_runs(platform, model)
+    show({"versions": [asdict(one) for one in found]}, as_json, lambda: attended_words(found))
+    if any(one.missed for one in found):
+        raise typer.Exit(MISSED)
+
+
+def _rebased(
+    platform: "Platform", model: str, days: tuple[str, str], reason: str, as_json: bool
+) -> None:
+    from bedside.lifecycle.baselines import set_baseline  # noqa: PLC0415
+    from bedside.lifecycle.hazards import version_in_use  # noqa: PLC0415
+
+    version = version_in_use(platform, model)
+    made = set_baseline(platform, version.id, *days, reason=reason).baseline
+    if not as_json:
+        print(f"Watched from now on by {made.made_from}: {made.subjects:,} patients.")
+
+
+def _compared(platform: "Platform", version: str, data: Path | None, as_json: bool) -> None:
+    from bedside.cli.words import watched_words  # noqa: PLC0415
+    from bedside.lifecycle.respond import watch  # noqa: PLC0415
+
+    report, page = watch(platform, version, data)
+    show({**report, "page": str(page)}, as_json, lambda: watched_words(report, page))
