@@ -16,11 +16,12 @@ is cut, in its order, into chunks of the mean size of the current ones, at least
 `nannyml_performance` instead of the matrices `reference_risk`, `reference_label`, `risk`, and where
 it is known `label`.
 
-The answer: `version`, `import_seconds`, `fit_seconds`, `seconds` (of all chunks),
-`computing` (processor seconds of both), `peak_mib`, and `chunks`: for each its `chunk`, `rows`, `alert`, and `values` by column or metric, each with
-`value`, `alert` and the bounds or method it was held against. Evidently's `alert` is its preset's:
-half of the columns or more drifted; `drifted` names them. NannyML's is: any column alerted. Where a
-peer fails on a chunk, `error` says how, and there is no `alert`.
+The answer: `version`, `import_seconds`, `fit_seconds`, `seconds` (of all chunks), `computing` (of
+the processor, both), `peak_mib`, and `chunks`: for each its `chunk`, `rows`, `alert`, and `values`
+by column or metric, each with `value`, `alert` and the bounds or method it was held against.
+Evidently's `alert` is its preset's: half of the columns or more drifted; `drifted` names them.
+NannyML's is: any column alerted. Where a peer fails on a chunk, `error` says how, and there is no
+`alert`.
 """
 
 import json
