@@ -2,61 +2,35 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
-from bedside.core.clock import FixedClock
 from bedside.core.errors import Invalid, Refused
+from bedside.core.records.policy import Role
 from bedside.core.records.version import Stage
 from bedside.data.collect.bundled import breast_cancer
 from bedside.lifecycle import challenging
-from bedside.lifecycle.build import build
-from bedside.lifecycle.release import approve, release
+from bedside.lifecycle.people import grant_role
+from bedside.lifecycle.promoting import promote_inside_plan
 from bedside.lifecycle.retraining import due_for_retraining, retrain
-from bedside.usecases import folder_of
-from bedside.wiring.progress import LineProgress
-from bedside.wiring.workspace import actor_of, open_workspace
+from planned_ward import (
+    DAY,
+    a_planned_workspace,
+    asked,
+    cases,
+    make_live,
+    outcomes_came,
+    platform_on,
+    told,
+)
 
 pytestmark = pytest.mark.xdist_group("retraining")  # its fixtures are made once
-
-DAY = timedelta(days=1)
-BEGIN = datetime(2026, 1, 5, 8, tzinfo=UTC)
-DECLARED = (folder_of("diagnosis") / "bedside.yaml").read_text()
-PLANNED = (
-    DECLARED.replace("made: manual", "made: automatic", 1)
-    .replace("subjects_at_least: 569", "subjects_at_least: 500")
-    .replace("bootstrap: 1000", "bootstrap: 200")
-    .replace("sensitivity, falls_at_most: 0.02", "sensitivity, falls_at_most: 0.05")
-    + "\nmonitoring:\n  watch:\n    retrain_every: 90 d\n"
-)  # fmt: skip
-
-
-def platform_on(folder, days=0):
-    clock = FixedClock(BEGIN + days * DAY)
-    who = actor_of("t", "test")
-    return open_workspace(folder, actor=who, progress=LineProgress(), clock=clock)
-
-
-def cases(folder, rows):
-    path = folder / "cases.parquet"
-    rows.write_parquet(path)
-    return path
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """A workspace with a live version that learnt from the first 430 of the real cases."""
-    folder = tmp_path_factory.mktemp("retraining")
-    model = folder / "model"
-    model.mkdir()
-    (model / "bedside.yaml").write_text(PLANNED)
-    platform = platform_on(folder / "w")
-    version = build(platform, model, cases(folder, breast_cancer().head(430))).version
-    approve(platform, version.id, name="Dr A", meaning="fit for silent use")
-    release(platform, version.id, Stage.SILENT)
-    return folder / "w", version.id
+    return a_planned_workspace(tmp_path_factory.mktemp("planned"))
 
 
 @pytest.fixture
@@ -64,10 +38,6 @@ def ward(first, tmp_path):
     """A copy of it for one test, and the champion."""
     shutil.copytree(first[0], tmp_path / "w")
     return tmp_path / "w", first[1]
-
-
-def told(platform, action):
-    return [one.details for one in platform.ledger.entries() if one.action == action]
 
 
 def test_a_refit_on_more_cases_inside_the_signed_plan_answers_in_silence_by_itself(ward, tmp_path):
@@ -168,3 +138,45 @@ def test_it_is_due_after_the_declared_time_and_not_again_at_once(ward):
 def test_a_reason_is_asked_for(ward):
     with pytest.raises(Invalid, match="why"):
         retrain(platform_on(ward[0]), "diagnosis", because=" ")
+
+
+def test_a_challenger_goes_to_canary_and_live_by_itself_once_it_was_silent_and_gates_pass(
+    ward, tmp_path
+):
+    folder, champion = ward
+    platform = platform_on(folder)
+    make_live(platform, champion)
+    platform.clock.at += 100 * DAY
+    made = retrain(platform, "diagnosis", cases(tmp_path, breast_cancer()), because="new cases")
+    some = breast_cancer()[1::5]
+    asked(platform, some)
+    outcomes_came(platform, breast_cancer())
+
+    platform.clock.at += 5 * DAY
+    early = promote_inside_plan(platform, "diagnosis")
+    platform.clock.at += 10 * DAY
+    canary = promote_inside_plan(platform, "diagnosis")
+    soon = promote_inside_plan(platform, "diagnosis")
+    asked(platform, some)
+    live = promote_inside_plan(platform, "diagnosis")
+
+    assert (early.outcome, early.stage) == ("waits", Stage.SILENT)
+    assert "5.0 d; the plan says 14 d" in early.why[0]
+    assert (canary.outcome, canary.stage) == ("promoted", Stage.CANARY), canary.why
+    assert (soon.outcome, soon.stage) == ("waits", Stage.CANARY)
+    assert "not yet" in soon.why[0]
+    assert (live.outcome, live.version, live.stage) == ("promoted", made.version, Stage.LIVE)
+    assert platform.registry.get(champion).stage is Stage.SUPERSEDED
+    steps = [one["outcome"] for one in told(platform, "retrain.promote")]
+    assert steps == ["waits", "promoted", "waits", "promoted"]
+    assert platform.ledger.verify() == []
+
+
+def test_where_roles_count_the_plan_alone_lets_nothing_go_on(ward, tmp_path):
+    folder, _ = ward
+    platform = platform_on(folder, days=100)
+    grant_role(platform, platform.actor.name, Role.ADMINISTRATOR)
+
+    done = retrain(platform, "diagnosis", cases(tmp_path, breast_cancer()), because="new cases")
+
+    assert (done.outcome, done.stage) == ("waits", Stage.BUILT)
