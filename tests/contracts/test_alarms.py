@@ -157,7 +157,7 @@ def test_one_alone_may_try_a_message_until_the_time_of_its_claim_is_over(databas
 
     taken = kept.claim(seen, ONE)
 
-    assert taken == replace(seen, tries=1, next_at=ONE)
+    assert taken == replace(seen, tries=1, next_at=ONE, why="being_sent")
     assert the_deliveries(database, tmp_path).claim(seen, ONE) is None
     assert kept.due(NOON) == []
     assert kept.due(ONE) == [taken], "whoever took it may have died"

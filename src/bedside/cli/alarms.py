@@ -177,7 +177,9 @@ def incident(
 
 @alarm_app.command("deliver")
 def deliver(
-    again: Annotated[bool, typer.Option("--again", help="What was given up too.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="At once what waits for a next try, or was given up.")
+    ] = False,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 _HEADS = ("ALARM", "SEVERITY", "MODEL", "WHAT", "SINCE", "LIKELY CAUSE", "ANSWERS", "STATE", "AGE")
-_WIDEST = 44
+_WIDEST = 36
 _WHY = {
     "out_of_reach": "it cannot be reached",
     "too_slow": "it did not answer in time",
@@ -68,7 +68,7 @@ def alarm_words(told: Mapping[str, Any]) -> str:
         f"{told['id']}: {told['severity']}, {told['state']}; {told['version']}",
         told["text"],
         f"Likely cause: {told['cause_text']}."
-        + ("" if share is None else f" It makes up {share:.0%} of the shift of the risks."),
+        + ("" if share is None else f" Its signals make up {share:.0%} of the shift of the risks."),
         f"Began about {told['onset']}; raised {_minute(told['raised'])}; "
         f"answers for it: {told['owner']}.",
     ]
@@ -85,7 +85,7 @@ def alarm_words(told: Mapping[str, Any]) -> str:
 
 def delivered_words(done: Delivered, revived: int) -> str:
     """What a delivery did."""
-    lines = [f"Given up before, and waiting again: {revived}."] if revived else []
+    lines = [f"To be tried again at once: {revived}."] if revived else []
     lines.append(f"Sent: {done.sent}. Waiting: {done.later}. Given up: {done.dead}.")
     if done.later or done.dead:
         lines.append("See why: bedside alarm sinks")

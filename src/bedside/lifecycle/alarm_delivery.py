@@ -25,6 +25,7 @@ from bedside.lifecycle.platform import Platform
 __all__ = ["Delivered", "Patience", "deliver_alarms", "revive_alarms", "sinks_told"]
 
 _LEASE = timedelta(minutes=10)  # one try lasts less
+_TRYING = "being_sent"  # what a claim writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +111,10 @@ def deliver_alarms(
 
 
 def revive_alarms(platform: Platform) -> int:
-    """Let every message that was given up wait again, as new; how many there were.
+    """Let what was given up, or waits for its next try, be tried at once; how many there were.
 
-    One whose sink was told of a later step of the same alarm is outdated, and stays away.
+    A message that was given up is then as new. One whose sink was told of a later step of the same
+    alarm is outdated, and stays away.
 
     Raises:
         Refused: the actor may not monitor.
@@ -129,6 +131,9 @@ def revive_alarms(platform: Platform) -> int:
         elif one.state == "dead":
             again = replace(one, state="waiting", tries=0, put=now, next_at=now)
             platform.deliveries.change(again)
+            revived += 1
+        elif one.state == "waiting" and one.next_at > now and one.why != _TRYING:
+            platform.deliveries.change(replace(one, next_at=now))
             revived += 1
     return revived
 
@@ -150,7 +155,7 @@ def sinks_told(platform: Platform, sinks: Sequence[AlarmSink]) -> list[dict[str,
 
 def _told(name: str, sink: AlarmSink | None, kept: Sequence[Delivery]) -> dict[str, Any]:
     waiting = [one for one in kept if one.state == "waiting"]
-    failed = [one for one in waiting if one.why]
+    failed = [one for one in waiting if one.why not in ("", _TRYING)]
     dead = [one for one in kept if one.state == "dead"]
     state = "not declared" if sink is None else "down" if failed or dead else "well"
     return {

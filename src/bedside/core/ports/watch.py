@@ -142,7 +142,7 @@ class Delivery:
             `outdated`: given up, and a later message about the alarm was sent.
         tries: How often it was tried.
         next_at: Not before (ISO 8601).
-        why: Code of the last failure.
+        why: Code of the last failure; `being_sent` while somebody tries it.
     """
 
     key: str

@@ -73,7 +73,7 @@ class SqlDeliveries:
 
     def claim(self, delivery: Delivery, until: str) -> Delivery | None:
         """Take it for one try that nobody else makes before `until`; None: another took it."""
-        taken = replace(delivery, tries=delivery.tries + 1, next_at=until)
+        taken = replace(delivery, tries=delivery.tries + 1, next_at=until, why="being_sent")
         changed = (
             update(DELIVERIES)
             .where(
@@ -82,7 +82,7 @@ class SqlDeliveries:
                 DELIVERIES.c.tries == delivery.tries,
                 DELIVERIES.c.next_at == delivery.next_at,
             )
-            .values(tries=taken.tries, next_at=taken.next_at)
+            .values(tries=taken.tries, next_at=taken.next_at, why=taken.why)
         )
         with self._writing(self._engine) as connection:
             return taken if connection.execute(changed).rowcount == 1 else None
