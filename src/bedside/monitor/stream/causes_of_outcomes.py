@@ -14,6 +14,7 @@ __all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
 PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 _SURE = 3.0  # standard errors
 _HALF = 0.5
+_UNLIKELY = 6.6  # chi squared that 1 of 100 standing still reach
 _ENOUGH = 20  # patients outside the group
 _OTHERS = 0.35  # of the group's own change: others that move less than this stand still
 
@@ -108,7 +109,9 @@ def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Exp
     others = _odds(evidence, "not alerted", "not shown", "shown")
     if acted is None or acted.z > -_SURE:
         return None
-    if others is not None and others.shift <= _OTHERS * acted.shift:
+    if others is not None and (
+        others.shift**2 * others.weight > min(_misfit_of_one_shift(acted, others), _UNLIKELY)
+    ):
         return None
     return Explanation(
         cause="treatment_effect", kind="performance", onset=onset, findings=tuple(findings),
@@ -119,11 +122,22 @@ def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Exp
 
 @dataclass(frozen=True, slots=True)
 class _Odds:
-    """Outcome less risk: its mean, the shift of the log-odds that makes it, and its z."""
+    """Outcome less risk: its mean, the shift of the log-odds that makes it, and its weight."""
 
     mean: float
     shift: float
-    z: float
+    weight: float
+
+    @property
+    def z(self) -> float:
+        """The shift in standard errors."""
+        return self.shift * math.sqrt(self.weight)
+
+
+def _misfit_of_one_shift(one: _Odds, other: _Odds) -> float:
+    """Chi squared of one shift for both: what a rarer outcome for everybody would leave."""
+    both = one.weight + other.weight
+    return one.weight * other.weight / both * (one.shift - other.shift) ** 2
 
 
 def _odds(evidence: Evidence, *care: str) -> _Odds | None:
@@ -135,7 +149,7 @@ def _odds(evidence: Evidence, *care: str) -> _Odds | None:
     n, residual, variance = (sum(cell[place] for cell in cells) for place in range(3))
     if n < FEWEST or variance <= 0:
         return None
-    return _Odds(residual / n, residual / variance, residual / math.sqrt(variance))
+    return _Odds(residual / n, residual / variance, variance)
 
 
 def _for_all(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation:
