@@ -128,13 +128,27 @@ class _Judged:
         event = label > 0
         events = int(event.sum())
         told = min(events, event.size - events) > SUPPRESS_AT_OR_BELOW
+        calibrated = _calibrated(grid, risk, label)
+        ranks = told and not grid.one_value
         return _Judged(
             risk=grid,
-            calibrated=_calibrated(grid, risk, label),
-            cases=grid_of(risk[event]) if told else None,
-            controls=grid_of(risk[~event]) if told else None,
+            calibrated=calibrated,
+            cases=_class_grid(grid, np.array(calibrated)) if ranks else None,
+            controls=_class_grid(grid, 1 - np.array(calibrated)) if ranks else None,
             event_share=significant(events / event.size) if told else None,
         )
+
+
+def _class_grid(grid: Grid, share: Floats) -> Grid:
+    """The grid with the shares of those with the event, or of those without, in each cell.
+
+    They follow from how many are in a cell and from the calibration, so that no small count is
+    told, and are as fine as the grid. A placement by them has a mean close to the AUROC.
+    """
+    inside = np.array(grid.shares) * share
+    total = float(inside.sum())
+    shares = inside / total if total > 0 else np.array(grid.shares)
+    return replace(grid, shares=tuple(round(float(one), 5) for one in shares))
 
 
 def _calibrated(grid: Grid, risk: Floats, label: Floats) -> tuple[float, ...]:
@@ -295,8 +309,10 @@ def _needed(stream: Stream, least: int) -> int:
 
 
 def _moves(stream: Stream, n: float, total: float, squares: float) -> bool:
-    """Whether its values differ among subjects, without which ranks say nothing."""
-    return stream.family in SHARES or squares / n - (total / n) ** 2 > _SAME
+    """Whether its values differ among subjects, without which ranks of themselves say nothing."""
+    return (
+        stream.family not in ("rank", "spread", "score") or squares / n - (total / n) ** 2 > _SAME
+    )
 
 
 def _measured(stream: Stream, baseline: Baseline, n: float, total: float, squares: float) -> Stream:

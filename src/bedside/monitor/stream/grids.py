@@ -20,6 +20,8 @@ SUBJECTS_PER_CELL = 20
 TAIL = 0.005
 """Beyond the usual is the outermost half per cent at either end; more where subjects are few."""
 WIDEST_TAIL = 0.05
+_TAIL_SUBJECTS = SUPPRESS_AT_OR_BELOW + 4  # rounding an edge may take some of them away
+_FEW_OTHERS = 0.1  # of the subjects
 _NOTHING = 1e-9  # how far from 0 is another value than 0
 
 
@@ -47,8 +49,8 @@ class Grid:
 
     @property
     def one_value(self) -> bool:
-        """Whether all but ten subjects or fewer had the same value, so that ranks say nothing."""
-        return max(self.shares) == 1.0
+        """Whether all but a few subjects had the same value, so that ranks say nothing."""
+        return len(self.shares) == 1 or self.shares == (0.0, 1.0, 0.0)
 
     @property
     def ranks(self) -> Floats:
@@ -73,13 +75,12 @@ def grid_of(values: Floats) -> Grid | None:
         return None
     size = values.size
     ranked = np.sort(values)
-    tail = max(TAIL, (SUPPRESS_AT_OR_BELOW + 1) / size)
-    cells = int(np.clip(size // SUBJECTS_PER_CELL, 1, MOST_CELLS - 2))
-    inner = _edges(ranked, (np.arange(1, cells) * size) // cells)
-    ends: list[list[float]] = [[], []]
-    if tail <= WIDEST_TAIL:
-        count = int(np.ceil(tail * size))
-        ends = [_edges(ranked, np.array([at])) for at in (count, size - count)]
+    tail = int(np.ceil(max(TAIL * size, _TAIL_SUBJECTS)))
+    tail = tail if tail <= WIDEST_TAIL * size else 0
+    middle = size - 2 * tail
+    cells = int(np.clip(middle // SUBJECTS_PER_CELL, 1, MOST_CELLS - 2))
+    inner = _edges(ranked, tail + (np.arange(1, cells) * middle) // cells)
+    ends = [_edges(ranked, np.array([at])) if tail else [] for at in (tail, size - tail)]
     wanted = sorted({*inner, *ends[0], *ends[1]})
     edges, counts = merge_small(wanted, count_in(wanted, values))
     if not edges:
@@ -97,7 +98,8 @@ def _one_value(values: Floats) -> Grid:
     """Where nearly everybody has one value, whatever is not that value is beyond the usual."""
     usual = significant(float(np.median(values)))
     near = max(0.01 * abs(usual), _NOTHING)
-    if int((np.abs(values - usual) >= near).sum()) > SUPPRESS_AT_OR_BELOW:
+    others = int((np.abs(values - usual) >= near).sum())
+    if others > min(SUPPRESS_AT_OR_BELOW, _FEW_OTHERS * values.size):
         return Grid(edges=(), shares=(1.0,))
     return Grid(edges=(usual - near, usual + near), shares=(0.0, 1.0, 0.0), low=True, high=True)
 

@@ -121,8 +121,9 @@ class Baseline:
         features: The k features, in the order of the matrix.
         risk: The grid of the risk; None: too few had one.
         calibrated: Per cell of `risk`, the recalibrated risk there; empty: no labels.
-        cases: The grid of the risk among subjects with the event; None: ten or fewer.
-        controls: The same among those without it.
+        cases: The grid of the risk with the shares of subjects with the event, as the calibration
+            tells them; None: ten or fewer had it, or had it not.
+        controls: The same of those without it.
         contributions: Mean contribution, k features and then what is expected; empty: not known.
         groups: Those that are watched by themselves.
         reasons: Reasons of abstention that are watched by themselves.

@@ -36,7 +36,7 @@ class TallyMaker:
             wealth_by(self.atoms.value, np.arange(of.size), least[of], most[of])
             if of.size
             else np.zeros((0, 2, len(STAKES)))
-        ).reshape(of.size, -1)
+        ).reshape(of.size, 2 * len(STAKES))
 
     def streams_of(self, counts: Ints) -> tuple[Sums, Floats]:
         """The sums and the wealth (s, 2, J) of each stream, from the counts of a day."""

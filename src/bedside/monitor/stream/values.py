@@ -138,7 +138,7 @@ def _ranked(ranks: Floats, spread: bool) -> Floats:
 
 def _known(grid: Grid | None) -> Grid:
     if grid is None:
-        raise AssertionError("a stream is made only where there is a grid")
+        raise ValueError("a stream is made only where there is a grid")
     return grid
 
 
