@@ -60,8 +60,11 @@ def line_chart(
     y_range: tuple[float, float] = (0, 1),
     marks: Sequence[Mark] = (),
     x_ticks: Sequence[float] | None = None,
+    x_words: Sequence[str] = (),
 ) -> str:
     """Lines over two titled axes, under their key; what lies outside the ranges is cut off.
+
+    `x_words` stand below the ticks in the place of their numbers, one for each of `x_ticks`.
 
     >>> svg = line_chart([Line(name="a", x=[0, 1], y=[0, 1])], title="t", says="s",
     ...                  x_title="x", y_title="y")
@@ -79,7 +82,9 @@ def line_chart(
         share_y = min(max((y - y_range[0]) / (y_range[1] - y_range[0]), 0.0), 1.0)
         return LEFT + share_x * wide, top + (1 - share_y) * tall
 
-    parts = [key, _axes(at, x_range, y_range, x_title, y_title, height, x_ticks)]
+    places = ticks(*x_range) if x_ticks is None else x_ticks
+    told = list(zip(places, x_words or [short(x) for x in places], strict=True))
+    parts = [key, _axes(at, x_range, y_range, x_title, y_title, height, told)]
     for mark in marks:
         if x_range[0] <= mark.x <= x_range[1]:
             parts.append(_marked(at, mark, y_range))
@@ -192,15 +197,15 @@ def _axes(
     x_title: str,
     y_title: str,
     height: float,
-    x_ticks: Sequence[float] | None,
+    told: Sequence[tuple[float, str]],
 ) -> str:
     parts = []
     (left, bottom), (right, top) = at(x_range[0], y_range[0]), at(x_range[1], y_range[1])
-    for x in ticks(*x_range) if x_ticks is None else x_ticks:
+    for x, words in told:
         px, _ = at(x, y_range[0])
         parts.append(
             f'<path class="axis" d="M{px:.1f} {bottom:.1f}v4"/>'
-            f'<text x="{px:.1f}" y="{bottom + 17:.1f}" text-anchor="middle">{short(x)}</text>'
+            f'<text x="{px:.1f}" y="{bottom + 17:.1f}" text-anchor="middle">{escape(words)}</text>'
         )
     for y in ticks(*y_range):
         _, py = at(x_range[0], y)
