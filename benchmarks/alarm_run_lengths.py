@@ -1,0 +1,318 @@
+"""How often the detectors of a watched version cry wolf, and how soon they see one.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/alarm_run_lengths.py [RUNS [TABLE ...]]
+
+The tables are as_before, baselines, uneven_days, sudden, auroc_drops and calibrations.
+
+Simulated streams of known means, by the budget of one false alarm in 90 days, at the shares of
+the budget and the ranges of means that the product uses. A detector that alarms starts anew, as
+after a person resolves the alarm. Intervals are of 95 %, over runs.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.stats import norm
+
+from bedside.core.records.watch import Watch
+from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
+from bedside.metrics.sequential import STAKES, advanced, between_day_sd, evidence, wealth_by
+from bedside.monitor.stream.detecting import BUDGET, bars
+from bedside.monitor.stream.margins import mean_range, share_range
+from bedside.monitor.stream.streams import Baseline, Stream
+
+DAYS, PER_DAY = 360, 20
+RNG = np.random.default_rng(20_260)
+RATES = "false alarms in 90 days | first alarm, mean | none in 360 days |"
+FOUND = "fixed-sample size | median | 90 % by | before 2 × the size |"
+Array = np.ndarray
+
+
+def bars_of(sizes: dict[str, int]) -> Array:
+    """The bars of so many streams of each family, where every other family has one."""
+    sizes = dict.fromkeys(BUDGET, 1) | sizes
+    streams = tuple(
+        Stream(
+            id=f"{family}:{i}", kind="input", family=family, feature=None, signal=None, group=None,
+            title="", mean=0.5, sd=0.5, n=1, least=0.4, most=0.6,
+        )
+        for family, size in sizes.items() for i in range(size)
+    )  # fmt: skip
+    baseline = Baseline(
+        made_from="", streams=streams, subjects=1, seed=1, span_hours=0.0, threshold=None,
+        features=(), risk=None,
+    )  # fmt: skip
+    found = bars(baseline, Watch())
+    return np.array([bar for bar, one in zip(found, streams, strict=True) if sizes[one.family] > 1])
+
+
+def of_shares(ones: Array, n: Array, least: Array, most: Array) -> Array:
+    """The wealth of values of 0 and 1 from how many are 1: as `wealth_by`, without the values."""
+    stakes = np.array(STAKES)
+    ones, zeros = ones[..., None], (n - ones)[..., None]
+    up = ones * np.log1p(stakes * (1 / most[..., None] - 1)) + zeros * np.log1p(-stakes)
+    low = (1 - least)[..., None]
+    down = ones * np.log1p(-stakes) + zeros * np.log1p(stakes * (1 / low - 1))
+    return np.stack([up, down], axis=-2)
+
+
+def rate(draw: Callable[[int, Array], tuple[Array, Array]], shape: tuple[int, int], bar: Array,
+         least: Array, most: Array) -> str:  # fmt: skip
+    """False alarms in 90 days, and the first one's day, of shape (runs, streams)."""
+    state = np.zeros((*shape, 2, len(STAKES)))
+    alarms, first = np.zeros(shape[0]), np.full(shape[0], DAYS)
+    for day in range(DAYS):
+        ones, n = draw(day, state)
+        state = advanced(state, of_shares(ones, n, least, most))
+        over = (evidence(state) >= bar[..., None]).any(axis=-1)
+        alarms += over.sum(axis=1)
+        first = np.where(over.any(axis=1), np.minimum(first, day + 1), first)
+        state[over] = 0.0
+    each = alarms / DAYS * 90
+    half = 1.96 * each.std() / np.sqrt(each.size)
+    none = (first == DAYS).mean()
+    return (
+        f"{each.mean():.3f} ({max(each.mean() - half, 0):.3f} to {each.mean() + half:.3f}) | "
+        f"{'> ' if none else ''}{first.mean():.0f} d | {none:.0%}"
+    )
+
+
+def steady(p: Array | float, shape: tuple[int, int], per_day: int = PER_DAY) -> Callable:
+    """Draws with these means; Poisson patients a day."""
+
+    def draw(_day: int, _state: Array) -> tuple[Array, Array]:
+        n = np.broadcast_to(RNG.poisson(per_day, (shape[0], 1)), shape)
+        return RNG.binomial(n, p, shape), n
+
+    return draw
+
+
+def as_before(runs: int) -> Iterator[str]:
+    """Nothing changes: how often an alarm comes all the same."""
+    yield f"\n| as before | streams | {RATES}"
+    yield "|---|---|---|---|---|"
+    for streams in (1, 40, 1500):
+        size = max(10, min(runs, 40_000 // streams))
+        shape = (size, streams)
+        bar = bars_of({"missing": max(2, streams)})[:streams]
+        if streams == 1:
+            bar = np.array([np.log(2 * 90)])
+        least, most = np.full(shape, 0.08), np.full(shape, 0.12)
+        yield f"| at the mean | {streams} | {rate(steady(0.10, shape), shape, bar, least, most)} |"
+        at_edge = rate(steady(0.12, shape), shape, bar, least, most)
+        yield f"| at the edge of the range | {streams} | {at_edge} |"
+
+        def alike(day: int, state: Array, shape: tuple[int, int] = shape) -> tuple[Array, Array]:
+            n = RNG.poisson(PER_DAY, (shape[0], 1))
+            return (np.broadcast_to(x, shape) for x in (RNG.binomial(n, 0.12), n))  # type: ignore[return-value]
+
+        def against(day: int, state: Array, shape: tuple[int, int] = shape) -> tuple[Array, Array]:
+            up = state[..., 0, :].max(axis=-1) >= state[..., 1, :].max(axis=-1)
+            return steady(np.where(up, 0.12, 0.08), shape)(day, state)
+
+        if streams > 1:
+            yield f"| all alike, at the edge | {streams} | {rate(alike, shape, bar, least, most)} |"
+        wandering = rate(against, shape, bar, least, most)
+        yield f"| wandering in the range, always for the worse | {streams} | {wandering} |"
+
+
+def baselines(runs: int) -> Iterator[str]:
+    """The baseline is measured on few: its error is in the range of means."""
+    yield f"\n| baseline of | streams | {RATES}"
+    yield "|---|---|---|---|---|"
+    size, streams = max(10, min(runs, 30)), 1000
+    shape = (size, streams)
+    bar = bars_of({"missing": streams})
+    for n in (200, 1000, 5000):
+        true = np.broadcast_to(RNG.uniform(0.02, 0.6, streams), shape)
+        counts = RNG.binomial(n, true)
+        ranges = {int(c): share_range("missing", int(c), n)[1:] for c in np.unique(counts)}
+        least = np.vectorize(lambda c, r=ranges: r[int(c)][0])(counts)
+        most = np.vectorize(lambda c, r=ranges: r[int(c)][1])(counts)
+        inside = ((true >= least) & (true <= most)).mean()
+        found = rate(steady(true, shape), shape, bar, least, most)
+        yield f"| {n} patients ({inside:.1%} of ranges hold) | {streams} | {found} |"
+
+
+def uneven_days(runs: int) -> Iterator[str]:
+    """The mean itself varies from day to day: not promised, and what a wider range does."""
+    yield f"\n| days vary by | patients a day | range | {RATES}"
+    yield "|---|---|---|---|---|---|"
+    size, streams = max(20, min(runs, 200)), 40
+    shape, mean = (size, streams), 0.10
+    bar = bars_of({"missing": streams})
+
+    def vary(kind: str, amount: float, per_day: int) -> Callable:
+        def draw(day: int, _state: Array) -> tuple[Array, Array]:
+            if kind == "chance":
+                a = mean * (mean * (1 - mean) / amount**2 - 1)
+                p = RNG.beta(a, a * (1 - mean) / mean, shape)
+            else:
+                p = np.full(shape, mean + amount * np.sqrt(2) * np.sin(2 * np.pi * day / 7))
+            return steady(p, shape, per_day)(day, _state)
+
+        return draw
+
+    for kind, words in (("chance", "chance"), ("week", "a weekly wave")):
+        for amount in (0.01, 0.02, 0.04):
+            for per_day in (20, 100):
+                draw = vary(kind, amount, per_day)
+                live = [draw(day, np.zeros(0)) for day in range(90)]
+                ones, n = (np.array([x[i].ravel() for x in live]) for i in (0, 1))
+                spread = between_day_sd(n, ones, ones).reshape(shape)
+                seen = ones.mean(axis=0).reshape(shape) / n.mean(axis=0).reshape(shape)
+                for name, wider in (("as declared", 0.0), ("and 2 sd of days", 2.0)):
+                    middle = mean if wider == 0 else seen
+                    margin = np.maximum(0.02, wider * spread)
+                    low, high = np.clip(middle - margin, 0, 0.99), np.clip(middle + margin, 0.01, 1)
+                    found = rate(draw, shape, bar, low, high)
+                    yield f"| {words}, sd {amount} | {per_day} | {name} | {found} |"
+
+
+def detected(draw: Callable[[], Array], bar: Array, least: Array, most: Array, days: int) -> Array:
+    """The day of the first alarm of each run, `days + 1` where none comes."""
+    runs, streams = least.shape
+    first = np.full(runs, days + 1)
+    state = np.zeros((runs * streams, 2, len(STAKES)))
+    for day in range(days):
+        values = draw()
+        place = np.repeat(np.arange(runs * streams), values.shape[-1])
+        won = wealth_by(values.ravel(), place, least.ravel(), most.ravel())
+        state = advanced(state, won)
+        over = (evidence(state) >= np.tile(bar, runs)[:, None]).reshape(runs, -1).any(axis=1)
+        first[over] = np.minimum(first[over], day + 1)
+    return first
+
+
+def line(words: str, size: int, first: Array, per_day: int) -> str:
+    """A row of the power table."""
+    in_time = (first * per_day <= 2 * size).mean()
+    half = 1.96 * np.sqrt(in_time * (1 - in_time) / first.size)
+    middle, late = np.quantile(first, [0.5, 0.9]) * per_day
+    return (
+        f"| {words} | {size} | {middle:.0f} | "
+        f"{f'{late:.0f}' if late < (first.max() + 1) * per_day else ''} | "
+        f"{in_time:.0%} (± {half:.0%}) |"
+    )
+
+
+def auroc_drops(runs: int) -> Iterator[str]:
+    """AUROC 0.85 to 0.80, the risks of events fallen, or of both kinds moved half the way."""
+    yield f"\n| change | share of events | baseline | {FOUND}"
+    yield "|---|---|---|---|---|---|---|"
+    before, after = np.sqrt(2) * norm.ppf([0.85, 0.80])
+    for share in (0.05, 0.1, 0.3):
+        for subjects in (0, 20_000, 5_000):
+            for how, part in (("events", 1.0), ("both", 0.5)):
+                lost = before - after
+                counts = (share * subjects, (1 - share) * subjects)
+                size = auroc_sample_size(
+                    0.85, 0.05, event_share=share, baseline=counts if subjects else None
+                ).subjects
+                per_day = max(10, size // 25)
+
+                def draw(
+                    p: float = part, n: int = per_day, e: float = share, d: float = lost
+                ) -> Array:
+                    event = RNG.random((runs, n)) < e
+                    risk = RNG.normal(0, 1, (runs, n)) + np.where(
+                        event, before - p * d, (1 - p) * d
+                    )
+                    placed = np.where(event, norm.cdf(risk), 1 - norm.cdf(risk - before))
+                    return np.stack([np.where(event, placed, np.nan),
+                                     np.where(event, np.nan, placed)], axis=1)  # fmt: skip
+
+                mean = np.full((runs, 2), 0.85)
+                if subjects:
+                    mean = mean + RNG.normal(0, 0.19 / np.sqrt(counts), (runs, 2))
+                n = [int(c) if subjects else 10**9 for c in counts]
+                ends = [
+                    [
+                        mean_range("discrimination", m, 0.19, k, share)
+                        for m, k in zip(row, n, strict=True)
+                    ]
+                    for row in mean
+                ]
+                low, high = np.moveaxis(np.array(ends), -1, 0)
+                bar = bars_of({"discrimination": 2})
+                first = detected(draw, bar, low, high, 2 * size // per_day)
+                told = f"{subjects:,} patients" if subjects else "known"
+                yield line(f"AUROC 0.85 → 0.80, {how} | {share} | {told}", size, first, per_day)
+
+
+def calibrations(runs: int) -> Iterator[str]:
+    """A fifth more, or fewer, events than were foretold."""
+    yield f"\n| change | share of events | baseline | {FOUND}"
+    yield "|---|---|---|---|---|---|---|"
+    for share in (0.02, 0.1, 0.3):
+        for subjects in (0, 20_000):
+            for ratio in (1.2, 0.8):
+                a, b = 1.2, 1.2 * (1 - share) / share
+                spread = share * (1 - share) / (a + b + 1)
+                size = observed_expected_sample_size(ratio, mean_risk=share, risk_variance=spread)
+                per_day = max(10, size // 25)
+                sd = float(np.sqrt(share * (1 - share) - spread) / 2)
+
+                def draw(n: int = per_day, r: float = ratio, a: float = a, b: float = b) -> Array:
+                    risk = RNG.beta(a, b, (runs, n))
+                    label = RNG.random((runs, n)) < np.minimum(r * risk, 1)
+                    return ((1 + label - risk) / 2)[:, None, :]
+
+                k = subjects or 10**9
+                mean = 0.5 + RNG.normal(0, sd / np.sqrt(k), runs)
+                ends = np.array([mean_range("calibration", float(m), sd, k, share) for m in mean])
+                bar = np.array([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])])
+                first = detected(draw, bar, ends[:, :1], ends[:, 1:], 2 * size // per_day)
+                told = f"{subjects:,} patients" if subjects else "known"
+                yield line(f"observed/expected {ratio} | {share} | {told}", size, first, per_day)
+
+
+def sudden(runs: int) -> Iterator[str]:
+    """Something changes altogether: how many of 20 patients it takes among 1,500 streams."""
+    yield "\n| sudden, 1,500 streams, 20 patients that day | found the same day |"
+    yield "|---|---|"
+    bar = bars_of({"missing": 500, "rank": 500, "spread": 500})[[0, -1]]
+    for words, before, now, least, most, which in (
+        ("missing 10 % → 100 %", 0.1, 1.0, 0.08, 0.12, 0),
+        ("missing 40 % → 100 %", 0.4, 1.0, 0.38, 0.42, 0),
+        ("missing 60 % → 100 %", 0.6, 1.0, 0.58, 0.62, 0),
+        ("beyond the usual 1 % → 90 %", 0.01, 0.9, 0.005, 0.015, 0),
+        ("ranks 0.5 → all at the top", 0.5, 0.99, 0.47, 0.53, 1),
+    ):
+        shape = (runs, 1)
+        state = np.zeros((*shape, 2, len(STAKES)))
+        ends = np.full(shape, least), np.full(shape, most)
+        for _ in range(60):
+            state = advanced(state, of_shares(*steady(before, shape)(0, state), *ends))
+        n = np.full(shape, 20)
+        state = advanced(state, of_shares(RNG.binomial(n, now), n, *ends))
+        found = (evidence(state) >= bar[which]).any(axis=(1, 2)).mean()
+        yield f"| {words} | {found:.1%} |"
+
+
+def check() -> None:
+    """The short way from counts to wealth is the package's own."""
+    x = (RNG.random(50) < 0.3).astype(float)
+    own = wealth_by(x, np.zeros(50, int), [0.1], [0.2])
+    short = of_shares(np.array([x.sum()]), np.array([50]), np.array([0.1]), np.array([0.2]))
+    assert np.allclose(own, short)
+
+
+def main() -> None:
+    """Print the tables that were named, or every one."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    tables = (as_before, baselines, uneven_days, sudden, auroc_drops, calibrations)
+    check()
+    for table in tables:
+        if len(sys.argv) > 2 and table.__name__ not in sys.argv[2:]:
+            continue
+        started = time.perf_counter()
+        for row in table(runs):
+            print(row, flush=True)
+        print(f"\n{table.__name__}: {runs} runs, {time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
