@@ -53,6 +53,9 @@ def monitor(
     anew: Annotated[
         bool, typer.Option("--anew", help="Count every day again; alarms stay as they are.")
     ] = False,
+    today: Annotated[
+        bool, typer.Option("--today", help="Count today too, though it is not over.")
+    ] = False,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -71,11 +74,11 @@ def monitor(
         elif data is not None or collected:
             _compared(platform, model or "", data, as_json)
         elif every:
-            _every(platform, as_json, anew=anew)
+            _every(platform, as_json, anew=anew, today=today)
         else:
             if baseline is not None:
                 _rebased(platform, model or "", baseline, reason, as_json)
-            _one(platform, model or "", as_json, anew=anew)
+            _one(platform, model or "", as_json, anew=anew, today=today)
 
 
 def _check_options(
@@ -94,17 +97,17 @@ def _check_options(
         )
 
 
-def _one(platform: "Platform", model: str, as_json: bool, *, anew: bool) -> None:
+def _one(platform: "Platform", model: str, as_json: bool, *, anew: bool, today: bool) -> None:
     from dataclasses import asdict  # noqa: PLC0415
 
     from bedside.cli.monitor_words import live_words  # noqa: PLC0415
     from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
 
-    watched = watch_live(platform, model, anew=anew)
+    watched = watch_live(platform, model, anew=anew, today=today)
     show(asdict(watched), as_json, lambda: live_words(watched))
 
 
-def _every(platform: "Platform", as_json: bool, *, anew: bool) -> None:
+def _every(platform: "Platform", as_json: bool, *, anew: bool, today: bool) -> None:
     """One after the other; what cannot be watched keeps no other from it."""
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -118,7 +121,7 @@ def _every(platform: "Platform", as_json: bool, *, anew: bool) -> None:
     failed: BedsideError | None = None
     for version in versions_in_use(platform):
         try:
-            watched = watch_live(platform, version.id, anew=anew)
+            watched = watch_live(platform, version.id, anew=anew, today=today)
         except BedsideError as error:
             failed = failed or error
             told = {"error": error.problem, "fix": error.fix, "code": error.code}

@@ -13,7 +13,7 @@ _FEW = "ten or fewer"
 
 def live_words(watched: Watched) -> str:
     """One run: what moved first, then what was counted, then what is not known."""
-    lines = [f"{watched.version} ({watched.stage}), against {watched.baseline}."]
+    lines = [f"{watched.version} ({watched.stage}), compared with {watched.baseline}."]
     lines += _moved(watched)
     lines.append(_counted(watched))
     lines += [f"  Counted once more, because {why}." for why in watched.again]
@@ -25,7 +25,10 @@ def live_words(watched: Watched) -> str:
             "come: the clock of a server is wrong. They count when their day is over."
         )
     lines += _coverage(watched.coverage)
-    lines += [f"? Cannot be known yet: {one[:1].lower()}{one[1:]}" for one in watched.unknown]
+    lines += [f"? Cannot be known yet: {one}." for one in watched.unknown]
+    if watched.unwatched:
+        lines.append("? Not watched, for the baseline does not tell it:")
+        lines += [f"    {one}" for one in watched.unwatched]
     lines += [f"  {one.alarm}: {one.text}" for one in watched.done]
     lines.append(f"Next run: before {_minute(watched.next_due)}.")
     if watched.alarms:
@@ -65,9 +68,9 @@ def _counted(watched: Watched) -> str:
         return f"No day with answers is over yet.{waiting}"
     if not watched.days:
         return f"Nothing to count since the last run; counted through {watched.through}.{waiting}"
-    span = _some(watched.days, "day", "days")
+    span = f"{watched.days:,} days, {watched.first} to {watched.through},"
     return (
-        f"Counted {span} ({watched.first} to {watched.through}) with "
+        f"Counted {watched.through if watched.days == 1 else span} with "
         f"{_some(watched.answers, 'answer', 'answers')}.{waiting}"
     )
 

@@ -61,6 +61,7 @@ class Watched:
         grown: Alarms that grew.
         alarms: Every alarm of the version that is not resolved.
         unknown: What cannot be known yet, in plain words.
+        unwatched: What the baseline does not tell, so that nobody watches it, and why.
         next_due: When it should run next (ISO 8601).
         done: What was done about alarms now, as the declaration says.
     """
@@ -83,17 +84,22 @@ class Watched:
     grown: tuple[str, ...]
     alarms: tuple[Alarm, ...]
     unknown: tuple[str, ...]
+    unwatched: tuple[str, ...]
     next_due: str
     done: tuple[Done, ...] = ()
 
 
-def watch_live(platform: Platform, reference: str, *, anew: bool = False) -> Watched:
+def watch_live(
+    platform: Platform, reference: str, *, anew: bool = False, today: bool = False
+) -> Watched:
     """Count the days that are over since the last run, judge them, and raise alarms.
 
     Args:
         platform: The workspace.
         reference: A version, or a model's name: its version that is furthest in use.
         anew: Drop what was counted, and count every day again; alarms stay as they are.
+        today: Count today too, though it is not over; what still comes of it brings the next run
+            back to it.
 
     Raises:
         NotFound: there is no such model.
@@ -106,7 +112,7 @@ def watch_live(platform: Platform, reference: str, *, anew: bool = False) -> Wat
     bundle = open_bundle(platform, version)
     with platform.lock():
         run = _Run.of(platform, version, bundle, anew=anew)
-        run.count()
+        run.count(today=today)
         watched = run.told()
         platform.ledger.append(platform.actor, "monitor.live", _for_the_ledger(watched))
     if not watched.alarms:
@@ -158,12 +164,12 @@ class _Run:
             run._start_anew(before.at)
         return run
 
-    def count(self) -> None:
+    def count(self, *, today: bool) -> None:
         """Count every day that is over and not counted, and keep how far that came."""
         self.progress.erasures = self.came.erasures
         if self.came.back_to is not None:
             self._go_back(self.came.back_to)
-        days = self._days_to(_moved(day_of(self.began), -1))
+        days = self._days_to(_moved(day_of(self.began), 0 if today else -1))
         for some in self._parts(days):
             self._count(some, is_last=some[-1] == days[-1])
         if not days:
@@ -212,13 +218,13 @@ class _Run:
             self.progress.detectors = self.judge.restarted(self.progress.detectors, streams)
             self.progress.resets.append((through, tuple(sorted(streams))))
 
-    def _days_to(self, yesterday: str) -> list[str]:
-        """Every day from the first that is not counted to yesterday."""
+    def _days_to(self, last: str) -> list[str]:
+        """Every day from the first that is not counted to this one."""
         through = self.progress.through
         first = self.came.first if through is None else _moved(through, 1)
-        if first is None or first > yesterday:
+        if first is None or first > last:
             return []
-        length = (date.fromisoformat(yesterday) - date.fromisoformat(first)).days
+        length = (date.fromisoformat(last) - date.fromisoformat(first)).days
         return [_moved(first, days) for days in range(length + 1)]
 
     def _parts(self, days: Sequence[str]) -> Iterator[list[str]]:
@@ -284,6 +290,7 @@ class _Run:
             grown=tuple(self.judge.grown),
             alarms=_open_alarms(self.platform, self.version),
             unknown=tuple(self._unknown(coverage)),
+            unwatched=self.counter.maker.baseline.unwatched,
             next_due=iso(
                 self.platform.clock.now() + parse_duration(declared.monitoring.watch.every)
             ),
@@ -293,14 +300,13 @@ class _Run:
         """What cannot be known yet."""
         baseline = self.counter.maker.baseline
         if self.progress.through is None:
-            yield "everything: no day with answers is over"
+            yield "everything, for no day with answers is over"
         judged = [one for one in baseline.streams if one.family in _JUDGED]
         if judged and self.progress.through is not None and coverage.judged == 0:
             yield (
                 "whether it still ranks patients and gives the right risks: no outcome of the last "
                 "week has come"
             )
-        yield from baseline.unwatched
 
 
 def _open_alarms(platform: Platform, version: ModelVersion) -> tuple[Alarm, ...]:

@@ -66,10 +66,10 @@ class FhirWatch(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Monitor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A monitor: which version, against which data, how often."""
+    """A monitor: of what a version answers, or of which data, how often."""
 
     model: str
-    data: str
+    data: str | None = None
     every: str = "24 h"
 
 
@@ -155,7 +155,8 @@ def parts_of(house: House, platform: Platform) -> list[Part]:
         line = ("fhir", "watch", watch.model, *where, "--every", watch.every, *place)
         parts.append(Part(name=f"fhir {watch.model}", arguments=line))
     for one in house.monitor:
-        line = ("monitor", one.model, "--data", one.data, *place)
+        what = () if one.data is None else ("--data", one.data)
+        line = ("monitor", one.model, *what, *place)
         every = parse_duration(one.every).total_seconds()
         parts.append(Part(name=f"monitor {one.model}", arguments=line, every=every))
     return parts
@@ -181,7 +182,7 @@ def check_house(house: House, platform: Platform) -> None:
         fhir_settings(watch.server)
     for one in house.monitor:
         platform.registry.get(one.model)
-        if not Path(one.data).exists():
+        if one.data is not None and not Path(one.data).exists():
             raise Invalid(
                 f"The data of the monitor of {one.model} are not there.",
                 fix="name a file or a folder that exists.",

@@ -284,6 +284,19 @@ def test_today_is_not_counted_before_it_is_over(ward):
     assert (late.through, late.waiting, late.answers) == (FIRST.isoformat(), 0, 20)
 
 
+def test_today_may_be_counted_before_it_is_over_and_is_counted_again(ward):
+    ward.answer(0, range(20))
+    early = watch_live(ward.platform, "diagnosis", today=True)
+    ward.answer(0, range(20, 30), hour=20.0)
+    ward.clock.at = ward.on(1, 0.5)
+
+    late = watch_live(ward.platform, "diagnosis")
+
+    assert (early.through, early.answers, early.waiting) == (FIRST.isoformat(), 20, 0)
+    assert (late.through, late.answers, late.days) == (FIRST.isoformat(), 30, 1)
+    assert tally(ward, 0).answers == 30
+
+
 def test_who_names_nobody_and_whose_outcome_is_not_known_is_said(ward):
     ward.answer(0, range(15), subjects=[None] * 15)
     ward.came(0, ward.answer(0, range(15, 45)))
