@@ -12,10 +12,11 @@ from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.answers import ABSTENTION, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline_json import baseline_from_json, baseline_to_json
 from bedside.monitor.stream.cells import counted
-from bedside.monitor.stream.draws import drawn, first_of_day, readable, span_of
+from bedside.monitor.stream.draws import drawn, first_of_day, span_of
 from bedside.monitor.stream.grids import Grid, grid_of, levels_grid
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import FORM, Baseline, FeatureBaseline, Group, Stream
+from bedside.monitor.stream.unwatched import unwatched_of
 from bedside.monitor.stream.values import atoms_of, sums_of
 from bedside.monitor.stream.wanted import wanted
 
@@ -299,7 +300,7 @@ def _watched(
     ]
     delay = _delay(baseline, answers, rows, least)
     made = replace(baseline, streams=(*kept, *([] if delay is None else [delay])))
-    return replace(made, unwatched=_unwatched(made, answers, unlike, least))
+    return replace(made, unwatched=unwatched_of(made, answers, unlike, least))
 
 
 def _needed(stream: Stream, least: int) -> int:
@@ -364,41 +365,3 @@ def _delay(baseline: Baseline, answers: Answers, rows: Bools, least: int) -> Str
         most=1.0,
     )
     return _measured(stream, baseline, float(n), float(count), float(count))
-
-
-def _unwatched(
-    baseline: Baseline,
-    answers: Answers,
-    unlike: Bools | None,
-    least: int,
-) -> tuple[str, ...]:
-    """What cannot be watched, and why."""
-    found = []
-    titles = {feature.name: feature.title for feature in baseline.features}
-    watched = {one.feature for one in baseline.streams if one.family != "missing"}
-    names = set(titles) - watched
-    if names:
-        told = ", ".join(f"'{titles[name]}'" for name in titles if name in names)
-        found.append(f"The values of {told}: fewer than {least} patients of the baseline had them.")
-    if baseline.risk is None or baseline.risk.one_value:
-        found.append("Where the risks lie: they were the same in all patients, or too few had one.")
-    ids = {stream.id for stream in baseline.streams}
-    if not baseline.calibrated or "residual" not in ids:
-        found.append("Calibration: of too few patients is it known whether the outcome came.")
-    if "placement_case" not in ids or "placement_control" not in ids:
-        found.append(
-            "How well the model ranks: too few patients with the outcome, or without it, are in "
-            "the baseline."
-        )
-    if "alert" not in ids:
-        found.append("Alerts: nothing alerts.")
-    if unlike is None and "out_of_domain" not in baseline.reasons:
-        found.append("Patients unlike those the model learnt from: not known of the baseline.")
-    if "slow" not in ids:
-        found.append("How long answers take: not known of the baseline.")
-    if "label_delay" not in ids:
-        found.append("When outcomes come to be known: not known of the baseline.")
-    lost = int((answers.subject < 0).sum()) + int((~readable(answers)).sum())
-    if lost > SUPPRESS_AT_OR_BELOW:
-        found.append("Answers that name nobody, or were erased: they are counted, not drawn.")
-    return tuple(found)

@@ -29,9 +29,9 @@ MATTERS: Mapping[Family, float] = {
     "answering": 0.01,
     "unlike": 0.02,
     # By shares of the observed rate: see `matters`.
-    "calibration": 0.0025,
-    # An AUROC of 0.80 or 0.79 is the same to a clinician.
-    "discrimination": 0.01,
+    "calibration": 0.0002,
+    # An AUROC of 0.80 or 0.795 is the same to a clinician.
+    "discrimination": 0.005,
     # One group has fewer patients, and more of them are looked at: twice as much.
     "group calibration": 0.005,
     "group discrimination": 0.02,
@@ -44,8 +44,8 @@ RARE = 0.5
 """Of a rare share, half as many again matter, down to `_LEAST`."""
 
 _LEAST = 0.005
-_OF_RATE = 0.05
-"""A twentieth of the observed rate: 21 events where 20 were expected."""
+_OF_RATE = 0.01
+"""A hundredth of the observed rate: 101 events where 100 were expected."""
 
 
 def matters(family: Family, mean: float, event_share: float | None) -> float:
