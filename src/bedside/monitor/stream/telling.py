@@ -7,7 +7,7 @@ from bedside.monitor.stream.evidence_of import Evidence, Move
 from bedside.monitor.stream.explained import Case, Explanation
 from bedside.monitor.wording import per_cent
 
-__all__ = ["day_words", "sentence"]
+__all__ = ["day_words", "sentence", "short_day"]
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -41,6 +41,15 @@ def day_words(day: int) -> str:
     """
     found = date(1970, 1, 1) + timedelta(days=day)
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
+
+
+def short_day(day: date) -> str:
+    """A day in few letters.
+
+    >>> short_day(date(2026, 3, 3))
+    '3 Mar'
+    """
+    return f"{day.day} {_MONTHS[day.month - 1][:3]}"
 
 
 def _followed(case: Case, evidence: Evidence, explanation: Explanation) -> list[str]:

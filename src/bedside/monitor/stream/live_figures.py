@@ -1,0 +1,191 @@
+"""Figures of a watched version over time, each with its interval; what is small is not shown."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.metrics.comparison import auroc_interval
+from bedside.monitor.stream.cells import Layout
+from bedside.monitor.stream.evidence_of import CARE
+from bedside.monitor.stream.streams import Baseline
+from bedside.monitor.stream.tally import Tally, summed
+from bedside.monitor.stream.watching import day_text
+
+__all__ = ["area_of", "by_care", "by_group", "by_month", "calibration", "in_periods", "mean_figure"]
+
+Ints = npt.NDArray[np.int64]
+
+Z = 1.959964
+LENGTHS = (1, 7, 14, 28)
+"""Days of a period: the shortest in which most periods have enough patients to be shown."""
+
+_MOST = 0.75
+Figure = dict[str, Any]
+
+
+def in_periods(tallies: Sequence[Tally], figure: Callable[[Tally], Figure]) -> dict[str, Any]:
+    """The figure of each period, with the shortest length of period for which most can be shown.
+
+    Returns:
+        `days` of a period, and its `points`: first and last day, and the figure.
+    """
+    for length in LENGTHS:
+        points = [
+            {"first": day_text(some[0].day), "last": day_text(some[-1].day), **figure(summed(some))}
+            for some in _cut(tallies, length)
+        ]
+        told = sum(point["estimate"] is not None for point in points)
+        if points and told >= _MOST * len(points):
+            break
+    return {"days": length, "points": points if tallies else []}
+
+
+def _cut(tallies: Sequence[Tally], length: int) -> Iterator[list[Tally]]:
+    """Parts of so many days, the last ending with the last day; an incomplete first is left out."""
+    if not tallies:
+        return
+    last = tallies[-1].day
+    for _, some in groupby(tallies, key=lambda tally: (last - tally.day) // length):
+        part = list(some)
+        begin = last - ((last - part[-1].day) // length + 1) * length + 1
+        if length == 1 or tallies[0].day <= begin:
+            yield part
+
+
+def mean_figure(baseline: Baseline, stream: str) -> Callable[[Tally], Figure]:
+    """The mean of a stream's values with its 95 % interval: Wilson's for yes or no, else normal."""
+    place = baseline.index(stream)
+
+    def figure(tally: Tally) -> Figure:
+        if place is None:
+            return hidden("it is not watched")
+        n, total = float(tally.n[place]), float(tally.total[place])
+        yes_or_no = baseline.streams[place].family in ("alert", "answering", "delay", "unlike")
+        small = min(total, n - total) if yes_or_no else n
+        if n <= SUPPRESS_AT_OR_BELOW or 0 < small <= SUPPRESS_AT_OR_BELOW:
+            return hidden("ten patients or fewer")
+        mean = total / n
+        if yes_or_no:
+            return {**_wilson(mean, n), "n": int(n)}
+        spread = max(float(tally.squares[place]) / n - mean * mean, 0.0)
+        half = Z * math.sqrt(spread / n)
+        return {"estimate": mean, "low": mean - half, "high": mean + half, "n": int(n)}
+
+    return figure
+
+
+def calibration(baseline: Baseline) -> Callable[[Tally], Figure]:
+    """Outcomes that came for each that was foretold, with its 95 % interval."""
+    layout = Layout.of(baseline)
+
+    def figure(tally: Tally) -> Figure:
+        n, residual, variance = (float(one) for one in tally.by_care.sum(axis=0))
+        events = int(_labels(layout, tally, None)[1].sum())
+        expected = events - residual
+        if min(events, n - events) <= SUPPRESS_AT_OR_BELOW or expected <= 0:
+            return hidden("ten patients or fewer with the outcome, or without it")
+        half = Z * math.sqrt(max(variance, 0.0))
+        return {
+            "estimate": events / expected,
+            "low": max(events - half, 0.0) / expected,
+            "high": (events + half) / expected,
+            "n": int(n),
+        }
+
+    return figure
+
+
+def by_month(baseline: Baseline, tallies: Sequence[Tally]) -> list[Figure]:
+    """AUROC of the outcomes that came to be known in each month, with its interval."""
+    layout = Layout.of(baseline)
+    months = groupby(tallies, key=lambda tally: day_text(tally.day)[:7])
+    return [{"month": month, **area_of(layout, summed(list(some)))} for month, some in months]
+
+
+def area_of(layout: Layout, tally: Tally) -> Figure:
+    """AUROC of everybody judged, by DeLong's variance."""
+    controls, cases = _labels(layout, tally, None)
+    if min(controls.sum(), cases.sum()) <= SUPPRESS_AT_OR_BELOW:
+        return hidden("ten patients or fewer with the outcome, or without it")
+    cell = np.arange(layout.fine) / layout.fine
+    risk = np.concatenate([np.repeat(cell, controls), np.repeat(cell, cases)])
+    label = np.repeat([0, 1], [int(controls.sum()), int(cases.sum())])
+    area, low, high = auroc_interval(label, risk)
+    return {"estimate": area, "low": low, "high": high, "n": len(label)}
+
+
+def by_group(baseline: Baseline, whole: Tally) -> list[dict[str, Any]]:
+    """Of each group: how its patients with the outcome rank, and outcomes less risks."""
+    found = []
+    for group in baseline.groups:
+        row: dict[str, Any] = {"group": group.name}
+        for name, stream, scale in (
+            ("ranking", "placement_case", 1.0),
+            ("difference", "residual", 2.0),
+        ):
+            place = baseline.index(f"{stream}:{group.name}")
+            if place is None:
+                row[name] = {"then": None, "now": hidden("too few in the baseline")}
+                continue
+            told = baseline.streams[place]
+            shift = 1.0 if scale == 2.0 else 0.0
+            half = Z * told.sd / math.sqrt(max(told.n, 1))
+            then = {"estimate": told.mean, "low": told.mean - half, "high": told.mean + half}
+            now = mean_figure(baseline, told.id)(whole)
+            row[name] = {"then": _scaled(then, scale, shift), "now": _scaled(now, scale, shift)}
+        row["n"] = row["difference"]["now"].get("n")
+        found.append(row)
+    few = {row["group"].split(":")[0] for row in found if row["n"] is None}
+    for row in found:  # or a hidden number could be told from the others
+        if row["group"].split(":")[0] in few:
+            row["n"] = None
+    return found
+
+
+def by_care(whole: Tally) -> list[dict[str, Any]]:
+    """Outcomes less what was foretold, by what staff saw and did."""
+    found = []
+    for name, (n, residual, variance) in zip(CARE, whole.by_care.tolist(), strict=True):
+        if n == 0:
+            continue
+        if n <= SUPPRESS_AT_OR_BELOW:
+            found.append({"care": name, **hidden("ten patients or fewer")})
+            continue
+        half = Z * math.sqrt(max(variance, 0.0)) / n
+        mean = residual / n
+        found.append(
+            {"care": name, "estimate": mean, "low": mean - half, "high": mean + half, "n": int(n)}
+        )
+    if any(row["estimate"] is None for row in found):  # it could be told from the others
+        found = [{**row, "n": None} for row in found]
+    return found
+
+
+def hidden(why: str) -> Figure:
+    """A figure that is not shown, and why."""
+    return {"estimate": None, "low": None, "high": None, "n": None, "why": why}
+
+
+def _labels(layout: Layout, tally: Tally, group: int | None) -> tuple[Ints, Ints]:
+    """Judged patients without and with the outcome, by fine cell of the risk."""
+    start = layout.labels(group)
+    cells = tally.counts[start : start + 2 * layout.fine]
+    return cells[0::2], cells[1::2]
+
+
+def _scaled(figure: Figure, scale: float, shift: float) -> Figure:
+    """The figure times `scale`, less `shift`."""
+    if figure["estimate"] is None:
+        return figure
+    return {**figure, **{key: scale * figure[key] - shift for key in ("estimate", "low", "high")}}
+
+
+def _wilson(share: float, n: float) -> Figure:
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return {"estimate": share, "low": max(middle - half, 0.0), "high": min(middle + half, 1.0)}

@@ -1,0 +1,99 @@
+"""The page of a watched version: no script, no network, the same bytes for the same report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bedside.monitor.stream.explained import day_of
+from bedside.monitor.stream.page_charts import (
+    area_chart,
+    calibration_chart,
+    evidence_chart,
+    share_chart,
+    signal_chart,
+)
+from bedside.monitor.stream.telling import day_words
+from bedside.monitor.wording import per_cent
+
+__all__ = ["render_live_page"]
+
+_SYMBOLS = {"moved": "!", "quiet": "✓", "cannot_know": "?"}
+_CARE = {
+    "not alerted": "no alert",
+    "not shown": "alerts that nobody was shown",
+    "shown": "alerts that were shown, and nobody acted",
+    "acted": "alerts on which staff acted",
+}
+_WHY_NOT = {
+    "not_due": "the outcome is not due yet",
+    "nobody": "they name nobody",
+    "erased": "the patient was erased",
+    "untold": "no outcome was told, though it was due",
+}
+
+
+def render_live_page(report: Mapping[str, Any]) -> str:
+    """The report that `live_report` made, as an HTML page that opens from a file.
+
+    Everything in it is escaped.
+    """
+    page = Environment(
+        loader=PackageLoader("bedside.monitor"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters.update(
+        day=_day, moment=_moment, per_cent=per_cent, interval=_interval, difference=_difference
+    )
+    return page.get_template("live.html").render(
+        report=report,
+        symbol=_SYMBOLS[report["state"]],
+        care=_CARE,
+        why_not=_WHY_NOT,
+        risks=share_chart(
+            report,
+            "risks",
+            title="Mean rank of the risks",
+            says="Where risks lie among those before; 0.5 is as before, higher is riskier.",
+            y_title="mean rank",
+            whole=True,
+        ),
+        alerts=share_chart(
+            report,
+            "alerts",
+            title="Share of patients with an alert",
+            says="Of the patients who count, the share whose answer alerted.",
+            y_title="share of patients",
+        ),
+        calibration=calibration_chart(report),
+        evidence=evidence_chart(report),
+        area=area_chart(report),
+        signals=signal_chart(report),
+    )
+
+
+def _day(iso: str | None) -> str:
+    return "–" if not iso else day_words(day_of(iso[:10]))
+
+
+def _moment(iso: str | None) -> str:
+    """A moment to the minute."""
+    return "–" if not iso else f"{_day(iso)}, {iso[11:16]} UTC"
+
+
+def _interval(figure: Mapping[str, Any]) -> str:
+    """An estimate with its interval, or why there is none."""
+    if figure["estimate"] is None:
+        return str(figure.get("why", "–"))
+    return f"{figure['estimate']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _difference(figure: Mapping[str, Any]) -> str:
+    """A difference of shares with its interval, in points of 100."""
+    if figure["estimate"] is None:
+        return str(figure.get("why", "–"))
+    middle, low, high = (100 * figure[key] for key in ("estimate", "low", "high"))
+    return f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
