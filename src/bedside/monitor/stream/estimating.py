@@ -33,7 +33,7 @@ def recalibration_of(baseline: Baseline) -> tuple[float, float, Floats] | None:
 
     Returns:
         None where the baseline has no labels; intercept, slope and shape (2, 2) else. With fewer
-        than two inner cells, or cells that do not rise, 0 and 1: the risks as they are.
+        than two inner cells the slope is 1.
     """
     grid = baseline.risk
     if grid is None or not baseline.calibrated:
@@ -41,13 +41,7 @@ def recalibration_of(baseline: Baseline) -> tuple[float, float, Floats] | None:
     chance = np.clip(np.array(baseline.calibrated), 1e-9, 1 - 1e-9)
     share = np.array(grid.shares)
     edges = log_odds(np.clip(np.array(grid.edges, dtype=np.float64), 1e-6, 1 - 1e-6))
-    intercept, slope = 0.0, 1.0
-    if edges.size > 2:
-        middle, told = (edges[1:] + edges[:-1]) / 2, logit(chance[1:-1])
-        weight = np.sqrt(share[1:-1] + 1e-9)
-        fitted, least = np.polyfit(middle, told, 1, w=weight) if np.ptp(middle) > 0 else (1.0, 0.0)
-        if fitted > 0:
-            intercept, slope = float(least), float(fitted)
+    intercept, slope = _line(edges, logit(chance), share)
     at = (logit(chance) - intercept) / slope
     each = _judged(baseline) * share / share.sum() * chance * (1 - chance)
     information = np.array(
@@ -146,6 +140,24 @@ def tracked_performance(
         if np.isfinite(table).all(axis=1).any():
             tracked[name] = asdict(tracked_error(*table.T))
     return tracked
+
+
+def _line(edges: Floats, told: Floats, share: Floats) -> tuple[float, float]:
+    """Through the inner cells; with few cells, of slope 1 through what there is.
+
+    Args:
+        edges: Shape (cells - 1,), log-odds.
+        told: Shape (cells,), log-odds of the recalibrated risks.
+        share: Shape (cells,), of the subjects.
+    """
+    if edges.size == 0:
+        return 0.0, 1.0
+    middle, inner = (edges[1:] + edges[:-1]) / 2, told[1:-1]
+    if edges.size > 2 and np.ptp(middle) > 0:
+        slope, intercept = np.polyfit(middle, inner, 1, w=np.sqrt(share[1:-1] + 1e-9))
+        if slope > 0:
+            return float(intercept), float(slope)
+    return float(told.mean() - edges.mean()), 1.0
 
 
 def _estimates(

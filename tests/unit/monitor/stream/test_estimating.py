@@ -79,6 +79,27 @@ def test_the_line_of_the_baselines_recalibration_is_found_again_with_its_covaria
     assert np.sqrt(np.diag(covariance)) == pytest.approx(np.sqrt(np.diag(oracle)), rel=0.1)
 
 
+@pytest.mark.parametrize("subjects", [40, 60, 80])
+def test_few_subjects_give_a_line_near_theirs(subjects):
+    answers = answers_of(np.random.default_rng(12), subjects, truth=lambda odds: sigmoid(1 + odds))
+    baseline = make_baseline(
+        answers,
+        signals={"lactate": None},
+        titles={},
+        categories={},
+        threshold=None,
+        seed=1,
+        minimum=20,
+    )
+
+    intercept, slope, covariance = recalibration_of(baseline)
+
+    line = recalibrate(answers.label, log_odds(answers.risk), np.ones(subjects))
+    here = log_odds(np.median(answers.risk, keepdims=True))[0]
+    assert intercept + slope * here == pytest.approx(line[0] + line[1] * here, abs=0.5)
+    assert np.isfinite(covariance).all()
+
+
 def test_an_estimate_of_another_mix_of_patients_holds_what_their_labels_say():
     rng = np.random.default_rng(2)
     baseline = a_baseline(answers_of(rng, 4000))
