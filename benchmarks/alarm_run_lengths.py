@@ -24,6 +24,7 @@ from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import Baseline, Stream
 
 DAYS, PER_DAY = 360, 20
+QUIET = 30
 RNG = np.random.default_rng(20_260)
 RATES = "false alarms in 90 days | first alarm, mean | none in 360 days |"
 FOUND = "fixed-sample size | median | 90 % by | before 2 × the size |"
@@ -171,18 +172,27 @@ def uneven_days(runs: int) -> Iterator[str]:
                     yield f"| {words}, sd {amount} | {per_day} | {name} | {found} |"
 
 
-def detected(draw: Callable[[], Array], bar: Array, least: Array, most: Array, days: int) -> Array:
-    """The day of the first alarm of each run, `days + 1` where none comes."""
+def detected(
+    draw: Callable[[bool], Array], bar: Array, least: Array, most: Array, days: int
+) -> Array:
+    """The day of the first alarm of each run, `days + 1` where none comes.
+
+    The change comes after `QUIET` days as before; a run that alarms before it starts anew.
+    """
     runs, streams = least.shape
     first = np.full(runs, days + 1)
     state = np.zeros((runs * streams, 2, len(STAKES)))
-    for day in range(days):
-        values = draw()
+    for day in range(-QUIET, days):
+        values = draw(day >= 0)
         place = np.repeat(np.arange(runs * streams), values.shape[-1])
         won = wealth_by(values.ravel(), place, least.ravel(), most.ravel())
         state = advanced(state, won)
-        over = (evidence(state) >= np.tile(bar, runs)[:, None]).reshape(runs, -1).any(axis=1)
-        first[over] = np.minimum(first[over], day + 1)
+        over = evidence(state).max(axis=1) >= np.tile(bar, runs)
+        if day < 0:
+            state[over] = 0.0
+        else:
+            found = over.reshape(runs, -1).any(axis=1)
+            first[found] = np.minimum(first[found], day + 1)
     return first
 
 
@@ -202,71 +212,72 @@ def auroc_drops(runs: int) -> Iterator[str]:
     """AUROC 0.85 to 0.80, the risks of events fallen, or of both kinds moved half the way."""
     yield f"\n| change | share of events | baseline | {FOUND}"
     yield "|---|---|---|---|---|---|---|"
+    bar = bars_of({"discrimination": 2})
+    for share, subjects in ((0.1, 0), (0.3, 0), (0.1, 20_000)):
+        counts = np.array([share, 1 - share]) * (subjects or 1e12)
+        known = None if not subjects else (counts[0], counts[1])
+        size = auroc_sample_size(0.85, 0.05, event_share=share, baseline=known).subjects
+        per_day = max(10, size // 50)
+        for how, part in (("of events", 1.0), ("of both, half each", 0.5)):
+            draw = placements(runs, per_day, share, part)
+            means = 0.85 + RNG.normal(0, 0.19 / np.sqrt(counts), (runs, 2))
+            low, high = ranges("discrimination", means, 0.19, counts, share)
+            first = detected(draw, bar, low, high, 2 * size // per_day)
+            told = f"{subjects:,} patients" if subjects else "known"
+            yield line(f"AUROC 0.85 → 0.80, {how} | {share} | {told}", size, first, per_day)
+
+
+def placements(runs: int, n: int, share: float, part: float) -> Callable[[bool], Array]:
+    """Of events among the baseline's non-events, and the other way; shape (runs, 2, n)."""
     before, after = np.sqrt(2) * norm.ppf([0.85, 0.80])
-    for share in (0.05, 0.1, 0.3):
-        for subjects in (0, 20_000, 5_000):
-            for how, part in (("events", 1.0), ("both", 0.5)):
-                lost = before - after
-                counts = (share * subjects, (1 - share) * subjects)
-                size = auroc_sample_size(
-                    0.85, 0.05, event_share=share, baseline=counts if subjects else None
-                ).subjects
-                per_day = max(10, size // 25)
 
-                def draw(
-                    p: float = part, n: int = per_day, e: float = share, d: float = lost
-                ) -> Array:
-                    event = RNG.random((runs, n)) < e
-                    risk = RNG.normal(0, 1, (runs, n)) + np.where(
-                        event, before - p * d, (1 - p) * d
-                    )
-                    placed = np.where(event, norm.cdf(risk), 1 - norm.cdf(risk - before))
-                    return np.stack([np.where(event, placed, np.nan),
-                                     np.where(event, np.nan, placed)], axis=1)  # fmt: skip
+    def draw(changed: bool) -> Array:
+        lost = (before - after) * changed
+        event = RNG.random((runs, n)) < share
+        moved = np.where(event, before - part * lost, (1 - part) * lost)
+        risk = RNG.normal(0, 1, (runs, n)) + moved
+        placed = np.where(event, norm.cdf(risk), 1 - norm.cdf(risk - before))
+        return np.stack([np.where(event, placed, np.nan), np.where(event, np.nan, placed)], axis=1)
 
-                mean = np.full((runs, 2), 0.85)
-                if subjects:
-                    mean = mean + RNG.normal(0, 0.19 / np.sqrt(counts), (runs, 2))
-                n = [int(c) if subjects else 10**9 for c in counts]
-                ends = [
-                    [
-                        mean_range("discrimination", m, 0.19, k, share)
-                        for m, k in zip(row, n, strict=True)
-                    ]
-                    for row in mean
-                ]
-                low, high = np.moveaxis(np.array(ends), -1, 0)
-                bar = bars_of({"discrimination": 2})
-                first = detected(draw, bar, low, high, 2 * size // per_day)
-                told = f"{subjects:,} patients" if subjects else "known"
-                yield line(f"AUROC 0.85 → 0.80, {how} | {share} | {told}", size, first, per_day)
+    return draw
+
+
+def ranges(family: str, means: Array, sd: float, n: Array, share: float) -> tuple[Array, Array]:
+    """The ranges that the product would give these baselines, shape (runs, streams) twice."""
+    n = np.broadcast_to(n, means.shape)
+    ends = [mean_range(family, m, sd, k, share) for m, k in zip(means.flat, n.flat, strict=True)]
+    low, high = np.array(ends).T
+    return low.reshape(means.shape), high.reshape(means.shape)
 
 
 def calibrations(runs: int) -> Iterator[str]:
     """A fifth more, or fewer, events than were foretold."""
     yield f"\n| change | share of events | baseline | {FOUND}"
     yield "|---|---|---|---|---|---|---|"
-    for share in (0.02, 0.1, 0.3):
-        for subjects in (0, 20_000):
-            for ratio in (1.2, 0.8):
-                a, b = 1.2, 1.2 * (1 - share) / share
-                spread = share * (1 - share) / (a + b + 1)
-                size = observed_expected_sample_size(ratio, mean_risk=share, risk_variance=spread)
-                per_day = max(10, size // 25)
-                sd = float(np.sqrt(share * (1 - share) - spread) / 2)
+    bar = np.array([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])])
+    for share, subjects in ((0.02, 0), (0.1, 0), (0.3, 0), (0.1, 20_000)):
+        a, b = 1.2, 1.2 * (1 - share) / share
+        spread = share * (1 - share) / (a + b + 1)
+        sd = float(np.sqrt(share * (1 - share) - spread) / 2)
+        for ratio in (1.2, 0.8):
+            size = observed_expected_sample_size(
+                ratio, mean_risk=share, risk_variance=spread, baseline=subjects or None
+            )
+            per_day = max(10, size // 50)
 
-                def draw(n: int = per_day, r: float = ratio, a: float = a, b: float = b) -> Array:
-                    risk = RNG.beta(a, b, (runs, n))
-                    label = RNG.random((runs, n)) < np.minimum(r * risk, 1)
-                    return ((1 + label - risk) / 2)[:, None, :]
+            def draw(
+                changed: bool, n: int = per_day, r: float = ratio, a: float = a, b: float = b
+            ) -> Array:
+                risk = RNG.beta(a, b, (runs, n))
+                label = RNG.random((runs, n)) < np.minimum((r if changed else 1.0) * risk, 1)
+                return ((1 + label - risk) / 2)[:, None, :]
 
-                k = subjects or 10**9
-                mean = 0.5 + RNG.normal(0, sd / np.sqrt(k), runs)
-                ends = np.array([mean_range("calibration", float(m), sd, k, share) for m in mean])
-                bar = np.array([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])])
-                first = detected(draw, bar, ends[:, :1], ends[:, 1:], 2 * size // per_day)
-                told = f"{subjects:,} patients" if subjects else "known"
-                yield line(f"observed/expected {ratio} | {share} | {told}", size, first, per_day)
+            n = np.array([subjects or 1e12])
+            means = 0.5 + RNG.normal(0, sd / np.sqrt(n[0]), (runs, 1))
+            low, high = ranges("calibration", means, sd, n, share)
+            first = detected(draw, bar, low, high, 2 * size // per_day)
+            told = f"{subjects:,} patients" if subjects else "known"
+            yield line(f"observed/expected {ratio} | {share} | {told}", size, first, per_day)
 
 
 def sudden(runs: int) -> Iterator[str]:

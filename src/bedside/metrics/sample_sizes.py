@@ -162,6 +162,7 @@ def observed_expected_sample_size(
     error: float = 0.05,
     power: float = 0.9,
     sides: int = 2,
+    baseline: int | None = None,
 ) -> int:
     """Subjects needed to find that observed over expected events is no longer 1.
 
@@ -175,10 +176,13 @@ def observed_expected_sample_size(
         error: Probability of a false alarm of the one test.
         power: Probability that it is found.
         sides: 2: of a change either way; 1: of this direction alone.
+        baseline: Subjects that observed over expected was measured on before; None: it is known
+            to have been 1.
 
     Raises:
         Invalid: the ratio is not above 0, or is 1; the mean risk, before or after, is not
-            between 0 and 1; the variance is more than risks of this mean can have.
+            between 0 and 1; the variance is more than risks of this mean can have; or no number of
+            subjects is enough.
 
     Source: the one-sample test of a proportion, Fleiss, Levin & Paik, Statistical Methods for
         Rates and Proportions, 3rd ed., Wiley 2003, chapter 2; the variance of the observed by
@@ -209,6 +213,7 @@ def observed_expected_sample_size(
         error=error,
         power=power,
         sides=sides,
+        baseline_error=0.0 if baseline is None else math.sqrt(if_same / baseline),
     )
 
 

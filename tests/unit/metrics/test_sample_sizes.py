@@ -12,6 +12,7 @@ from bedside.metrics.sample_sizes import (
     mean_sample_size,
     observed_expected_sample_size,
 )
+from detected import ascending
 
 HANLEY_MCNEIL = {0.80: 652, 0.90: 897, 0.95: 1131}
 """Table III of Radiology 1982;143(1):29-36: of each kind and sample, for areas 0.70 and 0.75,
@@ -57,6 +58,12 @@ def test_an_uncertain_baseline_needs_more_subjects_and_a_small_one_makes_it_impo
     assert known.subjects < measured.subjects < 2 * known.subjects
     with pytest.raises(Invalid, match="baseline is too uncertain"):
         auroc_sample_size(0.85, 0.05, event_share=0.1, baseline=(100, 900))
+    ratio = [
+        observed_expected_sample_size(1.2, mean_risk=0.1, baseline=n) for n in (None, 10_000, 4_000)
+    ]
+    assert ascending(ratio)
+    with pytest.raises(Invalid, match="baseline is too uncertain"):
+        observed_expected_sample_size(1.2, mean_risk=0.1, baseline=1000)
 
 
 def test_a_ratio_of_risks_that_are_all_the_same_needs_what_one_proportion_needs():
