@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bedside.core.clock import Clock, SystemClock
 from bedside.core.ids import digest_bytes, digest_of
@@ -21,8 +21,10 @@ from bedside.core.ports import (
     Ledger,
     Predictions,
     Progress,
+    Signer,
     Tracker,
 )
+from bedside.core.ports.watch import Alarms, Deliveries, WatchBook
 from bedside.core.records.ledger import Actor
 from bedside.lifecycle.platform import Platform
 from bedside.wiring.governed import governed_of
@@ -50,6 +52,12 @@ LIBRARIES = (
     "fairlearn", "imbalanced-learn", "interpret-core", "lightgbm", "numpy", "onnx", "onnxruntime",
     "optuna", "polars", "scikit-learn", "scipy",
 )  # fmt: skip
+
+
+class _Watching(TypedDict):
+    watch_book: WatchBook
+    alarms: Alarms
+    deliveries: Deliveries
 
 
 def actor_of(name: str | None, purpose: str) -> Actor:
@@ -85,7 +93,6 @@ def open_workspace(
     Every part goes by the `clock`; None: the machine's own.
     """
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
-    from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
     from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
     from bedside.infra.database.tables import Tables  # noqa: PLC0415
@@ -95,9 +102,6 @@ def open_workspace(
     from bedside.infra.objects.sealed import SealedObjects  # noqa: PLC0415
     from bedside.infra.runtime.explaining import FormExplainer  # noqa: PLC0415
     from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: PLC0415
-    from bedside.monitor.adapters.sql_alarms import SqlAlarms  # noqa: PLC0415
-    from bedside.monitor.adapters.sql_deliveries import SqlDeliveries  # noqa: PLC0415
-    from bedside.monitor.adapters.sql_watch_book import SqlWatchBook  # noqa: PLC0415
     from bedside.registry.adapters.sql_registry import SqlRegistry  # noqa: PLC0415
     from bedside.serve.adapters.sql_clients import SqlClients  # noqa: PLC0415
 
@@ -107,10 +111,7 @@ def open_workspace(
     engine = open_database(settings.metadata)
     catalogue = SqlCatalogue(engine, writing=writing)
     SqlClients(engine, writing=writing)  # its table is there when a backup is restored
-    environment = {name: installed(name) for name in LIBRARIES}
-    environment["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
-    environment["machine"] = f"{machine.system()} {machine.machine()}"
-    source = _code()
+    environment, source = _environment(), _code()
     return Platform(
         folder=folder,
         clock=clock,
@@ -127,17 +128,9 @@ def open_workspace(
         metadata=Tables(engine, writing=writing),
         **governed_of(engine, secrets),
         **signing_of(settings, secrets),
-        watch_book=SqlWatchBook(
-            engine, writing=writing, secret=lambda: secrets.secret("watch-book", key="ledger")
-        ),
-        alarms=SqlAlarms(engine, writing=writing),
-        deliveries=SqlDeliveries(engine, writing=writing),
+        **_watching(engine, secrets),
         registry=SqlRegistry(engine, writing=writing, clock=clock),
-        signer=OpenSsfSigner(
-            secrets.signing_key_path(),
-            secrets.public_key_path(),
-            password=secrets.signing_password(),
-        ),
+        signer=_signer(secrets),
         predictor_of=OnnxPredictor,
         explainer_of=FormExplainer,
         write=write_atomically,
@@ -148,6 +141,38 @@ def open_workspace(
         environment=environment,
         tracker=_tracker(settings),
     )
+
+
+def _signer(secrets: "Secrets") -> Signer:
+    from bedside.deploy.adapters.openssf import OpenSsfSigner  # noqa: PLC0415
+
+    return OpenSsfSigner(
+        secrets.signing_key_path(), secrets.public_key_path(), password=secrets.signing_password()
+    )
+
+
+def _watching(engine: "Database", secrets: "Secrets") -> "_Watching":
+    """Where a monitor keeps what it counted, its alarms and what is told of them."""
+    from bedside.infra.database.opening import writing  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_alarms import SqlAlarms  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_deliveries import SqlDeliveries  # noqa: PLC0415
+    from bedside.monitor.adapters.sql_watch_book import SqlWatchBook  # noqa: PLC0415
+
+    return {
+        "watch_book": SqlWatchBook(
+            engine, writing=writing, secret=lambda: secrets.secret("watch-book", key="ledger")
+        ),
+        "alarms": SqlAlarms(engine, writing=writing),
+        "deliveries": SqlDeliveries(engine, writing=writing),
+    }
+
+
+def _environment() -> dict[str, str]:
+    """The version of each library and of Python, and the kind of machine."""
+    found = {name: installed(name) for name in LIBRARIES}
+    found["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found["machine"] = f"{machine.system()} {machine.machine()}"
+    return found
 
 
 def open_books(folder: Path) -> "tuple[Ledger, Predictions, Database]":
