@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import polars as pl
 import pytest
+import yaml
 
 import bedside.usecases
 from a_hub import a_heart_model, hospital
@@ -402,6 +403,29 @@ def test_the_page_about_predictions_does_what_it_says(tmp_path):
     assert pl.read_parquet(tmp_path / "predictions.parquet")["label"].null_count() == 0
     assert not (tmp_path / "all.parquet").exists()
     assert "The ledger is whole" in said["bedside ledger verify"]
+
+
+def test_the_page_about_watching_does_what_it_says(tmp_path):
+    later = tmp_path / "later.parquet"
+    breast_cancer()[::10].write_parquet(later)
+    port = free_port()
+    client = ROOT / "docs" / "howto" / "ask_biopsies.py"
+    try:
+        said = said_by("monitor.md", tmp_path, ASK=client, LATER=later, PORT=port)
+    finally:
+        end_server(tmp_path / "serving")
+
+    told = said["bedside monitor diagnosis --today"]
+    assert "Nothing moved that chance would not explain." in told
+    assert "with 57 answers" in told
+    assert "100% of the predictions of" in told
+    assert json.loads((tmp_path / "run.json").read_text())["days"] == 0
+    assert "Nothing to count since the last run" in said["bedside monitor --all"]
+    assert "watched last" in said["bedside monitor --check"]
+    job = yaml.safe_load((ROOT / "docs" / "howto" / "monitor-cronjob.yaml").read_text())
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    run = bedside_run(tmp_path / "w", *container["command"][1:])
+    assert run.returncode == 0, run.stderr
 
 
 def test_the_page_about_serving_does_what_it_says(tmp_path):
