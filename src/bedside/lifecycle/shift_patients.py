@@ -1,7 +1,7 @@
 """The held-out patients of a version as the shift laboratory's population, and what shifts do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -71,6 +71,13 @@ class Bench:
                           self.patients.asked)  # fmt: skip
         reason = told["reason"].fill_null("").to_numpy().astype(np.str_)
         return self._answered(matrix, reason)
+
+    def aside_after(self, change: EventChange) -> float:
+        """The share of the changed values that intake sets aside as implausible."""
+        own = self.events.filter(pl.col("code").cast(pl.String).is_in(list(change.codes)))
+        moved = changed_events(own, replace(change, share=1.0), seed=0)
+        clean, _ = prepare(moved, dict(self.served.signals))
+        return 1 - clean.height / max(moved.height, 1)
 
     def _recomputed(self, events: pl.DataFrame, change: EventChange) -> Floats:
         """The matrix with the features of the changed codes made anew."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bedside.core.errors import Invalid
@@ -21,6 +22,7 @@ from bedside.monitor.stream.units_seen import conversions
 
 __all__ = ["OF_LABELS", "Theory", "injections_of", "theory_of", "watched_of"]
 
+Floats = npt.NDArray[np.float64]
 OF_LABELS = ("prevalence", "calibration", "auroc_drop", "subgroup_only", "treatment_effect")
 """Kinds that only outcomes show."""
 COMMON = 0.5
@@ -74,11 +76,7 @@ def theory_of(population: Population, *, baseline: int, seed: int = 0) -> Theory
     return Theory(auroc=area, event_share=share, auroc_drop=drop, calibration=sizes)
 
 
-def _one_each(
-    population: Population, seed: int
-) -> tuple[
-    np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]
-]:
+def _one_each(population: Population, seed: int) -> tuple[Floats, Floats]:
     """A question of the first day of each patient."""
     random = np.random.default_rng(seed)
     here, risk = population.here(), population.inputs.risk
@@ -114,7 +112,7 @@ def injections_of(bench: Bench, population: Population, theory: Theory) -> list[
     return [
         *_of_signals(bench, population),
         *_of_people(population),
-        *_of_outcomes(bench, population, theory),
+        *_of_outcomes(population, theory),
     ]
 
 
@@ -133,11 +131,11 @@ def _of_signals(bench: Bench, population: Population) -> Iterator[Injection]:
     converts += [name for name in rare if measured[name]][:2]
     for place, name in enumerate(converts):
         for share in (1.0, 0.3) if place < 2 else (1.0,):
-            yield _unit_change(name, inputs[name], share, held[name])
+            yield _unit_change(bench, name, inputs[name], share, held[name])
     for place, name in enumerate([*common[:MOST], *rare[:2]]):
         for share in (1.0, 0.3) if place < 2 else (1.0,):
             yield _feed_lost(name, inputs[name], share, held[name])
-    numbers = [name for name in common if not inputs[name].is_categorical and inputs[name].unit]
+    numbers = [name for name in common if "L" in (inputs[name].unit or "")]  # of a laboratory
     for name in numbers[:2]:
         for factor in (1.1, 1.25, 1.5):
             yield Injection(
@@ -147,18 +145,21 @@ def _of_signals(bench: Bench, population: Population) -> Iterator[Injection]:
     yield from _recoded(bench, gains, held)
 
 
-def _unit_change(name: str, signal: Signal, share: float, held: float) -> Injection:
+def _unit_change(bench: Bench, name: str, signal: Signal, share: float, held: float) -> Injection:
     found = other_unit(signal.codes, signal.unit)
     assert found is not None  # noqa: S101 - asked only where there is one
     unit, factor, offset = found
     change = EventChange(
         what="rescale", codes=signal.codes, factor=factor, offset=offset, share=share
     )
+    aside = bench.aside_after(change)
+    lost = f", {aside:.0%} set aside as implausible" if aside >= 0.005 else ""
     return Injection(
         kind="unit_change",
         size=share,
         signal=name,
-        words=f"{name} in {unit}, {share:.0%} of patients{_rarely(held)}",
+        words=f"{name} in {unit}, {share:.0%} of patients{_rarely(held)}{lost}",
+        aside=aside,
         events=change,
         full=share == 1.0 and held >= COMMON,
     )
@@ -225,7 +226,7 @@ def _of_people(population: Population) -> Iterator[Injection]:
             )  # fmt: skip
 
 
-def _of_outcomes(bench: Bench, population: Population, theory: Theory) -> Iterator[Injection]:
+def _of_outcomes(population: Population, theory: Theory) -> Iterator[Injection]:
     for days in (7, 21):
         yield Injection(kind="label_delay", size=float(days), words=f"{days} days later")
     yield Injection(
@@ -249,7 +250,6 @@ def _of_outcomes(bench: Bench, population: Population, theory: Theory) -> Iterat
                 kind="treatment_effect", size=size,
                 words=f"{size:.0%} of outcomes averted where it alerts",
             )  # fmt: skip
-    del bench
 
 
 def _middle_group(population: Population) -> tuple[str, str] | None:
@@ -275,7 +275,7 @@ def _held(bench: Bench) -> dict[str, float]:
 
 
 def _gains(bench: Bench, population: Population) -> dict[str, float]:
-    """Mean absolute contribution of each signal; without contributions, how many features it has."""
+    """Mean absolute contribution of each signal, or how many features it has."""
     features, given = bench.patients.feature_set.features, population.inputs.contributions
     each = np.ones(len(features)) if given is None else np.nanmean(np.abs(given[:, :-1]), axis=0)
     gains: dict[str, float] = {}

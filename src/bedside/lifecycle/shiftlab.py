@@ -33,10 +33,13 @@ __all__ = ["LAB_WORK", "LabOptions", "Laboratory", "run_trial", "shift_laborator
 LAB_WORK = "bedside.wiring.shift_work:trial"
 QUIET_BEFORE = 14
 """Days of a hospital in which only outcomes shift, before they do."""
-LABEL_DAYS = 60
+LABEL_DAYS = 30
 """In so many days about twice the patients come that theory asks for."""
-AGES = 8
+AGES = 2.2
 """A hospital that waits for outcomes is watched for so many times the sample size of theory."""
+LABEL_FEATURES = 12
+"""So many inputs are kept where only outcomes shift; the bars of performance stay the same."""
+FIRST_HOURS = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class LabOptions:
         per_day: New patients a day.
         baseline: Patients of the baseline; None: as many as are held out, at most 4,000.
         label_baseline: Patients of the baseline where shifts are seen in outcomes alone.
+        volumes: Other numbers of new patients a day, at which units and feeds are looked at too.
         onsets: Days on which shifts begin, one after another.
         horizon: Days for which a shift is looked for.
         patients: At most so many held-out patients are drawn from.
@@ -62,7 +66,8 @@ class LabOptions:
     days: int = 90
     per_day: float = 16.0
     baseline: int | None = None
-    label_baseline: int = 8000
+    label_baseline: int = 20_000
+    volumes: tuple[float, ...] = (48.0,)
     onsets: tuple[int, ...] = (15, 30, 45)
     horizon: int = 36
     patients: int = 4000
@@ -85,7 +90,7 @@ class LabOptions:
     def quick(cls, seed: int = 1) -> "LabOptions":
         """A look in less than a minute: too few runs to conclude from."""
         return cls(quarters=4, trials=2, days=50, onsets=(15,), horizon=14, patients=800,
-                   label_baseline=2000, seed=seed)  # fmt: skip
+                   label_baseline=2000, volumes=(), seed=seed)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,21 +222,46 @@ def _tasks(
         onset = options.onsets[number % len(options.onsets)]
         yield {
             **where, "plan": asdict(plan), "drawn_only": False, "onset": onset,
-            "horizon": options.horizon,
+            "horizon": options.horizon, "quiet": True,
             "injections": [one.as_json() for one in live] if number < options.trials else [],
         }  # fmt: skip
-    for one in wanted:
-        if one.kind in OF_LABELS:
-            yield from _label_tasks(where, one, theory, options)
+    yield from _volume_tasks(where, [one for one in live if one.full], baseline, options)
+    longest = int(population.wait.max()) + 2
+    yield from _label_tasks(where, wanted, theory, options, longest)
+
+
+def _volume_tasks(
+    where: dict[str, Any], live: Sequence[Injection], baseline: int, options: LabOptions
+) -> Iterator[dict[str, Any]]:
+    """Units and feeds once more where more patients come."""
+    some = [one for one in live if one.kind in ("unit_change", "feed_lost")]
+    for per_day in options.volumes:
+        for number in range(options.trials if some else 0):
+            plan = Plan(
+                seed=options.seed * 100_003 + 20_000 + number,
+                days=options.onsets[0] + options.horizon + 10,
+                per_day=per_day,
+                baseline=baseline,
+            )
+            yield {
+                **where, "plan": asdict(plan), "drawn_only": False, "onset": options.onsets[0],
+                "horizon": options.horizon, "quiet": False,
+                "injections": [one.as_json() for one in some],
+            }  # fmt: skip
 
 
 def _label_tasks(
-    where: dict[str, Any], one: Injection, theory: Theory, options: LabOptions
+    where: dict[str, Any],
+    wanted: Sequence[Injection],
+    theory: Theory,
+    options: LabOptions,
+    longest: int,
 ) -> Iterator[dict[str, Any]]:
-    size = theory_size(one, theory) or max(theory.calibration.values())
-    per_day = max(options.per_day, 2 * size / LABEL_DAYS)
-    horizon = int(AGES * size / per_day) + 45
-    for number in range(options.trials):
+    some = [one for one in wanted if one.kind in OF_LABELS]
+    sizes = [*theory.calibration.values(), theory.auroc_drop or 0]
+    per_day = max(options.per_day, 2 * max(sizes) / LABEL_DAYS)
+    horizon = int(AGES * max(sizes) / per_day) + longest
+    for number in range(options.trials if some else 0):
         plan = Plan(
             seed=options.seed * 100_003 + 50_000 + number,
             days=QUIET_BEFORE + horizon + 10,
@@ -240,7 +270,8 @@ def _label_tasks(
         )
         yield {
             **where, "plan": asdict(plan), "drawn_only": True, "onset": QUIET_BEFORE,
-            "horizon": horizon, "injections": [one.as_json()],
+            "horizon": horizon, "quiet": False,
+            "injections": [one.as_json() for one in some],
         }  # fmt: skip
 
 
@@ -258,10 +289,13 @@ def run_trial(task: Mapping[str, Any], read: Callable[[str], bytes]) -> dict[str
         task: As `_tasks` made it.
         read: An object of the sealed store.
     """
+    plan, population = Plan(**task["plan"]), _population(read, task["population"])
+    if task["drawn_only"]:
+        population = population.one_question(plan.random(0), hours=FIRST_HOURS, most=LABEL_FEATURES)
     trial = Trial(
-        population=_population(read, task["population"]),
+        population=population,
         watched=_watched(read, task["watched"]),
-        plan=Plan(**task["plan"]),
+        plan=plan,
         drawn_only=task["drawn_only"],
     )
     runs = []
@@ -270,7 +304,12 @@ def run_trial(task: Mapping[str, Any], read: Callable[[str], bytes]) -> dict[str
         digest = task["inputs"].get(one.id)
         inputs = None if digest is None else _inputs(read, digest)
         runs.append(trial.disturbed(one, task["onset"], inputs, days=task["horizon"]))
-    return {"quiet": not task["drawn_only"], "alarms": trial.alarms, "runs": runs}
+    per_day = task["plan"]["per_day"]
+    return {
+        "quiet": task["quiet"],
+        "alarms": trial.alarms,
+        "runs": [{**run, "per_day": per_day} for run in runs],
+    }
 
 
 @lru_cache(maxsize=1)
@@ -303,11 +342,18 @@ def _told(
             "words": one.words,
             "signal": one.signal,
             "full": one.full,
+            "aside": one.aside,
             "theory": theory_size(one, theory),
         }
         for one in wanted
     }
     runs = [run for one in results for run in one["runs"]]
+    usual = [run for run in runs if run["per_day"] not in options.volumes]
+    live = {name: told for name, told in facts.items() if told["full"]}
+    more = {
+        f"{per_day:g}": found_rows([run for run in runs if run["per_day"] == per_day], live)
+        for per_day in options.volumes
+    }
     return {
         "version": version.id,
         "options": asdict(options),
@@ -316,6 +362,7 @@ def _told(
         "auroc": theory.auroc,
         "event_share": theory.event_share,
         "undisturbed": false_alarms([one["alarms"] for one in results if one["quiet"]]),
-        "shifts": found_rows(runs, facts),
+        "shifts": found_rows(usual, facts),
+        "volumes": more,
         "runs": runs,
     }

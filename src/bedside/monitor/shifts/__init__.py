@@ -1,1 +1,1 @@
-"""Shifts that hospitals know, made on purpose over real patients, to see which the monitor finds."""
+"""Shifts as hospitals know them, made on purpose over real patients: does the monitor see them?"""

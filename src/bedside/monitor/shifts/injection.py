@@ -42,6 +42,9 @@ KINDS: dict[Kind, tuple[str, tuple[Cause, ...]]] = {
 """Of each kind: what it is called, and the causes that count as named right."""
 
 
+MOSTLY = 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventChange:
     """What is done to the events of a signal, before features are made of them.
@@ -75,6 +78,8 @@ class Injection:
         group: The subgroup dimension and level, of `subgroup_only`.
         events: What is done to events; None: it is done to who comes, or to what comes true.
         full: Whether it counts towards the figure that is to be reached.
+        aside: The share of its values that intake sets aside as implausible, so that they never
+            reach the model: where it is most of them, that the feed is lost is true as well.
     """
 
     kind: Kind
@@ -84,6 +89,7 @@ class Injection:
     group: tuple[str, str] | None = None
     events: EventChange | None = None
     full: bool = True
+    aside: float = 0.0
 
     @property
     def id(self) -> str:
@@ -93,7 +99,8 @@ class Injection:
     @property
     def causes(self) -> tuple[Cause, ...]:
         """The causes that count as named right."""
-        return KINDS[self.kind][1]
+        more: tuple[Cause, ...] = ("feed_lost",) if self.aside > MOSTLY else ()
+        return (*KINDS[self.kind][1], *more)
 
     def as_json(self) -> dict[str, Any]:
         """As it travels to the engine's workers."""

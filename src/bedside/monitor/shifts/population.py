@@ -134,6 +134,41 @@ class Population:
         offset = np.arange(len(draw)) - np.repeat(ends - count, count)
         return self.start[subjects][draw] + offset, draw
 
+    def one_question(self, random: np.random.Generator, *, hours: float, most: int) -> "Population":
+        """One question of each patient, drawn from the first `hours`, and the first features.
+
+        What labels tell needs no more: the monitor counts a patient once. Who has no answer in
+        these hours keeps the first question.
+
+        Args:
+            random: Draws it.
+            hours: Since the first question.
+            most: So many of the features that contribute most are kept.
+        """
+        people = np.repeat(np.arange(self.subjects), np.diff(self.start))
+        able = (self.hours <= hours) & np.isfinite(self.inputs.risk)
+        order = np.lexsort((random.random(len(people)), ~able, people))
+        rows = order[np.searchsorted(people[order], np.arange(self.subjects))]
+        gain = self.inputs.contributions
+        columns = np.arange(len(self.features))
+        if gain is not None:
+            columns = np.sort(np.argsort(-np.nanmean(np.abs(gain[:, :-1]), axis=0))[:most])
+        inputs = replace(
+            self.inputs.taken(rows),
+            matrix=self.inputs.matrix[np.ix_(rows, columns[:most])],
+            contributions=None,
+        )
+        return replace(
+            self,
+            start=np.arange(self.subjects + 1),
+            hours=np.zeros(self.subjects),
+            label=self.label[rows],
+            wait=self.wait[rows],
+            features=tuple(self.features[at] for at in columns[:most]),
+            inputs=inputs,
+            groups={name: levels[rows] for name, levels in self.groups.items()},
+        )
+
     def with_inputs(self, inputs: Inputs) -> "Population":
         """The same patients, seen otherwise."""
         return replace(self, inputs=inputs)

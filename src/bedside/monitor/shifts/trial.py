@@ -1,6 +1,6 @@
 """One simulated hospital: a quiet quarter, and the same quarter once each shift has happened."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
