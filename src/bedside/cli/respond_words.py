@@ -67,7 +67,8 @@ def _compared(document: Mapping[str, Any] | None) -> Iterator[str]:
     if document is None:
         return
     metrics, days = document["metrics"], document.get("horizon_days")
-    yield f"On {document['patients']}, challenger less champion:"
+    many = document["counts"]["subjects"]
+    yield f"On {document['patients']} ({many}), challenger less champion:"
     for name in in_order(metrics)[:_MOST]:
         yield f"  {title_of(name, days)}: {difference_text(metrics[name]['difference'])}"
 

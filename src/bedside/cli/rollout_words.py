@@ -212,6 +212,9 @@ def _happened(entry: Mapping[str, Any]) -> str:
                 words += f", {_terms(entry['share'], entry['wards'])}"
         case "release.refused":
             words = f"refused: {entry['stage']} ({entry['code'].replace('_', ' ')})"
+        case "suspend" | "resume":
+            done = "suspended" if entry["action"] == "suspend" else "resumed"
+            words = f"{done}: {entry['reason']}"
         case _:
             done = "rolled back" if entry["action"] == "rollback" else "held"
             who = " by a guard" if entry.get("automatic") else ""
