@@ -31,6 +31,7 @@ UNSEALED = {
     "lifecycle/prediction_replay.py": "enters to read one record",
     "lifecycle/question_record.py": "is asked after prediction_replay has entered",
     "lifecycle/note_book.py": "is read by verbs that enter to read records of a sample",
+    "lifecycle/alarm_account.py": "enters to watch the model that the alarm is about",
     "lifecycle/incidents.py": "enters to watch the model it is about",
     "lifecycle/hl7_feed.py": "gives a sender the answer that it had",
     "lifecycle/step_decisions.py": "repeats a reviewer's own evidence, which names no patient",

@@ -1,5 +1,6 @@
 """`bedside monitor`: watch what a model in use answers, or compare new data with its reference."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,6 +105,7 @@ def _one(platform: "Platform", model: str, as_json: bool, *, anew: bool, today: 
     from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
 
     watched = watch_live(platform, model, anew=anew, today=today)
+    _deliver(platform)
     show(asdict(watched), as_json, lambda: live_words(watched))
 
 
@@ -130,9 +132,24 @@ def _every(platform: "Platform", as_json: bool, *, anew: bool, today: bool) -> N
         else:
             done.append(asdict(watched))
             lines.append(live_words(watched))
+    _deliver(platform)
     show({"versions": done}, as_json, lambda: "\n\n".join(lines) or "No version is in use.")
     if failed is not None:
         raise typer.Exit(4)
+
+
+def _deliver(platform: "Platform") -> None:
+    """Tell the sinks; what keeps them from it is said, and undoes nothing."""
+    from bedside.core.errors import BedsideError  # noqa: PLC0415
+    from bedside.wiring.alarm_sinks import deliver_all  # noqa: PLC0415
+
+    try:
+        done = deliver_all(platform)
+    except BedsideError as error:
+        print(f"Nobody was told of alarms: {error}", file=sys.stderr)
+        return
+    if done.later or done.dead:
+        print("A sink was not told of every alarm. See: bedside alarm sinks", file=sys.stderr)
 
 
 def _checked(platform: "Platform", model: str | None, as_json: bool) -> None:
