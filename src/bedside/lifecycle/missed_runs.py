@@ -14,7 +14,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.monitor.stream.drafts import AlarmDraft
 
-__all__ = ["IN_USE", "PATIENCE", "Attended", "check_runs", "versions_in_use"]
+__all__ = ["IN_USE", "PATIENCE", "Attended", "attended", "check_runs", "versions_in_use"]
 
 PATIENCE = 2
 """A run is missed where none came within so many times `monitoring.watch.every`."""
@@ -73,6 +73,11 @@ def check_runs(platform: Platform, model: str | None = None) -> list[Attended]:
         Refused: a bundle is not intact.
     """
     enter(platform, Act.MONITOR, Resource(name=model or ""))
+    return attended(platform, model)
+
+
+def attended(platform: Platform, model: str | None = None) -> list[Attended]:
+    """The same for a server, which watches on nobody's behalf."""
     since = {one.version: one.since for one in platform.registry.releases()}
     return [
         _attended(platform, one, since.get(one.id) or one.built_at)

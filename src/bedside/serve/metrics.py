@@ -132,6 +132,12 @@ class Metrics:
         self._fired = self._counter(
             "bedside_guard_fired", "Guards that took a version back.", "model", "then"
         )
+        self._monitored = self._gauge(
+            "bedside_monitor_run_timestamp_seconds",
+            "When the answers of a version were last watched, seconds since 1970; 0: never.",
+            "model", "version",
+            mode="livemax",
+        )  # fmt: skip
         self._alarms = self._gauge(
             "bedside_alarms_open", "Alarms that are not resolved.", "model", "severity",
             mode="livemax",
@@ -240,6 +246,10 @@ class Metrics:
     def guard_fired(self, model: str, then: str) -> None:
         """A broken guard took a version back: `hold` or `rollback`."""
         self._fired.labels(model, then).inc()
+
+    def monitored(self, model: str, version: str, at: float) -> None:
+        """The answers of a version were last watched `at`, seconds since 1970; 0: never."""
+        self._monitored.labels(model, version).set(at)
 
     def alarms(self, model: str, severity: str, count: int) -> None:
         """So many alarms of a model are not resolved."""

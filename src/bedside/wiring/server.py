@@ -34,6 +34,7 @@ from bedside.wiring.checkpoints import CheckpointWatch
 from bedside.wiring.guarding import GuardWatch
 from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json, socket_folder
 from bedside.wiring.policed import policed_by
+from bedside.wiring.run_watch import RunWatch
 from bedside.wiring.settings import settings_of
 
 __all__ = ["Serving", "app_of", "released_of", "serve_workspace", "serving_of", "token_digest_of"]
@@ -97,7 +98,7 @@ def serve_workspace(platform: Platform, serving: Serving, *, new_token: bool = F
             )
             counts = GuardCounts(platform.clock)
             guards = GuardWatch(platform, every=serving.guards, looked=counts.looked)
-            with guards, CheckpointWatch(platform), AlarmCounting(platform):
+            with guards, CheckpointWatch(platform), AlarmCounting(platform), RunWatch(platform):
                 supervisor.run()
         platform.ledger.append(platform.actor, "serve.stop", told)
 

@@ -16,6 +16,7 @@ from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.missed_runs import check_runs
 from bedside.lifecycle.watch_state import DayEntries, Progress
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
+from bedside.wiring.run_watch import RunWatch
 from live_ward import FIRST, a_built_workspace, a_ward
 
 DAYS, EACH = 10, 40
@@ -334,3 +335,21 @@ def test_a_version_that_nobody_watches_is_an_alarm_and_one_that_is_watched_is_no
     (watched,) = check_runs(ward.platform)
 
     assert not watched.missed
+
+
+def test_a_server_notices_that_nobody_watches_and_tells_prometheus_when_somebody_did(ward):
+    watching = RunWatch(ward.platform)
+    ward.clock.at = parse_instant(ward.platform.registry.releases()[0].since) + timedelta(days=3)
+
+    (before,) = watching.look()
+    watch_live(ward.platform, "diagnosis")
+    (after,) = watching.look()
+
+    assert (before.missed, after.missed) == (True, False)
+    assert [one.steps[0].by for one in alarms(ward)] == ["service:run-watch"]
+    (told,) = [
+        float(line.split()[-1])
+        for line in watching.metrics.text().decode().splitlines()
+        if line.startswith("bedside_monitor_run_timestamp_seconds{")
+    ]
+    assert told == ward.clock.at.timestamp()
