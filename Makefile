@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench results conformance conformance-aces image-test docs lock clean
+.PHONY: help demo test check bench results shiftlab conformance conformance-aces image-test docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
@@ -116,6 +116,9 @@ image-test: $(STAMP) ## Build a version's image twice, start it without a networ
 
 results: $(STAMP) ## Build the use cases on the public data and write docs/results.md; DATA=DIR says where they lie.
 	@PYTHONPATH=tools $(BIN)/python -m results.run "$(DATA)"
+
+shiftlab: $(STAMP) $(DRIFT_PEERS)/.installed ## Shift three models' patients on purpose and write docs/shiftlab.md; DATA=DIR says where they lie.
+	@PYTHONPATH=tools $(BIN)/python -m shiftlab.run "$(DATA)" --peers $(DRIFT_PEERS)/bin/python
 
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py

@@ -161,12 +161,13 @@ class Bench:
         features = self.patients.feature_set.features
         for at, one in enumerate(features):
             if one.aggregate == "last" and any(code.startswith(AGE) for code in one.codes):
-                return self.patients.matrix[first, at].astype(np.float64)
+                return np.asarray(self.patients.matrix[first, at], dtype=np.float64)
         levels = self.patients.groups.get("age_band")
         if levels is None:
             return np.full(len(first), np.nan)
         names, which = np.unique(levels, return_inverse=True)
-        return np.array([_first_number(name) for name in names])[which][first]
+        numbers: Floats = np.array([_first_number(name) for name in names])
+        return numbers[which[first]]
 
     def _texts(self, code: str, subjects: pl.Series) -> pl.Series:
         """The first text of a code for each subject; null where it has none."""
@@ -203,7 +204,7 @@ class Bench:
                 .join(highest, on="subject_id", how="left", maintain_order="left")["value"]
                 .to_numpy()
             )
-            return (joined >= np.nanquantile(joined, 0.8)).astype(np.float64)
+            return np.asarray(joined >= np.nanquantile(joined, 0.8), dtype=np.float64)
         return np.zeros(len(subjects))
 
     def _elsewhere(self, subjects: pl.Series) -> npt.NDArray[np.bool_]:
@@ -213,7 +214,7 @@ class Bench:
             counts = told.drop_nulls().value_counts(sort=True)
             for level, count in counts.iter_rows():
                 if 0.05 * len(told) <= count <= 0.4 * len(told):
-                    return (told == level).fill_null(False).to_numpy()
+                    return np.asarray((told == level).fill_null(False).to_numpy(), dtype=bool)
         return np.zeros(len(subjects), dtype=bool)
 
 

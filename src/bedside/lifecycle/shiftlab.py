@@ -28,7 +28,7 @@ from bedside.monitor.shifts.population import Inputs, Population
 from bedside.monitor.shifts.rates import false_alarms, found_rows
 from bedside.monitor.shifts.trial import Trial, Watched
 
-__all__ = ["LAB_WORK", "LabOptions", "Laboratory", "run_trial", "shift_laboratory"]
+__all__ = ["LAB_WORK", "LabOptions", "Laboratory", "lab_patients", "run_trial", "shift_laboratory"]
 
 LAB_WORK = "bedside.wiring.shift_work:trial"
 QUIET_BEFORE = 14
@@ -118,17 +118,8 @@ def shift_laboratory(platform: Platform, version_id: str, options: LabOptions) -
         Refused: the bundle is not intact, or it is not permitted.
         Invalid: the outcome is not a yes or a no.
     """
-    with platform.lock():
-        version = platform.registry.get(version_id)
-        bench = _bench(platform, version, options)
-    with platform.progress.step("patients as they are"):
-        population = bench.population()
-    theory = theory_of(population, baseline=options.label_baseline, seed=options.seed)
-    wanted = [
-        one
-        for one in injections_of(bench, population, theory)
-        if not options.kinds or one.kind in options.kinds
-    ]
+    version = platform.registry.get(version_id)
+    bench, population, wanted, theory = lab_patients(platform, version_id, options)
     kept = _kept(platform, bench, population, wanted, options)
     try:
         results = _simulated(platform, kept, population, wanted, theory, options)
@@ -138,6 +129,27 @@ def shift_laboratory(platform: Platform, version_id: str, options: LabOptions) -
     return Laboratory(
         version=version, told=_told(version, population, wanted, theory, options, results)
     )
+
+
+def lab_patients(
+    platform: Platform, version_id: str, options: LabOptions
+) -> tuple[Bench, Population, list[Injection], Theory]:
+    """The held-out patients, as a bench and as a population; the shifts, and what theory says.
+
+    Raises:
+        NotFound, Refused, Invalid: as `shift_laboratory`.
+    """
+    with platform.lock():
+        bench = _bench(platform, platform.registry.get(version_id), options)
+    with platform.progress.step("patients as they are"):
+        population = bench.population()
+    theory = theory_of(population, baseline=options.label_baseline, seed=options.seed)
+    wanted = [
+        one
+        for one in injections_of(bench, population, theory)
+        if not options.kinds or one.kind in options.kinds
+    ]
+    return bench, population, wanted, theory
 
 
 def _bench(platform: Platform, version: ModelVersion, options: LabOptions) -> Bench:

@@ -1,0 +1,1 @@
+"""`make shiftlab`: the shift laboratory on three models, and its page."""
