@@ -1,0 +1,88 @@
+"""A rehearsal in a workspace of its own, whose clock is moved from day to day."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bedside.core.clock import FixedClock
+from bedside.core.errors import Invalid, Refused
+from bedside.core.ports import Progress
+from bedside.core.records.rehearsal import Rehearsal
+from bedside.interop.declaration.yaml_records import Mistake, read_record
+from bedside.lifecycle.rehearsing import SERVICE, DayTold, Rehearsed, Year
+from bedside.wiring.workspace import open_workspace
+
+__all__ = ["read_rehearsal", "rehearse_in"]
+
+
+def read_rehearsal(path: Path) -> Rehearsal:
+    """The plan in a file.
+
+    Raises:
+        Invalid: it is not there, or not right; the line and the fix are named.
+    """
+    if not path.is_file():
+        raise Invalid("There is no plan at that path.", fix="give its file: --plan FILE.")
+    return read_record(path.read_bytes(), Rehearsal, file=path.name, mistakes=_mistakes)
+
+
+def rehearse_in(
+    folder: Path,
+    model: Path,
+    data: Path | None,
+    plan: Rehearsal,
+    *,
+    progress: Progress,
+    tell: Callable[[DayTold], None],
+) -> Rehearsed:
+    """Live through the plan in a new workspace.
+
+    Args:
+        folder: Of the workspace; it must not be there yet.
+        model: The folder of the model.
+        data: Its table; None: what is bundled.
+        plan: What happens when.
+        progress: Of the builds.
+        tell: Hears of everything that happens, in the order of the days.
+
+    Raises:
+        Refused: the folder is there already (code `folder_exists`).
+        Invalid, Refused: as `Year.run`.
+    """
+    if folder.exists():
+        raise Refused(
+            "A rehearsal makes its own workspace, and that folder is there already.",
+            fix="give a new name.",
+            code="folder_exists",
+        )
+    clock = FixedClock(datetime.fromisoformat(plan.begins).replace(tzinfo=UTC))
+    platform = open_workspace(folder, actor=SERVICE, progress=progress, clock=clock)
+    scratch = folder / "rehearsal"
+    scratch.mkdir(mode=0o700)
+    year = Year(
+        platform=platform, clock=clock, model=model, plan=plan, data=data, scratch=scratch,
+        tell=tell,
+    )  # fmt: skip
+    return year.run()
+
+
+def _mistakes(plan: Rehearsal) -> list[Mistake]:
+    found = []
+    try:
+        datetime.fromisoformat(plan.begins)
+    except ValueError:
+        found.append(Mistake(("begins",), "is no day", "write it like 2026-01-01"))
+    for name in ("days", "patients_per_day", "questions_per_patient"):
+        if getattr(plan, name) < 1:
+            found.append(Mistake((name,), "is below 1", "give a count"))
+    if not 0 < plan.built_from < 1:
+        found.append(Mistake(("built_from",), "is no share", "give a number between 0 and 1"))
+    for number, event in enumerate(plan.events):
+        path = ("events", number)
+        if not 0 <= event.day < plan.days:
+            found.append(Mistake((*path, "day"), "is no day of it", f"use 0 to {plan.days - 1}"))
+        if not 0 < event.share <= 1:
+            found.append(Mistake((*path, "share"), "is no share", "give a number up to 1"))
+        if event.then in ("rescale", "drop") and not event.signal:
+            found.append(Mistake((*path, "signal"), "is missing", "name the signal"))
+    return found
