@@ -167,7 +167,7 @@ class Bench:
             return np.full(len(first), np.nan)
         names, which = np.unique(levels, return_inverse=True)
         numbers: Floats = np.array([_first_number(name) for name in names])
-        return numbers[which[first]]
+        return np.asarray(numbers[which[first]])
 
     def _texts(self, code: str, subjects: pl.Series) -> pl.Series:
         """The first text of a code for each subject; null where it has none."""
