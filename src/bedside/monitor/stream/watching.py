@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from bedside.core.errors import Invalid
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
 from bedside.monitor.stream.detecting import (
     NEVER,
@@ -24,7 +25,9 @@ from bedside.monitor.stream.tally import Tally
 __all__ = ["Seen", "day_text", "findings_of", "watch_days"]
 
 _FIRST = date(1970, 1, 1).toordinal()
-_FEW: Final = 10
+_SHARES: Final = frozenset({"missing", "beyond", "level", "alert", "answering", "unlike", "delay"})
+"""Families whose values are 0 and 1, so that a mean and a number give counts away."""
+
 _SIDES: Final[tuple[Literal["up", "down"], ...]] = ("up", "down")
 
 
@@ -131,7 +134,9 @@ def _finding(
     log_evidence: float,
     bar: float,
 ) -> Finding:
-    shown = n > _FEW
+    shown = n > SUPPRESS_AT_OR_BELOW
+    if shown and stream.family in _SHARES:
+        now = _told_share(now, n)
     where = f" ({stream.group})" if stream.group else ""
     moved = f"from {stream.mean:.3g} to {now:.3g}" if shown else f"{side} from {stream.mean:.3g}"
     patients = f"over {n} patients" if shown else "over ten patients or fewer"
@@ -149,3 +154,13 @@ def _finding(
         n=n if shown else None,
         text=f"{stream.title}{where}: {moved} since {day_text(since)}, {patients}",
     )
+
+
+def _told_share(share: float, n: int) -> float:
+    """The share; where one to ten of the n are behind it or its rest, that of five of them."""
+    ones = round(share * n)
+    few = min(ones, n - ones)
+    if few == 0 or few > SUPPRESS_AT_OR_BELOW:
+        return share
+    five = min(5.0, n / 2) / n
+    return five if ones == few else 1 - five

@@ -105,6 +105,14 @@ def test_ten_patients_or_fewer_are_found_and_not_shown():
     assert found.text == f"{LOST}: up from 0.1 since 1970-01-02, over ten patients or fewer"
 
 
+@pytest.mark.parametrize(("ones", "told"), [(40, 1.0), (39, 0.875), (30, 0.875), (28, 0.7)])
+def test_a_share_that_gives_one_to_ten_patients_away_is_told_as_that_of_five(ones, told):
+    seen = watched([a_day(MANY, 1, {LOST: np.arange(40) < ones})])
+
+    assert seen.findings[0].now == told
+    assert seen.findings[0].n == 40
+
+
 def test_a_finding_names_its_group():
     baseline = a_baseline(a_stream("residual", group="sex: female", family="group calibration"))
     seen = watched([a_day(baseline, 1, {"residual": np.ones(30)})], baseline=baseline)
