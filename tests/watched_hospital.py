@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import lightgbm as lgb
 import numpy as np
 
-from bedside.core.records.watch import Finding, Watch
+from bedside.core.records.watch import Watch
 from bedside.monitor.stream.answers import ABSTENTION, SCORE, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline import Baseline, make_baseline
 from bedside.monitor.stream.causes import AlarmDraft, likely
 from bedside.monitor.stream.tally import Tally, tally_days
-from bedside.monitor.stream.units_seen import Conversion, conversions
+from bedside.monitor.stream.units_seen import conversions
 from bedside.monitor.stream.watching import watch_days
 
 Random = np.random.Generator
@@ -34,9 +34,7 @@ SIGNALS = {
     "weight": ("kg", 78.0, 0.22, 0.8, 0.0),
     "albumin": ("g/dL", 3.4, 0.2, 0.5, -0.5),
 }
-UNITS = {
-    name: conversions(unit, signal=name) for name, (unit, *_) in SIGNALS.items()
-}  # type: dict[str, tuple[Conversion, ...]]
+UNITS = {name: conversions(unit, signal=name) for name, (unit, *_) in SIGNALS.items()}  # type: dict[str, tuple[Conversion, ...]]
 THRESHOLD = 0.35
 FEATURES = (
     *(f"{name}.last" for name in SIGNALS),
@@ -50,7 +48,7 @@ FEATURES = (
 
 @dataclass
 class People:
-    """n patients: their features, and whether the event comes true; changed before they are asked."""
+    """n patients: their features, and whether the event comes true; to be changed by a test."""
 
     matrix: np.ndarray
     event: np.ndarray
@@ -65,7 +63,7 @@ class People:
 
 
 def people(n: int, random: Random, *, older: float = 0.0, wave: float = 0.0) -> People:
-    """Patients; `older` moves the age by so many standard deviations, `wave` makes them feverish."""
+    """Patients; `older` moves the age by standard deviations, `wave` makes them feverish."""
     age = np.clip(random.normal(63 + 15 * older, 15, n), 18, 100)
     female = random.random(n) < 0.48
     ventilated = random.random(n) < 0.2 + 0.1 * older
@@ -156,7 +154,7 @@ class Hospital:
                 "sex": np.where(asked.column("sex.last.is_female") > 0, "female", "male").astype(
                     object
                 ),
-                "age_band": np.where(age < 55, "under 55", np.where(age < 70, "55-69", "70+")).astype(
+                "age_band": np.select([age < 55, age < 70], ["under 55", "55-69"], "70+").astype(
                     object
                 ),
             },
@@ -172,7 +170,8 @@ def quarter(
     **told: object,
 ) -> tuple[Baseline, list[Tally]]:
     """Days as before, then days as after, from `ONSET` on; what is told is of the latter."""
-    first = hospital.answers(before, FIRST + np.sort(before.random.integers(0, days[0], len(before))), 0)
+    early = FIRST + np.sort(before.random.integers(0, days[0], len(before)))
+    first = hospital.answers(before, early, 0)
     since = ONSET + np.sort(after.random.integers(0, days[1], len(after)))
     second = hospital.answers(after, since, len(before), **told)  # type: ignore[arg-type]
     tallies = {tally.day: tally for tally in tally_days(hospital.baseline, together(first, second))}

@@ -13,7 +13,6 @@ __all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
 
 PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 _SURE = 3.0  # standard errors
-_HALF = 0.5
 _UNLIKELY = 6.6  # chi squared that 1 of 100 standing still reach
 _ENOUGH = 20  # patients outside the group
 _OTHERS = 0.35  # of the group's own change: others that move less than this stand still
@@ -61,7 +60,10 @@ def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> E
         return None
     first = max(groups, key=lambda move: _weight(evidence, move.family, move.group))
     several = len({move.group for move in evidence.of(first.family)})
-    doubt = math.log(several + 1) if any(one.group is None for one in findings) else 0.0
+    figures = 2 if "discrimination" in first.family else 1  # of one figure chance makes more
+    doubt = (3 - figures) * math.log(several + 1)
+    if all(one.group is not None for one in findings):
+        doubt = 0.0
     whole = _weight(evidence, first.family.removeprefix("group "), None)
     if _weight(evidence, first.family, first.group) < whole + doubt:
         return None
@@ -86,9 +88,7 @@ def _others_stand(evidence: Evidence, move: Move) -> bool:
     if others is None:
         return False
     change, z = others
-    if abs(z) >= _SURE and abs(change) >= _OTHERS * abs(move.change):
-        return False
-    return change * move.change <= 0 or abs(change) < _HALF * abs(move.change)
+    return abs(z) < _SURE or abs(change) < _OTHERS * abs(move.change)
 
 
 def _others(evidence: Evidence, move: Move) -> tuple[float, float] | None:

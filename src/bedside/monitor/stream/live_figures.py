@@ -120,31 +120,52 @@ def area_of(layout: Layout, tally: Tally) -> Figure:
 
 
 def by_group(baseline: Baseline, whole: Tally) -> list[dict[str, Any]]:
-    """Of each group: how its patients with the outcome rank, and outcomes less risks."""
-    found = []
+    """Of each group: how well its patients are ranked, and outcomes less risks, before and now."""
+    found: list[dict[str, Any]] = []
     for group in baseline.groups:
-        row: dict[str, Any] = {"group": group.name}
-        for name, stream, scale in (
-            ("ranking", "placement_case", 1.0),
-            ("difference", "residual", 2.0),
-        ):
-            place = baseline.index(f"{stream}:{group.name}")
-            if place is None:
-                row[name] = {"then": None, "now": hidden("too few in the baseline")}
-                continue
-            told = baseline.streams[place]
-            shift = 1.0 if scale == 2.0 else 0.0
-            half = Z * told.sd / math.sqrt(max(told.n, 1))
-            then = {"estimate": told.mean, "low": told.mean - half, "high": told.mean + half}
-            now = mean_figure(baseline, told.id)(whole)
-            row[name] = {"then": _scaled(then, scale, shift), "now": _scaled(now, scale, shift)}
-        row["n"] = row["difference"]["now"].get("n")
-        found.append(row)
+        ranked = [f"placement_case:{group.name}", f"placement_control:{group.name}"]
+        told = [_before_and_now(baseline, whole, name) for name in ranked]
+        difference = _before_and_now(baseline, whole, f"residual:{group.name}")
+        found.append(
+            {
+                "group": group.name,
+                "n": difference[1]["n"],
+                "ranking": {
+                    "then": _both(told[0][0], told[1][0]),
+                    "now": _both(told[0][1], told[1][1]),
+                },
+                "difference": {
+                    "then": _scaled(difference[0], 2.0, 1.0),
+                    "now": _scaled(difference[1], 2.0, 1.0),
+                },
+            }
+        )
     few = {row["group"].split(":")[0] for row in found if row["n"] is None}
     for row in found:  # or a hidden number could be told from the others
         if row["group"].split(":")[0] in few:
             row["n"] = None
     return found
+
+
+def _before_and_now(baseline: Baseline, whole: Tally, stream: str) -> tuple[Figure, Figure]:
+    """The mean of a stream in the baseline, and now."""
+    place = baseline.index(stream)
+    if place is None:
+        few = hidden("too few in the baseline")
+        return few, few
+    told = baseline.streams[place]
+    half = Z * told.sd / math.sqrt(max(told.n, 1))
+    then = {"estimate": told.mean, "low": told.mean - half, "high": told.mean + half, "n": told.n}
+    return then, mean_figure(baseline, stream)(whole)
+
+
+def _both(cases: Figure, controls: Figure) -> Figure:
+    """The mean of two independent figures: of both placements, an AUROC against the baseline."""
+    if cases["estimate"] is None or controls["estimate"] is None:
+        return cases if cases["estimate"] is None else controls
+    middle = (cases["estimate"] + controls["estimate"]) / 2
+    half = math.hypot(*(one["high"] - one["estimate"] for one in (cases, controls))) / 2
+    return {"estimate": middle, "low": middle - half, "high": middle + half, "n": cases["n"]}
 
 
 def by_care(whole: Tally) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ __all__ = ["area_chart", "calibration_chart", "evidence_chart", "share_chart", "
 
 Report = Mapping[str, Any]
 _TICKS = 5
+_OF_WIDTH = 0.96  # of the axis, for the last word to have room
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -178,7 +179,8 @@ def _drawn(
     y_range: tuple[float, float],
 ) -> Markup:
     first, last = _ends(report)
-    places = sorted({first + round(step * (last - first) / _TICKS) for step in range(_TICKS + 1)})
+    step = _OF_WIDTH * (last - first) / _TICKS
+    places = sorted({first + round(place * step) for place in range(_TICKS + 1)})
     svg = line_chart(
         lines,
         title=title,

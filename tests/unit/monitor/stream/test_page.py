@@ -1,0 +1,134 @@
+"""The page of a watched version: what it says, what it hides, and that it is the same each time."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from bedside.core.records.watch import Alarm, Watch
+from bedside.monitor.stream.live_report import live_report
+from bedside.monitor.stream.page import render_live_page
+from watched_hospital import (
+    FEATURES,
+    FIRST,
+    Hospital,
+    first_alarms,
+    people,
+    quarter,
+    tally_days,
+)
+
+
+@pytest.fixture(scope="module")
+def hospital():
+    return Hospital()
+
+
+@pytest.fixture(scope="module")
+def told(hospital):
+    """A quarter in which creatinine changed its unit, and the alarm about it."""
+    random = np.random.default_rng(0)
+    before, after = people(1200, random), people(1500, random)
+    after.matrix[:, FEATURES.index("creatinine.last")] *= 88.4
+    baseline, tallies = quarter(hospital, before, after)
+    (draft,) = first_alarms(baseline, tallies)[1]
+    alarm = an_alarm(draft.text, cause=draft.cause, findings=draft.findings, onset=draft.onset)
+    return a_report(baseline, tallies, alarms=[alarm])
+
+
+def an_alarm(text, **told):
+    return Alarm(
+        **{
+            "id": "ALM-7", "key": "k", "model": "m", "version": "m:1", "kind": "input",
+            "severity": "high", "cause": "unit_change", "onset": "2024-10-24",
+            "raised": "2024-10-25T06:00:00+00:00", "text": text, "owner": "ICU lead", **told,
+        }
+    )  # fmt: skip
+
+
+def a_report(baseline, tallies, **told):
+    whole = {
+        "model": "Death in hospital", "version": "m:1", "at": "2024-11-24T06:00:00+00:00",
+        "next_due": "2024-11-25T06:00:00+00:00", **told,
+    }  # fmt: skip
+    return live_report(baseline, Watch(owner="ICU lead"), tallies, **whole)
+
+
+def test_the_page_says_first_where_the_version_stands_and_what_to_do(told):
+    page = render_live_page(told)
+
+    state = page.index(
+        "One thing moved by more than chance; the risks of patients may be wrong now"
+    )
+    alarm = page.index("Creatinine comes about")
+    advice = page.index("Ask the laboratory or the interface team")
+    assert state < alarm < advice < page.index("<svg")
+
+
+def test_the_signal_that_moved_the_risks_is_the_first_and_all_add_up(told):
+    effects = told["signals"]["effects"]
+
+    assert effects[0]["signal"] == "creatinine"
+    assert effects[0]["low"] < effects[0]["estimate"] < effects[0]["high"]
+    assert sum(one["estimate"] for one in effects) == pytest.approx(
+        told["signals"]["shift"], abs=0.05
+    )
+
+
+def test_the_page_needs_no_script_and_no_network_and_is_the_same_each_time(told):
+    page = render_live_page(told)
+
+    assert page == render_live_page(json.loads(json.dumps(told, allow_nan=False)))
+    assert not re.search(r"<script|<link|src=|url\(|href=", page)
+
+
+def test_what_a_person_wrote_is_escaped(hospital):
+    report = a_report(hospital.baseline, [], alarms=[an_alarm("<b>x</b>")])
+
+    assert "<b>x</b>" not in render_live_page(report)
+
+
+def test_without_a_day_it_says_that_nothing_can_be_known(hospital):
+    report = a_report(hospital.baseline, [], unknown=["everything: no day is over"])
+
+    page = render_live_page(report)
+
+    assert report["state"] == "cannot_know"
+    assert "Too few patients have been asked about" in page
+    assert "Everything: no day is over" in page
+
+
+def test_counts_of_ten_or_fewer_are_not_shown(hospital):
+    few = people(10, np.random.default_rng(3))
+    answers = hospital.answers(few, np.full(10, FIRST), 0)
+
+    report = a_report(hospital.baseline, tally_days(hospital.baseline, answers))
+
+    assert report["patients"] is None
+    assert report["judged"] is None
+    for part in ("risks", "alerts", "calibration"):
+        assert all(point["estimate"] is None for point in report[part]["points"])
+    assert all(row["n"] is None for row in report["groups"])
+    assert report["area"]["now"]["estimate"] is None
+
+
+def test_periods_grow_until_they_can_be_shown(hospital):
+    random = np.random.default_rng(4)
+    some = people(300, random)
+    answers = hospital.answers(some, FIRST + np.sort(random.integers(0, 56, 300)), 0)
+
+    report = a_report(hospital.baseline, tally_days(hospital.baseline, answers))
+
+    assert report["alerts"]["days"] > report["risks"]["days"] >= 7
+    assert any(point["estimate"] is not None for point in report["alerts"]["points"])
+
+
+def test_quiet_without_outcomes_says_that_they_are_not_known(hospital):
+    random = np.random.default_rng(5)
+    answers = hospital.answers(people(300, random), np.full(300, FIRST), 0)
+
+    report = a_report(hospital.baseline, tally_days(hospital.baseline, answers, [FIRST]))
+
+    assert report["state"] == "quiet"
+    assert "cannot be known yet" in report["sentence"]
