@@ -42,7 +42,7 @@ monitoring:
     owner: the head of the laboratory
     retrain_every: 90 d
     respond:
-      - {when: [input], causes: [unit_change], then: abstain}
+      - {when: [input], causes: [unit_change], severity: medium, then: abstain}
       - {when: [output], then: hold}
       - {when: [fairness], then: rollback}
       - {when: [performance], severity: medium, then: retrain, guard: {every_at_least: 30 d}}

@@ -84,6 +84,7 @@ ACTS = {
     "question flow": Act.DEVELOP,
     "question show": Act.DESCRIBE,
     "recalibrate": Act.DEVELOP,
+    "rehearse": Act.DESCRIBE,  # makes a workspace of its own, whose verbs go through the door
     "release": Act.RELEASE,
     "replay": Act.MONITOR,
     "reproduce": Act.AUDIT,

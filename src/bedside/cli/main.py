@@ -42,6 +42,7 @@ from bedside.cli.plan import plan
 from bedside.cli.policy import policy_app
 from bedside.cli.predictions import prediction_app
 from bedside.cli.question import question_app
+from bedside.cli.rehearse import rehearse
 from bedside.cli.replay import replay
 from bedside.cli.respond import promote, resume, retrain, suspend
 from bedside.cli.reveal import reveal
@@ -158,7 +159,19 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
         )
 
 
-for verb in (approve, release, rollout, rollback, hold, suspend, resume, reveal, retrain, promote):
+for verb in (
+    approve,
+    release,
+    rollout,
+    rollback,
+    hold,
+    suspend,
+    resume,
+    reveal,
+    retrain,
+    promote,
+    rehearse,
+):
     app.command()(verb)
 
 

@@ -263,7 +263,8 @@ def _happened(
             year.say(f"{silent} is live, approved by a person")
         case "resume":
             done = resume(person, model, reason=event.because)
-            year.say(f"{done.version} gives scores again: {event.because}")
+            again = "gives scores again" if done.changed else "was not suspended"
+            year.say(f"{done.version} {again}: {event.because}")
         case "resolve":
             for alarm in person.alarms.all(model, unresolved=True):
                 resolve(person, alarm.id, action=event.because)
