@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bedside.cohorts.question import ask
+from bedside.cohorts.splits import side_of
 from bedside.core.clock import FixedClock, iso
 from bedside.core.records.bundle import FEATURES, MODEL, Bundle
 from bedside.core.records.ledger import Actor, LedgerDraft
@@ -46,7 +47,10 @@ class Asked:
 
 @dataclass(slots=True)
 class Ward:
-    """Answers of a version to real biopsies; `platform` has the clock `clock`, the ledger too."""
+    """Answers of a version to real biopsies; `platform` has the clock `clock`, the ledger too.
+
+    `held_out` are the rows that the version did not learn from, which its baseline is made of.
+    """
 
     platform: Platform
     clock: FixedClock
@@ -55,6 +59,7 @@ class Ward:
     matrix: np.ndarray
     risk: np.ndarray
     label: np.ndarray
+    held_out: np.ndarray
     _named: int = 0
 
     def on(self, day: int, hour: float = 12.0) -> datetime:
@@ -169,7 +174,10 @@ def a_ward(built: Path, folder: Path) -> Ward:
     matrix = build_features(features, clean, asked, lambda _: None)
     risk = platform.predictor_of(bundle.files[MODEL]).predict(matrix)
     label = asked["label"].to_numpy().astype(np.float64)
-    return Ward(platform, clock, version, bundle, matrix, risk, label)
+    split = bundle.declaration.evaluation.split
+    sides = [side_of(one, split) for one in asked["subject_id"].to_list()]
+    held_out = np.flatnonzero(np.array(sides) == "held_out")
+    return Ward(platform, clock, version, bundle, matrix, risk, label, held_out)
 
 
 def _opened(folder: Path) -> Platform:

@@ -163,6 +163,7 @@ def test_who_watches_reads_only_what_came_since(opened: Opened, tmp_path: Path) 
     assert (since(0), since(first.sequence), since(second.sequence)) == (["p1", "p2"], ["p2"], [])
     wanted = [other.sequence, first.sequence, 999]
     assert [one.prediction_id for one in predictions.entered(wanted)] == ["p1", "q"]
+    assert [one.prediction_id for one in predictions.named(["p2", "none", "p1"])] == ["p1", "p2"]
     told = [one.prediction_id for one in predictions.notes_after(version, 0)]
     assert told == ["p1", "p2"]
     assert [one.prediction_id for one in predictions.notes_after(version, notes[0].sequence)] == [

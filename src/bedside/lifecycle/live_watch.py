@@ -19,12 +19,13 @@ from bedside.lifecycle.alarms import resolved_streams
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.hazards import version_in_use
+from bedside.lifecycle.live_page import write_live_page
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.responding import Done, respond
 from bedside.lifecycle.watch_counting import DayCounter
 from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
-from bedside.lifecycle.watch_judging import DayJudge
+from bedside.lifecycle.watch_judging import DayJudge, Told
 from bedside.lifecycle.watch_state import Outstanding, Progress, came_since
 from bedside.lifecycle.watched_answers import day_of
 from bedside.monitor.stream.tally import Tally
@@ -64,6 +65,7 @@ class Watched:
         unwatched: What the baseline does not tell, so that nobody watches it, and why.
         next_due: When it should run next (ISO 8601).
         done: What was done about alarms now, as the declaration says.
+        page: Where the page about it lies; the same as JSON lies beside it.
     """
 
     model: str
@@ -87,6 +89,7 @@ class Watched:
     unwatched: tuple[str, ...]
     next_due: str
     done: tuple[Done, ...] = ()
+    page: str = ""
 
 
 def watch_live(
@@ -115,10 +118,11 @@ def watch_live(
         run.count(today=today)
         watched = run.told()
         platform.ledger.append(platform.actor, "monitor.live", _for_the_ledger(watched))
-    if not watched.alarms:
-        return watched
-    done = tuple(respond(platform, version, watched.alarms))
-    return replace(watched, done=done, alarms=_open_alarms(platform, version))
+    if watched.alarms:
+        done = tuple(respond(platform, version, watched.alarms))
+        watched = replace(watched, done=done, alarms=_open_alarms(platform, version))
+    page = write_live_page(platform, version, bundle.declaration, run.counter.maker, watched)
+    return replace(watched, page=str(page))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,8 +152,14 @@ class _Run:
             platform.watch_book.forget(version.id)  # tallies by another baseline cannot be added
             before = None
         counter = DayCounter.of(platform, version.id, bundle, baseline)
-        judge = DayJudge.of(platform, version, counter.maker, bundle.declaration)
-        judge.after = progress.judges_after
+        judge = DayJudge(
+            platform=platform,
+            version=version,
+            maker=counter.maker,
+            declared=bundle.declaration,
+            after=progress.judges_after,
+            told=Told(findings=frozenset(progress.told), day=progress.told_on),
+        )
         run = cls(
             platform=platform,
             version=version,
@@ -199,6 +209,8 @@ class _Run:
         self.progress.detectors = self.judge.judge(
             self.progress.detectors, tallies, quiet_to=self.progress.judged, is_last=is_last
         )
+        self.progress.told = sorted(self.judge.told.findings)
+        self.progress.told_on = self.judge.told.day
 
     def _go_back(self, back_to: str) -> None:
         """Be as after the day before, durably, with everything since still to be counted."""

@@ -1,6 +1,6 @@
 """What counted days say: detectors advanced day by day, and alarms raised of what they find."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -16,12 +16,13 @@ from bedside.monitor.stream.detecting import Detectors
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
 from bedside.monitor.stream.tally_maker import TallyMaker
-from bedside.monitor.stream.units_seen import Conversion, conversions
+from bedside.monitor.stream.units_seen import conversions
 from bedside.monitor.stream.watching import day_text, watch_days
 
-__all__ = ["DayJudge", "kept_tallies"]
+__all__ = ["DayJudge", "Told", "kept_tallies"]
 
 _DAY = 86_400.0  # seconds
+_AGAIN = 7  # days after which what was raised is looked into again: it may have become graver
 
 
 def kept_tallies(
@@ -37,6 +38,19 @@ def kept_tallies(
         yield tally_from_bytes(maker, content)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was raised last.
+
+    Args:
+        findings: Stream and side of each.
+        day: Days since 1970-01-01; -1: nothing was raised.
+    """
+
+    findings: frozenset[tuple[str, str]] = frozenset()
+    day: int = -1
+
+
 @dataclass(slots=True, kw_only=True)
 class DayJudge:
     """Judges the days of one version.
@@ -45,40 +59,26 @@ class DayJudge:
         platform: The workspace.
         version: Which version.
         maker: By its baseline.
-        watch: The budget of false alarms, and whom alarms are for.
-        units: Of each signal, the other units in which it could come.
-        titles: What each signal is called.
+        declared: The budget of false alarms, whom alarms are for, and what signals are.
         after: Days up to this one move no detector; None: every day does.
+        told: What was raised last: the same is looked into once a week.
+        raised: Alarms that were raised now.
+        grown: Alarms that grew now.
     """
 
     platform: Platform
     version: ModelVersion
     maker: TallyMaker
-    watch: Watch
-    units: Mapping[str, Sequence[Conversion]]
-    titles: Mapping[str, str]
+    declared: Declaration
     after: str | None = None
+    told: Told = field(default_factory=Told)
     raised: dict[str, None] = field(default_factory=dict)
     grown: dict[str, None] = field(default_factory=dict)
-    _told: frozenset[tuple[str, str]] = frozenset()
 
-    @classmethod
-    def of(
-        cls, platform: Platform, version: ModelVersion, maker: TallyMaker, declared: Declaration
-    ) -> "DayJudge":
-        """What judges by this declaration."""
-        return cls(
-            platform=platform,
-            version=version,
-            maker=maker,
-            watch=declared.monitoring.watch,
-            units={
-                name: conversions(signal.unit, signal=name, codes=signal.codes)
-                for name, signal in declared.signals.items()
-                if signal.unit is not None
-            },
-            titles={name: signal.label for name, signal in declared.signals.items()},
-        )
+    @property
+    def watch(self) -> Watch:
+        """As it is declared."""
+        return self.declared.monitoring.watch
 
     def judge(
         self,
@@ -104,17 +104,11 @@ class DayJudge:
         moving = [one for one in tallies if one.day > begin]
         seen = watch_days(self.maker.baseline, self.watch, detectors, moving)
         quiet = -1 if quiet_to is None else day_number(quiet_to)
-        last: tuple[Finding, ...] = ()
         for day, found in seen.by_day:
-            if day <= quiet:
-                continue
-            what = frozenset((one.stream, one.side) for one in found)
-            if not what <= self._told:
-                self._raise(found, [one for one in tallies if one.day <= day])
-                last = found
-            self._told = what
-        if is_last and seen.findings and seen.findings != last:
-            self._raise(seen.findings, tallies)
+            if day > quiet:
+                self._look_into(day, found, [one for one in tallies if one.day <= day])
+        if is_last:
+            self._look_into(max(seen.detectors.day, self.told.day), seen.findings, tallies)
         return seen.detectors
 
     def walked(self, until: str, resets: Sequence[tuple[str, tuple[str, ...]]]) -> Detectors | None:
@@ -144,6 +138,15 @@ class DayJudge:
         baseline = self.maker.baseline
         return watch_days(baseline, self.watch, detectors, tallies, resolved=streams).detectors
 
+    def _look_into(self, day: int, findings: Sequence[Finding], fresh: Sequence[Tally]) -> None:
+        """Raise what is over its bar where some of it is new, else once a week."""
+        what = frozenset((one.stream, one.side) for one in findings)
+        if what and (not what <= self.told.findings or day >= self.told.day + _AGAIN):
+            self._raise(findings, fresh)
+            self.told = Told(findings=what, day=day)
+        else:
+            self.told = Told(findings=what, day=self.told.day)
+
     def _raise(self, findings: Sequence[Finding], fresh: Sequence[Tally]) -> None:
         """Raise or grow an alarm for each likely cause of these findings."""
         window = int(parse_duration(self.watch.window).total_seconds() // _DAY)
@@ -159,8 +162,11 @@ class DayJudge:
             self.maker.baseline,
             findings,
             [*kept, *fresh],
-            units=self.units,
-            titles=self.titles,
+            units={
+                name: conversions(one.unit, signal=name, codes=one.codes)
+                for name, one in self.declared.signals.items()
+            },
+            titles={name: one.label for name, one in self.declared.signals.items()},
         )
         before = {one.id: len(one.steps) for one in self.platform.alarms.all(self.version.name)}
         for alarm in raise_alarms(self.platform, self.version, drafts, owner=self.watch.owner):

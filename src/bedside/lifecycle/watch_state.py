@@ -66,6 +66,8 @@ class Progress:
         outcomes: Entries of outcomes that are read and not counted yet: entry, day, prediction.
         erasures: How many subjects the ledger had erased.
         resets: Which streams started anew, each after which counted day.
+        told: Stream and side of what was raised last.
+        told_on: The day on which it was looked into last, as a number; -1: never.
     """
 
     baseline: str
@@ -78,6 +80,8 @@ class Progress:
     outcomes: list[tuple[int, str, str]] = field(default_factory=list)
     erasures: int = 0
     resets: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    told_on: int = -1
 
     def to_bytes(self) -> bytes:
         """As JSON."""
@@ -112,6 +116,7 @@ class Progress:
             "resets": resets,
             "answers": [(at, day) for at, day in told["answers"]],
             "outcomes": [(at, day, name) for at, day, name in told["outcomes"]],
+            "told": [(stream, side) for stream, side in told["told"]],
         }
         return cls(**told)
 

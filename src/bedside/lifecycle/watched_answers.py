@@ -130,7 +130,7 @@ def read_day(
     """
     today = platform.predictions.entered(answers)
     mine = {one.prediction_id for one in today}
-    older = [platform.predictions.get(one) for one in sorted(set(labelled) - mine)]
+    older = platform.predictions.named(sorted(set(labelled) - mine))
     opened = [*today, *older]
     closed = set(waited) - {one.sequence for one in opened}
     rows = sorted(

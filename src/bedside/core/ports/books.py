@@ -150,6 +150,10 @@ class Predictions(Protocol):
         """The predictions of these entries of the ledger, oldest first."""
         ...
 
+    def named(self, prediction_ids: Sequence[str]) -> list[Prediction]:
+        """Those of these predictions that there are, oldest first."""
+        ...
+
     def notes_after(self, version: str, sequence: int) -> Iterator[PredictionNote]:
         """Notes of a version's answers that came after this entry of the ledger, oldest first."""
         ...

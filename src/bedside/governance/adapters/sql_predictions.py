@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, func, select
+from sqlalchemy import Column, ColumnElement, Engine, Row, func, select
 
 from bedside.core.errors import NotFound
 from bedside.core.records.prediction import Prediction, PredictionNote
@@ -92,15 +92,11 @@ class SqlPredictions:
 
     def entered(self, sequences: Sequence[int]) -> list[Prediction]:
         """The predictions of these entries of the ledger, oldest first."""
-        found: list[Prediction] = []
-        wanted = sorted(sequences)
-        with self._engine.connect() as connection:
-            for begin in range(0, len(wanted), _AT_ONCE):
-                some = wanted[begin : begin + _AT_ONCE]
-                asked = select(PREDICTIONS).where(PREDICTIONS.c.sequence.in_(some))
-                rows = connection.execute(asked.order_by(PREDICTIONS.c.sequence))
-                found += [_prediction(row) for row in rows]
-        return found
+        return self._each(PREDICTIONS.c.sequence, sequences)
+
+    def named(self, prediction_ids: Sequence[str]) -> list[Prediction]:
+        """Those of these predictions that there are, oldest first."""
+        return self._each(PREDICTIONS.c.prediction_id, prediction_ids)
 
     def notes_after(self, version: str, sequence: int) -> Iterator[PredictionNote]:
         """Notes of a version's answers that came after this entry of the ledger, oldest first."""
@@ -134,6 +130,15 @@ class SqlPredictions:
         with self._engine.connect() as connection:
             row = connection.execute(select(PREDICTIONS).where(condition)).one_or_none()
         return None if row is None else _prediction(row)
+
+    def _each(self, column: Column[Any], wanted: Sequence[Any]) -> list[Prediction]:
+        found: list[Prediction] = []
+        with self._engine.connect() as connection:
+            for begin in range(0, len(wanted), _AT_ONCE):
+                some = list(wanted[begin : begin + _AT_ONCE])
+                asked = select(PREDICTIONS).where(column.in_(some))
+                found += [_prediction(row) for row in connection.execute(asked)]
+        return sorted(found, key=lambda one: one.sequence)
 
     def _found(
         self, *conditions: ColumnElement[bool], limit: int | None = None
