@@ -1,1 +1,1 @@
-"""Shifts as hospitals know them, made on purpose over real patients: does the monitor see them?"""
+"""Shifts as hospitals know them, made on purpose over real patients, to see what is found."""
