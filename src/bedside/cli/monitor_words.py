@@ -30,6 +30,8 @@ def live_words(watched: Watched) -> str:
         lines.append("? Not watched, for the baseline does not tell it:")
         lines += [f"    {one}" for one in watched.unwatched]
     lines += [f"  {one.alarm}: {one.text}" for one in watched.done]
+    if watched.page:
+        lines.append(f"  Page: {watched.page}")
     lines.append(f"Next run: before {_minute(watched.next_due)}.")
     if watched.alarms:
         lines.append(f"Look: bedside alarm show {watched.alarms[0].id}")
