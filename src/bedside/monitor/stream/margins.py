@@ -44,6 +44,7 @@ RARE = 0.5
 """Of a rare share, half as many again matter, down to `_LEAST`."""
 
 _LEAST = 0.005
+_OF_NONE = 2.0  # standard errors of a share of none or all: about the rule of three
 _OF_RATE = 0.01
 """A hundredth of the observed rate: 101 events where 100 were expected."""
 
@@ -115,7 +116,7 @@ def share_range(family: Family, count: int, n: int) -> tuple[float, float, float
 
 
 def _wilson(count: int, n: int) -> tuple[float, float]:
-    z = STANDARD_ERRORS
+    z = STANDARD_ERRORS if 0 < count < n else _OF_NONE
     middle = (count + z * z / 2) / (n + z * z)
     half = z / (n + z * z) * np.sqrt(count * (n - count) / n + z * z / 4)
     low, high = float(middle - half), float(middle + half)
