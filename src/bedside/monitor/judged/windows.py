@@ -1,0 +1,68 @@
+"""Which days of predictions are judged: the last so many, or a month."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bedside.core.clock import parse_duration
+from bedside.core.errors import Invalid
+
+__all__ = ["Window", "last_days", "month_of"]
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Days of predictions (UTC), both ends in.
+
+    Raises:
+        Invalid: it ends before it begins.
+    """
+
+    since: date
+    until: date
+
+    def __post_init__(self) -> None:
+        if self.until < self.since:
+            raise Invalid("The days end before they begin.", fix="give the earlier day first.")
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        return (self.until - self.since).days + 1
+
+
+def last_days(length: str, today: date) -> Window:
+    """The last days, today among them.
+
+    Args:
+        length: Such as `28 d`; whole days.
+        today: In UTC.
+
+    Raises:
+        Invalid: it is no length of whole days.
+
+    >>> last_days("28d", date(2026, 10, 28)).since.isoformat()
+    '2026-10-01'
+    """
+    told = parse_duration(length)
+    if told < timedelta(days=1) or told % timedelta(days=1):
+        raise Invalid("A window has no whole days.", fix="give days, such as 28d.")
+    return Window(since=today - told + timedelta(days=1), until=today)
+
+
+def month_of(text: str) -> Window:
+    """A month of the calendar.
+
+    Raises:
+        Invalid: it is no month.
+
+    >>> month_of("2026-02").until.isoformat()
+    '2026-02-28'
+    """
+    if not _MONTH.fullmatch(text):
+        raise Invalid(f"'{text[:20]}' is no month.", fix="give year and month, such as 2026-10.")
+    first = date.fromisoformat(f"{text}-01")
+    after = (first + timedelta(days=31)).replace(day=1)
+    return Window(since=first, until=after - timedelta(days=1))
