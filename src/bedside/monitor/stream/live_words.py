@@ -9,8 +9,8 @@ __all__ = ["ADVICE", "state_of"]
 ADVICE: dict[Cause, str] = {
     "unit_change": "Ask the laboratory or the interface team since when the unit is another, and "
     "have the mapping corrected; treat risks since then as wrong.",
-    "feed_lost": "Ask the interface team whether the feed runs; until it does, the risks rest on "
-    "what is left.",
+    "feed_lost": "Ask the interface team whether the feed runs, or whether its values come in "
+    "another unit or code and are set aside; until it does, the risks rest on what is left.",
     "assay_bias": "Ask the laboratory about a new assay, device or calibration; have the model "
     "recalibrated if it is to stay.",
     "coding_change": "Ask who changed the codes or the entry form, and have the mapping corrected.",
