@@ -28,6 +28,9 @@ FIRST_DAY = 19_723
 """A Monday, 1 January 2024: the first day of every simulated quarter."""
 WEEK = (1.08, 1.08, 1.08, 1.08, 1.08, 0.85, 0.75)
 """How many come on each day of the week, against the mean."""
+FILLING = 14
+"""Days before the first that is watched in which patients come already: the beds are not empty, or
+the first days would be of new patients alone."""
 LONGEST_WAVE = 28
 """Days that a seasonal wave lasts."""
 SITE = "site"
@@ -85,9 +88,9 @@ def stays_of(population: Population, plan: Plan) -> tuple[Stays, Stays]:
         number=np.arange(plan.baseline),
     )
     random = plan.random(_STREAM)
-    week = np.array(WEEK)[np.arange(plan.days) % 7]
-    count = random.poisson(plan.per_day * week)
-    arrival = np.repeat(np.arange(plan.days), count) + random.random(count.sum())
+    days = np.arange(-FILLING, plan.days)
+    count = random.poisson(plan.per_day * np.array(WEEK)[days % 7])
+    arrival = np.repeat(days, count) + random.random(count.sum())
     during = Stays(
         subject=random.choice(here, len(arrival)),
         arrival=np.sort(arrival),
