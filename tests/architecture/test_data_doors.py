@@ -30,6 +30,8 @@ UNSEALED = {
     "lifecycle/predictions.py": "outcomes enters to watch; judged is read by verbs that enter",
     "lifecycle/prediction_replay.py": "enters to read one record",
     "lifecycle/question_record.py": "is asked after prediction_replay has entered",
+    "lifecycle/watched_answers.py": "is read by verbs that enter to watch: live_watch, baselines",
+    "lifecycle/baselines.py": "set_baseline enters to watch; baseline_of is asked by watch_live",
     "lifecycle/note_book.py": "is read by verbs that enter to read records of a sample",
     "lifecycle/alarm_account.py": "enters to watch the model that the alarm is about",
     "lifecycle/incidents.py": "enters to watch the model it is about",
