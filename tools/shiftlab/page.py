@@ -72,7 +72,10 @@ def _summary(told: Sequence[tuple[Model, Mapping[str, Any]]]) -> Iterator[str]:
     ]
     for title, cells in rows:
         yield f"| {title} | {' | '.join(cells)} |"
-    yield ""
+    yield (
+        "\nThese cells pool rows that share hospitals, so that their intervals are narrower than "
+        "what is known.\n"
+    )
 
 
 def _quiet(one: Mapping[str, Any]) -> str:
@@ -125,6 +128,8 @@ def _model(model: Model, one: Mapping[str, Any]) -> Iterator[str]:
         f"{options['label_baseline']:,}. {options['trials']} hospitals for each row, onsets on day "
         f"{', '.join(map(str, options['onsets']))}.\n"
     )
+    if one.get("remark"):
+        yield f"{one['remark']}\n"
     quiet = one["undisturbed"]
     families = ", ".join(f"{name} {count}" for name, count in quiet["families"].items())
     yield (
