@@ -37,6 +37,7 @@ UNSEALED = {
     "lifecycle/incidents.py": "enters to watch the model it is about",
     "lifecycle/hl7_feed.py": "gives a sender the answer that it had",
     "lifecycle/step_decisions.py": "repeats a reviewer's own evidence, which names no patient",
+    "lifecycle/live_rows.py": "is read by live_performance, which enters to watch",
     "lifecycle/live_answers.py": "gives figures to gates and guards, and no record",
     "serve/asked_before.py": "gives a caller the answer that it had",
     "wiring/cds.py": "finds whose feedback it is, which the gate let in",

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.xdist_group("predictions")  # its fixtures are made onc
 
 TOKEN = "the token of this test"  # noqa: S105 - opens nothing outside the test
 ORIGIN = "2000-01-01T00:00:00Z"  # when every case of the file is asked about
+AFTER_THREE_DAYS = "2000-01-04T00:00:00.000000Z"
 
 
 class Ward(NamedTuple):
@@ -150,6 +151,11 @@ def test_what_came_true_is_noted_once_and_only_at_the_time_that_the_question_ask
     (ours,), (theirs,) = told[asked_in_time], told[asked_later]
     assert ours["label"] == float(truth)
     assert theirs["label"] is None
+    when = [
+        json.loads(ward.platform.ledger.unseal(one.sequence)).get("event_at")
+        for one in ward.platform.predictions.notes([asked_in_time])
+    ]
+    assert when == [AFTER_THREE_DAYS if truth else None], "the declaration says when it happens"
     assert 0 <= ours["risk"] <= 1
     assert ours["alert"] is (ours["risk"] >= ours["threshold"])
 

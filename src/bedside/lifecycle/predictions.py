@@ -165,9 +165,15 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
         matched = matched_labels(question, asked, told)
         known = matched.filter(pl.col("value").is_not_null())
         new = [
-            _draft(platform, name, "outcome", subject, {"value": value} | _more(target, question))
-            for name, subject, value, target in known.select(
-                "prediction_id", "subject_id", "value", "target"
+            _draft(
+                platform,
+                name,
+                "outcome",
+                subject,
+                {"value": value} | _more(target, question) | _when(value, event),
+            )
+            for name, subject, value, target, event in known.select(
+                "prediction_id", "subject_id", "value", "target", "event_time"
             ).iter_rows()
             if before.get(name) != value
         ]
@@ -197,10 +203,11 @@ def matched_labels(question: Question, asked: pl.DataFrame, told: pl.DataFrame) 
     Args:
         question: Whether and how often it is repeated.
         asked: prediction_id, subject_id and as_of of n predictions.
-        told: subject_id, prediction_time, value and target of the question's own times.
+        told: subject_id, prediction_time, value, target and, where it is known, event_time of the
+            question's own times.
 
     Returns:
-        The n predictions with value, target, and whether the question `is_asked` for them.
+        The n predictions with what is told, and whether the question `is_asked` for them.
     """
     every = question.prediction_times.every
     step = parse_duration(every) if every is not None else timedelta(microseconds=1)
@@ -231,15 +238,21 @@ def _told(platform: Platform, version_id: str, data: Path | None) -> pl.DataFram
     number = declaration.question.outcome.kind == "regression"
     target = pl.col("target") if "target" in rows.columns else pl.lit(None, dtype=pl.Float64)
     value = pl.when(pl.col("label").is_not_null()).then(target) if number else pl.col("label")
+    event = pl.col("event_time") if "event_time" in rows.columns else pl.lit(None, dtype=_TIME)
     return rows.select(
         "subject_id", "prediction_time", value.cast(pl.Float64).alias("value"),
-        target.alias("target"),
+        target.alias("target"), event.alias("event_time"),
     ).unique(["subject_id", "prediction_time"], keep="first", maintain_order=True)  # fmt: skip
 
 
 def _more(target: float | None, question: Question) -> dict[str, Any]:
     """Of a survival, how many days until the event or the end of what is known."""
     return {"days": target} if question.outcome.kind == "survival" else {}
+
+
+def _when(value: float, event: datetime | None) -> dict[str, Any]:
+    """Of an outcome that came, when it came, if the data tell; sealed like the value."""
+    return {"event_at": iso(event)} if event is not None and value > 0 else {}
 
 
 def _asked(opened: Iterable[tuple[Prediction, dict[str, Any]]]) -> pl.DataFrame:
