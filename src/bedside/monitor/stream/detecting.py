@@ -16,7 +16,17 @@ from bedside.metrics.sequential import STAKES, advanced, evidence
 from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally
 
-__all__ = ["BUDGET", "NEVER", "Detectors", "bars", "one_day", "over_bar", "restarted"]
+__all__ = [
+    "BUDGET",
+    "NEVER",
+    "Detectors",
+    "bars",
+    "counted_day",
+    "one_day",
+    "over_bar",
+    "restarted",
+    "shares_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,6 +47,7 @@ BUDGET: Final[Mapping[str, float]] = {
     "score": 4.0,
     "answering": 4.0,
     "alert": 3.0,
+    "volume": 3.0,
     "unlike": 2.0,
     "delay": 1.0,
 }
@@ -148,19 +159,25 @@ def bars(baseline: Baseline, watch: Watch) -> Floats:
 
     With a budget of one false alarm in A days, a stream with the share w of it has the bar
     log(2 A / w), for its two sides. Shares are those of `BUDGET`, of the families that there
-    are, split evenly over the streams of a family.
+    are, split evenly over the streams of a family. How many questions come is watched of every
+    version (`volume`), though no baseline tells of it.
 
     Returns:
         Shape (s,).
     """
     families = [stream.family for stream in baseline.streams]
     days = parse_duration(watch.per).total_seconds() / 86_400 / watch.false_alarms
+    shares = shares_of(baseline)
+    sizes = {family: families.count(family) for family in shares}
+    return np.array([math.log(2 * days / shares[family] * sizes[family]) for family in families])
+
+
+def shares_of(baseline: Baseline) -> dict[str, float]:
+    """The share of the budget of each family that there is, and of the volume; 1 in all."""
+    families = dict.fromkeys([*(stream.family for stream in baseline.streams), "volume"])
     parts = {family: BUDGET.get(family, _OTHER) for family in families}
     whole = sum(parts.values())
-    sizes = {family: families.count(family) for family in parts}
-    return np.array(
-        [math.log(2 * days * whole / parts[family] * sizes[family]) for family in families]
-    )
+    return {family: part / whole for family, part in parts.items()}
 
 
 def one_day(detectors: Detectors, tally: Tally) -> Detectors:
@@ -181,21 +198,36 @@ def one_day(detectors: Detectors, tally: Tally) -> Detectors:
             fix="count the days again with the present baseline, and start the detectors anew.",
         )
     won = np.where(tally.n[:, None, None] > 0, tally.wealth, 0.0)
+    return counted_day(detectors, tally.day, n=tally.n, total=tally.total, won=won)
+
+
+def counted_day(
+    detectors: Detectors, day: int, *, n: Floats, total: Floats, won: Floats
+) -> Detectors:
+    """The detectors after a day on which each stream had so many values, and won so much.
+
+    Args:
+        detectors: Of s streams.
+        day: After the last that is counted.
+        n: Shape (s,), values of the day.
+        total: Shape (s,), their sum.
+        won: Shape (s, 2, J), the day's wealth; 0 without values.
+    """
     leaving = (detectors.run <= 0) & (won != 0)
     run = np.maximum(detectors.run, 0.0) + won
     above = run > 0
-    drawn = np.broadcast_to(tally.n[:, None, None], run.shape)
-    summed = np.broadcast_to(tally.total[:, None, None], run.shape)
-    began = np.where(leaving, tally.day, detectors.began)
-    n = np.where(leaving, 0.0, detectors.n) + drawn
-    total = np.where(leaving, 0.0, detectors.total) + summed
+    drawn = np.broadcast_to(n[:, None, None], run.shape)
+    summed = np.broadcast_to(total[:, None, None], run.shape)
+    began = np.where(leaving, day, detectors.began)
+    n_since = np.where(leaving, 0.0, detectors.n) + drawn
+    total_since = np.where(leaving, 0.0, detectors.total) + summed
     return Detectors(
-        day=tally.day,
+        day=day,
         state=advanced(detectors.state, won),
         run=np.where(above, run, 0.0),
         began=np.where(above, began, NEVER),
-        n=np.where(above, n, 0.0),
-        total=np.where(above, total, 0.0),
+        n=np.where(above, n_since, 0.0),
+        total=np.where(above, total_since, 0.0),
     )
 
 
