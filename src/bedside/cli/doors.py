@@ -29,6 +29,7 @@ ACTS = {
     "change": Act.DESCRIBE,
     "compare": Act.DEVELOP,
     "consent": Act.MANAGE_CONSENTS,
+    "console": Act.MONITOR,
     "data check": Act.INSPECT,
     "data collect": Act.COLLECT,
     "data diff": Act.INSPECT,

@@ -10,6 +10,7 @@ from bedside.cli.alarms import alarm_app, alarms
 from bedside.cli.backup import backup, restore
 from bedside.cli.compare import compare, history
 from bedside.cli.consent import consent_app
+from bedside.cli.console import console
 from bedside.cli.data import data_app
 from bedside.cli.decision import decision_app
 from bedside.cli.deid import deid_app
@@ -248,6 +249,7 @@ app.command()(recalibrate)
 app.command()(compare)
 app.command()(history)
 app.command()(alarms)
+app.command()(console)
 app.command()(alerts)
 app.command()(hazards)
 app.command()(change)

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +17,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_LIMIT = 2_000_000  # bytes
 OPEN = "/open"
+_POLICY = b"content-security-policy"
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -28,6 +29,12 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_OF_FORMS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "referrer-policy": "same-origin",  # by no-referrer, a form would not say where it comes from
+}
+_JSON, _FORM = b"application/json", b"application/x-www-form-urlencoded"
 _READING = ("GET", "HEAD")
 
 
@@ -42,10 +49,19 @@ class Guard:
     Args:
         app: What is guarded.
         port: Where it listens, on loopback.
+        forms: Whether its pages send forms, and run no script at all; else they send JSON.
     """
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], port: int) -> None:
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        port: int,
+        *,
+        forms: bool = False,
+    ) -> None:
         self._app = app
+        self._headers = _HEADERS | _OF_FORMS if forms else _HEADERS
+        self._takes = _FORM if forms else _JSON
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
         self._cookie = f"bedside-{port}"
         self._token: str | None = secrets.token_urlsafe(32)
@@ -63,13 +79,20 @@ class Guard:
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                own = [(name, value) for name, value in message["headers"]
-                       if name.decode().lower() not in _HEADERS]  # fmt: skip
-                ours = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message["headers"] = [*own, *ours]
+                message["headers"] = self._headed(message["headers"])
             await send(message)
 
         await (answer or self._app)(scope, receive, guarded)
+
+    def _headed(self, told: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Ours before the application's; a page may say by which styles of its own it is shown."""
+        sent = {name.lower(): value for name, value in told}
+        policy = sent.get(_POLICY)
+        own = [(name, value) for name, value in told if name.decode().lower() not in self._headers]
+        ours = [(name.encode(), value.encode()) for name, value in self._headers.items()]
+        if policy is not None:
+            ours = [(name, policy if name == _POLICY else value) for name, value in ours]
+        return [*own, *ours]
 
     def _answer(self, scope: Scope) -> Response | None:
         """A refusal, or the cookie; None where the page may answer."""
@@ -84,7 +107,7 @@ class Guard:
         if not self._is_known(headers.get(b"cookie", b"").decode("latin-1")):
             return PlainTextResponse("Open the address that the command printed; it opens once. "
                                      "Run the command again for a new one.", 401)  # fmt: skip
-        return None if scope["method"] in _READING else _not_ours(headers, host)
+        return None if scope["method"] in _READING else _not_ours(headers, host, self._takes)
 
     def _opened(self, scope: Scope) -> Response:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
@@ -107,12 +130,12 @@ class Guard:
         )
 
 
-def _not_ours(headers: Mapping[bytes, bytes], host: str) -> Response | None:
+def _not_ours(headers: Mapping[bytes, bytes], host: str, takes: bytes) -> Response | None:
     """Why something that is sent is not taken; None where a page of this server sent it."""
     if headers.get(b"origin", b"").decode("latin-1") != f"http://{host}":
         return PlainTextResponse("This does not come from a page of this server.", 403)
-    if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
-        return PlainTextResponse("Send application/json.", 415)
+    if headers.get(b"content-type", b"").partition(b";")[0].strip() != takes:
+        return PlainTextResponse(f"Send {takes.decode()}.", 415)
     length = headers.get(b"content-length", b"")
     if not length.isdigit() or len(length) > 9 or int(length) > BODY_LIMIT:
         return PlainTextResponse("That is too much.", 413)

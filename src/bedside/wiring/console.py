@@ -1,9 +1,10 @@
-"""The labelling server, wired: one person, on loopback, until they end it."""
+"""The servers of the console, wired: one person, on loopback, until they end it."""
 
 import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from bedside.core.errors import Unavailable
 from bedside.lifecycle.deid_notes import labeller_of
@@ -12,7 +13,10 @@ from bedside.lifecycle.note_labels import Labelling
 from bedside.lifecycle.platform import Platform
 from bedside.privacy.text.engine import NoteFinder
 
-__all__ = ["labelling_of", "serve_labelling"]
+if TYPE_CHECKING:
+    from bedside.console.guard import Guard
+
+__all__ = ["labelling_of", "serve_alarms", "serve_labelling"]
 
 
 def labelling_of(
@@ -49,18 +53,40 @@ def labelling_of(
 def serve_labelling(labelling: Labelling, port: int, tell: Callable[[str], None]) -> None:
     """Serve until told to stop (Ctrl C); `tell` is given the address, which opens once.
 
-    Requests are not logged: an address is all that would be told, and nobody needs it.
+    Raises:
+        Unavailable: the port is taken.
+    """
+    from bedside.console.labelling import labelling_app  # noqa: PLC0415
+
+    _serve(lambda bound: labelling_app(labelling, bound), port, tell)
+
+
+def serve_alarms(platform: Platform, port: int, tell: Callable[[str], None]) -> None:
+    """Serve models in use and their alarms until told to stop, in the name of the actor.
+
+    Args:
+        platform: The workspace.
+        port: On loopback; 0: any that is free.
+        tell: Is given the address, which opens once.
 
     Raises:
         Unavailable: the port is taken.
     """
-    import uvicorn  # noqa: PLC0415
+    from bedside.console.alarms import alarms_app  # noqa: PLC0415
 
-    from bedside.console.labelling import labelling_app  # noqa: PLC0415
+    _serve(lambda bound: alarms_app(platform, bound), port, tell)
+
+
+def _serve(made: Callable[[int], "Guard"], port: int, tell: Callable[[str], None]) -> None:
+    """Serve what is made for the port that was bound.
+
+    Requests are not logged: an address is all that would be told, and nobody needs it.
+    """
+    import uvicorn  # noqa: PLC0415
 
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with _bound(port) as listening:
-        app = labelling_app(labelling, listening.getsockname()[1])
+        app = made(listening.getsockname()[1])
         tell(app.address)
         config = uvicorn.Config(
             app,
