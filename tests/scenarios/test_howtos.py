@@ -353,7 +353,7 @@ def end_server(note: Path) -> None:
 
 def test_the_page_about_rollouts_does_what_it_says(tmp_path):
     later = tmp_path / "later.parquet"
-    breast_cancer()[::4].write_parquet(later)
+    breast_cancer()[::10].write_parquet(later)
 
     client = ROOT / "docs" / "howto" / "ask_biopsies.py"
     with socket.socket() as taken:
@@ -419,6 +419,9 @@ def test_the_page_about_watching_does_what_it_says(tmp_path):
     assert "Nothing moved that chance would not explain." in told
     assert "with 57 answers" in told
     assert "100% of the predictions of" in told
+    judged = said["bedside monitor diagnosis --window 7d"]
+    assert "100% can be judged by what came true" in judged
+    assert "✓ Gate of the release: AUROC" in judged
     assert json.loads((tmp_path / "run.json").read_text())["days"] == 0
     assert "Nothing to count since the last run" in said["bedside monitor --all"]
     assert "watched last" in said["bedside monitor --check"]

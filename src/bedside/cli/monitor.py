@@ -57,6 +57,13 @@ def monitor(
     today: Annotated[
         bool, typer.Option("--today", help="Count today too, though it is not over.")
     ] = False,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", help="Judge predictions of so many days until today, e.g. 28d."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option("--month", help="Judge predictions of a month, e.g. 2026-10.")
+    ] = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -64,11 +71,14 @@ def monitor(
 ) -> None:
     """Watch what a version in use answers: count each day that is over, and raise alarms.
 
-    Run it once a day; it reads only what came since. With --data or --collected, new data are
-    compared with the version's reference instead.
+    Run it once a day; it reads only what came since. Then the predictions of the declared window
+    are judged by the outcomes that came. With --data or --collected, new data are compared with
+    the version's reference instead.
     """
     with guarded(as_json):
-        _check_options(model, every, check, baseline is not None, data is not None or collected)
+        compared = data is not None or collected
+        _check_options(model, every, check, baseline is not None, compared)
+        _check_days(window, month, other=every or check or compared)
         platform = opened(workspace, actor, purpose or _PURPOSE, as_json)
         if check:
             _checked(platform, model, as_json)
@@ -79,7 +89,20 @@ def monitor(
         else:
             if baseline is not None:
                 _rebased(platform, model or "", baseline, reason, as_json)
-            _one(platform, model or "", as_json, anew=anew, today=today)
+            days = None if window is None and month is None else (window, month)
+            _one(platform, model or "", as_json, anew=anew, today=today, days=days)
+
+
+def _check_days(window: str | None, month: str | None, *, other: bool) -> None:
+    from bedside.core.errors import Invalid  # noqa: PLC0415
+
+    if window is not None and month is not None:
+        raise Invalid("Two sets of days are given.", fix="say one of --window and --month.")
+    if (window is not None or month is not None) and other:
+        raise Invalid(
+            "These options judge the predictions of one model in use.",
+            fix="name a model, and leave --all, --check, --data and --collected out.",
+        )
 
 
 def _check_options(
@@ -98,24 +121,50 @@ def _check_options(
         )
 
 
-def _one(platform: "Platform", model: str, as_json: bool, *, anew: bool, today: bool) -> None:
+def _one(
+    platform: "Platform",
+    model: str,
+    as_json: bool,
+    *,
+    anew: bool,
+    today: bool,
+    days: tuple[str | None, str | None] | None,
+) -> None:
+    told, words = _watched(platform, model, anew=anew, today=today, days=days)
+    _deliver(platform)
+    show(told, as_json, lambda: words)
+
+
+def _watched(
+    platform: "Platform",
+    model: str,
+    *,
+    anew: bool,
+    today: bool,
+    days: tuple[str | None, str | None] | None = None,
+) -> tuple[dict[str, Any], str]:
+    """A run, what came true, both on the page, in JSON and in words."""
     from dataclasses import asdict  # noqa: PLC0415
 
     from bedside.cli.monitor_words import live_words  # noqa: PLC0415
+    from bedside.cli.performance_words import performance_words  # noqa: PLC0415
+    from bedside.lifecycle.live_page import add_performance  # noqa: PLC0415
+    from bedside.lifecycle.live_performance import live_performance  # noqa: PLC0415
     from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
 
     watched = watch_live(platform, model, anew=anew, today=today)
-    _deliver(platform)
-    show(asdict(watched), as_json, lambda: live_words(watched))
+    window, month = days or (None, None)
+    told = live_performance(
+        platform, watched.version, window=window, month=month, by_itself=days is None
+    )
+    add_performance(platform, Path(watched.page), told)
+    words = f"{live_words(watched)}\n\n{performance_words(told)}"
+    return asdict(watched) | {"performance": told}, words
 
 
 def _every(platform: "Platform", as_json: bool, *, anew: bool, today: bool) -> None:
     """One after the other; what cannot be watched keeps no other from it."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from bedside.cli.monitor_words import live_words  # noqa: PLC0415
     from bedside.core.errors import BedsideError  # noqa: PLC0415
-    from bedside.lifecycle.live_watch import watch_live  # noqa: PLC0415
     from bedside.lifecycle.missed_runs import versions_in_use  # noqa: PLC0415
 
     done: list[dict[str, Any]] = []
@@ -123,15 +172,15 @@ def _every(platform: "Platform", as_json: bool, *, anew: bool, today: bool) -> N
     failed: BedsideError | None = None
     for version in versions_in_use(platform):
         try:
-            watched = watch_live(platform, version.id, anew=anew, today=today)
+            made, words = _watched(platform, version.id, anew=anew, today=today)
         except BedsideError as error:
             failed = failed or error
             told = {"error": error.problem, "fix": error.fix, "code": error.code}
             done.append({"version": version.id} | told)
             lines.append(f"✗ {version.id}: {error}")
         else:
-            done.append(asdict(watched))
-            lines.append(live_words(watched))
+            done.append(made)
+            lines.append(words)
     _deliver(platform)
     show({"versions": done}, as_json, lambda: "\n\n".join(lines) or "No version is in use.")
     if failed is not None:

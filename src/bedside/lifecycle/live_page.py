@@ -1,9 +1,11 @@
 """The page of a watched version, and the same as JSON, beside the other reports of a workspace."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bedside.core.clock import parse_duration
 from bedside.core.ids import canonical_json
@@ -17,7 +19,7 @@ from bedside.monitor.stream.live_report import live_report
 from bedside.monitor.stream.page import render_live_page
 from bedside.monitor.stream.tally_maker import TallyMaker
 
-__all__ = ["AfterRun", "write_live_page"]
+__all__ = ["AfterRun", "add_performance", "write_live_page"]
 
 _EARLIER = 7  # days that are shown before the earliest onset
 
@@ -103,3 +105,17 @@ def write_live_page(
     platform.write(page.with_suffix(".json"), canonical_json(report))
     platform.write(page, render_live_page(report).encode())
     return page
+
+
+def add_performance(platform: Platform, page: Path, performance: Mapping[str, Any]) -> None:
+    """Put what came true onto the page that a run has just written, and into its JSON.
+
+    Args:
+        platform: The workspace.
+        page: As `write_live_page` told it.
+        performance: From `live_performance`.
+    """
+    report = json.loads(page.with_suffix(".json").read_bytes())
+    report["performance"] = dict(performance)
+    platform.write(page.with_suffix(".json"), canonical_json(report))
+    platform.write(page, render_live_page(report).encode())

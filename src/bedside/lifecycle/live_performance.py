@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
+from math import isfinite
 from typing import Any
 
 from bedside.core.clock import iso
@@ -35,6 +36,10 @@ FORM = "bedside.live-performance/1"
 PATH_DAYS = 182
 """How far back, from the last day, the path by month and the record of estimates look."""
 
+MOST, MOST_BY_ITSELF = 200_000, 20_000
+"""Answers: with more, the path is that of the window alone; and a run of the monitor does not judge
+a window of more by itself."""
+
 REPLICATES = 500
 """Resamples of patients at most; the declaration's, if they are fewer."""
 
@@ -63,6 +68,7 @@ def live_performance(
     until: str | None = None,
     window: str | None = None,
     month: str | None = None,
+    by_itself: bool = False,
 ) -> dict[str, Any]:
     """Judge the predictions of some days by the newest outcomes, ready for JSON.
 
@@ -76,6 +82,8 @@ def live_performance(
         until: The last of them; None: today, if `since` is given.
         window: So many days until today, such as `28d`; None: as `monitoring.watch.window` says.
         month: A month of the calendar, such as `2026-10`.
+        by_itself: Whether nobody asked for it, so that more than `MOST_BY_ITSELF` answers are not
+            opened; `left_out` then says so.
 
     Returns:
         `coverage`, `care` (by `CARE`: every metric of the evaluation), `subgroups` and `fairness`
@@ -95,11 +103,16 @@ def live_performance(
     if since is not None:
         last = platform.clock.now().date() if until is None else date.fromisoformat(until)
         days = Window(since=date.fromisoformat(since), until=last)
+    most = MOST_BY_ITSELF if by_itself else MOST
+    if by_itself and _is_more(platform, version, days, most):
+        return _left_out(platform, version, days)
     read = read_rows(platform, version.id, bundle, days)
     path = Window(
         since=min(days.since, days.until - timedelta(days=PATH_DAYS - 1)), until=days.until
     )
-    longer = read if path == days else read_rows(platform, version.id, bundle, path)
+    longer = read
+    if path != days and not _is_more(platform, version, path, most):
+        longer = read_rows(platform, version.id, bundle, path)
     told = _told(platform, version, bundle, days, (read, longer))
     platform.ledger.append(
         platform.actor,
@@ -107,6 +120,25 @@ def live_performance(
         {"version": version.id, "since": days.since.isoformat(), "until": days.until.isoformat()},
     )
     return told
+
+
+def _is_more(platform: Platform, version: ModelVersion, days: Window, most: int) -> bool:
+    """Whether more than so many answers were given on these days."""
+    since, until = days.ends
+    found = platform.predictions.find(version=version.id, since=since, until=until, limit=most + 1)
+    return sum(1 for _ in found) > most
+
+
+def _left_out(platform: Platform, version: ModelVersion, days: Window) -> dict[str, Any]:
+    return {
+        "form": FORM,
+        "version": version.id,
+        "at": iso(platform.clock.now()),
+        "since": days.since.isoformat(),
+        "until": days.until.isoformat(),
+        "left_out": f"These are more than {MOST_BY_ITSELF:,} predictions, which are judged when "
+        f"they are asked for: bedside monitor {version.name} --window {days.days}d",
+    }
 
 
 def _told(
@@ -199,7 +231,10 @@ def _before_outcomes(
     why = None if made["figures"] else "ten patients or fewer"
     return {
         "estimates": made,
-        "tracked": tracked_performance(baseline, longer),
+        "tracked": {
+            name: {key: value if isfinite(value) else None for key, value in one.items()}
+            for name, one in tracked_performance(baseline, longer).items()
+        },
         "why_no_estimates": why,
     }
 

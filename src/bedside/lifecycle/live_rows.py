@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import iso, parse_instant
+from bedside.core.clock import parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
 from bedside.deploy.rollout.answers import LiveAnswer
@@ -20,7 +20,6 @@ from bedside.lifecycle.watch_coverage import due_after
 from bedside.lifecycle.watched_answers import (
     day_number,
     day_of,
-    midnight_after,
     subject_number,
     ward_of,
 )
@@ -82,12 +81,8 @@ def read_rows(platform: Platform, version: str, bundle: Bundle, window: Window) 
         bundle: Of it, for thresholds and subgroups.
         window: Which days of predictions.
     """
-    before = window.since - timedelta(days=1)
-    found = platform.predictions.find(
-        version=version,
-        since=iso(midnight_after(before.isoformat())),
-        until=iso(midnight_after(window.until.isoformat())),
-    )
+    since, until = window.ends
+    found = platform.predictions.find(version=version, since=since, until=until)
     predictions = tuple(sorted(found, key=lambda one: one.sequence))
     notes = _notes(platform, predictions)
     came = {

@@ -1,16 +1,23 @@
 """Live predictions judged by what came true: every figure against a recomputation from scratch."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from bedside.cli.performance_words import performance_words
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid
+from bedside.core.ids import canonical_json
 from bedside.core.records.ledger import LedgerDraft
+from bedside.lifecycle import live_performance as module
+from bedside.lifecycle.live_page import add_performance
 from bedside.lifecycle.live_performance import live_performance
+from bedside.lifecycle.live_watch import watch_live
 from live_ward import FIRST, SERVER, Ward, a_built_workspace, a_ward
 
 DAYS, EACH = 20, 40
@@ -309,10 +316,7 @@ def test_wards_and_sites_that_a_message_names_are_told_apart(ward, monkeypatch):
         where = "ICU" if (subject or 0) % 2 else "MED"
         message = f"MSH|^~\\&|LAB|NORTH|BEDSIDE|X\rPID|1\rPV1|1|I|{where}^12^1"
         sealed = json.loads(draft.sealed) | {"request": message}
-        return LedgerDraft(
-            actor=draft.actor, action=draft.action, details=draft.details,
-            sealed=json.dumps(sealed).encode(), subject=draft.subject,
-        )  # fmt: skip
+        return replace(draft, sealed=json.dumps(sealed).encode())
 
     monkeypatch.setattr(Ward, "_draft", of_a_ward)
     life = Life(ward).lives()
@@ -343,6 +347,46 @@ def test_estimates_come_before_outcomes_and_are_held_against_what_came_true(ward
     assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())
     assert before["tracked"] == {}
     assert after["tracked"]["auroc"]["n"] >= 1
+    assert canonical_json(after)
+
+
+def test_the_page_of_the_run_shows_it_and_every_name_from_outside_is_escaped(ward, monkeypatch):
+    plain = Ward._draft
+
+    def of_a_ward(self, *told):
+        draft = plain(self, *told)
+        sealed = json.loads(draft.sealed) | {"request": "MSH|^~|L|<i>N|B|\rPV1|1|I|<b>ICU"}
+        return replace(draft, sealed=json.dumps(sealed).encode())
+
+    monkeypatch.setattr(Ward, "_draft", of_a_ward)
+    life = Life(ward).lives(8)
+    life.comes(life.asked, 8, wrong=0.3)
+    ward.clock.at = ward.on(9, 2.0)
+    watched = watch_live(ward.platform, "diagnosis")
+    told = life.told()
+
+    add_performance(ward.platform, Path(watched.page), told)
+
+    page = Path(watched.page).read_text()
+    assert "What came true, of the predictions from" in page
+    assert "3 gates of the release are broken" in page
+    assert "&lt;b&gt;ICU" in page
+    assert "<b>ICU" not in page
+    assert json.loads(Path(watched.page).with_suffix(".json").read_bytes())["performance"] == told
+    words = performance_words(told)
+    assert "✗ Gate of the release: AUROC" in words
+    assert "100% can be judged" in words
+
+
+def test_a_run_does_not_open_more_answers_by_itself_than_it_may(ward, monkeypatch):
+    Life(ward).lives(3)
+    ward.clock.at = ward.on(3)
+    monkeypatch.setattr(module, "MOST_BY_ITSELF", 3 * EACH - 1)
+
+    told = live_performance(ward.platform, "diagnosis", by_itself=True)
+
+    assert "bedside monitor diagnosis --window 28d" in told["left_out"]
+    assert performance_words(told).startswith("? Predictions of")
 
 
 def test_a_window_that_is_none_is_refused(ward):

@@ -49,7 +49,9 @@ _PATTERNS = {
         "access.revoke", "access.revoke_role", "checkpoint.revoke", "erase", "key.destroy",
         "policy.remove", "signer.revoke",
     ),
-    Pattern.QUERY: ("features.explain", "ledger.disclosures", "prediction.judge"),
+    Pattern.QUERY: (
+        "features.explain", "ledger.disclosures", "monitor.performance", "prediction.judge",
+    ),
     Pattern.DISCLOSURE: (
         "export", "fhir.write_back", "hl7.result", "prediction.export", "score.export",
     ),

@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import iso, parse_duration
 from bedside.core.errors import Invalid
 
 __all__ = ["Window", "last_days", "month_of"]
@@ -31,6 +31,15 @@ class Window:
     def days(self) -> int:
         """How many."""
         return (self.until - self.since).days + 1
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first moment of the first day, and that after the last (ISO 8601)."""
+        first, after = (
+            iso(datetime.combine(day, time(), UTC))
+            for day in (self.since, self.until + timedelta(days=1))
+        )
+        return first, after
 
 
 def last_days(length: str, today: date) -> Window:

@@ -51,6 +51,7 @@ def live_report(
     done: Sequence[Mapping[str, Any]] = (),
     estimates: Mapping[str, Any] | None = None,
     titles: Mapping[str, str] | None = None,
+    performance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together what the page shows; every count of ten patients or fewer is left out.
 
@@ -68,6 +69,7 @@ def live_report(
         done: Responses: `alarm`, `wanted`, `outcome`, `text`.
         estimates: Of performance before outcomes are known: by name `value`, `low`, `high`.
         titles: What signals are called.
+        performance: What came true, as `lifecycle.live_performance` tells it.
     """
     whole = summed(tallies) if tallies else None
     open_alarms = [alarm for alarm in alarms if alarm.state != "resolved"]
@@ -102,6 +104,7 @@ def live_report(
         "next_due": next_due,
         "done": [dict(one) for one in done],
         "estimates": None if estimates is None else dict(estimates),
+        "performance": None if performance is None else dict(performance),
         "onsets": sorted({alarm.onset for alarm in open_alarms}),
         **_figures(baseline, watch, tallies, whole, open_alarms, titles or {}),
     }

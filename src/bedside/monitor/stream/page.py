@@ -5,6 +5,17 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bedside.core.records.evidence import figure_text
+from bedside.monitor.judged.telling import (
+    BURDEN,
+    CARE_WORDS,
+    STATES,
+    broken_gates,
+    estimate_lines,
+    main_metrics,
+    main_of_group,
+    month_chart,
+)
 from bedside.monitor.stream.explained import day_of
 from bedside.monitor.stream.page_charts import (
     area_chart,
@@ -72,7 +83,25 @@ def render_live_page(report: Mapping[str, Any]) -> str:
         evidence=evidence_chart(report),
         area=area_chart(report),
         signals=signal_chart(report),
+        broken=broken_gates(report["performance"] or {}),
+        **_judged(report["performance"]),
     )
+
+
+def _judged(told: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the part about what came true needs."""
+    if told is None or told.get("left_out"):
+        return {}
+    return {
+        "metrics": main_metrics(told),
+        "months": month_chart(told),
+        "estimates": estimate_lines(told),
+        "burden": BURDEN,
+        "care_words": CARE_WORDS,
+        "states": STATES,
+        "figure": figure_text,
+        "main_of": main_of_group,
+    }
 
 
 def _day(iso: str | None) -> str:

@@ -1,0 +1,133 @@
+"""What live predictions showed, in the words and pictures of the page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from bedside.charts.forest import ForestRow, forest_chart
+from bedside.core.records.evidence import figure_text
+from bedside.metrics.names import METRICS
+
+__all__ = [
+    "BURDEN",
+    "CARE_WORDS",
+    "STATES",
+    "broken_gates",
+    "estimate_lines",
+    "main_metrics",
+    "main_of_group",
+    "month_chart",
+]
+
+Told = Mapping[str, Any]
+
+STATES = {"pass": "✓", "fail": "✗", "not yet": "?"}
+CARE_WORDS = {
+    "all": "everybody",
+    "not_acted": "without patients on whom staff acted",
+    "not_shown": "patients about whom nobody was shown anything",
+}
+BURDEN = {
+    "alerts_per_day": "alerts a day",
+    "alerts_per_patient_day": "alerts for each patient and day",
+    "alerts_per_100_answers": "alerts for 100 answers",
+    "false_alert_share": "share of alerts after which the outcome did not come",
+}
+_MAIN = {
+    "binary": ("auroc", "brier", "calibration_slope", "sensitivity", "ppv", "net_benefit"),
+    "multiclass": ("macro_auroc", "accuracy", "sensitivity", "ppv", "net_benefit"),
+    "ordinal": ("ordinal_c", "quadratic_kappa", "sensitivity", "ppv", "net_benefit"),
+    "regression": ("mae", "rmse", "r2", "mean_error"),
+}
+ESTIMATED = ("auroc", "brier", "sensitivity", "ppv", "observed_expected")
+_OBSERVED = "Observed / expected"
+
+
+def main_metrics(told: Told) -> list[dict[str, Any]]:
+    """The metrics that are shown first: `title`, and `figures` by whose outcomes they are of."""
+    some = {name: one for name, one in told["care"].items() if one["metrics"]}
+    rows = []
+    for name in _MAIN.get(told["outcome"], ()):
+        figures = [one["metrics"].get(name) for one in some.values()]
+        if any(figures):
+            rows.append({"title": METRICS[name].title, "figures": [_text(one) for one in figures]})
+    observed = told["calibration"]["observed_expected"]
+    if rows and observed is not None:
+        inverse = [one["metrics"].get("expected_observed_ratio") for one in some.values()]
+        texts = [_text(_inverse(one)) for one in inverse]
+        rows.insert(1, {"title": _OBSERVED, "figures": texts})
+    return rows
+
+
+def estimate_lines(told: Told, some: Sequence[str] = ESTIMATED) -> list[str]:
+    """What is expected before outcomes are known, and how far such estimates were off before."""
+    figures = (told["estimates"] or {}).get("figures", {})
+    lines = []
+    for name in some:
+        if name not in figures:
+            continue
+        one = figures[name]
+        title = METRICS[name].title if name in METRICS else _OBSERVED
+        line = f"{title}: {one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+        past = told["tracked"].get(name)
+        if past is not None:
+            line += (
+                f"; earlier estimates were {past['mean_error']:+.3f} off on average, "
+                f"in {past['n']} period{'' if past['n'] == 1 else 's'}"
+            )
+        lines.append(line)
+    return lines
+
+
+def month_chart(told: Told) -> Markup | None:
+    """Observed over expected, by the month of the prediction."""
+    months = told["calibration"]["by_month"]
+    if not any(month["estimate"] is not None for month in months):
+        return None
+    rows = [
+        ForestRow(
+            name=month["month"],
+            n="" if month["n"] is None else f"{month['n']:,}",
+            estimate=month["estimate"],
+            low=month["low"],
+            high=month["high"],
+            why="" if month["estimate"] is not None else "few known",
+        )
+        for month in months
+    ]
+    svg = forest_chart(
+        rows,
+        title="Observed / expected by month",
+        says="Outcomes that came for each that was foretold, by the month of the prediction.",
+        figure_title="observed / expected",
+        n_title="answers",
+        overall=1.0,
+    )
+    return Markup(svg)  # noqa: S704 - drawn here, and every word in it is escaped
+
+
+def main_of_group(metrics: Told) -> list[str]:
+    """AUROC, observed over expected, and sensitivity of one group."""
+    inverse = _inverse(metrics.get("expected_observed_ratio"))
+    return [_text(one) for one in (metrics.get("auroc"), inverse, metrics.get("sensitivity"))]
+
+
+def broken_gates(told: Told) -> int:
+    """How many gates of the release live predictions break."""
+    return sum(one["state"] == "fail" for one in told.get("gates", ()))
+
+
+def _text(figure: Told | None) -> str:
+    return "–" if figure is None else figure_text(figure)
+
+
+def _inverse(figure: Told | None) -> Told | None:
+    if figure is None or not figure["estimate"]:
+        return None
+    low, high = figure["low"], figure["high"]
+    return {
+        "estimate": 1 / figure["estimate"],
+        "low": None if not high else 1 / high,
+        "high": None if not low else 1 / low,
+    }
