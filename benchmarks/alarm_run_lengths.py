@@ -215,7 +215,7 @@ def auroc_drops(runs: int) -> Iterator[str]:
     """AUROC 0.85 to 0.80, the risks of events fallen, or of both kinds moved half the way."""
     yield f"\n| change | share of events | baseline | {FOUND}"
     yield "|---|---|---|---|---|---|---|"
-    bar = bars_of({"discrimination": 2})
+    bar = bars_of({"discrimination": 3})
     for share, subjects in ((0.1, 0), (0.3, 0), (0.1, 20_000)):
         counts = np.array([share, 1 - share]) * (subjects or 1e12)
         known = None if not subjects else (counts[0], counts[1])
@@ -225,13 +225,16 @@ def auroc_drops(runs: int) -> Iterator[str]:
             draw = placements(runs, per_day, share, part)
             means = 0.85 + RNG.normal(0, 0.19 / np.sqrt(counts), (runs, 2))
             low, high = ranges("discrimination", means, 0.19, counts, share)
+            pooled = means @ counts[:, None] / counts.sum()
+            ends = ranges("discrimination", pooled, 0.19, counts.sum(), share, pooled=True)
+            low, high = np.hstack([low, ends[0]]), np.hstack([high, ends[1]])
             first = detected(draw, bar, low, high, 2 * size // per_day)
             told = f"{subjects:,} patients" if subjects else "known"
             yield line(f"AUROC 0.85 → 0.80, {how} | {share} | {told}", size, first, per_day)
 
 
 def placements(runs: int, n: int, share: float, part: float) -> Callable[[bool], Array]:
-    """Of events among the baseline's non-events, and the other way; shape (runs, 2, n)."""
+    """Of events among the baseline's non-events, the other way, and both; shape (runs, 3, n)."""
     before, after = np.sqrt(2) * norm.ppf([0.85, 0.80])
 
     def draw(changed: bool) -> Array:
@@ -240,15 +243,21 @@ def placements(runs: int, n: int, share: float, part: float) -> Callable[[bool],
         moved = np.where(event, before - part * lost, (1 - part) * lost)
         risk = RNG.normal(0, 1, (runs, n)) + moved
         placed = np.where(event, norm.cdf(risk), 1 - norm.cdf(risk - before))
-        return np.stack([np.where(event, placed, np.nan), np.where(event, np.nan, placed)], axis=1)
+        apart = [np.where(event, placed, np.nan), np.where(event, np.nan, placed)]
+        return np.stack([*apart, placed], axis=1)
 
     return draw
 
 
-def ranges(family: str, means: Array, sd: float, n: Array, share: float) -> tuple[Array, Array]:
+def ranges(
+    family: str, means: Array, sd: float, n: Array, share: float, *, pooled: bool = False
+) -> tuple[Array, Array]:
     """The ranges that the product would give these baselines, shape (runs, streams) twice."""
     n = np.broadcast_to(n, means.shape)
-    ends = [mean_range(family, m, sd, k, share) for m, k in zip(means.flat, n.flat, strict=True)]
+    ends = [
+        mean_range(family, m, sd, k, share, pooled=pooled)
+        for m, k in zip(means.flat, n.flat, strict=True)
+    ]
     low, high = np.array(ends).T
     return low.reshape(means.shape), high.reshape(means.shape)
 

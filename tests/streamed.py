@@ -171,6 +171,8 @@ def _of_label(baseline: Baseline, kind: str, risk: float, label: float) -> float
         return (1 + label - baseline.calibrated[bisect_right(baseline.risk.edges, risk)]) / 2
     if kind == "placement_case":
         return _rank(baseline.controls, risk)[0] if label else None
+    if kind == "placement" and label:
+        return _rank(baseline.controls, risk)[0]
     return None if label else 1 - _rank(baseline.cases, risk)[0]
 
 

@@ -49,7 +49,15 @@ def test_a_tally_is_what_a_slow_loop_over_rows_says():
     tallies = tally_days(BASELINE, answers, range(19_998, 20_020))
 
     ids = {stream.id for stream in BASELINE.streams}
-    wanted = {"residual", "placement_case", "placement_control", "label_delay", "slow", "failure"}
+    wanted = {
+        "residual",
+        "placement_case",
+        "placement_control",
+        "placement",
+        "label_delay",
+        "slow",
+        "failure",
+    }
     assert wanted | {"abstention:missing", "residual:sex: male", "beyond:age"} <= ids
     assert sum(len(values) for values in slow.values()) == sum(t.n.sum() for t in tallies) > 2000
     for tally in tallies:

@@ -15,7 +15,14 @@ from bedside.monitor.stream.cells import counted
 from bedside.monitor.stream.draws import drawn, first_of_day, span_of
 from bedside.monitor.stream.grids import Grid, grid_of, levels_grid
 from bedside.monitor.stream.margins import mean_range, share_range
-from bedside.monitor.stream.streams import FORM, Baseline, FeatureBaseline, Group, Stream
+from bedside.monitor.stream.streams import (
+    FORM,
+    POOLED,
+    Baseline,
+    FeatureBaseline,
+    Group,
+    Stream,
+)
 from bedside.monitor.stream.unwatched import unwatched_of
 from bedside.monitor.stream.values import atoms_of, sums_of
 from bedside.monitor.stream.wanted import wanted
@@ -326,7 +333,9 @@ def _measured(stream: Stream, baseline: Baseline, n: float, total: float, square
     else:
         share = total / n
         sd = float(np.sqrt(max(0.0, squares / n - share**2) * n / max(n - 1, 1)))
-        least, most = mean_range(stream.family, share, sd, size, baseline.event_share)
+        least, most = mean_range(
+            stream.family, share, sd, size, baseline.event_share, pooled=stream.id == POOLED
+        )
     return replace(
         stream,
         mean=round(share, 4),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bedside.core.records.watch import Finding
 from bedside.monitor.stream.evidence_of import FEWEST, Evidence, Move
 from bedside.monitor.stream.explained import Case, Explanation, onset_of
+from bedside.monitor.stream.streams import POOLED
 from bedside.monitor.wording import per_cent
 
 __all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
@@ -76,7 +77,7 @@ def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> E
 
 def _weight(evidence: Evidence, family: str, group: str | None) -> float:
     """How surely a figure moved, of a group or of everybody: its streams' z squared, added."""
-    moves = [move for move in evidence.of(family) if move.group == group]
+    moves = [one for one in evidence.of(family) if one.group == group and one.id != POOLED]
     if "discrimination" in family:
         moves = [move for move in moves if move.change < 0]
     return sum(move.z**2 for move in moves)
@@ -94,7 +95,7 @@ def _others_stand(evidence: Evidence, move: Move) -> bool:
 def _others(evidence: Evidence, move: Move) -> tuple[float, float] | None:
     """Change and z of everyone outside the group, of the same figure; None: too few."""
     family = move.family.removeprefix("group ")
-    whole = next((one for one in evidence.of(family) if move.id.startswith(one.id)), None)
+    whole = next((one for one in evidence.of(family) if move.id.split(":")[0] == one.id), None)
     if whole is None or whole.n - move.n < _ENOUGH:
         return None
     n = whole.n - move.n

@@ -165,7 +165,7 @@ def bars(baseline: Baseline, watch: Watch) -> Floats:
     Returns:
         Shape (s,).
     """
-    families = [stream.family for stream in baseline.streams]
+    families: list[str] = [stream.family for stream in baseline.streams]
     days = parse_duration(watch.per).total_seconds() / 86_400 / watch.false_alarms
     shares = shares_of(baseline)
     sizes = {family: families.count(family) for family in shares}

@@ -9,8 +9,14 @@ from bedside.monitor.stream.streams import Family
 
 __all__ = ["MATTERS", "RARE", "STANDARD_ERRORS", "matters", "mean_range", "share_range"]
 
-STANDARD_ERRORS = 2.0
-"""So many standard errors of the baseline's mean are in the range whatever matters."""
+STANDARD_ERRORS = 3.0
+"""So many standard errors of the baseline's mean are in the range whatever matters: there are
+many inputs, and of a thousand some three have a true mean that is further away."""
+
+OF_PERFORMANCE = 2.0
+"""The same for families of performance, of which there are few, and whose drops are to be seen."""
+
+_PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 
 MATTERS: Mapping[Family, float] = {
     # Of 100 patients, 2 more without a value: less changes no score that anyone acts on.
@@ -70,7 +76,13 @@ def matters(family: Family, mean: float, event_share: float | None) -> float:
 
 
 def mean_range(
-    family: Family, mean: float, sd: float, n: int, event_share: float | None
+    family: Family,
+    mean: float,
+    sd: float,
+    n: int,
+    event_share: float | None,
+    *,
+    pooled: bool = False,
 ) -> tuple[float, float]:
     """The range of means of a stream that count as before, in [0, 1].
 
@@ -80,8 +92,11 @@ def mean_range(
         sd: Their standard deviation.
         n: How many there were.
         event_share: See `matters`.
+        pooled: Of placements of everybody judged, whose mean is surer: half as much matters.
     """
-    margin = max(STANDARD_ERRORS * sd / np.sqrt(n), matters(family, mean, event_share))
+    errors = OF_PERFORMANCE if family in _PERFORMANCE else STANDARD_ERRORS
+    least = matters(family, mean, event_share) / (2 if pooled else 1)
+    margin = max(errors * sd / np.sqrt(n), least)
     return max(0.0, mean - margin), min(1.0, mean + margin)
 
 

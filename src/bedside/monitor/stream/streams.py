@@ -11,11 +11,14 @@ from bedside.core.ids import digest_of
 from bedside.core.records.watch import AlarmKind
 from bedside.monitor.stream.grids import Grid
 
-__all__ = ["FORM", "Baseline", "Family", "FeatureBaseline", "Group", "Stream"]
+__all__ = ["FORM", "POOLED", "Baseline", "Family", "FeatureBaseline", "Group", "Stream"]
 
 Floats = npt.NDArray[np.float64]
 
 FORM = "bedside.stream-baseline/1"
+
+POOLED = "placement"
+"""Id of the stream of placements of all judged subjects, whatever came true."""
 
 Family = Literal[
     "missing",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bedside.monitor.stream.cells import FLAGS, Layout
 from bedside.monitor.stream.grids import Grid
-from bedside.monitor.stream.streams import Baseline, Stream
+from bedside.monitor.stream.streams import POOLED, Baseline, Stream
 
 __all__ = ["Atoms", "Sums", "atoms_of", "sums_of"]
 
@@ -117,6 +117,9 @@ class _Table:
             expected = np.array(self._baseline.calibrated)[grid.place(self._fine)]
             value = np.stack([(1 - expected) / 2, (2 - expected) / 2], axis=1)
             return start + np.arange(2 * fine.size), value.ravel()
+        if stream.id == POOLED:
+            ranks = [1 - self._ranks(self._baseline.cases), self._ranks(self._baseline.controls)]
+            return start + np.arange(2 * fine.size), np.stack(ranks, axis=1).ravel()
         if stream.id.startswith("placement_case"):
             return start + 2 * fine + 1, self._ranks(self._baseline.controls)
         return start + 2 * fine, 1 - self._ranks(self._baseline.cases)

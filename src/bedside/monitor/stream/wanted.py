@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bedside.core.records.watch import AlarmKind
-from bedside.monitor.stream.streams import Baseline, Family, FeatureBaseline, Stream
+from bedside.monitor.stream.streams import POOLED, Baseline, Family, FeatureBaseline, Stream
 
 __all__ = ["wanted"]
 
@@ -86,6 +86,9 @@ def _of_labels(baseline: Baseline, group: str | None) -> Iterator[Stream]:
         yield _stream(f"placement_case{mark}", kind, ranking, told, group)
         told = f"how often a patient without the event{of} ranked below those with it"
         yield _stream(f"placement_control{mark}", kind, ranking, told, group)
+        if group is None:  # both kinds a little worse are seen sooner together
+            told = "how often a patient ranked as they should against those of the other kind"
+            yield _stream(POOLED, kind, ranking, told)
 
 
 def _input(feature: FeatureBaseline, name: str, family: Family, title: str) -> Stream:
