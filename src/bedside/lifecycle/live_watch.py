@@ -159,6 +159,7 @@ class _Run:
             declared=bundle.declaration,
             after=progress.judges_after,
             told=Told(findings=frozenset(progress.told), day=progress.told_on),
+            volume=progress.volume,
         )
         run = cls(
             platform=platform,
@@ -209,6 +210,7 @@ class _Run:
         self.progress.detectors = self.judge.judge(
             self.progress.detectors, tallies, quiet_to=self.progress.judged, is_last=is_last
         )
+        self.progress.volume = self.judge.volume
         self.progress.told = sorted(self.judge.told.findings)
         self.progress.told_on = self.judge.told.day
 
@@ -220,6 +222,7 @@ class _Run:
         else:
             self.progress.through = _moved(back_to, -1)
         self.progress.detectors = self.judge.walked(back_to, self.progress.resets)
+        self.progress.volume = self.judge.volume
         self._keep({}, {}, {}, since=back_to)
 
     def _start_anew(self, since: str) -> None:
@@ -228,6 +231,7 @@ class _Run:
         through = self.progress.through
         if streams and through is not None:
             self.progress.detectors = self.judge.restarted(self.progress.detectors, streams)
+            self.judge.volume = self.progress.volume = self.judge.volume.restarted(streams)
             self.progress.resets.append((through, tuple(sorted(streams))))
 
     def _days_to(self, last: str) -> list[str]:

@@ -17,6 +17,7 @@ from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
 from bedside.monitor.stream.tally_maker import TallyMaker
 from bedside.monitor.stream.units_seen import conversions
+from bedside.monitor.stream.volume import DayCount, Volume, watch_volume
 from bedside.monitor.stream.watching import day_text, watch_days
 
 __all__ = ["DayJudge", "Told", "kept_tallies"]
@@ -62,6 +63,7 @@ class DayJudge:
         declared: The budget of false alarms, whom alarms are for, and what signals are.
         after: Days up to this one move no detector; None: every day does.
         told: What was raised last: the same is looked into once a week.
+        volume: How many questions came on the days that are over.
         raised: Alarms that were raised now.
         grown: Alarms that grew now.
     """
@@ -72,6 +74,7 @@ class DayJudge:
     declared: Declaration
     after: str | None = None
     told: Told = field(default_factory=Told)
+    volume: Volume = field(default_factory=Volume)
     raised: dict[str, None] = field(default_factory=dict)
     grown: dict[str, None] = field(default_factory=dict)
 
@@ -103,16 +106,55 @@ class DayJudge:
         begin = -1 if self.after is None else day_number(self.after)
         moving = [one for one in tallies if one.day > begin]
         seen = watch_days(self.maker.baseline, self.watch, detectors, moving)
+        volumes, standing = self._volumes(tallies)
+        by_day = dict(seen.by_day)
+        for day, found in volumes.items():
+            by_day[day] = (*by_day.get(day, ()), *found)
         quiet = -1 if quiet_to is None else day_number(quiet_to)
-        for day, found in seen.by_day:
+        for day, found in sorted(by_day.items()):
             if day > quiet:
                 self._look_into(day, found, [one for one in tallies if one.day <= day])
         if is_last:
-            self._look_into(max(seen.detectors.day, self.told.day), seen.findings, tallies)
+            findings = (*seen.findings, *standing)
+            self._look_into(max(seen.detectors.day, self.told.day), findings, tallies)
         return seen.detectors
 
+    def _volumes(
+        self, tallies: Sequence[Tally]
+    ) -> tuple[dict[int, tuple[Finding, ...]], tuple[Finding, ...]]:
+        """What the volume of these days shows, by day, and what stands after them.
+
+        A day that is not over is left out, and judged once it is.
+        """
+        today = self.platform.clock.now().date().isoformat()
+        days = [*self._passed_over(tallies), *tallies]
+        self.volume, by_day, standing = self._counted(
+            self.volume, [one for one in days if one.day < day_number(today)]
+        )
+        return dict(by_day), standing
+
+    def _passed_over(self, tallies: Sequence[Tally]) -> Iterator[Tally]:
+        """Days before these whose volume was not judged: they were not over when counted."""
+        since = self.volume.day + 1
+        if not tallies or tallies[0].day > since:
+            until = day_text(tallies[0].day) if tallies else None
+            yield from kept_tallies(
+                self.platform, self.version.id, self.maker, since=day_text(since), until=until
+            )
+
+    def _counted(
+        self, volume: Volume, tallies: Sequence[Tally]
+    ) -> tuple[Volume, tuple[tuple[int, tuple[Finding, ...]], ...], tuple[Finding, ...]]:
+        return watch_volume(
+            self.maker.baseline,
+            self.watch,
+            volume,
+            [DayCount(one.day, one.answers, one.subjects) for one in tallies],
+            learn=-1 if self.after is None else day_number(self.after),
+        )
+
     def walked(self, until: str, resets: Sequence[tuple[str, tuple[str, ...]]]) -> Detectors | None:
-        """The detectors before a day, from the tallies that are kept.
+        """The detectors before a day, from the tallies that are kept; and the volume.
 
         Args:
             until: The day.
@@ -120,16 +162,18 @@ class DayJudge:
         """
         left = sorted(resets)
         now: Detectors | None = None
-        since = None if self.after is None else day_text(day_number(self.after) + 1)
-        for tally in kept_tallies(
-            self.platform, self.version.id, self.maker, since=since, until=until
-        ):
+        volume = Volume()
+        begin = -1 if self.after is None else day_number(self.after)
+        for tally in kept_tallies(self.platform, self.version.id, self.maker, until=until):
             due = frozenset(
                 name for day, streams in left if day_number(day) < tally.day for name in streams
             )
             left = [one for one in left if day_number(one[0]) >= tally.day]
-            now = self.restarted(now, due, [tally])
-        return self.restarted(now, frozenset(name for _, some in left for name in some), [])
+            now = self.restarted(now, due, [tally] if tally.day > begin else [])
+            volume, _, _ = self._counted(volume.restarted(due), [tally])
+        due = frozenset(name for _, some in left for name in some)
+        self.volume = volume.restarted(due)
+        return self.restarted(now, due, [])
 
     def restarted(
         self, detectors: Detectors | None, streams: frozenset[str], tallies: Sequence[Tally] = ()

@@ -10,6 +10,7 @@ from bedside.core.ports.watch import WatchRun
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watched_answers import day_of
 from bedside.monitor.stream.detecting import Detectors
+from bedside.monitor.stream.volume import Volume
 
 __all__ = ["DayEntries", "Outstanding", "Progress", "came_since"]
 
@@ -62,6 +63,7 @@ class Progress:
         judges_after: Days up to this one move no detector: they were counted before the baseline
             in use was set.
         detectors: After `through`; None: fresh ones.
+        volume: How many questions came on the days that are over.
         answers: Entries of answers that are read and not counted yet, with the day of each.
         outcomes: Entries of outcomes that are read and not counted yet: entry, day, prediction.
         erasures: How many subjects the ledger had erased.
@@ -76,6 +78,7 @@ class Progress:
     judged: str | None = None
     judges_after: str | None = None
     detectors: Detectors | None = None
+    volume: Volume = field(default_factory=Volume)
     answers: list[tuple[int, str]] = field(default_factory=list)
     outcomes: list[tuple[int, str, str]] = field(default_factory=list)
     erasures: int = 0
@@ -85,9 +88,10 @@ class Progress:
 
     def to_bytes(self) -> bytes:
         """As JSON."""
-        told = {name: getattr(self, name) for name in self.__slots__ if name != "detectors"}
-        own = None if self.detectors is None else self.detectors.to_json()
-        return canonical_json({"form": _FORM, "detectors": own, **told})
+        told = {name: getattr(self, name) for name in self.__slots__}
+        told["detectors"] = None if self.detectors is None else self.detectors.to_json()
+        told["volume"] = self.volume.to_json()
+        return canonical_json({"form": _FORM, **told})
 
     @classmethod
     def of(cls, run: WatchRun | None, baseline: str, *, anew: bool = False) -> "Progress":
@@ -113,6 +117,7 @@ class Progress:
             return cls(baseline=baseline, judged=judged, judges_after=after, resets=resets)
         told |= {
             "detectors": detectors,
+            "volume": Volume.from_json(told.get("volume")),
             "resets": resets,
             "answers": [(at, day) for at, day in told["answers"]],
             "outcomes": [(at, day, name) for at, day, name in told["outcomes"]],
