@@ -84,7 +84,31 @@ def watched_words(report: Mapping[str, Any], page: Path) -> str:
     if not lines and report.get("quiet"):
         lines = [str(report["quiet"])]
     lines += [f"? {_said(item)}" for item in report["cannot_know_yet"]]
-    return "\n".join([*lines, f"Page: {page}"])
+    return "\n".join([*lines, *_drift(report), f"Page: {page}"])
+
+
+def _drift(report: Mapping[str, Any]) -> list[str]:
+    """New patients beside those of the build: each column, and all of them together."""
+    drift, joint, weighted = (report[name] for name in ("drift", "joint", "weighted"))
+    if "why" in drift:
+        return [f"? How far each column lies from the build's: {drift['why']}"]
+    lines = [
+        f"  {drift['moved']} of {len(drift['rows'])} columns differ from the {drift['then']:,} "
+        "patients of the build by more than chance (Holm)."
+    ]
+    if "why" in joint:
+        return [*lines, f"? Whether columns together tell them apart: {joint['why']}."]
+    lines.append(
+        f"  Taken together, columns tell them apart with an AUROC of {joint['auroc']:.3f} "
+        f"({joint['low']:.3f} to {joint['high']:.3f}; 0.5 is not at all), p {joint['p_value']:.2g}."
+    )
+    area = weighted.get("figures", {}).get("auroc")
+    if area is not None:
+        lines.append(
+            f"  AUROC expected of them, from the build's weighted: {area['value']:.3f} "
+            f"({area['low']:.3f} to {area['high']:.3f})."
+        )
+    return lines
 
 
 def _said(item: Any) -> str:

@@ -64,7 +64,7 @@ def compare_versions(
         _refuse_other_questions(bundles)
         if data is None:
             found = [
-                _held_out(platform, version, bundle, told)
+                held_out_of(platform, version, bundle, told)
                 for version, bundle, told in zip(versions, bundles, facts, strict=True)
             ]
             _refuse_other_patients(found)
@@ -126,9 +126,15 @@ def _refuse_other_questions(bundles: list[Bundle]) -> None:
         )
 
 
-def _held_out(
+def held_out_of(
     platform: Platform, version: ModelVersion, bundle: Bundle, facts: Mapping[str, Any]
 ) -> Patients:
+    """The patients that a version's own build held out; the workspace is locked.
+
+    Raises:
+        Refused: it holds out nobody of its own, one of them was erased, or their data are not at
+            hand.
+    """
     if "recalibrated" in facts:
         raise Refused(
             f"{version.id} was recalibrated and holds out nobody of its own.",

@@ -18,6 +18,7 @@ from bedside.data.store.merging import fold_merges
 from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle.cohort import build_features, groups_of, received_file, subject_indices
 from bedside.lifecycle.door import enter
+from bedside.lifecycle.drift_of_data import drift_from_held_out
 from bedside.lifecycle.intake import SourceIntake
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -55,6 +56,15 @@ def watch(platform: Platform, version_id: str, data: Path | None) -> tuple[dict[
             threshold=bundle.threshold,
             options=declaration.monitoring,
         )
+    report |= drift_from_held_out(
+        platform,
+        version,
+        bundle,
+        matrix=matrix,
+        risk=risk,
+        subject_index=subject_indices(asked),
+        seed=json.loads(bundle.files[REFERENCE])["seed"],
+    )
     platform.ledger.append(
         platform.actor,
         "monitor",

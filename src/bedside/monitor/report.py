@@ -60,6 +60,9 @@ def render_report(report: Mapping[str, Any], *, title: str, note: str = "") -> s
         risk=_risk_chart(report),
         calibration=_calibration(report),
         performance=_PERFORMANCE,
+        drift=report.get("drift"),
+        joint=report.get("joint"),
+        labels={entry["name"]: entry["label"] for entry in report["inputs"]},
     )
 
 
