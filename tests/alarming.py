@@ -50,7 +50,8 @@ def a_finding(stream: str = "missing:creatinine.last", **changes: object) -> Fin
 
 
 def a_draft(*findings: Finding, **changes: object) -> AlarmDraft:
-    """An alarm about it that is not raised yet."""
+    """An alarm about it that is not raised yet; of another key, about another stream."""
+    about = [a_finding(f"missing:{changes['key']}")] if "key" in changes else [a_finding()]
     told = {
         "key": "feed_lost creatinine",
         "kind": "input",
@@ -59,6 +60,6 @@ def a_draft(*findings: Finding, **changes: object) -> AlarmDraft:
         "onset": "2026-02-27",
         "text": "Creatinine stopped coming on 27 February.",
         "signals": ("creatinine",),
-        "findings": findings or (a_finding(),),
+        "findings": findings or tuple(about),
     }
     return AlarmDraft(**(told | changes))

@@ -23,6 +23,7 @@ from bedside.core.records.watch import (
     Finding,
     Watch,
 )
+from bedside.lifecycle.alarm_matching import home_of, only_graver, standing_for, unheard
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.incidents import open_incident
 from bedside.lifecycle.platform import Platform
@@ -67,6 +68,10 @@ def raise_alarms(
     The same drafts again change nothing and write nothing. An alarm grows where a stream, signal
     or group is new, or where it is more severe; then it is open again and told again.
 
+    A finding is the evidence of one alarm. Where a draft rests on what an open alarm rests on and
+    names another cause, as more days tell more, the cause is corrected there; where that alarm has
+    a draft of its own, no more than what is new of it is raised.
+
     Args:
         platform: The workspace.
         version: What they are about.
@@ -81,14 +86,21 @@ def raise_alarms(
         for one in platform.alarms.all(version.name, unresolved=True)
         if one.version == version.id
     }
+    taken = {f"{version.id} {draft.key}" for draft in drafts}
     done = []
     for draft in drafts:
         key = f"{version.id} {draft.key}"
-        before = known.get(key)
-        if before is None:
-            known[key] = _raised(platform, version, draft, key, owner or Watch().owner)
+        before = known.get(key) or standing_for(known, taken, draft)
+        new = draft if before is not None else unheard(known, draft)
+        if before is not None:
+            known.pop(before.key)
+            known[key] = _grown(platform, version, replace(before, key=key), draft)
+        elif new is not None:
+            known[key] = _raised(platform, version, new, key, owner or Watch().owner)
         else:
-            known[key] = _grown(platform, version, before, draft)
+            home = home_of(known.values(), draft)
+            known[home.key] = _grown(platform, version, home, only_graver(home, draft))
+            key = home.key
         done.append(known[key])
     return done
 
@@ -249,10 +261,15 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
     severity = max(before.severity, draft.severity, key=SEVERITIES.index)
     rose = severity != before.severity
     new = len(fresh.keys() - found.keys())
-    if not (rose or new or signals != before.signals or groups != before.groups):
+    other = draft.cause != before.cause
+    if other:
+        signals, groups = draft.signals, draft.groups
+    if not (rose or new or other or signals != before.signals or groups != before.groups):
         return before
     grown = replace(
         before,
+        kind=draft.kind if other else before.kind,
+        cause=draft.cause,
         severity=severity,
         state="open" if rose else before.state,
         onset=min(before.onset, draft.onset),
@@ -265,6 +282,8 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
         ),
     )
     how = f"{MORE_SEVERE}: {before.severity}, now {severity}; " if rose else ""
+    if other:
+        how += f"another cause is more likely: {before.cause}, now {draft.cause}; "
     shown = f"{how}{new} new finding{'' if new == 1 else 's'}"
     return _kept(platform, grown, "grew", _evidence(grown), shown=shown, about=version)
 

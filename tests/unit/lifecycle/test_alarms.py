@@ -50,7 +50,8 @@ def test_the_same_finding_again_raises_nothing_new(platform):
 def test_another_version_or_cause_is_another_alarm(platform):
     other = replace(VERSION, id="m@111111111111", bundle="1" * 64)
 
-    raise_alarms(platform, VERSION, [a_draft(), a_draft(key="unit_change x", cause="unit_change")])
+    unit = a_draft(a_finding("rank:x"), key="unit_change x", cause="unit_change")
+    raise_alarms(platform, VERSION, [a_draft(), unit])
     raise_alarms(platform, other, [a_draft()])
 
     assert len(platform.alarms.all()) == 3
@@ -77,6 +78,50 @@ def test_an_alarm_grows_by_new_findings_and_is_open_again_once_it_is_more_severe
     assert worse.groups == ("sex: female",)
     assert worse.steps[-1].text.startswith("more severe: medium, now high")
     assert milder == worse
+
+
+def test_a_finding_whose_likely_cause_becomes_another_stays_one_alarm(platform):
+    residual = a_finding("residual", kind="performance", signal=None)
+    first = a_draft(residual, key="prevalence:performance", cause="prevalence", signals=())
+    ranks = a_finding("placement", kind="performance", signal=None, side="down")
+    later = a_draft(residual, ranks, key="unit_change:creatinine", cause="unit_change")
+
+    (raised,) = raise_alarms(platform, VERSION, [first])
+    (now,) = raise_alarms(platform, VERSION, [later])
+    again = raise_alarms(platform, VERSION, [later])
+
+    assert (now.id, now.cause, now.signals) == (raised.id, "unit_change", ("creatinine",))
+    assert len(now.findings) == 2
+    told = "another cause is more likely: prevalence, now unit_change; 1 new finding"
+    assert now.steps[-1].text == told
+    assert again == [now] == platform.alarms.all()
+
+
+def test_evidence_of_an_alarm_with_a_draft_of_its_own_raises_no_other(platform):
+    residual = a_finding("residual", kind="performance", signal=None)
+    ranks = a_finding("placement", kind="performance", signal=None, side="down")
+    (lost,) = raise_alarms(platform, VERSION, [a_draft(a_finding(), residual)])
+
+    same, other = raise_alarms(
+        platform,
+        VERSION,
+        [a_draft(), a_draft(residual, key="prevalence:performance", cause="prevalence")],
+    )
+    _, new = raise_alarms(
+        platform,
+        VERSION,
+        [a_draft(), a_draft(residual, ranks, key="model_degraded:x", cause="model_degraded")],
+    )
+    _, graver = raise_alarms(
+        platform,
+        VERSION,
+        [a_draft(), a_draft(residual, key="prevalence:y", cause="prevalence", severity="high")],
+    )
+
+    assert same == other == lost
+    assert [one.stream for one in new.findings] == ["placement"]
+    assert (graver.id, graver.cause, graver.severity) == (lost.id, "feed_lost", "high")
+    assert len(platform.alarms.all()) == 2
 
 
 def test_what_rests_on_ten_patients_or_fewer_is_not_kept(platform):
