@@ -149,6 +149,8 @@ def _of_feature(feature: Any, stream: Any, value: float) -> float | None:
     rank, beyond = _rank(feature.grid, value)
     if stream.family == "beyond":
         return float(beyond)
+    if stream.family == "tail":
+        return float(_in_tail(feature.grid, stream.id.partition(":")[0], value))
     return abs(2 * rank - 1) if stream.family == "spread" else rank
 
 
@@ -174,6 +176,17 @@ def _of_label(baseline: Baseline, kind: str, risk: float, label: float) -> float
     if kind == "placement" and label:
         return _rank(baseline.controls, risk)[0]
     return None if label else 1 - _rank(baseline.cases, risk)[0]
+
+
+def _in_tail(grid: Any, side: str, value: float) -> bool:
+    """Whether a value is in the cells that hold, from one end, nearest to a tenth."""
+    cell = bisect_right(grid.edges, value)
+    shares = list(grid.shares)
+    if side == "high":
+        shares.reverse()
+        cell = len(shares) - 1 - cell
+    sums = [sum(shares[: last + 1]) for last in range(len(shares))]
+    return cell <= min(range(len(sums)), key=lambda last: abs(sums[last] - 0.1))
 
 
 def _rank(grid: Any, value: float) -> tuple[float, bool]:

@@ -58,7 +58,10 @@ def test_a_tally_is_what_a_slow_loop_over_rows_says():
         "slow",
         "failure",
     }
-    assert wanted | {"abstention:missing", "residual:sex: male", "beyond:age"} <= ids
+    assert (
+        wanted | {"abstention:missing", "residual:sex: male", "beyond:age", "low:age", "high:age"}
+        <= ids
+    )
     assert sum(len(values) for values in slow.values()) == sum(t.n.sum() for t in tallies) > 2000
     for tally in tallies:
         for place, stream in enumerate(BASELINE.streams):

@@ -1,6 +1,7 @@
 """Which shifts are injected into the patients of a version, and how large."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,8 @@ class Theory:
         event_share: Of the same.
         auroc_drop: Patients needed to see the area fall by `DROP`, with the baseline's own error;
             None: no number is enough.
-        calibration: By ratio, patients needed to see it.
+        calibration: By ratio, patients needed to see it, with the baseline's own error; a ratio
+            for which no number is enough is left out.
     """
 
     auroc: float
@@ -68,11 +70,15 @@ def theory_of(population: Population, *, baseline: int, seed: int = 0) -> Theory
         drop = auroc_sample_size(area, DROP, event_share=share, baseline=before).subjects
     except Invalid:
         drop = None
-    spread = float(min(risk.var(), 0.5 * share * (1 - share)))
-    sizes = {
-        ratio: observed_expected_sample_size(ratio, mean_risk=share, risk_variance=spread)
-        for ratio in OFF
-    }
+    sizes: dict[float, int] = {}
+    for ratio in OFF:
+        with suppress(Invalid):
+            sizes[ratio] = observed_expected_sample_size(
+                ratio,
+                mean_risk=share,
+                risk_variance=float(min(risk.var(), 0.5 * share * (1 - share))),
+                baseline=baseline,
+            )
     return Theory(auroc=area, event_share=share, auroc_drop=drop, calibration=sizes)
 
 
@@ -195,15 +201,23 @@ def _recoded(
         texts = told["text"].cast(pl.String).drop_nulls().value_counts(sort=True)["text"].to_list()
         if not texts or held.get(name, 0.0) < COMMON:
             continue
+        aside = 0.0 if _tells_codes(bench, name) else 1.0
+        unread = ", which no feature tells from a lost one" if aside else ""
         for size, some in ((1.0, texts), (0.5, texts[:1])):
             words = "every code" if size == 1.0 else "the most frequent code"
             change = EventChange(
                 what="recode", codes=signal.codes, texts={one: f"new {one}" for one in some}
             )
             yield Injection(
-                kind="coding_change", size=size, signal=name, words=f"{name}, {words}",
-                events=change,
+                kind="coding_change", size=size, signal=name, words=f"{name}, {words}{unread}",
+                events=change, aside=aside,
             )  # fmt: skip
+
+
+def _tells_codes(bench: Bench, name: str) -> bool:
+    """Whether a feature says which code it is, and not only how often or when one came."""
+    features = [one for one in bench.patients.feature_set.features if one.signal == name]
+    return any(one.labels or one.category is not None for one in features)
 
 
 def _of_people(population: Population) -> Iterator[Injection]:

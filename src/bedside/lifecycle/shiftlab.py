@@ -270,7 +270,7 @@ def _label_tasks(
     longest: int,
 ) -> Iterator[dict[str, Any]]:
     some = [one for one in wanted if one.kind in OF_LABELS]
-    sizes = [*theory.calibration.values(), theory.auroc_drop or 0]
+    sizes = [*theory.calibration.values(), theory.auroc_drop or 0, 1]
     per_day = max(options.per_day, 2 * max(sizes) / LABEL_DAYS)
     horizon = int(AGES * max(sizes) / per_day) + longest
     for number in range(options.trials if some else 0):

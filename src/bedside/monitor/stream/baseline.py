@@ -1,6 +1,6 @@
 """The baseline of a version: made of answers that are as they should be, and what it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,7 +43,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SHARES = ("missing", "beyond", "level", "alert", "answering", "unlike", "delay")
+SHARES = ("missing", "beyond", "tail", "level", "alert", "answering", "unlike", "delay")
 """Families whose values are 0 or 1."""
 
 _SLOW = 0.99  # the quantile of the latencies
@@ -299,6 +299,8 @@ def _watched(
         first=first,
         unlike=unlike,
     )[0]
+    again = _missing_alike(answers.take(rows), baseline.features)
+    streams = [one for one in streams if one.family != "missing" or one.feature not in again]
     sums = sums_of(atoms_of(baseline, streams), counts)
     kept = [
         _measured(stream, baseline, *(float(one) for one in figures))
@@ -308,6 +310,22 @@ def _watched(
     delay = _delay(baseline, answers, rows, least)
     made = replace(baseline, streams=(*kept, *([] if delay is None else [delay])))
     return replace(made, unwatched=unwatched_of(made, answers, unlike, least))
+
+
+def _missing_alike(some: Answers, features: Sequence[FeatureBaseline]) -> frozenset[str]:
+    """Features that the same patients were without as an earlier feature of their signal.
+
+    Of the aggregates of a signal over one window, and of the levels of a category, all or none
+    are known: one stream for all of them keeps more of the budget for each.
+    """
+    seen: set[tuple[str, bytes]] = set()
+    again = set()
+    gone = np.isnan(some.matrix)
+    for place, feature in enumerate(features):
+        if feature.signal is not None:
+            key = (feature.signal, gone[:, place].tobytes())
+            (again.add(feature.name) if key in seen else seen.add(key))
+    return frozenset(again)
 
 
 def _needed(stream: Stream, least: int) -> int:

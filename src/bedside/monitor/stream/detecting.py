@@ -13,7 +13,7 @@ from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
 from bedside.metrics.sequential import STAKES, advanced, evidence
-from bedside.monitor.stream.streams import Baseline
+from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
 __all__ = [
@@ -40,6 +40,7 @@ BUDGET: Final[Mapping[str, float]] = {
     "missing": 10.0,
     "rank": 8.0,
     "beyond": 8.0,
+    "tail": 8.0,
     "group discrimination": 6.0,
     "group calibration": 6.0,
     "spread": 4.0,
@@ -168,8 +169,41 @@ def bars(baseline: Baseline, watch: Watch) -> Floats:
     families: list[str] = [stream.family for stream in baseline.streams]
     days = parse_duration(watch.per).total_seconds() / 86_400 / watch.false_alarms
     shares = shares_of(baseline)
-    sizes = {family: families.count(family) for family in shares}
-    return np.array([math.log(2 * days / shares[family] * sizes[family]) for family in families])
+    parts = _parts(baseline)
+    each = [shares[family] * part for family, part in zip(families, parts, strict=True)]
+    return np.array([math.log(2 * days / share) for share in each])
+
+
+def _parts(baseline: Baseline) -> list[float]:
+    """What each stream has of its family's part: half of it evenly, half by what inputs do.
+
+    A stream about a feature has of the second half what the feature does to the log-odds, by
+    `gain`. Where no gain is known, or a stream is about none, everything is split evenly.
+    """
+    gain: dict[tuple[str | None, bool], float] = {}
+    for feature in baseline.features:
+        for key in ((feature.name, False), (feature.signal, True)):
+            gain[key] = gain.get(key, 0.0) + (feature.gain or 0.0)
+    gains = [
+        gain.get((one.signal, True) if _by_signal(one) else (one.feature, False), 0.0)
+        for one in baseline.streams
+    ]
+    size: dict[str, int] = {}
+    whole: dict[str, float] = {}
+    for stream, does in zip(baseline.streams, gains, strict=True):
+        size[stream.family] = size.get(stream.family, 0) + 1
+        whole[stream.family] = whole.get(stream.family, 0.0) + does
+    return [
+        1 / size[stream.family]
+        if whole[stream.family] <= 0
+        else 0.5 / size[stream.family] + 0.5 * does / whole[stream.family]
+        for stream, does in zip(baseline.streams, gains, strict=True)
+    ]
+
+
+def _by_signal(stream: Stream) -> bool:
+    """Whether a stream stands for all features of its signal that are missing together."""
+    return stream.family == "missing" and stream.signal is not None
 
 
 def shares_of(baseline: Baseline) -> dict[str, float]:

@@ -23,7 +23,7 @@ __all__ = [
     "share_words",
 ]
 
-INPUTS = ("missing", "rank", "spread", "beyond", "level")
+INPUTS = ("missing", "rank", "spread", "beyond", "tail", "level")
 """Families of streams about features."""
 
 OF_PLACE = ("", "last", "first", "mean", "min", "max", "sum")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +11,22 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.monitor.binning import count_in
 from bedside.monitor.disclosure import merge_small, significant
 
-__all__ = ["MOST_CELLS", "Grid", "grid_of", "levels_grid"]
+__all__ = ["MOST_CELLS", "End", "Grid", "grid_of", "levels_grid"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+End = Literal["low", "high"]
 
 MOST_CELLS = 64
 SUBJECTS_PER_CELL = 20
 TAIL = 0.005
 """Beyond the usual is the outermost half per cent at either end; more where subjects are few."""
 WIDEST_TAIL = 0.05
+END = 0.1
+"""The outer tenth, which a wrong unit that stays inside the usual range falls into."""
+FEWEST_OF_END = 4
+"""Cells up to which a feature has few values, and is watched by their ranks alone."""
 _TAIL_SUBJECTS = SUPPRESS_AT_OR_BELOW + 4  # rounding an edge may take some of them away
 _FEW_OTHERS = 0.1  # of the subjects
 _NOTHING = 1e-9  # how far from 0 is another value than 0
@@ -60,6 +67,18 @@ class Grid:
         if total <= 0:
             return np.full(len(shares), 0.5)
         return np.asarray(np.clip((np.cumsum(shares) - shares / 2) / total, 0.0, 1.0))
+
+    def end(self, side: End) -> Bools | None:
+        """Which cells are the outer tenth at this end; None: no number of them is about that."""
+        if self.cells <= FEWEST_OF_END:
+            return None
+        shares = np.array(self.shares) if side == "low" else np.array(self.shares)[::-1]
+        sums = np.cumsum(shares)
+        last = int(np.argmin(np.abs(sums - END)))
+        if not END / 2 <= sums[last] <= 1.5 * END:
+            return None
+        inside = np.arange(self.cells) <= last
+        return inside if side == "low" else inside[::-1]
 
     def place(self, values: Floats) -> Ints:
         """The cell of each value, shape (n,) of known values."""

@@ -13,8 +13,9 @@ STANDARD_ERRORS = 3.0
 """So many standard errors of the baseline's mean are in the range whatever matters: there are
 many inputs, and of a thousand some three have a true mean that is further away."""
 
-OF_PERFORMANCE = 2.0
-"""The same for families of performance, of which there are few, and whose drops are to be seen."""
+OF_PERFORMANCE = 1.0
+"""The same for families of performance, of which there are few, and whose drops are to be seen: two
+errors of a baseline of 20,000 with 400 events would be half of a change of the rate by a fifth."""
 
 _PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 
@@ -27,6 +28,8 @@ MATTERS: Mapping[Family, float] = {
     "spread": 0.03,
     # The baseline has about 1 in 100 there: twice as many is the least that is worth a look.
     "beyond": 0.01,
+    # The baseline has about 10 in 100 at either end: 3 more or fewer are as before.
+    "tail": 0.03,
     "level": 0.02,
     "score": 0.03,
     # Of 100 patients, 2 alerts more or fewer: what a ward can still carry.
@@ -70,7 +73,7 @@ def matters(family: Family, mean: float, event_share: float | None) -> float:
     if family in ("calibration", "group calibration"):  # a residual is half a difference of rates
         share = 0.0 if event_share is None else event_share
         return max(told, _OF_RATE * share / 2)
-    if family in ("missing", "beyond", "level", "alert", "answering", "unlike"):
+    if family in ("missing", "beyond", "tail", "level", "alert", "answering", "unlike"):
         return min(told, max(_LEAST, RARE * min(mean, 1 - mean)))
     return told
 

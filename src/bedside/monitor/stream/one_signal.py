@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import Evidence
+from bedside.monitor.stream.evidence_of import Evidence, Move
 from bedside.monitor.stream.explained import (
     OF_PLACE,
     Case,
@@ -60,10 +60,16 @@ def _assay_bias(
     case: Case, evidence: Evidence, signal: str, findings: Sequence[Finding], onset: int
 ) -> Explanation:
     """Values that moved while they come as often as before, and by no unit's factor."""
-    moves = [move for move in evidence.of("rank", "beyond", "spread", signal=signal) if move.strong]
+    moves = [
+        move
+        for move in evidence.of("rank", "beyond", "tail", "spread", signal=signal)
+        if move.strong
+    ]
     place = next((move for move in moves if move.family == "rank"), None)
     if place is None:
-        what = f"the values of {case.name(signal)} lie otherwise than before"
+        end = next((move for move in moves if move.family == "tail"), None)
+        way = "otherwise" if end is None else _way(end)
+        what = f"the values of {case.name(signal)} lie {way} than before"
         return made("assay_bias", (signal,), onset, findings, what)
     what = f"{case.name(signal)} comes {'higher' if place.change > 0 else 'lower'} than before"
     sizes = evidence.sizes.get(place.feature or "")
@@ -74,3 +80,8 @@ def _assay_bias(
     else:
         what += f" (on average above {per_cent(place.now)} of the values before)"
     return made("assay_bias", (signal,), onset, findings, what)
+
+
+def _way(end: Move) -> str:
+    """Which way values moved that left one end, or fell into it."""
+    return "lower" if end.id.startswith("low:") == (end.change > 0) else "higher"

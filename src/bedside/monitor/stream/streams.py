@@ -25,6 +25,7 @@ Family = Literal[
     "rank",
     "spread",
     "beyond",
+    "tail",
     "level",
     "score",
     "alert",

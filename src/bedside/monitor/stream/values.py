@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.monitor.stream.cells import FLAGS, Layout
-from bedside.monitor.stream.grids import Grid
+from bedside.monitor.stream.grids import End, Grid
 from bedside.monitor.stream.streams import POOLED, Baseline, Stream
 
 __all__ = ["Atoms", "Sums", "atoms_of", "sums_of"]
@@ -107,6 +107,10 @@ class _Table:
             value = np.zeros(source.size)
             value[0], value[-1] = float(grid.low), float(grid.high)
             return source, value
+        if stream.family == "tail":
+            side: End = "low" if stream.id.startswith("low:") else "high"
+            inside = grid.end(side)
+            return source, (np.zeros(source.size) if inside is None else inside.astype(np.float64))
         return source, _ranked(grid.ranks, stream.family == "spread")
 
     def _of_labels(self, stream: Stream) -> tuple[Ints, Floats]:

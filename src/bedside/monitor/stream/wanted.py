@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bedside.core.records.watch import AlarmKind
+from bedside.monitor.stream.grids import End
 from bedside.monitor.stream.streams import POOLED, Baseline, Family, FeatureBaseline, Stream
 
 __all__ = ["wanted"]
@@ -55,6 +56,11 @@ def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
     if grid.cells > 2 and not grid.one_value:
         told = f"how far the values of '{words}' lie from the middle"
         yield _input(feature, f"spread:{name}", "spread", told)
+    ends: tuple[tuple[End, str], ...] = (("low", "at or below"), ("high", "at or above"))
+    for side, words in ends:
+        if grid.end(side) is not None:
+            told = f"the share of patients whose '{feature.title}' is {words} what a tenth had"
+            yield _input(feature, f"{side}:{name}", "tail", told)
     if grid.low or grid.high:
         told = f"the share of patients whose '{words}' is beyond the usual"
         yield _input(feature, f"beyond:{name}", "beyond", told)

@@ -25,7 +25,9 @@ from bedside.monitor.stream.tally import Tally
 __all__ = ["Seen", "day_text", "findings_of", "watch_days"]
 
 _FIRST = date(1970, 1, 1).toordinal()
-_SHARES: Final = frozenset({"missing", "beyond", "level", "alert", "answering", "unlike", "delay"})
+_SHARES: Final = frozenset(
+    {"missing", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
+)
 """Families whose values are 0 and 1, so that a mean and a number give counts away."""
 
 _SIDES: Final[tuple[Literal["up", "down"], ...]] = ("up", "down")

@@ -190,3 +190,29 @@ def test_a_baseline_holds_no_patients_value():
 
     precise = [repr(float(value)) for value in answers.matrix.ravel()]
     assert not [one for one in precise if len(one.replace(".", "").strip("0")) > 4 and one in told]
+
+
+def test_the_outer_tenths_of_a_number_are_watched_and_those_of_two_values_are_not():
+    baseline = a_baseline()
+
+    low, high = stream_of(baseline, "low:age"), stream_of(baseline, "high:age")
+
+    assert low.mean == pytest.approx(0.1, abs=0.05)
+    assert high.mean == pytest.approx(0.1, abs=0.05)
+    assert not {"low:on_oxygen", "high:on_oxygen", "low:ward_type"} & ids(baseline)
+
+
+def test_features_that_are_missing_together_have_one_stream_for_it():
+    answers = ward_answers(400)
+    twice = replace(
+        answers,
+        features=(*answers.features, "lactate_max"),
+        matrix=np.column_stack([answers.matrix, answers.matrix[:, 1] + 1]),
+    )
+    signals = {"lactate": "lactate", "lactate_max": "lactate"}
+
+    together, apart = a_baseline(twice, signals=signals), a_baseline(twice, signals={})
+
+    assert "missing:lactate_max" not in ids(together)
+    assert {"missing:lactate", "rank:lactate_max"} <= ids(together)
+    assert "missing:lactate_max" in ids(apart)

@@ -20,6 +20,7 @@ from bedside.monitor.stream.detecting import (
     restarted,
     shares_of,
 )
+from bedside.monitor.stream.streams import FeatureBaseline
 from detected import a_baseline, a_day, a_stream, slow_evidence, slow_wealth
 
 TWO = a_baseline(a_stream("one"), a_stream("two", mean=0.5, margin=0.03, family="rank"))
@@ -54,6 +55,26 @@ def test_a_thousand_inputs_take_little_from_the_performance():
 
     assert bars(few, Watch())[0] == bars(many, Watch())[0]
     assert bars(many, Watch())[1] == pytest.approx(bars(few, Watch())[1] + math.log(1000))
+
+
+def test_inputs_that_do_more_to_the_risk_have_more_of_the_budget_and_all_together_the_same():
+    features = tuple(
+        FeatureBaseline(name=name, signal=name, title=name, levels=(), grid=None, gain=gain)
+        for name, gain in (("strong", 0.3), ("weak", 0.1), ("idle", 0.0))
+    )
+    streams = [
+        replace(a_stream(f"{family}:{one.name}", family=family), feature=one.name, signal=one.name)
+        for family in ("missing", "rank")
+        for one in features
+    ]
+    baseline = replace(a_baseline(*streams), features=features)
+
+    found = bars(baseline, Watch())
+
+    shares = np.exp(-found[:3]) / np.exp(-found[:3]).sum()
+    assert shares == pytest.approx([1 / 6 + 3 / 8, 1 / 6 + 1 / 8, 1 / 6])
+    even = bars(a_baseline(*streams), Watch())
+    assert np.exp(-found).sum() == pytest.approx(np.exp(-even).sum())
 
 
 def test_a_day_further_is_the_definition_worked_out_slowly():
