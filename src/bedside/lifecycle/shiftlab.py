@@ -37,6 +37,9 @@ LABEL_DAYS = 30
 """In so many days about twice the patients come that theory asks for."""
 AGES = 2.2
 """A hospital that waits for outcomes is watched for so many times the sample size of theory."""
+MOST_LABELLED = 25_000
+"""Where theory asks for more, a hospital is watched as if it asked for so many: what is not found
+by then counts as not found."""
 LABEL_FEATURES = 12
 """So many inputs are kept where only outcomes shift; the bars of performance stay the same."""
 FIRST_HOURS = 24.0
@@ -270,9 +273,9 @@ def _label_tasks(
     longest: int,
 ) -> Iterator[dict[str, Any]]:
     some = [one for one in wanted if one.kind in OF_LABELS]
-    sizes = [*theory.calibration.values(), theory.auroc_drop or 0, 1]
-    per_day = max(options.per_day, 2 * max(sizes) / LABEL_DAYS)
-    horizon = int(AGES * max(sizes) / per_day) + longest
+    size = min(max([*theory.calibration.values(), theory.auroc_drop or 0, 1]), MOST_LABELLED)
+    per_day = max(options.per_day, 2 * size / LABEL_DAYS)
+    horizon = int(AGES * size / per_day) + longest
     for number in range(options.trials if some else 0):
         plan = Plan(
             seed=options.seed * 100_003 + 50_000 + number,
