@@ -106,7 +106,7 @@ def test_the_page_about_documents_does_what_it_says(tmp_path):
     reports = tmp_path / "w" / "reports"
     pages = {page.stem for page in reports.rglob("*.html")} - {"leakage"}
     assert pages == {paper.stem for paper in reports.rglob("*.pdf")}
-    assert len(pages) == 12
+    assert len(pages) == 16
     for document in json.loads((tmp_path / "documents.json").read_text())["documents"]:
         folder = Path(document["page"]).parent
         for line in [line for part in document["sections"] for item in part["items"]

@@ -19,6 +19,7 @@ def documents_json(done: Written) -> dict[str, Any]:
             {**document_to_json(document), "page": str(page)} for document, page in done.documents
         ],
         "files": [str(file) for file in done.files],
+        "left_out": done.left_out,
     }
 
 
@@ -33,6 +34,8 @@ def documents_words(done: Written) -> str:
     lines += ["", "For programs:", *(f"  {file}" for file in done.files)] if done.files else []
     if done.evaluations:
         lines += ["", f"Evaluations on other patients that are taken in: {len(done.evaluations)}."]
+    if done.left_out:
+        lines += ["", f"The reports on monitoring were not written: {done.left_out}"]
     end = "No document makes a model compliant. A reviewer judges the risk of bias; nothing is"
     return "\n".join([*lines, "", f"{end} filled in."])
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bedside.core.clock import parse_instant
+from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json, digest_bytes
 from bedside.core.records.bundle import EVIDENCE, REPORT
 from bedside.core.records.version import ModelVersion
 from bedside.deploy.package.opening import read_facts
 from bedside.governance.documents.about_a_version import about_a_version, of_a_version
 from bedside.governance.documents.about_a_workspace import about_a_workspace, data_sheet
+from bedside.governance.documents.about_monitoring import about_monitoring
 from bedside.governance.documents.ai_transparency import resources
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.chai_card import as_json, as_xml
@@ -23,6 +25,7 @@ from bedside.governance.documents.pdf import as_pdf
 from bedside.governance.documents.rendering import as_html
 from bedside.lifecycle.documents_data import facts_of_snapshot, snapshots_of
 from bedside.lifecycle.documents_facts import evaluated_pages, facts_of_version, records_of
+from bedside.lifecycle.documents_monitoring import Period, facts_of_monitoring, period_of
 from bedside.lifecycle.documents_workspace import Around, facts_of_workspace
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -32,16 +35,26 @@ __all__ = ["Written", "write_documents"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The documents of a version, each with its page; other files; and the evaluations in them."""
+    """The documents of a version, each with its page; other files; and the evaluations in them.
+
+    `left_out` says why the reports on monitoring were not written, where they were not.
+    """
 
     version: str
     documents: tuple[tuple[Document, Path], ...]
     evaluations: tuple[str, ...]
     files: tuple[Path, ...] = ()
+    left_out: str = ""
 
 
 def write_documents(
-    platform: Platform, version_id: str, *, around: Around | None = None, pdf: bool = False
+    platform: Platform,
+    version_id: str,
+    *,
+    around: Around | None = None,
+    pdf: bool = False,
+    since: str | None = None,
+    until: str | None = None,
 ) -> Written:
     """Write every document of a version as a page, and what programs read as files.
 
@@ -54,12 +67,17 @@ def write_documents(
         version_id: As the registry names it.
         around: What stands around the workspace; None: only what is about the version is written.
         pdf: Whether each page is written as PDF too, beside it.
+        since: The first day (ISO date, UTC) of which the reports on monitoring speak; None: 89
+            days before the last.
+        until: The last of them; None: today.
 
     Raises:
         NotFound: there is no such version.
+        Invalid: these are no days, or they end before they begin.
         Refused: its bundle is not intact, or its data may not be counted by this actor.
         Unavailable: PDF is asked for, and fpdf2 is not installed (code `no_pdf`).
     """
+    period = period_of(platform, since, until)
     version = platform.registry.get(version_id)
     bundle = open_bundle(platform, version)
     records = records_of(platform, version)
@@ -75,6 +93,7 @@ def write_documents(
     for one in (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case)):
         name = f"{version.name}/{_file(one)}-{version.bundle[:12]}"
         out.page(one, name, about=version.id)
+    left_out = _about_days(out, period)
     if around is not None:
         _about_data(out, str(sealed["snapshot"]), bundle.declaration.data.licence)
         held = Held(file="workspace.json", told=facts_of_workspace(platform, around))
@@ -86,6 +105,7 @@ def write_documents(
         documents=tuple(out.documents),
         evaluations=tuple(elsewhere),
         files=tuple(out.files),
+        left_out=left_out,
     )
 
 
@@ -101,13 +121,13 @@ class _Out:
         """Write a file that programs read."""
         self.files.append(self._write(name, content))
 
-    def page(self, document: Document, name: str, *, about: str = "") -> None:
-        """Write the page of a document; `about` says which version it is of."""
+    def page(self, document: Document, name: str, *, about: str = "", dated: str = "") -> None:
+        """Write the page of a document; `about` says what it is of, `dated` when it was made."""
         report = f"../../bundles/{self.version.bundle}/{REPORT}"
         content = as_html(document, report=report, about=about)
         self.documents.append((document, self._write(f"{name}.html", content.encode())))
         if self._pdf:
-            made_at = parse_instant(self.version.built_at)
+            made_at = parse_instant(dated or self.version.built_at)
             paper = as_pdf(document, made_at=made_at, about=about)
             self._write(f"{name}.pdf", paper)
 
@@ -130,6 +150,22 @@ def _about_data(out: _Out, snapshot: str, licence: str) -> None:
         held = Held(file=f"{mark}.json", told=told)
         out.keep(f"{entry.name}/{held.file}", canonical_json(told))
         out.page(data_sheet(held), f"{entry.name}/{mark}")
+
+
+def _about_days(out: _Out, period: Period) -> str:
+    """Write what some days of the model in use show; why not, where the actor may not watch it."""
+    try:
+        told = facts_of_monitoring(out.platform, out.version, period)
+    except Refused as refused:
+        if refused.code != "not_allowed":
+            raise
+        return refused.problem
+    held = Held(file=f"monitored-{period.mark}.json", told=told)
+    out.keep(f"{out.version.name}/{held.file}", canonical_json(told))
+    for one in about_monitoring(held):
+        name = f"{out.version.name}/{_file(one)}-{period.mark}"
+        out.page(one, name, about=period.mark.replace("-to-", " to "), dated=told["made_at"])
+    return ""
 
 
 def _for_programs(case: Case) -> tuple[dict[str, bytes], Case]:
