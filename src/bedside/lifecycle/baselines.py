@@ -34,6 +34,8 @@ from bedside.lifecycle.watching import watched_label
 from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.baseline import Baseline, baseline_from_json, baseline_to_json
 from bedside.monitor.stream.draws import drawn, span_of
+from bedside.monitor.stream.tally import tally_days
+from bedside.monitor.stream.uneven_days import as_wide_as_days
 
 __all__ = ["BASELINE_SET", "BaselineSet", "baseline_of", "set_baseline"]
 
@@ -197,6 +199,7 @@ def _made(
             version=version.id,
             live=True,
         )
+        baseline = as_wide_as_days(baseline, tally_days(baseline, answers))
     if baseline is None or not baseline.streams:
         least = max(minimum, SUPPRESS_AT_OR_BELOW + 1)
         raise Refused(

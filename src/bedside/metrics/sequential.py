@@ -4,11 +4,21 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import f as f_distribution
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats
 
-__all__ = ["SIDES", "STAKES", "advanced", "between_day_sd", "evidence", "wealth", "wealth_by"]
+__all__ = [
+    "SIDES",
+    "STAKES",
+    "advanced",
+    "between_day_chance",
+    "between_day_sd",
+    "evidence",
+    "wealth",
+    "wealth_by",
+]
 
 STAKES: Final[tuple[float, ...]] = (0.02, 0.06, 0.13, 0.27, 0.55, 0.95)
 """Shares of the wealth that are bet on each subject, the smallest for small changes."""
@@ -149,6 +159,38 @@ def between_day_sd(n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Floats
     Source: Searle, Casella & McCulloch, Variance Components, Wiley 1992, section 3.6 (the
         analysis-of-variance estimator with unequal numbers).
     """
+    within, between, usual, known = _of_days(n, total, squares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (between - within) / usual
+    return np.sqrt(np.where(known, np.maximum(np.where(known, variance, 0.0), 0.0), 0.0))
+
+
+def between_day_chance(n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Floats:
+    """The chance that days of one mean differ as much as these do: an F test of one way.
+
+    Args:
+        n: Shape (days, s), draws.
+        total: Shape (days, s), their sum.
+        squares: Shape (days, s), the sum of their squares.
+
+    Returns:
+        Shape (s,); 1 with fewer than two days of two draws in all, or where all draws are alike.
+
+    Source: Searle, Casella & McCulloch, Variance Components, Wiley 1992, section 3.6.
+    """
+    within, between, _, known = _of_days(n, total, squares)
+    counts = np.asarray(n, dtype=np.float64)
+    days, everyone = (counts > 0).sum(axis=0), counts.sum(axis=0)
+    known = known & (within > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = f_distribution.sf(between / within, days - 1, everyone - days)
+    return np.where(known, chance, 1.0)
+
+
+def _of_days(
+    n: ArrayLike, total: ArrayLike, squares: ArrayLike
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Mean squares within and between days, draws of a usual day, and where they are known."""
     counts, sums, powers = (np.asarray(a, dtype=np.float64) for a in (n, total, squares))
     days = (counts > 0).sum(axis=0)
     everyone = counts.sum(axis=0)
@@ -157,9 +199,7 @@ def between_day_sd(n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Floats
         within = (powers.sum(axis=0) - of_day) / (everyone - days)
         between = (of_day - sums.sum(axis=0) ** 2 / everyone) / (days - 1)
         usual = (everyone - (counts**2).sum(axis=0) / everyone) / (days - 1)
-        variance = (between - within) / usual
-    known = (days > 1) & (everyone > days)
-    return np.sqrt(np.where(known, np.maximum(np.where(known, variance, 0.0), 0.0), 0.0))
+    return within, between, usual, (days > 1) & (everyone > days)
 
 
 def _ranges(least: ArrayLike, most: ArrayLike) -> tuple[Floats, Floats]:

@@ -169,3 +169,24 @@ def test_days_that_cannot_be_a_baseline_are_refused(ward, since, until, reason, 
 
     assert refusal.value.code == code
     assert baseline(ward).made_from.endswith("of the build")
+
+
+def test_a_baseline_of_live_days_is_as_wide_as_they_differed(ward):
+    """On each day another share of patients has no radius."""
+    drawn = np.random.default_rng(4)
+    for day in range(16):
+        rows = drawn.choice(ward.held_out, 60).tolist()
+        matrix = ward.matrix[rows].copy()
+        matrix[drawn.random(60) < (0.05, 0.4)[day % 2], 0] = np.nan
+        ward.answer(day, rows, matrix=matrix)
+    ward.clock.at = ward.on(17)
+
+    def radius(until):
+        set_baseline(ward.platform, ward.version.id, DAYS[0], until, reason="as it was")
+        made = baseline(ward)
+        return made.streams[made.index(f"missing:{made.names[0]}")]
+
+    short, long = radius("2026-03-14"), radius("2026-03-17")
+
+    assert short.most - short.mean < 0.15
+    assert long.most - long.mean > 0.25
