@@ -37,7 +37,10 @@ def performance_words(told: Mapping[str, Any]) -> str:
         lines.append(f"  Followed, of those that staff answered: {figure_text(acceptance)}")
     median = told["lead"]["median_hours"]
     if median is not None:
-        lines.append(f"  Hours from the first alert to the outcome (median): {figure_text(median)}")
+        seen = "; nobody was shown them" if told["lead"]["of"] == "not shown" else ""
+        lines.append(
+            f"  Hours from the first alert to the outcome (median{seen}): {figure_text(median)}"
+        )
     lines += [f"  Expected before outcomes: {line}" for line in estimate_lines(told, _EXPECTED)]
     lines += [f"? Cannot be told of these days: {line}." for line in told["unknown"]]
     return "\n".join(lines)

@@ -106,13 +106,12 @@ def live_performance(
     most = MOST_BY_ITSELF if by_itself else MOST
     if by_itself and _is_more(platform, version, days, most):
         return _left_out(platform, version, days)
-    read = read_rows(platform, version.id, bundle, days)
     path = Window(
         since=min(days.since, days.until - timedelta(days=PATH_DAYS - 1)), until=days.until
     )
-    longer = read
-    if path != days and not _is_more(platform, version, path, most):
-        longer = read_rows(platform, version.id, bundle, path)
+    whole = days if _is_more(platform, version, path, most) else path
+    longer = read_rows(platform, version.id, bundle, whole)
+    read = longer.within(days)
     told = _told(platform, version, bundle, days, (read, longer))
     platform.ledger.append(
         platform.actor,

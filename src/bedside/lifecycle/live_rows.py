@@ -47,7 +47,7 @@ class LiveRead:
         notes: What became known of each, oldest first.
         states: Of each, `judged`, or why not: `not_due`, `nobody`, `erased`, `untold`; '' for
             what is no score.
-        corrected: How many outcomes were told otherwise before.
+        others: Of each, whether its outcome was told otherwise before.
     """
 
     predictions: tuple[Prediction, ...]
@@ -55,7 +55,26 @@ class LiveRead:
     rows: LiveRows
     notes: Mapping[str, Sequence[PredictionNote]]
     states: tuple[str, ...]
-    corrected: int
+    others: tuple[bool, ...]
+
+    @property
+    def corrected(self) -> int:
+        """How many outcomes were told otherwise before."""
+        return sum(self.others)
+
+    def within(self, window: Window) -> "LiveRead":
+        """The answers of these days alone."""
+        since, until = window.ends
+        kept = [at for at, one in enumerate(self.predictions) if since <= one.at < until]
+        days = day_number(window.since.isoformat()), day_number(window.until.isoformat())
+        return LiveRead(
+            predictions=tuple(self.predictions[at] for at in kept),
+            answers=tuple(self.answers[at] for at in kept),
+            rows=self.rows.take((self.rows.day >= days[0]) & (self.rows.day <= days[1])),
+            notes=self.notes,
+            states=tuple(self.states[at] for at in kept),
+            others=tuple(self.others[at] for at in kept),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ def read_rows(platform: Platform, version: str, bundle: Bundle, window: Window) 
         rows=_rows(predictions, answers, known, acted, (*reader.dimensions, "ward", "site")),
         notes=notes,
         states=states,
-        corrected=sum(one.was_other for one in known),
+        others=tuple(one.was_other for one in known),
     )
 
 
