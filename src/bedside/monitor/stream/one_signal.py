@@ -29,6 +29,9 @@ def of_one_signal(case: Case, signal: str, findings: Sequence[Finding], onset: i
     families = {case.family(one) for one in findings if one.signal == signal}
     if share > 0 or families == {"missing"}:
         return _comes_or_not(case, evidence, signal, share, findings, onset)
+    late = _later(case, evidence, signal)
+    if late is not None:
+        return made("feed_lost", (signal,), onset, findings, late)
     levels = [move for move in evidence.of("level", signal=signal) if move.strong]
     if levels:
         what = f"{case.name(signal)}: {level_of(levels[0])} {share_words(levels[0])}"
@@ -54,6 +57,17 @@ def _comes_or_not(
         f"{per_cent(1 - gaps[0].then)}"
     )
     return made("unknown", (signal,), onset, findings, what)
+
+
+def _later(case: Case, evidence: Evidence, signal: str) -> str | None:
+    """That the newest value is older than it was, in words; None: values moved more surely."""
+    ranks = [move for move in evidence.of("rank", signal=signal) if move.strong]
+    if not ranks or aggregate_of(ranks[0]) != "hours_since" or ranks[0].change <= 0:
+        return None
+    return (
+        f"{case.name(signal)} comes later or less often than before: the newest value is on "
+        f"average older than that of {per_cent(ranks[0].now)} of the patients before"
+    )
 
 
 def _assay_bias(

@@ -162,4 +162,5 @@ def test_the_cause_is_the_volume():
     (draft,) = likely(ALL, found, tallies, units={})
 
     assert (draft.cause, draft.kind, draft.key) == ("volume", "volume", "volume:volume")
+    assert draft.severity == "medium"
     assert "questions come in a day" in draft.text
