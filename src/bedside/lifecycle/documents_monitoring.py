@@ -232,6 +232,8 @@ def _performance(platform: Platform, version: ModelVersion, period: Period) -> d
         "subjects": everybody["subjects"],
         "with_outcome": everybody["with_outcome"],
         "metrics": everybody["metrics"],
+        "read_as": everybody["says"],
+        "care": {name: one for name, one in told["care"].items() if name != "all"},
         "subgroups": told["subgroups"],
         "burden": told["burden"],
         "feedback": told["feedback"],

@@ -11,8 +11,7 @@ from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.ledger import Actor
 from bedside.core.records.policy import Role
-from bedside.governance.documents import facts_of_monitoring as facts
-from bedside.governance.documents.about_monitoring import OF_SOME_DAYS, about_monitoring
+from bedside.governance.documents.about_monitoring import FACTS, OF_SOME_DAYS, about_monitoring
 from bedside.governance.documents.checklists import table
 from bedside.governance.documents.document import value_at
 from bedside.governance.documents.held import Held
@@ -28,7 +27,7 @@ from bedside.lifecycle.suspending import suspend
 from documented import NUMBER, is_told, numbers_in
 from live_ward import FIRST, a_built_workspace, a_ward
 
-SECRET = "Mrs Nobody of bed 7"
+TOLD = "Mrs Nobody of bed 7"
 ALL = Period(since=FIRST, until=date(2026, 4, 30))
 
 
@@ -54,12 +53,12 @@ def ward(built, tmp_path_factory):
     watch_live(ward.platform, "diagnosis")
     first = ward.platform.alarms.all()[0]
     ward.clock.at = ward.on(16, 5.0)
-    acknowledge(ward.platform, first.id, text=SECRET)
-    opened = open_incident(ward.platform, ward.version.id, severity="serious", what=SECRET)
+    acknowledge(ward.platform, first.id, text=TOLD)
+    opened = open_incident(ward.platform, ward.version.id, severity="serious", what=TOLD)
     ward.clock.at = ward.on(17, 2.0)
-    resolve(ward.platform, first.id, action=SECRET, cause="unit_change")
-    close_incident(ward.platform, opened.id, cause=SECRET, action=SECRET)
-    open_incident(ward.platform, ward.version.id, severity="minor", what=SECRET)
+    resolve(ward.platform, first.id, action=TOLD, cause="unit_change")
+    close_incident(ward.platform, opened.id, cause=TOLD, action=TOLD)
+    open_incident(ward.platform, ward.version.id, severity="minor", what=TOLD)
     return ward
 
 
@@ -86,7 +85,7 @@ def test_each_row_of_each_table_names_facts_that_there_are_and_who_fills_its_gap
     for row in rows:
         assert None not in row
         assert all((row["asks"], row["missing"], row["who"].startswith("the ")))
-        assert len(facts_named(row["facts"], {"seen": facts})) == len(row["facts"].split())
+        assert len(facts_named(row["facts"], FACTS)) == len(row["facts"].split())
     assert [row["facts"] for row in rows if "onclusion" in row["asks"]] == [""] * sum(
         "onclusion" in row["asks"] for row in rows
     )
@@ -116,10 +115,15 @@ def test_the_period_is_told_from_the_records(ward, told):
         "Brier score",
     }
     assert all(", n = 600" in line.text for line in lines_of(told, "3.3").lines[:1])
+    assert "a model that works then seems" in "".join(
+        line.text for line in lines_of(told, "3.3").lines
+    )
+    silent = [line for line in lines_of(told, "3.3").lines if "nobody was shown" in line.label]
+    assert [line.label.rpartition(": ")[2] for line in silent] == ["AUROC", "Expected / observed"]
     assert lines_of(told, "4.1").lines[0].text == str(len(platform.alarms.all()))
     assert "found: a measurement comes in another unit" in lines_of(told, "4.1").lines[1].text
     times = {line.label: line.text for line in lines_of(told, "4.2").lines}
-    assert times[first.id] == "acknowledged after 3 h; resolved after 24 h"
+    assert times[first.id] == "acknowledged: after 3 h; resolved: after 24 h"
     (serious,) = lines_of(told, "5.1").lines
     assert serious.text == "serious; closed 2026-03-19"
     assert [line.text for line in lines_of(told, "5.2").lines] == ["minor; open"]
@@ -135,7 +139,7 @@ def test_what_people_wrote_and_who_the_patients_are_stays_out(told):
 
 def test_a_change_in_the_period_is_told_and_one_outside_is_not(ward):
     ward.clock.at = ward.on(20)
-    suspend(ward.platform, ward.version.id, reason=SECRET)
+    suspend(ward.platform, ward.version.id, reason=TOLD)
 
     inside = facts_of_monitoring(ward.platform, ward.version, ALL)
     before = facts_of_monitoring(

@@ -1,4 +1,4 @@
-"""What some days of a model in use show: use, performance, alarms, incidents, changes, risks."""
+"""What some days of a model in use show: how it is watched, its use, and what came true."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,28 +9,18 @@ from bedside.governance.documents.facts_of_performance import in_order, title_of
 from bedside.governance.documents.held import Held
 
 __all__ = [
-    "alarms",
     "budget",
     "burden",
-    "changes",
     "coverage",
     "feedback",
     "gates",
-    "hazards",
     "intended_use",
-    "missed",
-    "open_alarms",
-    "other_incidents",
     "performance",
     "period",
-    "plan",
     "population",
     "process",
-    "responses",
     "responses_declared",
-    "serious_incidents",
     "subgroups",
-    "times",
     "unknown",
     "versions",
     "volumes",
@@ -42,23 +32,9 @@ _MAIN = {
     "ordinal": ("ordinal_c",),
     "regression": ("mae",),
 }
-_DID = {
-    "approve": "approved",
-    "build.done": "built",
-    "hold": "held",
-    "monitor.baseline": "its baseline was replaced",
-    "promote": "promoted",
-    "recalibrate": "recalibrated",
-    "release": "released",
-    "release.refused": "a release was refused",
-    "resume": "resumed",
-    "retrain.done": "learnt anew",
-    "retrain.judged": "a challenger was judged against it",
-    "retrain.promote": "a challenger was weighed for promotion",
-    "retrain.refused": "learning anew was refused",
-    "retrain.start": "learning anew began",
-    "rollback": "rolled back",
-    "suspend": "suspended",
+_CARE = {
+    "not_acted": "without those on whom staff acted",
+    "not_shown": "of whom nobody was shown anything",
 }
 
 
@@ -99,7 +75,7 @@ def process(held: Held) -> list[Line]:
     made = [held.line("Watched", text, ("watch", "every"))]
     for at, one in enumerate(held.told["runs"]):
         last = "never" if one["last"] is None else one["last"][:10]
-        text = f"{one['runs']:,} runs in the period; the last run of all: {last}"
+        text = f"runs in the period: {one['runs']:,}; the last run of all: {last}"
         made.append(held.line(one["version"], text, ("runs", at)))
     return made
 
@@ -161,16 +137,32 @@ def coverage(held: Held) -> list[Line]:
 
 
 def performance(held: Held) -> list[Line]:
-    """Each figure over everybody whose outcome is known, with its 95 % interval and its n."""
-    return [
-        held.line(
-            f"{one['version']}: {title_of(name)}",
-            _figure(one["metrics"][name]),
-            ("performance", at, "metrics", name),
-        )
-        for at, one in _judged(held)
-        for name in in_order(one["metrics"])
-    ]
+    """Each figure over everybody whose outcome is known, with its 95 % interval and its n.
+
+    With what they cannot say where the model changed the care, and the leading figures of those
+    for whom it did not.
+    """
+    return list(_figures(held))
+
+
+def _figures(held: Held) -> Iterator[Line]:
+    for at, one in _judged(held):
+        for name in in_order(one["metrics"]):
+            path: Path = ("performance", at, "metrics", name)
+            yield held.line(
+                f"{one['version']}: {title_of(name)}", _figure(one["metrics"][name]), path
+            )
+        if one["metrics"]:
+            place: Path = ("performance", at, "read_as")
+            yield held.line(f"{one['version']}: how to read them", one["read_as"], place)
+        for who, told in one["care"].items():
+            for name in _MAIN.get(one["outcome"], ()):
+                if name in told["metrics"]:
+                    label = f"{one['version']}, {_CARE[who]}: {title_of(name)}"
+                    yield held.line(
+                        label, _figure(told["metrics"][name]),
+                        ("performance", at, "care", who, "metrics", name),
+                    )  # fmt: skip
 
 
 def population(held: Held) -> list[Line]:
@@ -260,113 +252,6 @@ def unknown(held: Held) -> list[Line]:
     ]
 
 
-def alarms(held: Held) -> list[Line]:
-    """Each alarm of these days, what was likely behind it, and what was found."""
-    made = [held.line("Alarms", f"{held.told['alarm_count']:,}", ("alarm_count",))]
-    for at, one in enumerate(held.told["alarms"]):
-        found = "" if one["found"] is None else f"; found: {one['found']}"
-        text = f"{one['severity']}, {one['state']}: {one['text']} Likely: {one['likely']}{found}"
-        made.append(held.line(f"{one['id']} ({one['raised']})", text, ("alarms", at)))
-    return made
-
-
-def open_alarms(held: Held) -> list[Line]:
-    """Those that are not resolved."""
-    return [
-        held.line(one["id"], f"{one['severity']}, {one['state']}; {one['owner']} answers for it",
-                  ("alarms", at))
-        for at, one in enumerate(held.told["alarms"])
-        if one["state"] != "resolved"
-    ]  # fmt: skip
-
-
-def times(held: Held) -> list[Line]:
-    """How long each took to be acknowledged and resolved, counted from when it was raised."""
-    return [
-        held.line(
-            one["id"],
-            f"acknowledged {_after(one['hours_to_acknowledge'])}; "
-            f"resolved {_after(one['hours_to_resolve'])}",
-            ("alarms", at),
-        )
-        for at, one in enumerate(held.told["alarms"])
-    ]
-
-
-def missed(held: Held) -> list[Line]:
-    """Alarms about the monitor itself, which did not run when it should have."""
-    return [
-        held.line(one["id"], str(one["text"]), ("alarms", at, "text"))
-        for at, one in enumerate(held.told["alarms"])
-        if one["kind"] == "run"
-    ]
-
-
-def responses(held: Held) -> list[Line]:
-    """What the platform did about alarms by itself, as declared."""
-    return [
-        held.line(f"{one['id']}: response", text, ("alarms", at, "responses", number))
-        for at, one in enumerate(held.told["alarms"])
-        for number, text in enumerate(one["responses"])
-    ]
-
-
-def serious_incidents(held: Held) -> list[Line]:
-    """Incidents that were judged serious, a death among them, or widespread."""
-    return _incidents(held, serious=True)
-
-
-def other_incidents(held: Held) -> list[Line]:
-    """Every other incident and deviation."""
-    return _incidents(held, serious=False)
-
-
-def _incidents(held: Held, *, serious: bool) -> list[Line]:
-    many = sum(one["serious"] is serious for one in held.told["incidents"])
-    if not many:
-        return [held.line("Written down", "none in these days", ("incidents",))]
-    made = []
-    for at, one in enumerate(held.told["incidents"]):
-        if one["serious"] is not serious:
-            continue
-        parts = [one["severity"], "open" if one["closed"] is None else f"closed {one['closed']}"]
-        parts += [f"hazard {one['hazard']}"] if one["hazard"] else []
-        parts += [f"deviation from {one['deviation']}"] if one["deviation"] else []
-        label = f"{one['id']} (noticed {one['noticed']})"
-        made.append(held.line(label, "; ".join(parts), ("incidents", at)))
-    return made
-
-
-def changes(held: Held) -> list[Line]:
-    """What was changed, by whom, and what became of it; each is an entry of the ledger."""
-    made = []
-    for at, one in enumerate(held.told["changes"]):
-        told = "".join(f"; {name}: {value}" for name, value in one["told"].items())
-        text = f"{one['version']} {_DID[one['action']]}, by {one['by']}{told}"
-        label = f"{one['day']}, entry {one['sequence']}"
-        made.append(held.line(label, text, ("changes", at)))
-    return made
-
-
-def plan(held: Held) -> list[Line]:
-    """The changes that were planned beforehand."""
-    return [
-        held.line(one["id"], f"{one['kind']}: {one['text']}", ("plan", at))
-        for at, one in enumerate(held.told["plan"])
-    ]
-
-
-def hazards(held: Held) -> list[Line]:
-    """Each hazard, whether its risk is open, and the controls that do not work now."""
-    made = []
-    for at, one in enumerate(held.told["hazards"]["log"]):
-        state = "OPEN" if one["open"] else "controlled"
-        controls = "".join(f"; {c['kind']} {c['name']}: {c['state']}" for c in one["controls"])
-        text = f"{one['hazard']}: {one['harm']} ({one['severity']}); {state}{controls}"
-        made.append(held.line(one["id"], text, ("hazards", "log", at)))
-    return made
-
-
 def _judged(held: Held) -> list[tuple[int, Mapping[str, Any]]]:
     """The versions of which it is told how their predictions came true."""
     return [(at, one) for at, one in enumerate(held.told["performance"]) if "why" not in one]
@@ -382,7 +267,3 @@ def _count(many: int | str | None) -> str:
     if many is None:
         return "10 or fewer"
     return many if isinstance(many, str) else f"{many:,}"
-
-
-def _after(hours: float | None) -> str:
-    return "not yet" if hours is None else f"after {hours:g} h"
