@@ -2,7 +2,8 @@
 
 Run: OMP_NUM_THREADS=1 python benchmarks/alarm_run_lengths.py [RUNS [TABLE ...]]
 
-The tables are as_before, baselines, uneven_days, sudden, auroc_drops and calibrations.
+The tables are as_before, baselines, few_judged, uneven_days, sudden, auroc_drops and
+calibrations.
 
 Simulated streams of known means, by the budget of one false alarm in 90 days, at the shares of
 the budget and the ranges of means that the product uses. A detector that alarms starts anew, as
@@ -292,6 +293,50 @@ def calibrations(runs: int) -> Iterator[str]:
             yield line(f"observed/expected {ratio} | {share} | {told}", size, first, per_day)
 
 
+def few_judged(runs: int) -> Iterator[str]:
+    """Nothing changes, and the baseline of the performance is measured on few.
+
+    One patient in ten has the event, and the AUROC is 0.85.
+    """
+    parts = sum(BUDGET.values())
+    yield f"\nThe budget is {BUDGET['calibration'] / parts:.3f} for each of the two families."
+    yield "\n| baseline of | judged a day | family | runs with a false alarm in 90 days |"
+    yield "|---|---|---|---|"
+    share, a, b = 0.1, 1.2, 10.8
+    sd = float(np.sqrt(share * (1 - share) * (a + b) / (a + b + 1)) / 2)
+    for n in (500, 2_000, 20_000):
+        for per_day in (20, 100):
+
+            def residuals(changed: bool, k: int = per_day) -> Array:
+                risk = RNG.beta(a, b, (runs, k))
+                return ((1 + (RNG.random((runs, k)) < risk) - risk) / 2)[:, None, :]
+
+            bar = np.array([np.log(180 * parts / BUDGET["calibration"])])
+            means = 0.5 + RNG.normal(0, sd / np.sqrt(n), (runs, 1))
+            ends = ranges("calibration", means, sd, np.array([n]), share)
+            yield few_row(n, per_day, "calibration", detected(residuals, bar, *ends, 90))
+            counts = np.array([share, 1 - share]) * n
+            means = 0.85 + RNG.normal(0, 0.19 / np.sqrt(counts), (runs, 2))
+            low, high = ranges("discrimination", means, 0.19, counts, share)
+            pooled = means @ counts[:, None] / n
+            ends = ranges("discrimination", pooled, 0.19, np.array(n), share, pooled=True)
+            low, high = np.hstack([low, ends[0]]), np.hstack([high, ends[1]])
+            placed = placements(runs, per_day, share, 1.0)
+
+            def unchanged(_changed: bool, draw: Callable[[bool], Array] = placed) -> Array:
+                return draw(False)
+
+            bar = bars_of({"discrimination": 3})
+            yield few_row(n, per_day, "discrimination", detected(unchanged, bar, low, high, 90))
+
+
+def few_row(n: int, per_day: int, family: str, first: Array) -> str:
+    """A row of that table."""
+    found = (first <= 90).mean()
+    half = 1.96 * np.sqrt(found * (1 - found) / first.size)
+    return f"| {n:,} | {per_day} | {family} | {found:.3f} (± {half:.3f}) |"
+
+
 def sudden(runs: int) -> Iterator[str]:
     """Something changes altogether: how many of 20 patients it takes among 1,500 streams."""
     yield "\n| sudden, 1,500 streams, 20 patients that day | found the same day |"
@@ -326,7 +371,9 @@ def check() -> None:
 def main() -> None:
     """Print the tables that were named, or every one."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    tables = (as_before, baselines, uneven_days, sudden, auroc_drops, calibrations)
+    tables = (
+        as_before, baselines, few_judged, uneven_days, sudden, auroc_drops, calibrations
+    )  # fmt: skip
     check()
     for table in tables:
         if len(sys.argv) > 2 and table.__name__ not in sys.argv[2:]:
