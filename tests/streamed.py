@@ -109,6 +109,7 @@ def slow_values(baseline: Baseline, answers: Answers) -> dict[tuple[str, int], l
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
     drawn = draws(baseline, answers).rows
     first = first_of_day(answers)
+    spots = _last_of_days(answers)
     column = {name: place for place, name in enumerate(answers.features)}
     for row in range(len(answers)):
         day = int(answers.day[row])
@@ -119,14 +120,30 @@ def slow_values(baseline: Baseline, answers: Answers) -> dict[tuple[str, int], l
             elif stream.family == "delay":
                 when = day + baseline.usual_delay_days
                 value = float(answers.label_day[row] <= when) if drawn[row] else None
-            elif drawn[row] and stream.feature is not None:
+            elif stream.feature is not None:
                 feature = baseline.features[column[stream.feature]]
-                value = _of_feature(feature, stream, answers.matrix[row, column[stream.feature]])
+                if row in spots if stream.spot else drawn[row]:
+                    told = answers.matrix[row, column[stream.feature]]
+                    value = _of_feature(feature, stream, told)
             elif drawn[row] and not np.isnan(answers.risk[row]):
                 value, when = _of_risk(baseline, stream, answers, row, day)
             if value is not None:
                 found[stream.id, when].append(value)
     return found
+
+
+def _last_of_days(answers: Answers) -> set[int]:
+    """The last answer of each subject on each day, of those within 72 hours that can be read."""
+    latest: dict[tuple[int, int], int] = {}
+    for row in range(len(answers)):
+        known = not (np.isnan(answers.risk[row]) and np.isnan(answers.matrix[row]).all())
+        if answers.subject[row] < 0 or not known or answers.outcome[row] == FAILURE:
+            continue
+        if answers.hours[row] < 72:
+            key = int(answers.subject[row]), int(answers.day[row])
+            if key not in latest or answers.hours[row] > answers.hours[latest[key]]:
+                latest[key] = row
+    return set(latest.values())
 
 
 def _answering(baseline: Baseline, name: str, answers: Answers, row: int) -> float:
@@ -150,7 +167,9 @@ def _of_feature(feature: Any, stream: Any, value: float) -> float | None:
     if stream.family == "beyond":
         return float(beyond)
     if stream.family == "tail":
-        return float(_in_tail(feature.grid, stream.id.partition(":")[0], value))
+        return float(
+            _in_tail(feature.grid, stream.id.removeprefix("today:").partition(":")[0], value)
+        )
     return abs(2 * rank - 1) if stream.family == "spread" else rank
 
 

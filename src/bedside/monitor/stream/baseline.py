@@ -12,7 +12,7 @@ from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.answers import ABSTENTION, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline_json import baseline_from_json, baseline_to_json
 from bedside.monitor.stream.cells import counted
-from bedside.monitor.stream.draws import drawn, first_of_day, span_of
+from bedside.monitor.stream.draws import drawn, first_of_day, last_of_day, span_of
 from bedside.monitor.stream.grids import Grid, grid_of, levels_grid
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import (
@@ -291,19 +291,23 @@ def _watched(
         day=np.zeros(len(answers), dtype=np.int64),
         label_day=np.where(np.isnan(answers.label), UNKNOWN_DAY, 0),
     )
+    again = _missing_alike(answers.take(rows), baseline.features)
+    streams = [one for one in streams if one.family != "missing" or one.feature not in again]
+    spots = last_of_day(answers)
+    tried = replace(baseline, usual_delay_days=None, streams=tuple(streams))
     counts = counted(
-        replace(baseline, usual_delay_days=None),
+        tried,
         as_one_day,
         np.zeros(1, dtype=np.int64),
         drawn=rows,
         first=first,
+        last=spots,
         unlike=unlike,
     )[0]
-    again = _missing_alike(answers.take(rows), baseline.features)
-    streams = [one for one in streams if one.family != "missing" or one.feature not in again]
-    sums = sums_of(atoms_of(baseline, streams), counts)
+    sums = sums_of(atoms_of(tried), counts)
+    alone = _independent(answers.subject[spots])
     kept = [
-        _measured(stream, baseline, *(float(one) for one in figures))
+        _measured(stream, baseline, *(float(one) for one in figures), alone=alone)
         for stream, *figures in zip(streams, sums.n, sums.total, sums.squares, strict=True)
         if figures[0] >= _needed(stream, least) and _moves(stream, *figures)
     ]
@@ -341,8 +345,30 @@ def _moves(stream: Stream, n: float, total: float, squares: float) -> bool:
     )
 
 
-def _measured(stream: Stream, baseline: Baseline, n: float, total: float, squares: float) -> Stream:
-    """The stream with what it was, and the range that counts as before."""
+def _independent(subject: Ints) -> float:
+    """How many independent values each of these is worth, where all of a subject say the same.
+
+    Source: Kish, Survey Sampling, Wiley 1965: (sum of weights)^2 / sum of their squares.
+    """
+    _, times = np.unique(subject, return_counts=True)
+    return float(times.sum() / (times**2).sum()) if times.size else 1.0
+
+
+def _measured(
+    stream: Stream,
+    baseline: Baseline,
+    n: float,
+    total: float,
+    squares: float,
+    *,
+    alone: float = 1.0,
+) -> Stream:
+    """The stream with what it was, and the range that counts as before.
+
+    A stream of the patients of a day has one value a patient and day, each worth `alone`.
+    """
+    if stream.spot:
+        n, total, squares = n * alone, total * alone, squares * alone
     size = round(n)
     told = size if stream.family == "missing" else size // 10 * 10
     if stream.family in SHARES:

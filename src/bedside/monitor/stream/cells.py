@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.monitor.stream.answers import ABSTENTION, FAILURE, UNKNOWN_DAY, Answers
+from bedside.monitor.stream.draws import last_of_day
 from bedside.monitor.stream.streams import Baseline
 
 __all__ = ["FLAGS", "Layout", "counted"]
@@ -23,7 +24,8 @@ class Layout:
     """Where the cells of each thing begin in the counts of a day, for one baseline.
 
     Order: each feature's cells and then the one of missing; the fine cells of the risk; the flags
-    and the reasons, two cells each; fine cells by label, of everybody and then of each group.
+    and the reasons, two cells each; fine cells by label, of everybody and then of each group; and
+    once more the cells of the features that are watched of the patients of a day.
     """
 
     features: tuple[int, ...]
@@ -31,6 +33,7 @@ class Layout:
     fine: int
     flags: int
     judged: int
+    spots: int
     size: int
 
     @staticmethod
@@ -43,19 +46,28 @@ class Layout:
         fine = len(baseline.risk_edges) + 1
         flags = at + fine
         judged = flags + 2 * (len(FLAGS) + len(baseline.reasons))
+        spots = judged + 2 * fine * (1 + len(baseline.groups))
+        ends = [*starts[1:], at]
         return Layout(
             features=tuple(starts),
             risk=at,
             fine=fine,
             flags=flags,
             judged=judged,
-            size=judged + 2 * fine * (1 + len(baseline.groups)),
+            spots=spots,
+            size=spots + sum(ends[place] - starts[place] for place in baseline.spotted),
         )
 
     def missing(self, feature: int) -> int:
         """The cell of those without this feature."""
         after = self.features[feature + 1] if feature + 1 < len(self.features) else self.risk
         return after - 1
+
+    def spot(self, baseline: Baseline, feature: int) -> int:
+        """By how much the cells of a feature lie further on, counted of the patients of a day."""
+        before = [place for place in baseline.spotted if place < feature]
+        cells = sum(self.missing(place) + 1 - self.features[place] for place in before)
+        return self.spots + cells - self.features[feature]
 
     def flag(self, number: int) -> int:
         """The cell of `no`; that of `yes` follows. Reasons are numbered on after the flags."""
@@ -73,6 +85,7 @@ def counted(
     *,
     drawn: Bools,
     first: Bools,
+    last: Bools | None = None,
     unlike: Bools | None = None,
 ) -> Ints:
     """Counts of each day in each cell, shape (len(days), layout.size).
@@ -83,23 +96,22 @@ def counted(
         days: Ascending, no day twice; what happened on other days is left out.
         drawn: Shape (n,), the answers that count for inputs, outputs and labels.
         first: Shape (n,), those that count for how answering went.
+        last: Shape (n,), those that count for the patients of a day; None: `last_of_day`.
         unlike: Shape (n,), whether the patient is unlike the training patients; None: not known.
     """
     layout = Layout.of(baseline)
     counts = np.zeros((len(days), layout.size), dtype=np.int64)
     day = _slots(days, answers.day)
     inputs = np.flatnonzero(drawn & (day >= 0))
-    for place, feature in enumerate(baseline.features):
-        column = answers.matrix[inputs, place]
-        cell = np.zeros(column.size, dtype=np.int64)
-        known = ~np.isnan(column)
-        if feature.grid is not None:
-            values = column[known]
-            if feature.levels:
-                values = np.where(values < 0, len(feature.levels), values)
-            cell[known] = feature.grid.place(values)
-        cell[~known] = layout.missing(place) - layout.features[place]
+    for place in range(len(baseline.features)):
+        cell = _cells(baseline, layout, answers, inputs, place)
         _add(counts, day[inputs], cell, layout.features[place])
+    if baseline.spotted:
+        spots = np.flatnonzero((last_of_day(answers) if last is None else last) & (day >= 0))
+        for place in baseline.spotted:
+            cell = _cells(baseline, layout, answers, spots, place)
+            start = layout.features[place] + layout.spot(baseline, place)
+            _add(counts, day[spots], cell, start)
     scored = inputs[~np.isnan(answers.risk[inputs])]
     fine = np.searchsorted(baseline.risk_edges, answers.risk[scored], side="right")
     _add(counts, day[scored], fine, layout.risk)
@@ -107,6 +119,21 @@ def counted(
     _delays(counts, layout, baseline, answers, days, drawn)
     _judged(counts, layout, baseline, answers, days, drawn)
     return counts
+
+
+def _cells(baseline: Baseline, layout: Layout, answers: Answers, rows: Ints, place: int) -> Ints:
+    """The cell of a feature in each of these rows, from 0 on."""
+    feature = baseline.features[place]
+    column = answers.matrix[rows, place]
+    cell = np.zeros(column.size, dtype=np.int64)
+    known = ~np.isnan(column)
+    if feature.grid is not None:
+        values = column[known]
+        if feature.levels:
+            values = np.where(values < 0, len(feature.levels), values)
+        cell[known] = feature.grid.place(values)
+    cell[~known] = layout.missing(place) - layout.features[place]
+    return cell
 
 
 def _flags(

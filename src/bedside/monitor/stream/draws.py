@@ -9,7 +9,16 @@ from bedside.monitor.sampling import uniform
 from bedside.monitor.stream.answers import FAILURE, Answers
 from bedside.monitor.stream.streams import Baseline
 
-__all__ = ["LONGEST_SPAN", "Draws", "drawn", "draws", "first_of_day", "readable", "span_of"]
+__all__ = [
+    "LONGEST_SPAN",
+    "Draws",
+    "drawn",
+    "draws",
+    "first_of_day",
+    "last_of_day",
+    "readable",
+    "span_of",
+]
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -19,6 +28,10 @@ LONGEST_SPAN = 24.0
 longer span its first days would differ from the baseline for that alone."""
 
 _SPANS = (LONGEST_SPAN, 12.0, 6.0, 3.0, 1.0)
+SPOT_HOURS = 72.0
+"""Since the first question. Patients who lie longer are of as many days as they lie, and a version
+that is new in use meets them late."""
+
 _ENOUGH = 0.9  # of the subjects that could be drawn must be, or the span is shortened
 
 
@@ -85,6 +98,22 @@ def first_of_day(answers: Answers) -> Bools:
     return _first(answers, named, key)
 
 
+def last_of_day(answers: Answers) -> Bools:
+    """The last answer of each named subject on each day, in their first days; shape (n,).
+
+    What came in the day is seen by the last answer of it, where the first is of just after
+    midnight. Whether it is the last is known once the day is over, and a tally is of whole days.
+    """
+    able = np.flatnonzero(
+        (answers.subject >= 0)
+        & readable(answers)
+        & (answers.outcome != FAILURE)
+        & (answers.hours < SPOT_HOURS)
+    )
+    key = answers.day * (int(answers.subject.max(initial=0)) + 1) + answers.subject
+    return _first(answers, able, key, latest=True)
+
+
 def span_of(answers: Answers, *, seed: int) -> float:
     """How long after the first question subjects are drawn: as far as nearly all are there.
 
@@ -97,9 +126,10 @@ def span_of(answers: Answers, *, seed: int) -> float:
     return 0.0
 
 
-def _first(answers: Answers, able: Ints, key: Ints) -> Bools:
-    """Of the rows that are able, the earliest of each key."""
+def _first(answers: Answers, able: Ints, key: Ints, *, latest: bool = False) -> Bools:
+    """Of the rows that are able, the earliest of each key, or the latest."""
     order = able[np.lexsort((answers.hours[able], answers.day[able]))]
+    order = order[::-1] if latest else order
     _, at = np.unique(key[order], return_index=True)
     rows = np.zeros(len(answers), dtype=bool)
     rows[order[at]] = True

@@ -132,7 +132,7 @@ def evidence_of(baseline: Baseline, tallies: Sequence[Tally], since: int) -> Evi
     whole = summed(days)
     volume, volume_z = _volume(baseline, before, days)
     return Evidence(
-        moves=_moves(baseline, whole),
+        moves=_moves(baseline, whole, len(days)),
         sizes=_sizes(baseline, whole),
         typical={
             feature.name: np.array(feature.grid.edges)
@@ -157,14 +157,17 @@ def evidence_of(baseline: Baseline, tallies: Sequence[Tally], since: int) -> Evi
     )
 
 
-def _moves(baseline: Baseline, whole: Tally) -> dict[str, Move]:
+def _moves(baseline: Baseline, whole: Tally, days: int) -> dict[str, Move]:
     found = {}
     for place, stream in enumerate(baseline.streams):
         n = int(whole.n[place])
         if n < FEWEST:
             continue
         now = float(whole.total[place]) / n
-        variance = max(float(whole.squares[place]) / n - now * now, 0.0, stream.sd**2)
+        squares = float(whole.squares[place]) / n
+        if stream.spot:  # the same patients on each day
+            n = max(n // days, 1)
+        variance = max(squares - now * now, 0.0, stream.sd**2)
         variance = max(variance, 1 / (4 * n))  # of a share that was 0 or 1 all along
         move = Move(
             id=stream.id, kind=stream.kind, family=stream.family, feature=stream.feature,

@@ -15,6 +15,7 @@ from bedside.monitor.stream.explained import (
     share_words,
 )
 from bedside.monitor.stream.lost_feeds import Feed, feed_lost, lost
+from bedside.monitor.stream.streams import SPOT
 from bedside.monitor.wording import number, per_cent
 
 __all__ = ["of_one_signal"]
@@ -98,4 +99,4 @@ def _assay_bias(
 
 def _way(end: Move) -> str:
     """Which way values moved that left one end, or fell into it."""
-    return "lower" if end.id.startswith("low:") == (end.change > 0) else "higher"
+    return "lower" if end.id.removeprefix(SPOT).startswith("low:") == (end.change > 0) else "higher"

@@ -17,6 +17,9 @@ Floats = npt.NDArray[np.float64]
 
 FORM = "bedside.stream-baseline/1"
 
+SPOT = "today:"
+"""How the ids of streams begin that count every patient in the house, each day anew."""
+
 POOLED = "placement"
 """Id of the stream of placements of all judged subjects, whatever came true."""
 
@@ -70,6 +73,11 @@ class Stream:
     n: int
     least: float
     most: float
+
+    @property
+    def spot(self) -> bool:
+        """Whether it is of the patients of one day, whose evidence is of that day alone."""
+        return self.id.startswith(SPOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +176,12 @@ class Baseline:
     def digest(self) -> str:
         """Of everything in it: a tally of another baseline is refused by it."""
         return digest_of(asdict(self))
+
+    @cached_property
+    def spotted(self) -> tuple[int, ...]:
+        """Places of the features that streams of a day are about."""
+        about = {stream.feature for stream in self.streams if stream.spot}
+        return tuple(at for at, name in enumerate(self.names) if name in about)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bedside.monitor.stream.cells import FLAGS, Layout
 from bedside.monitor.stream.grids import End, Grid
-from bedside.monitor.stream.streams import POOLED, Baseline, Stream
+from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Stream
 
 __all__ = ["Atoms", "Sums", "atoms_of", "sums_of"]
 
@@ -83,7 +83,10 @@ class _Table:
     def pairs(self, stream: Stream) -> tuple[Ints, Floats]:
         """Places in the counts, and the value of each."""
         if stream.feature is not None:
-            return self._of_feature(stream, self._place[stream.feature])
+            place = self._place[stream.feature]
+            source, value = self._of_feature(stream, place)
+            further = self._layout.spot(self._baseline, place) if stream.spot else 0
+            return source + further, value
         if stream.family == "score":
             source = self._layout.risk + np.arange(self._layout.fine)
             return source, _ranked(self._ranks(self._baseline.risk), stream.id == "score_spread")
@@ -108,7 +111,7 @@ class _Table:
             value[0], value[-1] = float(grid.low), float(grid.high)
             return source, value
         if stream.family == "tail":
-            side: End = "low" if stream.id.startswith("low:") else "high"
+            side: End = "low" if stream.id.removeprefix(SPOT).startswith("low:") else "high"
             inside = grid.end(side)
             return source, (np.zeros(source.size) if inside is None else inside.astype(np.float64))
         return source, _ranked(grid.ranks, stream.family == "spread")

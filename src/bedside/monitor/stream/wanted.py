@@ -1,12 +1,17 @@
 """The streams that a version could be watched by, before it is known how they were."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bedside.core.records.watch import AlarmKind
 from bedside.monitor.stream.grids import End
-from bedside.monitor.stream.streams import POOLED, Baseline, Family, FeatureBaseline, Stream
+from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Family, FeatureBaseline, Stream
 
 __all__ = ["wanted"]
+
+
+AT_ONCE = ("last", "hours_since", "count")
+"""Aggregates that a lost feed or another unit changes at once."""
 
 
 def wanted(
@@ -23,6 +28,10 @@ def wanted(
     """
     for feature in baseline.features:
         yield from _of_feature(feature)
+    if baseline.span_hours > 0:
+        for feature in baseline.features:
+            if _reacts(feature):
+                yield from _of_a_day(feature)
     if baseline.risk is not None and not baseline.risk.one_value:
         yield _stream("score", "output", "score", "where the risks lie; 0.5: as before")
         if baseline.risk.cells > 2:
@@ -64,6 +73,22 @@ def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
     if grid.low or grid.high:
         told = f"the share of patients whose '{words}' is beyond the usual"
         yield _input(feature, f"beyond:{name}", "beyond", told)
+
+
+def _reacts(feature: FeatureBaseline) -> bool:
+    """Whether what comes now is in it at once, and not only a share of a longer window."""
+    if feature.signal is None:
+        return False
+    rest = feature.name.removeprefix(feature.signal)
+    return rest == "" or (rest[0] == "." and rest[1:].split(".")[0] in AT_ONCE)
+
+
+def _of_a_day(feature: FeatureBaseline) -> Iterator[Stream]:
+    """The shares among all patients of a day, by the last answer of each."""
+    for stream in _of_feature(feature):
+        if stream.family in ("missing", "beyond", "tail"):
+            title = f"{stream.title}, of all patients of the day"
+            yield replace(stream, id=f"{SPOT}{stream.id}", title=title)
 
 
 def _of_answering(baseline: Baseline, latencies: bool) -> Iterator[Stream]:

@@ -59,7 +59,8 @@ def watch_days(
 ) -> Seen:
     """Advance the detectors over these days, one by one.
 
-    A day that is not among them had no answers: it moves nothing.
+    A day that is not among them had no answers: it moves nothing. Streams of the patients of a day
+    start anew each day, so that who lies for several days is no evidence twice.
 
     Args:
         baseline: What the streams looked like before.
@@ -82,9 +83,10 @@ def watch_days(
     if resolved:
         now = restarted(now, np.array([one.id in resolved for one in baseline.streams], bool))
     bar = bars(baseline, watch)
+    spots = np.array([one.spot for one in baseline.streams], bool)
     by_day = []
     for tally in tallies:
-        now = one_day(now, tally)
+        now = one_day(restarted(now, spots) if spots.any() else now, tally)
         found = findings_of(baseline, now, bar)
         if found:
             by_day.append((tally.day, found))

@@ -216,3 +216,16 @@ def test_features_that_are_missing_together_have_one_stream_for_it():
     assert "missing:lactate_max" not in ids(together)
     assert {"missing:lactate", "rank:lactate_max"} <= ids(together)
     assert "missing:lactate_max" in ids(apart)
+
+
+def test_patients_who_lie_for_days_are_of_each_day_and_count_in_the_range_once():
+    baseline = a_baseline(ward_answers(400, asked=8, strange=False))
+
+    drawn = stream_of(baseline, "missing:lactate")
+    spot = stream_of(baseline, "today:missing:lactate")
+
+    assert spot.mean == pytest.approx(drawn.mean, abs=0.05)
+    assert spot.n <= 400 < 3 * 400  # each lies on three days
+    once = a_baseline(ward_answers(400, asked=1))
+    assert not [one for one in once.streams if one.spot]
+    assert once.spotted == ()

@@ -131,3 +131,29 @@ def test_findings_are_told_again_without_a_new_day(quiet, lost):
     again = findings_of(MANY, seen.detectors, bars(MANY, Watch()))
 
     assert again == watched([], detectors=seen.detectors).findings == seen.findings
+
+
+def test_the_same_patients_on_several_days_are_evidence_of_each_day_alone():
+    spot, carried = a_stream("today:missing:x"), a_stream("missing:x")
+    baseline = a_baseline(spot, carried)
+    day = {one: np.array([1.0] * 3 + [0.0] * 2) for one in (spot.id, carried.id)}
+    days = [a_day(baseline, number, day) for number in range(20_000, 20_012)]
+
+    seen = watch_days(baseline, Watch(), None, days)
+    alone = watch_days(baseline, Watch(), None, days[:1])
+
+    assert {one.stream for one in seen.findings} == {"missing:x"}
+    assert np.array_equal(seen.detectors.state[0], alone.detectors.state[0])
+    assert (seen.detectors.state[1] > alone.detectors.state[1]).any()
+
+
+def test_a_feed_lost_for_all_in_the_house_is_found_on_that_day_and_stands_until_the_next():
+    baseline = a_baseline(a_stream("today:missing:x"))
+    lost = a_day(baseline, 20_001, {"today:missing:x": np.ones(40)})
+    usual = a_day(baseline, 20_002, {"today:missing:x": np.zeros(40)})
+
+    seen = watch_days(baseline, Watch(), None, [lost])
+    later = watch_days(baseline, Watch(), seen.detectors, [usual])
+
+    assert [one.n for one in seen.findings] == [40]
+    assert not later.findings
