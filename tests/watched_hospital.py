@@ -125,8 +125,16 @@ class Hospital:
         late: int = 0,
         acted: bool = False,
         abstain: float = 0.0,
+        why: str = "missing",
+        about: str = "",
+        aside: str = "",
+        elsewhere: np.ndarray | None = None,
     ) -> Answers:
-        """What the model says of these patients on these days."""
+        """What the model says of these patients on these days.
+
+        `why` and `about` are the reason and the signal of every abstention, `aside` is the signal
+        of which a value of each scored patient was set aside; `elsewhere` lie in another site.
+        """
         n = len(asked)
         contributions = self.model.predict(asked.matrix, pred_contrib=True)
         risk = 1 / (1 + np.exp(-contributions.sum(axis=1)))
@@ -134,12 +142,13 @@ class Hospital:
         alert = (risk >= THRESHOLD) & ~silent
         wait = LABELS_AFTER + asked.random.integers(0, LABELS_AFTER, n) + late
         age = asked.column("age.last")
+        there = np.zeros(n, dtype=bool) if elsewhere is None else elsewhere
         return Answers(
             day=day.astype(np.int64),
             subject=np.arange(first, first + n),
             hours=np.zeros(n),
             outcome=np.where(silent, ABSTENTION, SCORE).astype(np.int8),
-            reason=np.where(silent, "missing_input", "").astype(object),
+            reason=np.where(silent, why, "").astype(object),
             risk=np.where(silent, np.nan, risk),
             alert=alert,
             shown=~silent,
@@ -150,7 +159,10 @@ class Hospital:
             label=asked.event.copy(),
             label_day=np.where(silent, UNKNOWN_DAY, day + wait).astype(np.int64),
             acted=alert & acted,
+            about=np.where(silent, about, "").astype(object),
+            aside=np.where(silent, "", aside).astype(object),
             groups={
+                "site": np.where(there, "other", "main").astype(object),
                 "sex": np.where(asked.column("sex.last.is_female") > 0, "female", "male").astype(
                     object
                 ),
@@ -183,6 +195,7 @@ def together(one: Answers, other: Answers) -> Answers:
     names = (
         "day", "subject", "hours", "outcome", "reason", "risk", "alert", "shown", "latency_ms",
         "matrix", "label", "label_day", "acted", "contributions",
+        "about", "aside",
     )  # fmt: skip
     return Answers(
         features=one.features,

@@ -23,6 +23,7 @@ __all__ = [
     "clean_events",
     "needs_no_unit",
     "plausible_ranges",
+    "set_aside_note",
     "visible_at",
 ]
 
@@ -131,6 +132,11 @@ def clean_events(
 
 
 _ranges_of = Kept(plausible_ranges)
+
+
+def set_aside_note(signal: Signal) -> str:
+    """What an answer notes where a value of the signal was set aside; it is found again by it."""
+    return f"{signal.label} had a value outside the possible range; it was left out."
 
 
 def _are_within(limits: Sequence[tuple[float, float]], values: Sequence[float]) -> bool:

@@ -10,6 +10,7 @@ from bedside.core.records.bundle import FEATURES, Bundle
 from bedside.core.records.prediction import Prediction
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.features.definition import Feature, FeatureSet, feature_set_from_json
+from bedside.features.inputs import as_served, set_aside_note
 from bedside.lifecycle.cohort import band_names
 from bedside.lifecycle.platform import Platform
 
@@ -57,12 +58,17 @@ def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int | None, di
 
 
 class AnswerReader:
-    """Makes live answers of what lies open and what lies sealed; of outcomes, the newest counts."""
+    """Makes live answers of what lies open and what lies sealed; of outcomes, the newest counts.
+
+    `set_aside` tells the signal by what an answer notes where a value of it was set aside.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._features = feature_set_from_json(bundle.files[FEATURES])
         self._levels = dict(_level_features(bundle, self._features))
+        signals = as_served(bundle.declaration, self._features).signals
+        self.set_aside = {set_aside_note(one): name for name, one in signals.items()}
 
     @property
     def features(self) -> FeatureSet:

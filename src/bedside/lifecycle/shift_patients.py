@@ -15,7 +15,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.data.prepare import prepare
 from bedside.features.batch import features_at
 from bedside.features.definition import FeatureSet
-from bedside.features.inputs import as_served
+from bedside.features.inputs import as_served, plausible_ranges
 from bedside.features.inputs_at import ASIDE, check_rows, rejecting_codes
 from bedside.lifecycle.patients import Patients
 from bedside.lifecycle.platform import Platform
@@ -61,16 +61,48 @@ class Bench:
     def inputs(self, change: EventChange | None = None, *, seed: int = 0) -> Inputs:
         """What every question sees, and what the version answers, once the change has happened."""
         matrix = self.patients.matrix
-        events, aside = self.events, None
+        events = moved = self.events
         if change is not None:
             moved = changed_events(self.events, change, seed=seed)
             events, _ = prepare(moved, dict(self.served.signals))
-            aside = self._aside(moved)
             matrix = self._recomputed(events, change)
-        told = check_rows(self.served, events, self._aside(events) if aside is None else aside,
-                          self.patients.asked)  # fmt: skip
-        reason = told["reason"].fill_null("").to_numpy().astype(np.str_)
-        return self._answered(matrix, reason)
+        told = check_rows(self.served, events, self._aside(moved), self.patients.asked)
+        reason, about = (
+            told[name].fill_null("").to_numpy().astype(np.str_) for name in ("reason", "signal")
+        )
+        noted = np.where(reason == "", self._noted(moved), "")  # an abstention has no notes
+        return replace(self._answered(matrix, reason), about=about, aside=noted)
+
+    def _noted(self, events: pl.DataFrame) -> npt.NDArray[np.str_]:
+        """Of each question, the signals of which intake had set a value aside by then."""
+        ranges = plausible_ranges(self.served.signals)
+        table = pl.DataFrame(
+            {
+                "code": list(ranges),
+                "signal": [rule.signal for rule in ranges.values()],
+                "low": [rule.low for rule in ranges.values()],
+                "high": [rule.high for rule in ranges.values()],
+            },
+            schema={"code": pl.String, "signal": pl.String, "low": pl.Float64, "high": pl.Float64},
+        )
+        since = (
+            events.filter(pl.col("value").is_not_null())
+            .with_columns(pl.col("code").cast(pl.String))
+            .join(table, on="code", how="inner")
+            .filter(~pl.col("value").is_between(pl.col("low"), pl.col("high")))
+            .group_by("subject_id", "signal")
+            .agg(pl.max_horizontal("time", "known_at").min().alias("since"))
+        )
+        asked = self.patients.asked.select("subject_id", "prediction_time").with_row_index("row")
+        told = (
+            asked.join(since, on="subject_id", how="inner")
+            .filter(pl.col("since").is_null() | (pl.col("since") <= pl.col("prediction_time")))
+            .sort("row", "signal")
+            .group_by("row", maintain_order=True)
+            .agg(pl.col("signal").str.join(" "))
+        )
+        joined = asked.join(told, on="row", how="left", maintain_order="left")
+        return joined["signal"].fill_null("").to_numpy().astype(np.str_)
 
     def aside_after(self, change: EventChange) -> float:
         """The share of the changed values that intake sets aside as implausible."""
@@ -120,6 +152,8 @@ class Bench:
             risk=np.where(scored, risk, np.nan),
             contributions=given,
             reason=reason,
+            about=np.full(len(reason), ""),
+            aside=np.full(len(reason), ""),
         )
 
     def population(self) -> Population:

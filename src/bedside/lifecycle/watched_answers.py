@@ -211,12 +211,24 @@ class _Row:
     answer: LiveAnswer
     features: Mapping[str, float | None]
     ward: str
+    about: str
+    aside: str
 
     @classmethod
     def of(cls, reader: AnswerReader, made: Prediction, content: bytes | None) -> "_Row":
         sealed: dict[str, Any] = {} if content is None else json.loads(content)
         answer = reader.read(made, sealed, None)
-        return cls(answer, sealed.get("features") or {}, ward_of(sealed.get("request")))
+        outcome = (sealed.get("answer") or {}).get("outcome") or {}
+        aside = [
+            reader.set_aside[one] for one in outcome.get("notes") or () if one in reader.set_aside
+        ]
+        return cls(
+            answer,
+            sealed.get("features") or {},
+            ward_of(sealed.get("request")),
+            about=outcome.get("signal") or "",
+            aside=" ".join(aside),
+        )
 
 
 def _value(content: bytes) -> float:
@@ -284,6 +296,8 @@ def _columns(
         label_day=np.array([day for _, day in label], dtype=np.int64),
         acted=np.array([one.shown and one.prediction_id in told.acted for one in rows], np.bool_),
         groups=groups,
+        about=_texts([part.about for part in parts]),
+        aside=_texts([part.aside for part in parts]),
     )
 
 

@@ -22,7 +22,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
-from bedside.features.inputs import as_served, check_inputs, clean_events
+from bedside.features.inputs import as_served, check_inputs, clean_events, set_aside_note
 from bedside.interop.answer_json import answer_to_json
 from bedside.interop.fhir.reading import unread
 from bedside.serve.made import Gathering, Made, Question, tried
@@ -257,7 +257,7 @@ class Answerer:
 
     def _left_out(self, rejected: Sequence[str]) -> list[str]:
         return [
-            f"{signal.label} had a value outside the possible range; it was left out."
+            set_aside_note(signal)
             for name, signal in self.declaration.signals.items()
             if name in rejected
         ]

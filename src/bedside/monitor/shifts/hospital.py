@@ -257,4 +257,6 @@ def _recorded(
         label_day=np.where(known, day + told.wait, UNKNOWN_DAY),
         acted=told.acted,
         groups=groups,
+        about=told.inputs.about,
+        aside=told.inputs.aside,
     )

@@ -98,9 +98,14 @@ class Injection:
 
     @property
     def causes(self) -> tuple[Cause, ...]:
-        """The causes that count as named right."""
+        """The causes that count as named right, leniently: see `aside`."""
         more: tuple[Cause, ...] = ("feed_lost",) if self.aside > MOSTLY else ()
-        return (*KINDS[self.kind][1], *more)
+        return (*self.strictly, *more)
+
+    @property
+    def strictly(self) -> tuple[Cause, ...]:
+        """The causes of what was injected alone."""
+        return KINDS[self.kind][1]
 
     def as_json(self) -> dict[str, Any]:
         """As it travels to the engine's workers."""

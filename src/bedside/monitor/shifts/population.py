@@ -26,12 +26,16 @@ class Inputs:
         risk: Shape (n,), float64; NaN where it abstains.
         contributions: Shape (n, k + 1), float32, on the margin; None: not computed.
         reason: Shape (n,), why it abstains, else ''.
+        about: Shape (n,), the signal that an abstention names, else ''.
+        aside: Shape (n,), the signals, between blanks, of which intake set a value aside.
     """
 
     matrix: npt.NDArray[np.float32]
     risk: Floats
     contributions: npt.NDArray[np.float32] | None
     reason: npt.NDArray[np.str_]
+    about: npt.NDArray[np.str_]
+    aside: npt.NDArray[np.str_]
 
     def taken(self, rows: Ints) -> "Inputs":
         """Of these rows, in this order."""
@@ -41,6 +45,8 @@ class Inputs:
             risk=self.risk[rows],
             contributions=None if given is None else given[rows],
             reason=self.reason[rows],
+            about=self.about[rows],
+            aside=self.aside[rows],
         )
 
     def where(self, other: Bools, instead: "Inputs") -> "Inputs":
@@ -54,6 +60,8 @@ class Inputs:
             risk=np.where(other, instead.risk, self.risk),
             contributions=whole,
             reason=np.where(other, instead.reason, self.reason),
+            about=np.where(other, instead.about, self.about),
+            aside=np.where(other, instead.aside, self.aside),
         )
 
     def to_bytes(self) -> bytes:
@@ -63,6 +71,8 @@ class Inputs:
                 "matrix": self.matrix,
                 "risk": self.risk,
                 "reason": self.reason,
+                "about": self.about,
+                "aside": self.aside,
                 **({} if self.contributions is None else {"contributions": self.contributions}),
             }
         )
@@ -76,6 +86,8 @@ class Inputs:
             risk=told["risk"],
             contributions=told.get("contributions"),
             reason=told["reason"],
+            about=told["about"],
+            aside=told["aside"],
         )
 
 

@@ -109,7 +109,9 @@ def _row(told: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str
         "second_run": _within(runs, 1),
         "delay_days": _median([run["delay"] for run in found]),
         "right": rate(sum(run["right"] for run in found), len(found)).as_json() if found else None,
-        "settled": _settled(found),
+        "right_strict": _named_right(found, "strict"),
+        "settled": _named_right(found, "settled"),
+        "settled_strict": _named_right(found, "settled_strict"),
         "named": dict(sorted(named.items(), key=lambda item: (-item[1], item[0]))),
         "by_onset": {
             str(onset): rate(
@@ -131,9 +133,9 @@ def _within(runs: Sequence[Mapping[str, Any]], days: int) -> dict[str, float]:
     return rate(len(soon), len(runs)).as_json()
 
 
-def _settled(found: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
-    later = [run for run in found if run["settled"] is not None]
-    return rate(sum(run["settled"] for run in later), len(later)).as_json() if later else None
+def _named_right(found: Sequence[Mapping[str, Any]], which: str) -> dict[str, float] | None:
+    told = [run for run in found if run.get(which) is not None]
+    return rate(sum(run[which] for run in told), len(told)).as_json() if told else None
 
 
 def _median(values: Sequence[float]) -> float | None:

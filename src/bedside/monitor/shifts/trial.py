@@ -145,6 +145,7 @@ class Trial:
         detectors, resolved = self.states[onset]
         tallies = list(self.quiet[max(0, onset - BEFORE) : onset])
         found: dict[str, Any] = {"delay": None, "cause": None, "right": False, "settled": None}
+        found |= {"strict": False, "settled_strict": None, "settled_cause": None}
         edges = [edge for edge in (0, 1, 2, 7, 14, 28, 56, 112, 224) if edge < days] + [days]
         last = None
         for begin, end in pairwise([*edges, days + SETTLES + 1]):
@@ -163,8 +164,12 @@ class Trial:
                         found |= {"delay": place, **_named(injection, drafts)}
                 if last is not None and place == last:
                     drafts = self._relevant(injection, seen.findings, tallies)
-                    named = _named(injection, drafts) if drafts else {"right": found["right"]}
-                    return found | {"settled": named["right"]}
+                    named = _named(injection, drafts) if drafts else found
+                    return found | {
+                        "settled": named["right"],
+                        "settled_strict": named["strict"],
+                        "settled_cause": named["cause"],
+                    }
             if found["delay"] is None and end >= days:
                 break
         return found
@@ -196,12 +201,11 @@ def found_in(injection: Injection, draft: AlarmDraft) -> bool:
 
 def _named(injection: Injection, drafts: Sequence[AlarmDraft]) -> dict[str, Any]:
     first = drafts[0]
-    right = first.cause in injection.causes
-    if injection.signal is not None:
-        right = right and injection.signal in first.signals
+    about = injection.signal is None or injection.signal in first.signals
     return {
         "cause": first.cause,
-        "right": right,
+        "right": about and first.cause in injection.causes,
+        "strict": about and first.cause in injection.strictly,
         "signals": list(first.signals)[:5],
         "causes": [draft.cause for draft in drafts],
         "streams": [finding.stream for finding in first.findings[:3]],

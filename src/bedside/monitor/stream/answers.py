@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bedside.core.errors import Invalid
 
-__all__ = ["ABSTENTION", "FAILURE", "SCORE", "UNKNOWN_DAY", "Answers"]
+__all__ = ["ABSTENTION", "FAILURE", "SCORE", "SUSPENDED", "UNKNOWN_DAY", "Answers"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,6 +17,10 @@ Bools = npt.NDArray[np.bool_]
 
 SCORE, ABSTENTION, FAILURE = 0, 1, 2
 """What `outcome` says."""
+
+SUSPENDED = "suspended"
+"""The reason of an answer that was withheld because somebody, or an alarm, suspended the version:
+what it says of itself is known already, and moves no stream."""
 
 UNKNOWN_DAY = np.iinfo(np.int64).max
 """Of a label that has not come: later than any day."""
@@ -49,6 +53,9 @@ class Answers:
             `acted`, or a declared intervention followed.
         groups: For each subgroup dimension, also `site` and `ward` where they are known: shape
             (n,), the level as text, '' where unknown.
+        about: Shape (n,), the signal that an abstention names, else ''; None: it is not known.
+        aside: Shape (n,), the signals, between blanks, of which a value was set aside because it
+            is outside what is possible, else ''; None: it is not known.
     """
 
     day: Ints
@@ -67,6 +74,8 @@ class Answers:
     acted: Bools
     contributions: Floats | None = None
     groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    about: npt.NDArray[Any] | None = None
+    aside: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         rows = self.day.shape[0]
@@ -75,6 +84,7 @@ class Answers:
             "reason": self.reason, "risk": self.risk, "alert": self.alert, "shown": self.shown,
             "latency_ms": self.latency_ms, "label": self.label, "label_day": self.label_day,
             "acted": self.acted, **{f"groups of '{k}'": v for k, v in self.groups.items()},
+            **{k: v for k, v in (("about", self.about), ("aside", self.aside)) if v is not None},
         }  # fmt: skip
         for name, values in by_row.items():
             if values.shape != (rows,):
@@ -106,6 +116,8 @@ class Answers:
             matrix=self.matrix[rows],
             contributions=None if self.contributions is None else self.contributions[rows],
             groups={name: values[rows] for name, values in self.groups.items()},
+            about=None if self.about is None else self.about[rows],
+            aside=None if self.aside is None else self.aside[rows],
             **{
                 name: getattr(self, name)[rows]
                 for name in (

@@ -9,7 +9,11 @@ from bedside.monitor.stream.causes_of_outcomes import (
     explained_by_outcomes,
     late_labels,
 )
-from bedside.monitor.stream.causes_of_people import explained_by_people, of_volume
+from bedside.monitor.stream.causes_of_people import (
+    explained_by_people,
+    of_new_place,
+    of_volume,
+)
 from bedside.monitor.stream.causes_of_signals import explained_by_signals
 from bedside.monitor.stream.drafts import AlarmDraft
 from bedside.monitor.stream.evidence_of import Evidence, evidence_of
@@ -63,7 +67,7 @@ def likely(
 def explanations(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
     """The causes, each with the findings that it explains; every finding is in exactly one."""
     left = list(findings)
-    found = explained_by_signals(case, left)
+    found = [one for one in explained_by_signals(case, left) if not of_new_place(case, one)]
     left = _rest(left, found)
     aside = [signal for one in found for signal in one.signals]
     people = explained_by_people(case, left, aside)

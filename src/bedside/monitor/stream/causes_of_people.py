@@ -12,11 +12,11 @@ from bedside.monitor.stream.explained import (
     onset_of,
     plain,
 )
-from bedside.monitor.stream.lost_feeds import moved_signals
+from bedside.monitor.stream.lost_feeds import NEARLY_ALL, lost, moved_signals
 from bedside.monitor.stream.one_signal import of_one_signal
 from bedside.monitor.wording import number, per_cent
 
-__all__ = ["explained_by_people", "of_volume"]
+__all__ = ["explained_by_people", "is_about_the_person", "of_new_place", "of_volume"]
 
 ABOUT_THE_PERSON = frozenset(
     ["age", "sex", "gender", "race", "ethnicity", "language", "insurance", "marital", "height"]
@@ -60,6 +60,13 @@ def explained_by_people(
                 moved[finding.signal] = found
     if not moved and not any(case.family(one) in INPUTS for one in mine):
         return []
+    if _new_level(evidence) is not None:
+        return [_of_many(case, evidence, moved, mine, onset)]
+    names = {one.signal for one in mine}
+    if not moved and len(names) == 1 and None not in names:  # so few that nothing else is known
+        (only,) = (str(name) for name in names)
+        if not is_about_the_person(only):
+            return [of_one_signal(case, only, mine, onset)]
     single = _single(moved)
     if _fuller(evidence) or len(mildly_moved(evidence, aside)) >= SEVERAL:
         single = single if single is not None and _apart(moved) else None
@@ -166,9 +173,9 @@ def mildly_moved(evidence: Evidence, aside: Sequence[str]) -> set[str]:
 
 def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
     """That patients of another place are among them, in words; None: nothing says so."""
-    for name, (then, now) in sorted(evidence.places.items()):
-        if now - then >= 0.05 and then <= 0.02:
-            return f"patients of {plain(name)} are among them, {per_cent(now)} now"
+    new = _new_level(evidence)
+    if new is not None:
+        return f"patients of {plain(new)} are among them, {per_cent(evidence.places[new][1])} now"
     unlike = [move for move in evidence.of("unlike") if move.strong and move.change > 0]
     if unlike and len(moved) >= SEVERAL:
         return (
@@ -182,6 +189,25 @@ def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
             "than before, as in another place"
         )
     return None
+
+
+def _new_level(evidence: Evidence) -> str | None:
+    """The site or ward that was hardly there; None: there is none."""
+    for name, (then, now) in sorted(evidence.places.items()):
+        if now - then >= 0.05 and then <= 0.02:
+            return name
+    return None
+
+
+def of_new_place(case: Case, explanation: Explanation) -> bool:
+    """Whether a cause that lies in a signal is what patients of a new place bring with them.
+
+    Their codes, and what is not measured there; not a unit, nor a feed that nobody has any more.
+    """
+    evidence = case.since(explanation.onset)
+    if _new_level(evidence) is None or explanation.cause not in ("coding_change", "feed_lost"):
+        return False
+    return all(lost(evidence, signal) < NEARLY_ALL for signal in explanation.signals)
 
 
 def _habits(evidence: Evidence) -> tuple[set[str], set[str]]:

@@ -1,28 +1,41 @@
 """Causes that lie in one measurement: its unit, its feed, its codes, its assay."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bedside.core.records.watch import Finding
 from bedside.core.units import display
-from bedside.monitor.stream.evidence_of import Evidence
+from bedside.monitor.stream.causes_of_people import is_about_the_person
+from bedside.monitor.stream.evidence_of import FEWEST, Evidence
 from bedside.monitor.stream.explained import (
     INPUTS,
     OF_PLACE,
     Case,
     Explanation,
-    aggregate_of,
     level_of,
     made,
     onset_of,
     share_words,
 )
 from bedside.monitor.stream.lost_feeds import Feed, lost, lost_feeds, moved_signals
-from bedside.monitor.stream.units_seen import Moved, moved_as
+from bedside.monitor.stream.units_seen import LEAST_FACTOR, Moved, Spread, moved_as
+from bedside.monitor.stream.withheld import (
+    explained_by_abstentions,
+    is_set_aside,
+    set_aside_words,
+)
 from bedside.monitor.wording import number, per_cent
 
 __all__ = ["explained_by_signals"]
+
+FEW = 5
+"""Patients whose values tell a unit that is known; the factor itself is told of eleven."""
+
+SURE = 4.0  # standard errors
+OUTRIGHT = 0.05  # of a code's share: of who comes, fewer go by themselves
 
 
 def by_signal(case: Case, findings: Sequence[Finding]) -> dict[str, list[Finding]]:
@@ -36,9 +49,12 @@ def by_signal(case: Case, findings: Sequence[Finding]) -> dict[str, list[Finding
 
 def explained_by_signals(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
     """Unit changes, lost feeds and changed codes, each with the findings of its signals."""
-    found: list[Explanation] = []
+    found = explained_by_abstentions(case, findings)
+    named = {signal for one in found for signal in one.signals}
     feeds: list[Feed] = []
     for signal, mine in sorted(by_signal(case, findings).items()):
+        if signal in named:
+            continue
         onset = onset_of(mine)
         evidence = case.since(onset)
         moved = in_another_unit(case, evidence, signal)
@@ -52,6 +68,10 @@ def explained_by_signals(case: Case, findings: Sequence[Finding]) -> list[Explan
             )
             continue
         share = lost(evidence, signal)
+        aside = is_set_aside(evidence, signal, share) if share > 0 else 0.0
+        if aside > 0:
+            found.append(_set_aside(case, evidence, signal, aside, onset, mine))
+            continue
         feeds.append(Feed(onset=onset, signal=signal, share=share, findings=tuple(mine)))
     return found + lost_feeds(case, feeds)
 
@@ -60,18 +80,47 @@ def in_another_unit(case: Case, evidence: Evidence, signal: str) -> Moved | None
     """The unit in which a signal seems to come: the surest that one of its features tells."""
     known = case.units.get(signal, ())
     best: tuple[float, Moved] | None = None
-    for move in evidence.of("rank", signal=signal):
-        name = move.feature or ""
-        if name not in evidence.sizes or aggregate_of(move) not in OF_PLACE:
-            continue
-        then, now = evidence.sizes[name]
+    for name, (then, now) in _sizes_of(evidence, signal):
         typical = evidence.typical.get(name, np.zeros(0))
         moved = moved_as(then, now, known, typical)
+        if moved is not None and now.n < FEWEST:
+            moved = None if moved.unit is None else replace(moved, times=math.nan)
         if moved is not None:
             sure = now.n * abs(now.mean - then.mean) * (2 if moved.unit else 1)
             if best is None or sure > best[0]:
                 best = (sure, moved)
     return None if best is None else best[1]
+
+
+def _sizes_of(evidence: Evidence, signal: str) -> list[tuple[str, tuple[Spread, Spread]]]:
+    """Where the logarithms of the values of a signal's features lay and lie, of five or more."""
+    return [
+        (name, (then, now))
+        for name, (then, now) in sorted(evidence.sizes.items())
+        if now.n >= FEW
+        and (name == signal or name.startswith(f"{signal}."))
+        and name.removeprefix(signal)[1:].split(".")[0].split("=")[0] in OF_PLACE
+    ]
+
+
+def _set_aside(
+    case: Case,
+    evidence: Evidence,
+    signal: str,
+    aside: float,
+    onset: int,
+    findings: Sequence[Finding],
+) -> Explanation:
+    """Values outside what is possible: another unit; a bias where what is left moved by little."""
+    words = set_aside_words(case, signal, aside)
+    for _, (then, now) in _sizes_of(evidence, signal):
+        shift = abs(now.mean - then.mean)
+        error = math.sqrt(then.variance * (1 / now.n + 1 / then.n))
+        if now.n >= FEWEST and SURE * error <= shift < math.log(LEAST_FACTOR):
+            way = "higher" if now.mean > then.mean else "lower"
+            what = f"{case.name(signal)} comes {way} than before, and {words.split(', as')[0]}"
+            return made("assay_bias", (signal,), onset, findings, what)
+    return made("unit_change", (signal,), onset, findings, words)
 
 
 def _recoded(evidence: Evidence, signal: str) -> str | None:
@@ -83,6 +132,8 @@ def _recoded(evidence: Evidence, signal: str) -> str | None:
         return None
     went = max(less, key=lambda move: -move.change)
     gone = went.now <= 0.35 * went.then
+    if is_about_the_person(signal) and went.now > OUTRIGHT * went.then:
+        return None  # other people have come
     if not more:
         return (
             f"{level_of(went)} {share_words(went)}" if gone and not lost(evidence, signal) else None
@@ -101,7 +152,9 @@ def _recoded(evidence: Evidence, signal: str) -> str | None:
 
 
 def _units(case: Case, signal: str, moved: Moved) -> str:
-    """What happened to its unit, in words."""
+    """What happened to its unit, in words; without the factor where few patients told it."""
+    if math.isnan(moved.times):
+        return f"{case.name(signal)} comes as it would in {display(moved.unit or '')}"
     times = (
         f"{number(moved.times)} times" if moved.times >= 1 else f"1/{number(1 / moved.times)} of"
     )

@@ -52,6 +52,9 @@ class Tally:
         by_care: Shape (4, 3), of the drawn answers among them: those that did not alert, alerts
             that nobody was shown, shown ones that staff did not act on, and those they acted on;
             how many, the sum of label less recalibrated risk p, and the sum of p (1 - p).
+        about: How many of the subjects' first answers of the day were withheld for a reason that
+            names a signal (`missing:heart_rate`), and had a value of a signal set aside as
+            impossible (`aside:temperature`).
         corrected: Labels that were corrected that day; who reads the notes fills it in.
     """
 
@@ -78,6 +81,7 @@ class Tally:
     judged: Ints
     acted: Ints
     by_care: Floats = field(default_factory=lambda: np.zeros((4, 3)))
+    about: Mapping[str, int] = field(default_factory=dict)
     corrected: int = 0
 
 
@@ -103,16 +107,18 @@ def added(one: Tally, other: Tally) -> Tally:
     return Tally(
         day=max(one.day, other.day),
         baseline=one.baseline,
-        reasons={
-            name: one.reasons.get(name, 0) + other.reasons.get(name, 0)
-            for name in sorted({*one.reasons, *other.reasons})
-        },
+        reasons=_both(one.reasons, other.reasons),
+        about=_both(one.about, other.about),
         groups={
             name: one.groups.get(name, no_counts()) + other.groups.get(name, no_counts())
             for name in sorted({*one.groups, *other.groups})
         },
         **{name: getattr(one, name) + getattr(other, name) for name in _SUMS},
     )
+
+
+def _both(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 def summed(tallies: Sequence[Tally]) -> Tally:

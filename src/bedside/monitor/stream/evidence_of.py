@@ -90,6 +90,9 @@ class Evidence:
         treated: Outcome less risk, summed over `not alerted`, `not shown`, `shown`, `acted`:
             number, sum, and variance.
         places: Share of patients of each site and ward, in the baseline and since.
+        about: Share of the first answers of a day that were withheld because of a signal, or with
+            which a value of it was set aside, by `REASON:SIGNAL` and `aside:SIGNAL`: before, where
+            days before are known, else 0, and since.
         days: How many.
     """
 
@@ -101,6 +104,7 @@ class Evidence:
     volume_z: float
     treated: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    about: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     days: int = 0
 
     def of(self, *families: str, signal: str | None = None) -> list[Move]:
@@ -111,6 +115,11 @@ class Evidence:
             if move.family in families and (signal is None or move.signal == signal)
         ]
         return sorted(found, key=lambda move: (-abs(move.z), move.id))
+
+    def more(self, *names: str) -> float:
+        """By how much these shares of `about` rose together."""
+        pairs = [self.about[name] for name in names if name in self.about]
+        return sum(now - then for then, now in pairs)
 
     def signals(self) -> list[str]:
         """Every signal of a stream."""
@@ -152,7 +161,8 @@ def evidence_of(baseline: Baseline, tallies: Sequence[Tally], since: int) -> Evi
             name: (float(n), float(residual), float(variance))
             for name, (n, residual, variance) in zip(CARE, whole.by_care, strict=True)
         },
-        places=_places(before, whole),
+        places=_places(_long_before(before), whole),
+        about=_about(_long_before(before), whole),
         days=days[-1].day - since + 1,
     )
 
@@ -235,6 +245,12 @@ def _volume(
     return now / length / usual, (now / length - usual) / error
 
 
+def _long_before(before: Sequence[Tally]) -> Sequence[Tally]:
+    """Without the week before the onset, which is known to a few days only, where more is known."""
+    earlier = [tally for tally in before if tally.day <= before[-1].day - _WEEK]
+    return earlier if len(earlier) >= _WEEK else before
+
+
 def _places(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, float]]:
     """Share of the answers of each site and ward, before and since, where both are known."""
     earlier = summed(before).groups if before else {}
@@ -251,6 +267,18 @@ def _places(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, flo
             if now.get(name, 0) >= FEWEST:
                 found[name] = shares
     return found
+
+
+def _about(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, float]]:
+    """The shares of `Tally.about`, before and since, of more than ten answers."""
+    asked, earlier = whole.subjects, summed(before) if before else None
+    told = {} if earlier is None or not earlier.subjects else earlier.about
+    count = 1 if earlier is None else max(earlier.subjects, 1)
+    return {
+        name: (told.get(name, 0) / count, times / asked)
+        for name, times in whole.about.items()
+        if times >= FEWEST
+    }
 
 
 def _is_of(name: str, dimension: str) -> bool:

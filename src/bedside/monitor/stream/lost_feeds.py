@@ -8,7 +8,7 @@ from bedside.monitor.stream.evidence_of import Evidence, Move
 from bedside.monitor.stream.explained import INPUTS, OF_PLACE, Case, Explanation, aggregate_of, made
 from bedside.monitor.wording import per_cent
 
-__all__ = ["Feed", "feed_lost", "lost", "lost_feeds", "moved_signals"]
+__all__ = ["Feed", "feed_lost", "feed_lost_words", "lost", "lost_feeds", "moved_signals"]
 
 NEARLY_ALL = 0.9  # of those who had it
 HALF_LOST = 0.5
@@ -56,15 +56,20 @@ def lost_feeds(case: Case, feeds: Sequence[Feed]) -> list[Explanation]:
 def feed_lost(case: Case, feeds: Sequence[Feed]) -> Explanation:
     """These signals do not come any more."""
     signals = tuple(sorted(feed.signal for feed in feeds))
-    names = [case.name(signal) for signal in signals]
-    said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     share = max(feed.share for feed in feeds)
-    what = f"{said} {'does' if len(names) == 1 else 'do'} not come any more"
+    what = feed_lost_words(case, signals)
     if share < NEARLY_ALL:
-        them = "it" if len(names) == 1 else "them"
+        them = "it" if len(signals) == 1 else "them"
         what += f" for {per_cent(share)} of the patients who had {them} before"
     findings = [finding for feed in feeds for finding in feed.findings]
     return made("feed_lost", signals, min(feed.onset for feed in feeds), findings, what)
+
+
+def feed_lost_words(case: Case, signals: Sequence[str]) -> str:
+    """That these signals do not come any more."""
+    names = [case.name(signal) for signal in signals]
+    said = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{said} {'does' if len(names) == 1 else 'do'} not come any more"
 
 
 def lost(evidence: Evidence, signal: str) -> float:

@@ -35,6 +35,7 @@ class _Told(msgspec.Struct, forbid_unknown_fields=True):
     logs: list[float]
     contributions: list[float]
     by_care: list[float]
+    about: dict[str, int] = {}  # not in what was kept before it was counted
 
 
 _WHOLE = (
@@ -59,6 +60,7 @@ def tally_to_bytes(tally: Tally) -> bytes:
         logs=tally.logs.ravel().tolist(),
         contributions=tally.contributions.tolist(),
         by_care=tally.by_care.ravel().tolist(),
+        about=dict(sorted(tally.about.items())),
     )
     return msgspec.msgpack.encode(told)
 
@@ -117,6 +119,7 @@ def _tally(told: _Told, maker: TallyMaker) -> Tally:
         logs=_real(told.logs, (k, 3)),
         contributions=_real(told.contributions, (k + 1,)),
         by_care=_real(told.by_care, (4, 3)),
+        about=told.about,
         **told.whole,
     )
 

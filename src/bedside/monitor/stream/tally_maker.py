@@ -1,5 +1,6 @@
 """Makes the tallies of days by one baseline."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -125,6 +126,7 @@ class TallyMaker:
             groups=_groups(answers, today, told),
             judged=np.bincount(label, minlength=2).astype(np.int64),
             acted=np.bincount(pair, minlength=4).reshape(2, 2).astype(np.int64),
+            about=_about(answers, today[first[today]]),
             by_care=_by_care(self.baseline, answers, told[drawn[told]]),
         )
 
@@ -174,6 +176,18 @@ def _by_care(baseline: Baseline, answers: Answers, told: Ints) -> Floats:
     residual = (answers.label[told] > 0) - expected
     sums = (None, residual, expected * (1 - expected))
     return np.stack([np.bincount(care, weights=one, minlength=4) for one in sums], axis=1)
+
+
+def _about(answers: Answers, rows: Ints) -> dict[str, int]:
+    """Why scores were withheld, by signal, and of which signals values were set aside."""
+    found = Counter[str]()
+    if answers.about is not None:
+        reasons, signals = answers.reason[rows].tolist(), answers.about[rows].tolist()
+        found.update(f"{why}:{one}" for why, one in zip(reasons, signals, strict=True) if one)
+    if answers.aside is not None:
+        for some in answers.aside[rows].tolist():
+            found.update(f"aside:{one}" for one in some.split())
+    return dict(sorted(found.items()))
 
 
 def _groups(answers: Answers, today: Ints, told: Ints) -> dict[str, Ints]:

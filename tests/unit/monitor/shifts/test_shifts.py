@@ -32,6 +32,8 @@ def biopsies() -> Population:
         risk=told.risk,
         contributions=None,
         reason=np.full(n, "", dtype=np.str_),
+        about=np.full(n, "", dtype=np.str_),
+        aside=np.full(n, "", dtype=np.str_),
     )
     return Population(
         start=np.arange(n + 1),

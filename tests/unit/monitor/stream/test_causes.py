@@ -95,6 +95,34 @@ def linked_wrongly(share, inside=lambda asked: np.ones(len(asked), dtype=bool)):
     return change
 
 
+def withheld(share, why, signal):
+    def change(hospital, asked):
+        return {"abstain": share, "why": why, "about": signal}
+
+    return change
+
+
+def set_aside(signal, left=0.0, times=1.0):
+    """What is left of the values, where there is a rest, lies a little otherwise."""
+
+    def change(hospital, asked):
+        gone = asked.random.random(len(asked)) >= left
+        asked.matrix[:, of(f"{signal}.last")] *= times
+        asked.matrix[gone, of(f"{signal}.last")] = np.nan
+        asked.matrix[gone, of(f"{signal}.count.24h")] = 0
+        return {"aside": signal}
+
+    return change
+
+
+def of_a_new_site_with_other_codes(hospital, asked):
+    there = asked.random.random(len(asked)) < 0.4
+    female = there & (asked.column("sex.last.is_female") > 0)
+    asked.matrix[female, of("sex.last.is_female")] = 0
+    asked.matrix[female, of("sex.last.is_male")] = 1
+    return {"elsewhere": there}
+
+
 def women(asked):
     return asked.column("sex.last.is_female") > 0
 
@@ -111,12 +139,17 @@ CASES = [
     ("feed_lost", "no creatinine", without("creatinine"), {}),
     ("feed_lost", "no laboratory", without("creatinine", "lactate", "glucose", "bilirubin"), {}),
     ("feed_lost", "no glucose for a third", without("glucose", share=0.35), {}),
+    ("feed_lost", "no score without glucose", withheld(0.9, "missing", "glucose"), {}),
+    ("unit_change", "a required one set aside", withheld(0.9, "out_of_range", "sodium"), {}),
+    ("unit_change", "temperature set aside", set_aside("temperature"), {}),
+    ("assay_bias", "sodium mostly set aside", set_aside("sodium", 0.3, 1.3), {}),
     ("assay_bias", "lactate a quarter lower", in_unit("lactate", 0.75), {}),
     ("assay_bias", "sodium 3 % higher", in_unit("sodium", 1.03), {}),
     ("coding_change", "one code for both", recoded(), {}),
     ("case_mix", "older by 9 years", as_they_are, {"older": 0.6}),
     ("season", "a wave of fever", as_they_are, {"wave": 0.8, "times": 1.8}),
     ("new_site", "measured otherwise", of_another_place, {}),
+    ("new_site", "a site with codes of its own", of_a_new_site_with_other_codes, {}),
     ("prevalence", "40 % fewer outcomes", outcomes_times(0.6), {}),
     ("prevalence", "40 % more outcomes", outcomes_times(1.4), {}),
     ("label_delay", "six days later", lambda hospital, asked: {"late": 6}, {}),
@@ -161,6 +194,15 @@ def test_a_changed_unit_is_found_on_its_first_day_and_told_with_what_it_did(hosp
     assert draft.text.startswith("Creatinine comes about ")
     assert "as it would in µmol/L, since 24 October 2024" in draft.text
     assert "of the score shift" in draft.text
+
+
+def test_a_signal_without_which_no_score_is_given_is_named(hospital):
+    _, (draft,) = alarms_of(hospital, withheld(0.9, "missing", "glucose"))
+
+    assert draft.signals == ("glucose",)
+    assert draft.text.startswith(
+        "Glucose does not come any more, and no score is given without it,"
+    )
 
 
 def test_a_signal_that_the_model_hardly_uses_is_of_low_severity(hospital):
