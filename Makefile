@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo test check bench results shiftlab conformance conformance-aces image-test docs lock clean
+.PHONY: help demo test check bench results shiftlab rehearsal conformance conformance-aces image-test docs lock clean
 .PHONY: check-lint check-format check-types check-imports check-size check-house check-docs
 
 help: ## Show these words.
@@ -119,6 +119,9 @@ results: $(STAMP) ## Build the use cases on the public data and write docs/resul
 
 shiftlab: $(STAMP) $(DRIFT_PEERS)/.installed ## Shift three models' patients on purpose and write docs/shiftlab.md; DATA=DIR says where they lie.
 	@PYTHONPATH=tools $(BIN)/python -m shiftlab.run "$(DATA)" --peers $(DRIFT_PEERS)/bin/python
+
+rehearsal: $(STAMP) ## Rehearse the sepsis model's year and write docs/rehearsal.md; DATA=DIR says where its table lies.
+	@sh tools/rehearse_year.sh $(BIN)/bedside "$(DATA)"
 
 docs: $(STAMP) ## Write the generated pages: the command reference and the declaration's schema.
 	@$(BIN)/python tools/cli_reference.py

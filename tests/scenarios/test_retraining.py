@@ -14,6 +14,7 @@ from bedside.lifecycle import challenging
 from bedside.lifecycle.people import grant_role
 from bedside.lifecycle.promoting import promote_inside_plan
 from bedside.lifecycle.retraining import due_for_retraining, retrain
+from bedside.lifecycle.rollout import rollback
 from planned_ward import (
     DAY,
     a_planned_workspace,
@@ -170,6 +171,40 @@ def test_a_challenger_goes_to_canary_and_live_by_itself_once_it_was_silent_and_g
     steps = [one["outcome"] for one in told(platform, "retrain.promote")]
     assert steps == ["waits", "promoted", "waits", "promoted"]
     assert platform.ledger.verify() == []
+
+
+def test_a_challenger_waits_for_a_person_while_no_version_is_live(ward, tmp_path):
+    folder, champion = ward
+    platform = platform_on(folder, days=100)
+    made = retrain(platform, "diagnosis", cases(tmp_path, breast_cancer()), because="new cases")
+    asked(platform, breast_cancer()[1::5])
+    outcomes_came(platform, breast_cancer())
+    platform.clock.at += 20 * DAY
+
+    done = promote_inside_plan(platform, "diagnosis")
+
+    assert (done.version, done.outcome, done.stage) == (made.version, "waits", Stage.SILENT)
+    assert f"{champion} is not live" in done.why[0]
+    assert all(one.stage is Stage.SILENT for one in platform.registry.versions("diagnosis"))
+
+
+def test_what_was_rolled_back_does_not_come_back_by_itself(ward, tmp_path):
+    folder, champion = ward
+    platform = platform_on(folder)
+    make_live(platform, champion)
+    platform.clock.at += 100 * DAY
+    retrain(platform, "diagnosis", cases(tmp_path, breast_cancer()), because="new cases")
+    some = breast_cancer()[1::5]
+    for days in (15, 1):
+        asked(platform, some)
+        outcomes_came(platform, breast_cancer())
+        platform.clock.at += days * DAY
+        assert promote_inside_plan(platform, "diagnosis").outcome == "promoted"
+    rollback(platform, "diagnosis", reason="a nurse doubts it")
+    platform.clock.at += 20 * DAY
+
+    with pytest.raises(Refused, match="waits for its next step"):
+        promote_inside_plan(platform, "diagnosis")
 
 
 def test_where_roles_count_the_plan_alone_lets_nothing_go_on(ward, tmp_path):

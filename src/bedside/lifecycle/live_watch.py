@@ -7,6 +7,7 @@ anywhere: what it had not kept is counted again, and an alarm that was raised is
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 from bedside.core.clock import iso, parse_duration
 from bedside.core.errors import Refused
@@ -22,7 +23,7 @@ from bedside.lifecycle.hazards import version_in_use
 from bedside.lifecycle.live_page import write_live_page
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
-from bedside.lifecycle.responding import Done, respond
+from bedside.lifecycle.responding import Bring, Done, respond, respond_on_schedule
 from bedside.lifecycle.watch_counting import DayCounter
 from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
 from bedside.lifecycle.watch_judging import DayJudge, Told
@@ -93,7 +94,12 @@ class Watched:
 
 
 def watch_live(
-    platform: Platform, reference: str, *, anew: bool = False, today: bool = False
+    platform: Platform,
+    reference: str,
+    *,
+    anew: bool = False,
+    today: bool = False,
+    data: Path | Bring | None = None,
 ) -> Watched:
     """Count the days that are over since the last run, judge them, and raise alarms.
 
@@ -103,6 +109,7 @@ def watch_live(
         anew: Drop what was counted, and count every day again; alarms stay as they are.
         today: Count today too, though it is not over; what still comes of it brings the next run
             back to it.
+        data: Where a new version learns, of a model that learns from files; see `respond`.
 
     Raises:
         NotFound: there is no such model.
@@ -118,9 +125,11 @@ def watch_live(
         run.count(today=today)
         watched = run.told()
         platform.ledger.append(platform.actor, "monitor.live", _for_the_ledger(watched))
-    if watched.alarms:
-        done = tuple(respond(platform, version, watched.alarms))
-        watched = replace(watched, done=done, alarms=_open_alarms(platform, version))
+    done = respond(platform, version, watched.alarms, data=data) if watched.alarms else []
+    scheduled = respond_on_schedule(platform, version, data=data)
+    done += [] if scheduled is None else [scheduled]
+    if done:
+        watched = replace(watched, done=tuple(done), alarms=_open_alarms(platform, version))
     page = write_live_page(platform, version, bundle.declaration, run.counter.maker, watched)
     return replace(watched, page=str(page))
 

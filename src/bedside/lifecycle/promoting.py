@@ -27,6 +27,7 @@ from bedside.lifecycle.release import approve, open_bundle, release
 
 __all__ = ["Promoted", "promote_inside_plan"]
 
+_TAKEN_BACK = ("rollback", "hold")
 _NEXT = {Stage.SILENT: Stage.CANARY, Stage.CANARY: Stage.LIVE}
 
 
@@ -59,7 +60,8 @@ def promote_inside_plan(platform: Platform, model: str, data: Path | None = None
     the champion, holds a modification that is made automatically and the challenger lies inside
     it now; where it has answered in silence for as long as the plan says; where it does no worse
     than the champion on the questions that both were asked; and where every live gate of the step
-    passes. Else it waits, or is refused; nothing is moved then.
+    passes. Where nothing is live it waits for a person: no plan brings a first version to
+    patients. Else it waits, or is refused; nothing is moved then.
 
     Args:
         platform: The workspace.
@@ -73,6 +75,9 @@ def promote_inside_plan(platform: Platform, model: str, data: Path | None = None
     enter(platform, Act.RELEASE, Resource(name=model))
     challenger, champion = _challenger_of(platform, platform.registry.get(model).name)
     verdict = allowed_change(platform, challenger.id, champion.id, decides=True)
+    if champion.stage is not Stage.LIVE:
+        why = [f"{champion.id} is not live: a person must say who reaches patients first"]
+        return _told(platform, challenger, champion, verdict, "waits", why)
     planned = modification_of(platform, verdict)
     if planned is None or planned.made != "automatic":
         why = outside_words(verdict, planned)
@@ -87,22 +92,22 @@ def promote_inside_plan(platform: Platform, model: str, data: Path | None = None
 
 
 def _challenger_of(platform: Platform, model: str) -> tuple[ModelVersion, ModelVersion]:
-    """The version that was learnt anew, and what is live; the one in canary comes first."""
-    judged = {
-        str(entry.details["version"]): str(entry.details["parent"])
-        for entry in platform.ledger.entries()
-        if entry.action == "retrain.judged" and entry.details.get("outcome") == "silent"
-    }
+    """The version that was learnt anew, and what is live; the one in canary comes first.
+
+    What was taken back from patients once does not come back to them by itself.
+    """
+    judged = dict[str, str]()
+    for entry in platform.ledger.entries():
+        if entry.action == "retrain.judged" and entry.details.get("outcome") == "silent":
+            judged[str(entry.details["version"])] = str(entry.details["parent"])
+        elif entry.action in _TAKEN_BACK:
+            judged.pop(str(entry.details.get("version")), None)
     versions = platform.registry.versions(model)
-    live = [one for one in versions if one.stage is Stage.LIVE]
     for stage in (Stage.CANARY, Stage.SILENT):
         found = [one for one in versions if one.stage is stage and one.id in judged]
-        if found and live:
-            return found[-1], live[-1]
         if found:
-            parent = platform.registry.get(judged[found[-1].id])
-            if parent.stage in (Stage.SILENT, Stage.CANARY):
-                return found[-1], parent
+            live = [one for one in versions if one.stage is Stage.LIVE]
+            return found[-1], (live or [platform.registry.get(judged[found[-1].id])])[-1]
     raise Refused(
         f"No version of '{model}' that was learnt anew inside a plan waits for its next step.",
         fix=f"see what answers: bedside rollout {model}; learn one: bedside retrain {model}.",

@@ -5,6 +5,7 @@ answering code as on a server, and every answer is in the ledger; what came true
 would be known; the monitor runs, and what it raises is answered as the declaration says.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,53 +17,44 @@ import numpy as np
 from bedside.core.clock import FixedClock, parse_duration
 from bedside.core.errors import BedsideError, Invalid
 from bedside.core.ids import canonical_json
+from bedside.core.records.answer import Score
 from bedside.core.records.asked import Asked
 from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import Actor, LedgerDraft
-from bedside.core.records.rehearsal import Rehearsal, RehearsalEvent
+from bedside.core.records.rehearsal import OF_EVENTS, Rehearsal, RehearsalEvent
 from bedside.core.records.rollout import Release
 from bedside.core.records.version import Stage
-from bedside.lifecycle.alarms import resolve
+from bedside.core.records.watch import ResponseKind
 from bedside.lifecycle.build import build
-from bedside.lifecycle.live_watch import watch_live
+from bedside.lifecycle.live_watch import Watched, watch_live
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.promoting import promote_inside_plan
+from bedside.lifecycle.rehearsal_account import (
+    AlarmRaised,
+    DayFigures,
+    DayTold,
+    Rehearsed,
+    StageReached,
+    changed,
+    event_words,
+    followed,
+)
+from bedside.lifecycle.rehearsal_acts import NAME, act
 from bedside.lifecycle.rehearsal_people import People
 from bedside.lifecycle.release import approve, open_bundle, release
-from bedside.lifecycle.retraining import champion_of, due_for_retraining, retrain
-from bedside.lifecycle.rollout import rollback
-from bedside.lifecycle.suspending import resume
 from bedside.monitor.shifts.injection import EventChange
 from bedside.serve.answer import Answerer
 from bedside.serve.made import Made, Question
 from bedside.serve.served import models_of
 
-__all__ = ["DayTold", "Rehearsed", "Year"]
+__all__ = ["SERVICE", "Year"]
 
 PERSON = Actor(name="user:rehearsal", purpose="quality and safety")
 SERVICE = Actor(name="service:bedside", purpose="quality and safety")
 _ANSWERING = (Stage.LIVE, Stage.CANARY, Stage.SILENT)
 _AT_ONCE = 200  # answers in one commit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayTold:
-    """Something that happened on a day of the rehearsal, in plain words."""
-
-    day: int
-    at: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsed:
-    """What a rehearsal did: its account, and how much was answered and judged."""
-
-    days: int
-    answers: int
-    outcomes: int
-    told: tuple[DayTold, ...]
+_MONTH = 30  # days between two words of progress
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +84,12 @@ class Year:
     _day: int = 0
     _loaded: dict[str, Answerer] = field(default_factory=dict)
     _waiting: list[tuple[datetime, LedgerDraft]] = field(default_factory=list)
-    _came: list[int] = field(default_factory=list)
+    _alarms: list[AlarmRaised] = field(default_factory=list)
+    _stages: list[StageReached] = field(default_factory=list)
+    _figures: list[DayFigures] = field(default_factory=list)
+    _refused: dict[int, str] = field(default_factory=dict)
+    _watched: Watched | None = None
+    _waits: tuple[str, ...] = ()
 
     def run(self) -> Rehearsed:
         """Build, release to silence, and live through every day.
@@ -101,25 +98,24 @@ class Year:
             Invalid: the plan names a signal that there is not, or the data are not as declared.
             Refused: the first version is refused.
         """
+        begun = time.process_time()
         begins = datetime.fromisoformat(self.plan.begins).replace(tzinfo=UTC)
         self.clock.at = begins
-        people = People(self.platform, self.plan, self.model, self.data)
+        people = People(self.platform, self.plan, self.model, self.data, self.scratch)
         self._first(people)
         for day in range(self.plan.days):
             self._day = day
             self.clock.at = begins + timedelta(days=self._day, hours=8)
-            for event in (one for one in self.plan.events if one.day == self._day):
-                self._happens(event, people)
+            for number, event in enumerate(self.plan.events):
+                if event.day == day:
+                    self._happens(number, event, people)
             self._answer(people)
             self._note_what_came()
             self.clock.at = begins + timedelta(days=self._day + 1, minutes=30)
             self._watch(people)
-        return Rehearsed(
-            days=self.plan.days,
-            answers=self.answers,
-            outcomes=self.outcomes,
-            told=tuple(self.told),
-        )
+            if day and day % _MONTH == 0:
+                self.say(f"{self.answers:,} answers so far, {self.outcomes:,} outcomes")
+        return self._done(people, time.process_time() - begun)
 
     def say(self, what: str) -> None:
         """Add to the account."""
@@ -127,31 +123,55 @@ class Year:
         self.told.append(told)
         self.tell(told)
 
+    def _done(self, people: People, seconds: float) -> Rehearsed:
+        alarms, stages = tuple(self._alarms), tuple(self._stages)
+        return Rehearsed(
+            model=people.declaration.title,
+            name=people.declaration.name,
+            begins=self.plan.begins,
+            days=self.plan.days,
+            built_from=len(people.built),
+            came=people.came,
+            answers=self.answers,
+            outcomes=self.outcomes,
+            lighter=self.plan.lighter,
+            told=tuple(self.told),
+            events=followed(self.plan, alarms, stages, self._refused),
+            alarms=alarms,
+            stages=stages,
+            changes=changed(self.plan),
+            figures=tuple(self._figures),
+            entries=sum(1 for _ in self.platform.ledger.entries()),
+            ledger_faults=tuple(one.text for one in self.platform.ledger.verify()),
+            seconds=round(seconds, 1),
+            live_page="" if self._watched is None else self._watched.page,
+        )
+
     def _first(self, people: People) -> None:
         table = people.table(people.built, self.scratch / "built.parquet")
         built = build(self.platform, self.model, table)
         people.read_by(open_bundle(self.platform, built.version))
-        name = "the rehearsal"
-        approve(self.platform, built.version.id, name=name, meaning="fit for silent use")
+        approve(self.platform, built.version.id, name=NAME, meaning="fit for silent use")
         release(self.platform, built.version.id, Stage.SILENT)
         self.say(f"{built.version.id} was built from {len(people.built):,} patients; it is silent")
 
     def _answer(self, people: People) -> None:
         """Ask every released version about the patients of this day."""
-        whose = people.of_day(self._day)
+        whose = people.come(self._active(("mix",)))
         if not whose.size:
             return
-        self._came += whose.tolist()
         questions = people.questions(whose, self.changes(people.declaration))
         served = self._versions()
-        for answerer in served:
-            self._answered(answerer, questions, served)
+        for place, answerer in enumerate(served):
+            self._answered(answerer, questions, served, is_first=place == 0)
 
     def _answered(
         self,
         answerer: Answerer,
         questions: Sequence[tuple[Asked, int, float]],
         served: list[Answerer],
+        *,
+        is_first: bool,
     ) -> None:
         canaries = {one.name: one.canary for one in self.platform.registry.releases() if one.canary}
         (model,) = models_of(served, canaries).values()
@@ -174,10 +194,15 @@ class Year:
         for one, (_, _, label) in zip(made, questions, strict=True):
             if isinstance(one, Made) and not np.isnan(label):
                 self._waiting.append((known, _noted(one, label)))
+        if is_first:
+            labels = [label for _, _, label in questions]
+            self._figures.append(_figures(self._day, answerer.version_id, made, labels))
 
     def _versions(self) -> list[Answerer]:
-        """Every version that answers now, loaded once."""
-        releases = [one for one in self.platform.registry.releases() if one.stage in _ANSWERING]
+        """Every version that answers now, loaded once; what is seen most comes first."""
+        found = [one for one in self.platform.registry.releases() if one.stage in _ANSWERING]
+        releases = sorted(found, key=lambda one: _ANSWERING.index(one.stage))
+        self._reached(releases)
         for one in releases:
             if one.version not in self._loaded:
                 self._loaded[one.version] = _loaded(self.platform, one)
@@ -194,21 +219,46 @@ class Year:
             self.platform.ledger.append_all(due[begin : begin + _AT_ONCE])
         self.outcomes += len(due)
 
+    def _reached(self, releases: Sequence[Release]) -> None:
+        last = {one.version: (one.stage, one.suspended) for one in self._stages}
+        now = {one.version: (one.stage, one.suspended) for one in releases}
+        gone = {
+            name: (Stage.SUPERSEDED, False)
+            for name, (stage, _) in last.items()
+            if name not in now and stage is not Stage.SUPERSEDED
+        }
+        for version, (stage, suspended) in (now | gone).items():
+            if last.get(version) != (stage, suspended):
+                self._stages.append(
+                    StageReached(day=self._day, version=version, stage=stage, suspended=suspended)
+                )
+
     def _watch(self, people: People) -> None:
         """The day is over: watch it, respond, learn on schedule, and let a challenger go on."""
         service = replace(self.platform, actor=SERVICE)
-        watched = watch_live(service, people.declaration.name)
+
+        def bring(kind: ResponseKind) -> Path:
+            return people.recent(self._recent()) if kind == "recalibrate" else people.known()
+
+        watched = self._watched = watch_live(service, people.declaration.name, data=bring)
         for alarm in map(service.alarms.get, watched.raised):
+            self._alarms.append(AlarmRaised.of(alarm, self._day))
             self.say(f"ALARM {alarm.id} ({alarm.severity}): {alarm.text}")
         for done in watched.done:
             self.say(f"{done.alarm}: {done.text}")
-        champion = champion_of(service, people.declaration.name)
-        if due_for_retraining(service, champion):
-            self.learn(people, "the declared time has passed")
-        self.promote(service, people.declaration.name)
+        self._promote(service, people.declaration.name)
 
-    def promote(self, service: Platform, model: str) -> None:
+    def _recent(self) -> int:
+        """Days since the onset of the newest alarm: on those patients risks are to be right."""
+        begins = datetime.fromisoformat(self.plan.begins)
+        onset = datetime.fromisoformat(self._alarms[-1].onset) if self._alarms else begins
+        return max(self._day - (onset - begins).days, _MONTH)
+
+    def _promote(self, service: Platform, model: str) -> None:
         """Let a challenger go one step on, where the plan lets it."""
+        beside = [one for one in service.registry.releases() if one.stage in _ANSWERING]
+        if len(beside) < 2:  # a champion alone has no challenger
+            return
         try:
             done = promote_inside_plan(service, model)
         except BedsideError as error:
@@ -217,66 +267,59 @@ class Year:
             return
         if done.outcome != "waits":
             self.say(f"{done.version}: {done.outcome}, {done.was} to {done.stage}: {done.why[0]}")
+        elif "answered in silence for" not in done.why[0] and done.why != self._waits:
+            self._waits = done.why
+            self.say(f"{done.version} waits: {'; '.join(done.why)}")
 
-    def learn(self, people: People, because: str, *, wrong: float = 0.0) -> None:
-        """Learn anew from the patients of the first build and those who came and are known."""
-        whose = [*people.built.tolist(), *self._came]
-        path = self.scratch / f"day-{self._day}.parquet"
-        table = people.table(np.array(whose), path, wrong=wrong)
-        try:
-            done = retrain(self.platform, people.declaration.name, table, because=because)
-        except BedsideError as error:
-            self.say(f"not learnt anew: {error.problem}")
-            return
-        self.say(f"{done.version}, learnt anew, {done.outcome}: {'; '.join(done.why)}")
-
-    def changes(self, declaration: Declaration) -> list[EventChange]:
-        """What is done to events today."""
-        active = [
+    def _active(self, kinds: Sequence[str]) -> list[RehearsalEvent]:
+        return [
             one
             for one in self.plan.events
-            if one.then in ("rescale", "drop")
+            if one.then in kinds
             and one.day <= self._day
             and (one.until is None or self._day < one.until)
         ]
-        return [_change(declaration, one) for one in active]
 
-    def _happens(self, event: RehearsalEvent, people: People) -> None:
+    def changes(self, declaration: Declaration) -> list[EventChange]:
+        """What is done to events today."""
+        return [_change(declaration, one) for one in self._active(OF_EVENTS)]
+
+    def _happens(self, number: int, event: RehearsalEvent, people: People) -> None:
+        if event.then in (*OF_EVENTS, "mix", "quiet"):
+            self.say(f"HAPPENS {event_words(event)}: {event.because}")
+            return
         person = replace(self.platform, actor=PERSON)
-        model = people.declaration.name
+        self.say(f"PLANNED {event_words(event)}: {event.because}")
+        if event.then == "promote":
+            self._promote(person, people.declaration.name)
+            return
         try:
-            _happened(self, person, model, event, people)
+            for what in act(person, people.declaration.name, event, people):
+                self.say(what)
         except BedsideError as error:
+            self._refused[number] = error.problem
             self.say(f"{event.then} was refused: {error.problem}")
 
 
-def _happened(
-    year: Year, person: Platform, model: str, event: RehearsalEvent, people: People
-) -> None:
-    match event.then:
-        case "rescale" | "drop":
-            year.say(f"HAPPENS {event.then} of {event.signal}: {event.because}")
-        case "live":
-            silent = champion_of(person, model).id
-            approve(person, silent, name="the rehearsal", meaning=event.because, step=Stage.LIVE)
-            release(person, silent, Stage.LIVE)
-            year.say(f"{silent} is live, approved by a person")
-        case "resume":
-            done = resume(person, model, reason=event.because)
-            again = "gives scores again" if done.changed else "was not suspended"
-            year.say(f"{done.version} {again}: {event.because}")
-        case "resolve":
-            for alarm in person.alarms.all(model, unresolved=True):
-                resolve(person, alarm.id, action=event.because)
-                year.say(f"{alarm.id} was resolved: {event.because}")
-        case "rollback":
-            taken = rollback(person, model, reason=event.because)
-            year.say(f"{taken.version} was rolled back; live now: {taken.live}")
-        case "promote":
-            year.promote(person, model)
-        case "retrain" | "retrain_badly":
-            wrong = event.share if event.then == "retrain_badly" else 0.0
-            year.learn(people, event.because, wrong=wrong)
+def _figures(day: int, version: str, made: Sequence[object], labels: Sequence[float]) -> DayFigures:
+    """What a version answered on a day, and what comes true of it."""
+    answered = [
+        (one.answer.outcome, label)
+        for one, label in zip(made, labels, strict=True)
+        if isinstance(one, Made)
+    ]
+    scores = [(one, label) for one, label in answered if isinstance(one, Score)]
+    known = [(one.risk, label) for one, label in scores if not np.isnan(label)]
+    return DayFigures(
+        day=day,
+        version=version,
+        answers=len(answered),
+        scores=len(scores),
+        alerts=sum(bool(one.alert) for one, _ in scores),
+        judged=len(known),
+        expected=float(sum(risk for risk, _ in known)),
+        observed=float(sum(label for _, label in known)),
+    )
 
 
 def _change(declaration: Declaration, event: RehearsalEvent) -> EventChange:

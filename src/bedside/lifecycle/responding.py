@@ -26,14 +26,16 @@ from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.recalibrating import recalibrate
 from bedside.lifecycle.release import live_case, open_bundle
-from bedside.lifecycle.retraining import retrain, retrained_before
+from bedside.lifecycle.retraining import due_for_retraining, retrain, retrained_before
 from bedside.lifecycle.rollout import hold, rollback
 from bedside.lifecycle.suspending import suspend
 
-__all__ = ["Done", "fitting", "respond"]
+__all__ = ["Bring", "Done", "fitting", "respond", "respond_on_schedule"]
 
 _PLANNED: dict[ResponseKind, ChangeKind] = {"recalibrate": "recalibrate", "retrain": "refit"}
 _ASK = Response(when=(), then="ask")
+Bring = Callable[[ResponseKind], Path]
+"""Brings the data from which a new version learns, for a response of this kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def respond(
     version: ModelVersion,
     alarms: Sequence[Alarm],
     *,
-    data: Path | None = None,
+    data: Path | Bring | None = None,
 ) -> list[Done]:
     """Do about each alarm what the version's declaration says, the gravest first.
 
@@ -78,8 +80,8 @@ def respond(
         platform: The workspace.
         version: What the alarms are about.
         alarms: Those that are not resolved; others are passed over.
-        data: Where a new version learns, of a model that learns from files; None: nowhere, and a
-            person is asked to bring them.
+        data: Where a new version learns, of a model that learns from files, or what brings them
+            once they are needed; None: nowhere, and a person is asked to bring them.
 
     Raises:
         Refused: the actor may not watch versions, or the bundle is not intact.
@@ -99,6 +101,47 @@ def respond(
     return done
 
 
+def respond_on_schedule(
+    platform: Platform, version: ModelVersion, *, data: Path | Bring | None = None
+) -> Done | None:
+    """Learn a version anew where the declared time (`retrain_every`) has passed.
+
+    Without data a person is asked to bring them, at each run until it was tried.
+
+    Args:
+        platform: The workspace.
+        version: The version in use.
+        data: As of `respond`.
+
+    Returns:
+        What was done, with `schedule` in the place of an alarm; None: it is not due.
+    """
+    enter(platform, Act.MONITOR, Resource(name=version.id))
+    if not due_for_retraining(platform, version):
+        return None
+    declaration = open_bundle(platform, version).declaration
+    every = declaration.monitoring.watch.retrain_every
+    if data is None and not declaration.data.source:
+        why = f"{every} have passed, and it learns from files, which somebody must bring"
+        return _scheduled("asked", _asking(declaration, "retrain", why))
+    brought = data("retrain") if callable(data) else data
+    try:
+        told = retrain(platform, version.name, brought, because=f"the declared {every} have passed")
+    except Unavailable as error:
+        return _scheduled("later", f"retrain must wait: {error.problem}")
+    except BedsideError as error:
+        refused = f"it was refused: {error.problem}"
+        return _scheduled("asked", _asking(declaration, "retrain", refused))
+    outcome: Literal["done", "asked"] = "done" if told.outcome == "silent" else "asked"
+    return _scheduled(outcome, _challenge_words("retrain", told), told.version)
+
+
+def _scheduled(
+    outcome: Literal["done", "asked", "later"], text: str, version: str | None = None
+) -> Done:
+    return Done(alarm="schedule", wanted="retrain", outcome=outcome, text=text, version=version)
+
+
 def fitting(watch: Watch, alarm: Alarm) -> Response:
     """The first declared response that fits an alarm; a person is asked where none does."""
     grave = SEVERITIES.index(alarm.severity)
@@ -114,7 +157,7 @@ class _Responding:
     platform: Platform
     version: ModelVersion
     declaration: Declaration
-    data: Path | None
+    data: Path | Bring | None
 
     def to(self, alarm: Alarm, response: Response) -> Done:
         """Carry it out, and say so in the ledger and at the alarm."""
@@ -202,6 +245,7 @@ class _Responding:
     def _learnt(self, then: ResponseKind, alarm: Alarm) -> tuple[str, str | None, bool]:
         if self.data is None and not self.declaration.data.source:
             raise _Ask(f"it learns from files, which somebody must bring: bedside {then}")
+        data = self.data(then) if callable(self.data) else self.data
         if then == "retrain":
             because = f"{alarm.id}: {alarm.text}"
             finished = retrained_before(self.platform, self.version.name, because)
@@ -211,12 +255,10 @@ class _Responding:
                     str(finished["version"]),
                     finished["outcome"] == "silent",
                 )
-            told = retrain(self.platform, self.version.name, self.data, because=because)
+            told = retrain(self.platform, self.version.name, data, because=because)
         else:
-            built = recalibrate(self.platform, self.version.id, self.data)
-            told = challenge(
-                self.platform, built.version, self.version, self.data, same_ranking=True
-            )
+            built = recalibrate(self.platform, self.version.id, data)
+            told = challenge(self.platform, built.version, self.version, data, same_ranking=True)
         return _challenge_words(then, told), told.version, told.outcome == "silent"
 
     def _told(self, alarm: Alarm, done: Done) -> None:

@@ -102,8 +102,10 @@ def due_for_retraining(platform: Platform, version: ModelVersion) -> bool:
     every = open_bundle(platform, version).declaration.monitoring.watch.retrain_every
     if every is None:
         return False
-    last = max([parse_instant(version.built_at), *_tried(platform, version.name)])
-    return platform.clock.now() - last >= parse_duration(every)
+    now, period = platform.clock.now(), parse_duration(every)
+    if now - parse_instant(version.built_at) < period:
+        return False
+    return all(now - one >= period for one in _tried(platform, version.name))
 
 
 def retrained_before(platform: Platform, model: str, because: str) -> Mapping[str, Any] | None:

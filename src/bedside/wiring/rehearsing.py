@@ -7,9 +7,12 @@ from pathlib import Path
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ports import Progress
-from bedside.core.records.rehearsal import Rehearsal
+from bedside.core.records.rehearsal import OF_EVENTS, Rehearsal
 from bedside.interop.declaration.yaml_records import Mistake, read_record
-from bedside.lifecycle.rehearsing import SERVICE, DayTold, Rehearsed, Year
+from bedside.lifecycle.rehearsal_account import DayTold, Rehearsed
+from bedside.lifecycle.rehearsal_model import lighter_model, marked_table
+from bedside.lifecycle.rehearsal_page import write_rehearsal
+from bedside.lifecycle.rehearsing import SERVICE, Year
 from bedside.wiring.workspace import open_workspace
 
 __all__ = ["read_rehearsal", "rehearse_in"]
@@ -60,10 +63,15 @@ def rehearse_in(
     scratch = folder / "rehearsal"
     scratch.mkdir(mode=0o700)
     year = Year(
-        platform=platform, clock=clock, model=model, plan=plan, data=data, scratch=scratch,
+        platform=platform,
+        clock=clock,
+        model=lighter_model(model, plan, scratch),
+        plan=plan,
+        data=marked_table(model, data, plan, scratch),
+        scratch=scratch,
         tell=tell,
-    )  # fmt: skip
-    return year.run()
+    )
+    return write_rehearsal(platform, year.run())
 
 
 def _mistakes(plan: Rehearsal) -> list[Mistake]:
@@ -72,7 +80,7 @@ def _mistakes(plan: Rehearsal) -> list[Mistake]:
         datetime.fromisoformat(plan.begins)
     except ValueError:
         found.append(Mistake(("begins",), "is no day", "write it like 2026-01-01"))
-    for name in ("days", "patients_per_day", "questions_per_patient"):
+    for name in ("days", "patients_per_day", "questions_per_patient", "asked_every"):
         if getattr(plan, name) < 1:
             found.append(Mistake((name,), "is below 1", "give a count"))
     if not 0 < plan.built_from < 1:
@@ -83,6 +91,8 @@ def _mistakes(plan: Rehearsal) -> list[Mistake]:
             found.append(Mistake((*path, "day"), "is no day of it", f"use 0 to {plan.days - 1}"))
         if not 0 < event.share <= 1:
             found.append(Mistake((*path, "share"), "is no share", "give a number up to 1"))
-        if event.then in ("rescale", "drop") and not event.signal:
+        if event.then in (*OF_EVENTS, "mix") and not event.signal:
             found.append(Mistake((*path, "signal"), "is missing", "name the signal"))
+        if event.factor <= 0:
+            found.append(Mistake((*path, "factor"), "is not above 0", "give a factor"))
     return found

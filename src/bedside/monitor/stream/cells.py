@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bedside.monitor.stream.answers import ABSTENTION, FAILURE, UNKNOWN_DAY, Answers
+from bedside.monitor.stream.answers import (
+    ABSTENTION,
+    FAILURE,
+    SUSPENDED,
+    UNKNOWN_DAY,
+    Answers,
+)
 from bedside.monitor.stream.draws import last_of_day
 from bedside.monitor.stream.streams import Baseline
 
@@ -147,7 +153,7 @@ def _flags(
     first: Bools,
     unlike: Bools | None,
 ) -> None:
-    asked = np.flatnonzero(first & (day >= 0))
+    asked = np.flatnonzero(first & (day >= 0) & (answers.reason != SUSPENDED))
     timed = asked[~np.isnan(answers.latency_ms[asked])]
     limit = np.inf if baseline.slow_ms is None else baseline.slow_ms
     told: list[tuple[Ints, Bools]] = [
