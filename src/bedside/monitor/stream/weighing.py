@@ -67,9 +67,7 @@ def severity_of(
         return "high"
     if explanation.cause in ("unit_change", "feed_lost") and effect >= SOME_EFFECT:
         return "medium"
-    if explanation.cause == "volume":  # patients may be without a risk, or asked about twice
-        return "medium"
-    if families & {
+    if explanation.cause == "volume" or families & {  # patients may be without a risk
         "calibration", "discrimination", "group calibration", "group discrimination",
         "score", "alert", "answering",
     }:  # fmt: skip
