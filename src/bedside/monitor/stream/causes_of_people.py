@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bedside.core.records.watch import Cause, Finding
-from bedside.monitor.stream.evidence_of import Evidence, Move
+from bedside.monitor.stream.evidence_of import FEWEST, Evidence, Move
 from bedside.monitor.stream.explained import (
     INPUTS,
     Case,
@@ -175,7 +175,9 @@ def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
     """That patients of another place are among them, in words; None: nothing says so."""
     new = _new_level(evidence)
     if new is not None:
-        return f"patients of {plain(new)} are among them, {per_cent(evidence.places[new][1])} now"
+        _, share, count = evidence.places[new]
+        now = f", {per_cent(share)} now" if count >= FEWEST else ""
+        return f"patients of {plain(new)} are among them{now}"
     unlike = [move for move in evidence.of("unlike") if move.strong and move.change > 0]
     if unlike and len(moved) >= SEVERAL:
         return (
@@ -193,7 +195,7 @@ def _new_place(evidence: Evidence, moved: dict[str, Move]) -> str | None:
 
 def _new_level(evidence: Evidence) -> str | None:
     """The site or ward that was hardly there; None: there is none."""
-    for name, (then, now) in sorted(evidence.places.items()):
+    for name, (then, now, _) in sorted(evidence.places.items()):
         if now - then >= 0.05 and then <= 0.02:
             return name
     return None

@@ -9,7 +9,7 @@ import numpy as np
 from bedside.core.records.watch import Finding
 from bedside.core.units import display
 from bedside.monitor.stream.causes_of_people import is_about_the_person
-from bedside.monitor.stream.evidence_of import FEWEST, Evidence
+from bedside.monitor.stream.evidence_of import FEW, FEWEST, Evidence
 from bedside.monitor.stream.explained import (
     INPUTS,
     OF_PLACE,
@@ -20,7 +20,7 @@ from bedside.monitor.stream.explained import (
     onset_of,
     share_words,
 )
-from bedside.monitor.stream.lost_feeds import Feed, lost, lost_feeds, moved_signals
+from bedside.monitor.stream.lost_feeds import HALF_LOST, Feed, lost, lost_feeds, moved_signals
 from bedside.monitor.stream.units_seen import LEAST_FACTOR, Moved, Spread, moved_as
 from bedside.monitor.stream.withheld import (
     explained_by_abstentions,
@@ -30,9 +30,6 @@ from bedside.monitor.stream.withheld import (
 from bedside.monitor.wording import number, per_cent
 
 __all__ = ["explained_by_signals"]
-
-FEW = 5
-"""Patients whose values tell a unit that is known; the factor itself is told of eleven."""
 
 SURE = 4.0  # standard errors
 OUTRIGHT = 0.05  # of a code's share: of who comes, fewer go by themselves
@@ -113,7 +110,8 @@ def _set_aside(
 ) -> Explanation:
     """Values outside what is possible: another unit; a bias where what is left moved by little."""
     words = set_aside_words(case, signal, aside)
-    for _, (then, now) in _sizes_of(evidence, signal):
+    most = lost(evidence, signal) >= HALF_LOST  # else those that are left are other patients'
+    for _, (then, now) in _sizes_of(evidence, signal) if most else ():
         shift = abs(now.mean - then.mean)
         error = math.sqrt(then.variance * (1 / now.n + 1 / then.n))
         if now.n >= FEWEST and SURE * error <= shift < math.log(LEAST_FACTOR):

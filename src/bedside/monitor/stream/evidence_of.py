@@ -13,7 +13,7 @@ from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally, summed
 from bedside.monitor.stream.units_seen import Spread
 
-__all__ = ["FEWEST", "Evidence", "Move", "evidence_of"]
+__all__ = ["FEW", "FEWEST", "Evidence", "Move", "evidence_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,9 @@ CARE = ("not alerted", "not shown", "shown", "acted")
 _WEEK = 7
 FEWEST = 11
 """Patients behind a mean that is looked at."""
+
+FEW = 5
+"""Patients who tell a unit that is known, or a new place; figures are told of eleven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,8 @@ class Evidence:
         volume_z: How sure that is, in standard errors, days being more unlike than chance.
         treated: Outcome less risk, summed over `not alerted`, `not shown`, `shown`, `acted`:
             number, sum, and variance.
-        places: Share of patients of each site and ward, in the baseline and since.
+        places: Share of the answers of each site and ward, before and since, and how many since;
+            of five or more.
         about: Share of the first answers of a day that were withheld because of a signal, or with
             which a value of it was set aside, by `REASON:SIGNAL` and `aside:SIGNAL`: before, where
             days before are known, else 0, and since.
@@ -103,7 +107,7 @@ class Evidence:
     volume: float | None
     volume_z: float
     treated: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
-    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    places: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
     about: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     days: int = 0
 
@@ -251,7 +255,7 @@ def _long_before(before: Sequence[Tally]) -> Sequence[Tally]:
     return earlier if len(earlier) >= _WEEK else before
 
 
-def _places(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, float]]:
+def _places(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, float, int]]:
     """Share of the answers of each site and ward, before and since, where both are known."""
     earlier = summed(before).groups if before else {}
     found = {}
@@ -261,11 +265,10 @@ def _places(before: Sequence[Tally], whole: Tally) -> dict[str, tuple[float, flo
         if sum(then.values()) < FEWEST or sum(now.values()) < FEWEST:
             continue
         for name in sorted({*then, *now}):
-            shares = (
-                then.get(name, 0) / sum(then.values()), now.get(name, 0) / sum(now.values())
-            )  # fmt: skip
-            if now.get(name, 0) >= FEWEST:
-                found[name] = shares
+            count = now.get(name, 0)
+            if count >= FEW:
+                shares = then.get(name, 0) / sum(then.values()), count / sum(now.values())
+                found[name] = (*shares, count)
     return found
 
 
