@@ -1,6 +1,6 @@
 """The baseline of a version: made of answers that are as they should be, and what it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.answers import ABSTENTION, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline_json import baseline_from_json, baseline_to_json
 from bedside.monitor.stream.cells import counted
-from bedside.monitor.stream.draws import drawn, first_of_day, last_of_day, span_of
+from bedside.monitor.stream.draws import drawn, first_of_day, independent, last_of_day, span_of
 from bedside.monitor.stream.grids import Grid, grid_of, levels_grid
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import (
@@ -25,7 +25,7 @@ from bedside.monitor.stream.streams import (
 )
 from bedside.monitor.stream.unwatched import unwatched_of
 from bedside.monitor.stream.values import atoms_of, sums_of
-from bedside.monitor.stream.wanted import wanted
+from bedside.monitor.stream.wanted import missing_alike, wanted
 
 __all__ = [
     "FORM",
@@ -291,7 +291,7 @@ def _watched(
         day=np.zeros(len(answers), dtype=np.int64),
         label_day=np.where(np.isnan(answers.label), UNKNOWN_DAY, 0),
     )
-    again = _missing_alike(answers.take(rows), baseline.features)
+    again = missing_alike(answers.take(rows), baseline.features)
     streams = [one for one in streams if one.family != "missing" or one.feature not in again]
     spots = last_of_day(answers)
     tried = replace(baseline, usual_delay_days=None, streams=tuple(streams))
@@ -305,7 +305,7 @@ def _watched(
         unlike=unlike,
     )[0]
     sums = sums_of(atoms_of(tried), counts)
-    alone = _independent(answers.subject[spots])
+    alone = independent(answers.subject[spots])
     kept = [
         _measured(stream, baseline, *(float(one) for one in figures), alone=alone)
         for stream, *figures in zip(streams, sums.n, sums.total, sums.squares, strict=True)
@@ -314,22 +314,6 @@ def _watched(
     delay = _delay(baseline, answers, rows, least)
     made = replace(baseline, streams=(*kept, *([] if delay is None else [delay])))
     return replace(made, unwatched=unwatched_of(made, answers, unlike, least))
-
-
-def _missing_alike(some: Answers, features: Sequence[FeatureBaseline]) -> frozenset[str]:
-    """Features that the same patients were without as an earlier feature of their signal.
-
-    Of the aggregates of a signal over one window, and of the levels of a category, all or none
-    are known: one stream for all of them keeps more of the budget for each.
-    """
-    seen: set[tuple[str, bytes]] = set()
-    again = set()
-    gone = np.isnan(some.matrix)
-    for place, feature in enumerate(features):
-        if feature.signal is not None:
-            key = (feature.signal, gone[:, place].tobytes())
-            (again.add(feature.name) if key in seen else seen.add(key))
-    return frozenset(again)
 
 
 def _needed(stream: Stream, least: int) -> int:
@@ -343,15 +327,6 @@ def _moves(stream: Stream, n: float, total: float, squares: float) -> bool:
     return (
         stream.family not in ("rank", "spread", "score") or squares / n - (total / n) ** 2 > _SAME
     )
-
-
-def _independent(subject: Ints) -> float:
-    """How many independent values each of these is worth, where all of a subject say the same.
-
-    Source: Kish, Survey Sampling, Wiley 1965: (sum of weights)^2 / sum of their squares.
-    """
-    _, times = np.unique(subject, return_counts=True)
-    return float(times.sum() / (times**2).sum()) if times.size else 1.0
 
 
 def _measured(

@@ -114,6 +114,15 @@ def last_of_day(answers: Answers) -> Bools:
     return _first(answers, able, key, latest=True)
 
 
+def independent(subject: Ints) -> float:
+    """How many independent values each of these is worth, where all of a subject say the same.
+
+    Source: Kish, Survey Sampling, Wiley 1965: (sum of weights)^2 / sum of their squares.
+    """
+    _, times = np.unique(subject, return_counts=True)
+    return float(times.sum() / (times**2).sum()) if times.size else 1.0
+
+
 def span_of(answers: Answers, *, seed: int) -> float:
     """How long after the first question subjects are drawn: as far as nearly all are there.
 

@@ -1,13 +1,16 @@
 """The streams that a version could be watched by, before it is known how they were."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from bedside.core.records.watch import AlarmKind
+from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.grids import End
 from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Family, FeatureBaseline, Stream
 
-__all__ = ["wanted"]
+__all__ = ["missing_alike", "wanted"]
 
 
 AT_ONCE = ("last", "hours_since", "count")
@@ -46,6 +49,22 @@ def wanted(
         yield from _of_labels(baseline, None)
         for group in baseline.groups:
             yield from _of_labels(baseline, group.name)
+
+
+def missing_alike(some: Answers, features: Sequence[FeatureBaseline]) -> frozenset[str]:
+    """Features that the same patients were without as an earlier feature of their signal.
+
+    Of the aggregates of a signal over one window, and of the levels of a category, all or none
+    are known: one stream for all of them keeps more of the budget for each.
+    """
+    seen: set[tuple[str, bytes]] = set()
+    again = set()
+    gone = np.isnan(some.matrix)
+    for place, feature in enumerate(features):
+        if feature.signal is not None:
+            key = (feature.signal, gone[:, place].tobytes())
+            (again.add(feature.name) if key in seen else seen.add(key))
+    return frozenset(again)
 
 
 def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
