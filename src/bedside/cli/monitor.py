@@ -94,7 +94,11 @@ def monitor(
 
 
 def _check_days(window: str | None, month: str | None, *, other: bool) -> None:
+    """Refuse days that are none before anything is counted."""
+    from datetime import date  # noqa: PLC0415
+
     from bedside.core.errors import Invalid  # noqa: PLC0415
+    from bedside.monitor.judged.windows import last_days, month_of  # noqa: PLC0415
 
     if window is not None and month is not None:
         raise Invalid("Two sets of days are given.", fix="say one of --window and --month.")
@@ -103,6 +107,10 @@ def _check_days(window: str | None, month: str | None, *, other: bool) -> None:
             "These options judge the predictions of one model in use.",
             fix="name a model, and leave --all, --check, --data and --collected out.",
         )
+    if month is not None:
+        month_of(month)
+    if window is not None:
+        last_days(window, date(2000, 1, 1))
 
 
 def _check_options(

@@ -12,7 +12,6 @@ from bedside.core.errors import Refused
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.policy import Act, Resource
-from bedside.core.records.snapshot import Zone
 from bedside.core.records.version import ModelVersion
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
@@ -96,7 +95,7 @@ def live_performance(
         Invalid: these are no days.
         Refused: the policies do not permit it, or the bundle or a sealed part was changed.
     """
-    enter(platform, Act.MONITOR, Resource(name=reference, zone=Zone.IDENTIFIED))
+    enter(platform, Act.MONITOR, Resource(name=reference))
     version = version_in_use(platform, reference)
     bundle = open_bundle(platform, version)
     days = window_of(platform, bundle, window=window, month=month)
