@@ -1,7 +1,7 @@
 """The evidence of one model, by the packaged graph: threshold, figures, reference, example."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bedside.core.records.declaration import Declaration, Threshold
 from bedside.develop.evaluate.alerting import choose_threshold
 from bedside.develop.evaluate.evidence import HeldOut, evaluate
 from bedside.develop.evaluate.mitigation import Side
+from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.evaluate.sureness import sureness_evidence
 from bedside.features.definition import FeatureSet
 from bedside.interop.predicted import label_words
@@ -67,10 +68,7 @@ def judge_model(
         Refused: the packaged graph differs from the trained model (code `parity`).
     """
     side = asked["side"].to_numpy()
-    tuning, held = (
-        asked.filter(pl.col("side") == "tuning"),
-        asked.filter(pl.col("side") == "held_out"),
-    )
+    tuning, held = (asked.filter(pl.col("side") == one) for one in ("tuning", "held_out"))
     judged = matrix[side == "held_out"]
     rows = judged_rows(declaration, held, judged, form=form, predictor=predictor)
     _same_as_trained(predictor.outputs(judged), judged, form)
@@ -108,29 +106,51 @@ def judge_model(
     evidence["counts"] = counts_of(asked, declaration.question.outcome)
     evidence["importance"], evidence["explanations"] = explained
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
-    reference = reference_of(
-        feature_set,
-        judged,
-        rows,
-        groups,
-        threshold=threshold,
-        seed=declaration.learner.seed,
-        streams=baseline_to_json(
-            held_out_baseline(
-                feature_set,
-                judged,
-                rows,
-                groups,
-                thresholds=thresholds,
-                reasons=withheld(held, judged),
-                explain=explain,
-                seed=declaration.learner.seed,
-                minimum=declaration.monitoring.minimum_subjects,
-                made_from="held-out patients of the build",
-            )
-        ),
-    )
+    watched = _Watched(feature_set=feature_set, judged=judged, rows=rows, groups=groups)
+    reasons = withheld(held, judged)
+    reference = watched.reference(declaration, threshold, thresholds, reasons, explain)
     return evidence, reference, _example(judged, predictor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    """The held-out rows that a version is watched by."""
+
+    feature_set: FeatureSet
+    judged: Floats
+    rows: Rows
+    groups: Mapping[str, npt.NDArray[np.str_]]
+
+    def reference(
+        self,
+        declaration: Declaration,
+        threshold: float | None,
+        thresholds: Floats | float | None,
+        reasons: npt.NDArray[np.str_],
+        explain: Callable[[Floats], Floats],
+    ) -> dict[str, Any]:
+        """The monitoring reference of these rows; `reasons`: why a row would have got no score."""
+        streams = held_out_baseline(
+            self.feature_set,
+            self.judged,
+            self.rows,
+            self.groups,
+            thresholds=thresholds,
+            reasons=reasons,
+            explain=explain,
+            seed=declaration.learner.seed,
+            minimum=declaration.monitoring.minimum_subjects,
+            made_from="held-out patients of the build",
+        )
+        return reference_of(
+            self.feature_set,
+            self.judged,
+            self.rows,
+            self.groups,
+            threshold=threshold,
+            seed=declaration.learner.seed,
+            streams=baseline_to_json(streams),
+        )
 
 
 def _same_as_trained(outputs: Floats, judged: Floats, form: ModelForm) -> None:
