@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 Outcome = Literal["silent", "waits", "refused"]
+TRADED = frozenset({"sensitivity", "specificity", "ppv", "npv", "nne", "alert_rate"})
+"""What a threshold trades against one another: a risk that is a little higher everywhere makes one
+of them surely worse and another better."""
 SAME = "the same recent patients, from whom neither has learnt"
 
 
@@ -128,6 +131,9 @@ def worse_than(
 ) -> list[str]:
     """Where a challenger does worse than the champion on the same patients, in words.
 
+    Surely worse counts of every metric but those that a threshold trades against one another
+    (`TRADED`), which count where the plan names them; net benefit tells of both sides.
+
     Args:
         differences: Challenger less champion by metric, as `Estimate.as_json`.
         limits: Of the plan: how far a metric may fall or rise.
@@ -136,11 +142,17 @@ def worse_than(
     ['AUROC is surely worse on the same patients: -0.040 (-0.070 to -0.010)']
     >>> worse_than({"auroc": {"estimate": -0.04, "low": -0.07, "high": 0.01}})
     []
+    >>> worse_than({"specificity": {"estimate": -0.01, "low": -0.02, "high": -0.001}})
+    []
     """
+    limits = tuple(limits)
+    passed_over = TRADED - {limit.metric for limit in limits}
     told = [
         f"{METRICS[name].title} is surely worse on the same patients: {_interval(one)}"
         for name, one in differences.items()
-        if name in METRICS and _surely_worse(METRICS[name].better, one)
+        if name in METRICS
+        and name not in passed_over
+        and _surely_worse(METRICS[name].better, one)
     ]
     for limit in limits:
         one = differences.get(limit.metric)

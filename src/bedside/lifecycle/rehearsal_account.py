@@ -218,15 +218,15 @@ def event_words(event: RehearsalEvent) -> str:
     signal = event.signal.replace("_", " ")
     until = "" if event.until is None else f" until day {event.until}"
     hit = "" if event.share == 1 else f" of {event.share:.0%} of the patients"
+    version = "the newest version" if event.of == "newest" else "the version in use"
     words = {
         "rescale": f"{signal} comes times {event.factor:g}{hit}{until}",
         "drop": f"{signal} does not come{hit}{until}",
         "mix": f"patients with {signal} of at least {event.at_least or 0:g} come "
         f"{event.factor:g} times as often{until}",
         "quiet": f"nothing happens{until}",
-        "live": "a person lets "
-        + ("the newest version" if event.of == "newest" else "the version in use")
-        + " go live",
+        "silent": f"a person lets {version} answer in silence",
+        "live": f"a person lets {version} go live",
         "hold": "a person holds the version: it goes on in silence",
         "resume": "a person lets the version give scores again",
         "resolve": "a person resolves the open alarms",

@@ -36,6 +36,7 @@ def act(person: Platform, model: str, event: RehearsalEvent, people: People) -> 
         BedsideError: as the verb itself.
     """
     acts: dict[Happening, Callable[[], list[str]]] = {
+        "silent": lambda: _silent(person, model, event),
         "live": lambda: _live(person, model, event),
         "hold": lambda: _held(person, model, event.because),
         "resume": lambda: _resumed(person, model, event.because),
@@ -70,30 +71,40 @@ def _rolled_back(person: Platform, model: str, because: str) -> list[str]:
     return [f"{back.version} was rolled back; live now: {back.live or 'none'}"]
 
 
-def _live(person: Platform, model: str, event: RehearsalEvent) -> list[str]:
-    """Let a version be live, first in silence where it has to; without evidence only if it must."""
-    version = champion_of(person, model)
+def _meant(person: Platform, model: str, event: RehearsalEvent) -> ModelVersion:
     if event.of == "newest":
-        version = person.registry.versions(model)[-1]
+        return person.registry.versions(model)[-1]
+    return champion_of(person, model)
+
+
+def _silent(person: Platform, model: str, event: RehearsalEvent) -> list[str]:
+    version = _meant(person, model, event)
     if version.stage is Stage.BUILT:
         approve(person, version.id, name=NAME, meaning=event.because)
     if person.registry.get(version.id).stage is Stage.APPROVED:
         release(person, version.id, Stage.SILENT)
-    told = _approved(person, version, event)
-    release(person, version.id, Stage.LIVE)
-    return [f"{version.id} is live, approved by a person{told}"]
+    return [f"{version.id} is {person.registry.get(version.id).stage}, approved by a person"]
 
 
-def _approved(person: Platform, version: ModelVersion, event: RehearsalEvent) -> str:
-    why = event.because
+def _live(person: Platform, model: str, event: RehearsalEvent) -> list[str]:
+    version = _meant(person, model, event)
+    if version.stage in (Stage.BUILT, Stage.APPROVED):
+        _silent(person, model, event)
+    return [_released(person, version.id, event.because)]
+
+
+def _released(person: Platform, version: str, why: str) -> str:
+    """Approved by the live gates; where they have not passed, a person decides without them."""
     try:
-        approve(person, version.id, name=NAME, meaning=why, step=Stage.LIVE)
+        approve(person, version, name=NAME, meaning=why, step=Stage.LIVE)
+        release(person, version, Stage.LIVE)
     except Refused as refused:
-        approve(
-            person, version.id, name=NAME, meaning=why, step=Stage.LIVE, without_evidence=why
-        )  # fmt: skip
-        return f" without the evidence of the live gates ({refused.problem})"
-    return ""
+        lacking = refused.problem
+    else:
+        return f"{version} is live, approved by a person"
+    approve(person, version, name=NAME, meaning=why, step=Stage.LIVE, without_evidence=why)
+    release(person, version, Stage.LIVE, without_evidence=why)
+    return f"{version} is live: a person decided so without the live gates ({lacking})"
 
 
 def _recalibrated(person: Platform, model: str, event: RehearsalEvent, people: People) -> list[str]:

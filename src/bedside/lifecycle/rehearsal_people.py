@@ -187,12 +187,13 @@ class People:
             column = self.declaration.signals[wrong.signal].column
             rows = rows.with_columns(pl.col(column) * wrong.factor)
         elif wrong is not None:
-            drawn = uniform(self._raw_ids.filter(mine).to_numpy(), self._plan.seed)
+            drawn = uniform(self._raw_ids.filter(mine).to_numpy(), self._plan.seed + 1)
             hit = pl.Series(drawn < wrong.share)
             for signal in self.declaration.signals.values():
                 if signal.role == "outcome" and signal.column in rows.columns:
                     turned = pl.when(hit).then(1 - pl.col(signal.column))
-                    rows = rows.with_columns(turned.otherwise(pl.col(signal.column)))
+                    as_is = pl.col(signal.column)
+                    rows = rows.with_columns(turned.otherwise(as_is).alias(signal.column))
         rows.write_parquet(path)
         return path
 

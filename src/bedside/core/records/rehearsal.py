@@ -12,6 +12,7 @@ Happening = Literal[
     "drop",
     "mix",
     "quiet",
+    "silent",
     "live",
     "hold",
     "resume",
@@ -60,7 +61,7 @@ class RehearsalEvent:
         share: Of `rescale` and `drop`: the share of the patients whom it hits; of `retrain_badly`:
             the share of the outcomes that stand wrong in the data.
         until: Of `rescale`, `drop`, `mix` and `quiet`: the day on which it ends; None: never.
-        of: Of `live`: the version in use, or the newest that was made.
+        of: Of `silent` and `live`: the version in use, or the newest that was made.
         recent: Of `recalibrate`: on the patients of so many days.
         because: Why, as the ledger keeps it.
         expect: What must follow.
