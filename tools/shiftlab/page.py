@@ -153,9 +153,24 @@ def _model(model: Model, one: Mapping[str, Any]) -> Iterator[str]:
     for row in one["shifts"]:
         yield _row(row)
     yield ""
+    yield from _again(one.get("again"))
     yield from _labelled(one["shifts"])
     yield from _onsets(one["shifts"])
     yield from _peers(one.get("peers"))
+
+
+def _again(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Some rows that were run again, apart from the others, with what was changed before."""
+    if not told:
+        return
+    yield f"{told['remark']}\n"
+    yield _header(
+        "shift", "size", "found", "1st run", "2nd run", "median days", "cause right, at once",
+        "a week later", "mostly named",
+    )  # fmt: skip
+    for row in told["shifts"]:
+        yield _row(row)
+    yield ""
 
 
 def _header(*cells: str) -> str:
@@ -218,11 +233,15 @@ def _peers(told: Mapping[str, Any] | None) -> Iterator[str]:
     if not told:
         return
     yield "Peers with their defaults on the same streams, a chunk a week (no budget over time):\n"
+    if told.get("remark"):
+        yield f"{told['remark']}\n"
     yield _header(
         "peer", "weeks with an alert, undisturbed", "alerts a quarter", "quarters with any",
         "found in its first week", "CPU s a quarter",
     )  # fmt: skip
     for name, one in told.items():
+        if name == "remark":
+            continue
         found = "<br>".join(
             f"{words}: {_share(cell)}{_later(cell)}"
             for words, cell in one["found_in_first_week"].items()
