@@ -76,13 +76,16 @@ def _changes(told: Mapping[str, Any]) -> list[Row]:
 
 def _alarms(told: Mapping[str, Any], scale: float, top: float) -> str:
     parts = [_named("alarms", top)]
-    before = -1e9
+    before, low = -1e9, 0
     for one in told["alarms"]:
         x = LEFT + one["day"] * scale
-        low = 18 if x - before < 50 else 0
+        low = 18 if x - before < 70 and not low else 0
+        place = f'x="{x + 4:.1f}"'
+        if x > WIDTH - RIGHT - 60:
+            place = f'x="{x - 4:.1f}" text-anchor="end"'
         parts.append(
             f'<path class="alarm" d="M{x:.1f} {TOP} V{top + 6 + low}"/>'
-            f'<text x="{x + 4:.1f}" y="{top + 16 + low}">{escape(one["id"])}'
+            f'<text {place} y="{top + 16 + low}">{escape(one["id"])}'
             f"<title>{escape(one['text'])}</title></text>"
         )
         before = x

@@ -18,6 +18,7 @@ __all__ = ["by_weeks", "render_rehearsal"]
 _WEEK, _MONTH = 7, 28
 _FEW = 10  # patients or outcomes: a figure of so few is not shown
 _TICKS = 6
+_ROOM = 0.17  # of the width of a chart, for the name of an alarm
 
 
 def render_rehearsal(told: Mapping[str, Any]) -> str:
@@ -111,6 +112,16 @@ def _chart(
             y_range=(0, max(most * 1.15, 1.3 if right else 0.01)),
             x_ticks=places,
             x_words=[short_day(begins + timedelta(days=int(x))) for x in places],
-            marks=[Mark(x=one["day"], text=f"{one['id']}") for one in told["alarms"]],
+            marks=_marks(told, days),
         )
     )
+
+
+def _marks(told: Mapping[str, Any], days: float) -> list[Mark]:
+    """Where alarms came; the name stands where there is room for it."""
+    made, before = list[Mark](), -days
+    for one in told["alarms"]:
+        is_free = one["day"] - before > _ROOM * days and one["day"] < (1 - _ROOM) * days
+        made.append(Mark(x=one["day"], text=one["id"] if is_free else ""))
+        before = one["day"]
+    return made
