@@ -1,5 +1,6 @@
 """The models of the shift laboratory, and the lighter declaration of the slow one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ MODELS = (
         name="icu_mortality",
         title="Death in hospital, 48 hours into intensive care",
         folder="physionet-2012-icu",
-        note="As it ships. The new site is one kind of unit, kept out of everything else.",
+        note="As it ships, and the kind of unit collected beside it. The new site is one kind of "
+        "unit, kept out of everything else.",
     ),
     Model(
         name="readmission",
@@ -45,13 +47,14 @@ VITALS = ["heart_rate", "spo2", "temperature", "sbp", "map", "dbp", "respiratory
 
 
 def folder_of_model(model: Model, root: Path, scratch: Path) -> str:
-    """The use case, or the folder of its lighter declaration, which is written for it."""
-    if model.name != "early_warning":
+    """The use case, or the folder of the declaration that is made of it here."""
+    made = _MADE.get(model.name)
+    if made is None:
         return model.name
     told = yaml.safe_load((root / "usecases" / model.name / "bedside.yaml").read_text("utf-8"))
-    folder = scratch / f"{model.name}-light"
+    folder = scratch / f"{model.name}-declared"
     folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(_lighter(told), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(made(told), sort_keys=False, allow_unicode=True)
     (folder / "bedside.yaml").write_text(text, encoding="utf-8")
     return str(folder)
 
@@ -70,7 +73,7 @@ def _lighter(told: dict[str, Any]) -> dict[str, Any]:
     told["evaluation"]["bootstrap"] = 100
     told["evaluation"].pop("folds")
     told["gates"] = [{"metric": "auroc", "at_least": 0.7, "bound": "low"}]
-    for name in ("change_control", "hazards"):
+    for name in ("change_control", "hazards", "monitoring"):
         told.pop(name)
     told["signals"]["unit"] = {
         "label": "kind of unit",
@@ -81,3 +84,21 @@ def _lighter(told: dict[str, Any]) -> dict[str, Any]:
         "categories": {"0": "surgical", "1": "medical"},
     }
     return told
+
+
+def _with_unit(told: dict[str, Any]) -> dict[str, Any]:
+    """The model as it ships, with the kind of unit collected."""
+    kinds = ("coronary care", "cardiac surgery recovery", "medical", "surgical")
+    told["signals"]["unit"] = {
+        "label": "kind of unit",
+        "code": "BEDSIDE//icu_type",
+        "role": "attribute",
+        "categories": {kind: kind for kind in kinds},
+    }
+    return told
+
+
+_MADE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "early_warning": _lighter,
+    "icu_mortality": _with_unit,
+}
