@@ -20,7 +20,9 @@ WORDS = [
     "docs",
     "help",
     "lock",
+    "rehearsal",
     "results",
+    "shiftlab",
     "test",
 ]
 

@@ -150,9 +150,7 @@ def worse_than(
     told = [
         f"{METRICS[name].title} is surely worse on the same patients: {_interval(one)}"
         for name, one in differences.items()
-        if name in METRICS
-        and name not in passed_over
-        and _surely_worse(METRICS[name].better, one)
+        if name in METRICS and name not in passed_over and _surely_worse(METRICS[name].better, one)
     ]
     for limit in limits:
         one = differences.get(limit.metric)

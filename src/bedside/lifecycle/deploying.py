@@ -96,7 +96,8 @@ def export_version(
         Invalid: there is no such form (code `unknown_form`).
         NotFound: there is no such version.
         Refused: it is not released (code `not_released`) or suspended (`suspended`), the folder
-            or the file is there already (`folder_exists`), a wheel is missing (`wheel_missing`), or the bundle is not intact.
+            or the file is there already (`folder_exists`), a wheel is missing (`wheel_missing`),
+            or the bundle is not intact.
         Unavailable: the disk refuses, or the image cannot be built.
     """
     chosen = _chosen(forms)

@@ -37,9 +37,9 @@ class TrainingOptions:
         Invalid: one is negative, or `rounds` or `fewest` is 0.
     """
 
-    sparsity: float = 0.03
+    sparsity: float = 0.01
     shrinkage: float = 0.3
-    rounds: int = 110
+    rounds: int = 130
     fewest: int = 1
     lean: float = 0.1
 
