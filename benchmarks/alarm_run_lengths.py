@@ -20,7 +20,7 @@ from scipy.stats import norm
 from bedside.core.records.watch import Watch
 from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
 from bedside.metrics.sequential import STAKES, advanced, between_day_sd, evidence, wealth_by
-from bedside.monitor.stream.detecting import BUDGET, bars
+from bedside.monitor.detectors.detecting import BUDGET, bars
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import Baseline, Stream
 

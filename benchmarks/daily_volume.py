@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bedside.core.records.watch import Watch
-from bedside.monitor.stream.detecting import BUDGET, shares_of
+from bedside.monitor.detectors.detecting import BUDGET, shares_of
+from bedside.monitor.detectors.volume import LEARN_DAYS, DayCount, Volume, watch_volume
 from bedside.monitor.stream.streams import Baseline, Stream
-from bedside.monitor.stream.volume import LEARN_DAYS, DayCount, Volume, watch_volume
 
 QUARTER = 90
 WEEK = np.array([1.2, 1.15, 1.1, 1.1, 1.05, 0.75, 0.65])

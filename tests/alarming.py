@@ -5,7 +5,7 @@ from pathlib import Path
 from bedside.core.records.version import ModelVersion, Stage
 from bedside.core.records.watch import Finding
 from bedside.lifecycle.platform import Platform
-from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.monitor.causes.drafts import AlarmDraft
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 

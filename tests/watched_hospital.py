@@ -6,12 +6,12 @@ import lightgbm as lgb
 import numpy as np
 
 from bedside.core.records.watch import Watch
+from bedside.monitor.causes.causes import AlarmDraft, likely
+from bedside.monitor.causes.units_seen import conversions
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.answers import ABSTENTION, SCORE, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline import Baseline, make_baseline
-from bedside.monitor.stream.causes import AlarmDraft, likely
 from bedside.monitor.stream.tally import Tally, tally_days
-from bedside.monitor.stream.units_seen import conversions
-from bedside.monitor.stream.watching import watch_days
 
 Random = np.random.Generator
 

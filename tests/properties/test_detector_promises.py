@@ -9,8 +9,8 @@ from scipy.stats import norm
 from bedside.core.records.watch import Watch
 from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
 from bedside.metrics.sequential import STAKES, advanced, evidence, wealth, wealth_by
-from bedside.monitor.stream.detecting import Detectors, bars
-from bedside.monitor.stream.watching import watch_days
+from bedside.monitor.detectors.detecting import Detectors, bars
+from bedside.monitor.detectors.watching import watch_days
 from detected import a_baseline, a_day, a_stream, slow_wealth
 
 shares = st.floats(0.001, 0.999)

@@ -11,7 +11,7 @@ from bedside.lifecycle import responding
 from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.responding import respond
 from bedside.lifecycle.suspending import resume
-from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.monitor.causes.drafts import AlarmDraft
 from planned_ward import a_planned_workspace, asked, cases, make_live, platform_on, told
 
 pytestmark = pytest.mark.xdist_group("responding")  # its fixtures are made once

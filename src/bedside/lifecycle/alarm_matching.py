@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from bedside.core.records.watch import Alarm
-from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.monitor.causes.drafts import AlarmDraft
 
 __all__ = ["home_of", "only_graver", "standing_for", "unheard"]
 

@@ -12,8 +12,8 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.watch_judging import kept_tallies
 from bedside.metrics.sequential import advanced, evidence
+from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.stream.tally_maker import TallyMaker
-from bedside.monitor.stream.watching import day_text
 
 __all__ = ["BEFORE", "EvidencePath", "evidence_path"]
 

@@ -27,7 +27,7 @@ from bedside.lifecycle.alarm_matching import home_of, only_graver, standing_for,
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.incidents import open_incident
 from bedside.lifecycle.platform import Platform
-from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.monitor.causes.drafts import AlarmDraft
 
 __all__ = [
     "MORE_SEVERE",

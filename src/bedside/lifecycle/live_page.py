@@ -15,8 +15,8 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.responding import Done
 from bedside.lifecycle.watch_coverage import Coverage
 from bedside.lifecycle.watch_judging import kept_tallies
-from bedside.monitor.stream.live_report import live_report
-from bedside.monitor.stream.page import render_live_page
+from bedside.monitor.live_page.live_report import live_report
+from bedside.monitor.live_page.page import render_live_page
 from bedside.monitor.stream.tally_maker import TallyMaker
 
 __all__ = ["AfterRun", "add_performance", "write_live_page"]

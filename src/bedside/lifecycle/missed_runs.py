@@ -12,7 +12,7 @@ from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
-from bedside.monitor.stream.drafts import AlarmDraft
+from bedside.monitor.causes.drafts import AlarmDraft
 
 __all__ = ["IN_USE", "PATIENCE", "Attended", "attended", "check_runs", "versions_in_use"]
 

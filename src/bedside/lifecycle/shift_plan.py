@@ -14,12 +14,12 @@ from bedside.features.wording import title
 from bedside.lifecycle.shift_patients import Bench
 from bedside.metrics.discrimination import auroc
 from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
+from bedside.monitor.causes.units_seen import conversions
 from bedside.monitor.shifts.injection import EventChange, Injection
 from bedside.monitor.shifts.on_rows import share_for_drop
 from bedside.monitor.shifts.population import Population
 from bedside.monitor.shifts.trial import Watched
 from bedside.monitor.shifts.units import other_unit
-from bedside.monitor.stream.units_seen import conversions
 
 __all__ = ["OF_LABELS", "Theory", "injections_of", "theory_of", "watched_of"]
 

@@ -11,14 +11,14 @@ from bedside.core.records.watch import Finding, Watch
 from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watched_answers import day_number
-from bedside.monitor.stream.causes import likely
-from bedside.monitor.stream.detecting import Detectors
+from bedside.monitor.causes.causes import likely
+from bedside.monitor.causes.units_seen import conversions
+from bedside.monitor.detectors.detecting import Detectors
+from bedside.monitor.detectors.volume import DayCount, Volume, watch_volume
+from bedside.monitor.detectors.watching import day_text, watch_days
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
 from bedside.monitor.stream.tally_maker import TallyMaker
-from bedside.monitor.stream.units_seen import conversions
-from bedside.monitor.stream.volume import DayCount, Volume, watch_volume
-from bedside.monitor.stream.watching import day_text, watch_days
 
 __all__ = ["DayJudge", "Told", "kept_tallies"]
 

@@ -9,8 +9,8 @@ from bedside.core.ids import canonical_json
 from bedside.core.ports.watch import WatchRun
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watched_answers import day_of
-from bedside.monitor.stream.detecting import Detectors
-from bedside.monitor.stream.volume import Volume
+from bedside.monitor.detectors.detecting import Detectors
+from bedside.monitor.detectors.volume import Volume
 
 __all__ = ["DayEntries", "Outstanding", "Progress", "came_since"]
 

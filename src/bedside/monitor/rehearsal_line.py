@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from bedside.charts.frame import picture
-from bedside.monitor.stream.telling import short_day
+from bedside.monitor.causes.telling import short_day
 
 __all__ = ["time_line"]
 

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from bedside.charts.lines import Line, Mark, line_chart
 from bedside.core.records.watch import CAUSES
+from bedside.monitor.causes.explained import day_of
+from bedside.monitor.causes.telling import day_words, short_day
 from bedside.monitor.rehearsal_line import time_line
-from bedside.monitor.stream.explained import day_of
-from bedside.monitor.stream.telling import day_words, short_day
 
 __all__ = ["by_weeks", "render_rehearsal"]
 

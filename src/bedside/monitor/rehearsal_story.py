@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from bedside.core.records.watch import CAUSES
-from bedside.monitor.stream.explained import day_of
-from bedside.monitor.stream.telling import day_words
+from bedside.monitor.causes.explained import day_of
+from bedside.monitor.causes.telling import day_words
 
 __all__ = ["rehearsal_story"]
 

@@ -11,9 +11,9 @@ from bedside.core.records.bundle import FEATURES, MODEL, REFERENCE
 from bedside.core.records.watch import Watch
 from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle.baselines import BASELINE_SET, baseline_of, set_baseline
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.answers import UNKNOWN_DAY, Answers
 from bedside.monitor.stream.tally import tally_days
-from bedside.monitor.stream.watching import watch_days
 from exported import ARCHIVE, an_old_bundle
 from live_ward import a_built_workspace, a_ward
 

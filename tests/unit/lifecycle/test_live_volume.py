@@ -7,7 +7,7 @@ import pytest
 
 from bedside.lifecycle.alarms import resolve
 from bedside.lifecycle.live_watch import watch_live
-from bedside.monitor.stream.volume import SILENCE, Volume
+from bedside.monitor.detectors.volume import SILENCE, Volume
 from live_ward import a_built_workspace, a_ward
 
 LEARNT, EACH = 36, 30

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from bedside.core.records.watch import Finding, Watch
+from bedside.monitor.causes.causes import AlarmDraft, likely
+from bedside.monitor.causes.units_seen import Conversion
+from bedside.monitor.detectors.detecting import Detectors
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.shifts.hospital import FIRST_DAY, Plan, answers_of, happened, stays_of
 from bedside.monitor.shifts.injection import Injection
 from bedside.monitor.shifts.population import Inputs, Population
 from bedside.monitor.stream.answers import UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline import Baseline, make_baseline
-from bedside.monitor.stream.causes import AlarmDraft, likely
-from bedside.monitor.stream.detecting import Detectors
 from bedside.monitor.stream.draws import draws
 from bedside.monitor.stream.tally import Tally, tally_days
-from bedside.monitor.stream.units_seen import Conversion
-from bedside.monitor.stream.watching import watch_days
 
 __all__ = ["SETTLES", "Trial", "Watched", "found_in"]
 

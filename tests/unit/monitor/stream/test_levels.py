@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bedside.core.records.watch import Watch
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.tally import tally_days
-from bedside.monitor.stream.watching import watch_days
 from streamed import a_baseline, ward_answers
 
 LEVELS = ("medical", "surgical", "icu", "other")  # as learnt: whatever else there is comes last

@@ -3,8 +3,8 @@
 import numpy as np
 
 from bedside.core.records.watch import Watch
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.uneven_days import FEWEST_DAYS, as_wide_as_days
-from bedside.monitor.stream.watching import watch_days
 from detected import a_baseline, a_day, a_stream
 
 BASELINE = a_baseline(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bedside.core.records.watch import Alarm, Watch
-from bedside.monitor.stream.live_report import live_report
-from bedside.monitor.stream.page import render_live_page
+from bedside.monitor.live_page.live_report import live_report
+from bedside.monitor.live_page.page import render_live_page
 from watched_hospital import (
     FEATURES,
     FIRST,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import FEWEST, Evidence, Move
-from bedside.monitor.stream.explained import Case, Explanation, onset_of
+from bedside.monitor.causes.evidence_of import FEWEST, Evidence, Move
+from bedside.monitor.causes.explained import Case, Explanation, onset_of
 from bedside.monitor.stream.streams import POOLED
 from bedside.monitor.wording import per_cent
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from bedside.core.records.watch import AlarmKind, Cause, Finding
-from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.units_seen import Conversion
+from bedside.monitor.causes.evidence_of import Evidence, Move
+from bedside.monitor.causes.units_seen import Conversion
 from bedside.monitor.wording import per_cent
 
 __all__ = [

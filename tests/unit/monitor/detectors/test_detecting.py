@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
 from bedside.metrics.sequential import STAKES, evidence
-from bedside.monitor.stream.detecting import (
+from bedside.monitor.detectors.detecting import (
     NEVER,
     Detectors,
     bars,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bedside.core.records.watch import Cause, Finding
-from bedside.monitor.stream.evidence_of import FEWEST, Evidence, Move
-from bedside.monitor.stream.explained import (
+from bedside.monitor.causes.evidence_of import FEWEST, Evidence, Move
+from bedside.monitor.causes.explained import (
     INPUTS,
     Case,
     Explanation,
@@ -12,8 +12,8 @@ from bedside.monitor.stream.explained import (
     onset_of,
     plain,
 )
-from bedside.monitor.stream.lost_feeds import NEARLY_ALL, lost, moved_signals
-from bedside.monitor.stream.one_signal import of_one_signal
+from bedside.monitor.causes.lost_feeds import NEARLY_ALL, lost, moved_signals
+from bedside.monitor.causes.one_signal import of_one_signal
 from bedside.monitor.wording import number, per_cent
 
 __all__ = ["explained_by_people", "is_about_the_person", "of_new_place", "of_volume"]

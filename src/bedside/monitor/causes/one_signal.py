@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.explained import (
+from bedside.monitor.causes.evidence_of import Evidence, Move
+from bedside.monitor.causes.explained import (
     OF_PLACE,
     Case,
     Explanation,
@@ -14,7 +14,7 @@ from bedside.monitor.stream.explained import (
     made,
     share_words,
 )
-from bedside.monitor.stream.lost_feeds import Feed, feed_lost, lost
+from bedside.monitor.causes.lost_feeds import Feed, feed_lost, lost
 from bedside.monitor.stream.streams import SPOT
 from bedside.monitor.wording import number, per_cent
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bedside.core.records.watch import Watch
+from bedside.monitor.causes.causes import likely
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.answers import SCORE, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline import make_baseline
-from bedside.monitor.stream.causes import likely
 from bedside.monitor.stream.tally import tally_days
-from bedside.monitor.stream.watching import watch_days
 
 FEATURES = ("age.last", "lactate.last", "lactate.hours_since", "sodium.last", "sodium.hours_since")
 SIGNALS = {name: name.split(".")[0] for name in FEATURES}

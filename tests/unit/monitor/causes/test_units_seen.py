@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedside.monitor.stream.attribution import attributed
-from bedside.monitor.stream.units_seen import Spread, conversions, moved_as
+from bedside.monitor.causes.attribution import attributed
+from bedside.monitor.causes.units_seen import Spread, conversions, moved_as
 
 
 def spread_of(values):

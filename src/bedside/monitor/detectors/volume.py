@@ -14,16 +14,16 @@ from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
 from bedside.metrics.counting import count_tails, dispersion
-from bedside.monitor.disclosure import significant
-from bedside.monitor.stream.detecting import (
+from bedside.monitor.detectors.detecting import (
     NEVER,
     Detectors,
     counted_day,
     over_bar,
     shares_of,
 )
+from bedside.monitor.detectors.watching import day_text
+from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.streams import Baseline
-from bedside.monitor.stream.watching import day_text
 
 __all__ = ["LEARN_DAYS", "SILENCE", "VOLUME", "DayCount", "Volume", "watch_volume"]
 

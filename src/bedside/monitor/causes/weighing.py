@@ -1,8 +1,8 @@
 """How severe an alarm is: whether the risks of patients are wrong now."""
 
 from bedside.core.records.watch import AlarmSeverity
-from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.explained import Case, Explanation
+from bedside.monitor.causes.evidence_of import Evidence, Move
+from bedside.monitor.causes.explained import Case, Explanation
 
 __all__ = ["effect_of", "score_share", "severity_of"]
 

@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from bedside.monitor.stream.attribution import named_share
-from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.explained import Case, Explanation
+from bedside.monitor.causes.attribution import named_share
+from bedside.monitor.causes.evidence_of import Evidence, Move
+from bedside.monitor.causes.explained import Case, Explanation
 from bedside.monitor.wording import per_cent
 
 __all__ = ["day_words", "sentence", "short_day"]

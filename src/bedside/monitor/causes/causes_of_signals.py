@@ -8,9 +8,9 @@ import numpy as np
 
 from bedside.core.records.watch import Finding
 from bedside.core.units import display
-from bedside.monitor.stream.causes_of_people import is_about_the_person
-from bedside.monitor.stream.evidence_of import FEW, FEWEST, Evidence
-from bedside.monitor.stream.explained import (
+from bedside.monitor.causes.causes_of_people import is_about_the_person
+from bedside.monitor.causes.evidence_of import FEW, FEWEST, Evidence
+from bedside.monitor.causes.explained import (
     INPUTS,
     OF_PLACE,
     Case,
@@ -20,9 +20,9 @@ from bedside.monitor.stream.explained import (
     onset_of,
     share_words,
 )
-from bedside.monitor.stream.lost_feeds import HALF_LOST, Feed, lost, lost_feeds, moved_signals
-from bedside.monitor.stream.units_seen import LEAST_FACTOR, Moved, Spread, moved_as
-from bedside.monitor.stream.withheld import (
+from bedside.monitor.causes.lost_feeds import HALF_LOST, Feed, lost, lost_feeds, moved_signals
+from bedside.monitor.causes.units_seen import LEAST_FACTOR, Moved, Spread, moved_as
+from bedside.monitor.causes.withheld import (
     explained_by_abstentions,
     is_set_aside,
     set_aside_words,

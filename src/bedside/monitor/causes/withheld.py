@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import Evidence
-from bedside.monitor.stream.explained import Case, Explanation, made, onset_of
-from bedside.monitor.stream.lost_feeds import feed_lost_words
+from bedside.monitor.causes.evidence_of import Evidence
+from bedside.monitor.causes.explained import Case, Explanation, made, onset_of
+from bedside.monitor.causes.lost_feeds import feed_lost_words
 from bedside.monitor.wording import per_cent
 
 __all__ = ["explained_by_abstentions", "is_set_aside", "set_aside_words"]

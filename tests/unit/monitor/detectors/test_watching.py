@@ -5,8 +5,8 @@ import pytest
 
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
-from bedside.monitor.stream.detecting import Detectors, bars
-from bedside.monitor.stream.watching import findings_of, watch_days
+from bedside.monitor.detectors.detecting import Detectors, bars
+from bedside.monitor.detectors.watching import findings_of, watch_days
 from detected import a_baseline, a_day, a_stream
 
 MANY = a_baseline(

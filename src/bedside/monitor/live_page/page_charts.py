@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.charts.lines import Line, Mark, line_chart
-from bedside.monitor.stream.explained import day_of
-from bedside.monitor.stream.telling import short_day
+from bedside.monitor.causes.explained import day_of
+from bedside.monitor.causes.telling import short_day
 
 __all__ = ["area_chart", "calibration_chart", "evidence_chart", "share_chart", "signal_chart"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.evidence_of import Evidence, Move
-from bedside.monitor.stream.explained import INPUTS, OF_PLACE, Case, Explanation, aggregate_of, made
+from bedside.monitor.causes.evidence_of import Evidence, Move
+from bedside.monitor.causes.explained import INPUTS, OF_PLACE, Case, Explanation, aggregate_of, made
 from bedside.monitor.wording import per_cent
 
 __all__ = ["Feed", "feed_lost", "feed_lost_words", "lost", "lost_feeds", "moved_signals"]

@@ -4,25 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
 from bedside.core.records.watch import Finding
-from bedside.monitor.stream.causes_of_outcomes import (
+from bedside.monitor.causes.causes_of_outcomes import (
     PERFORMANCE,
     explained_by_outcomes,
     late_labels,
 )
-from bedside.monitor.stream.causes_of_people import (
+from bedside.monitor.causes.causes_of_people import (
     explained_by_people,
     of_new_place,
     of_volume,
 )
-from bedside.monitor.stream.causes_of_signals import explained_by_signals
-from bedside.monitor.stream.drafts import AlarmDraft
-from bedside.monitor.stream.evidence_of import Evidence, evidence_of
-from bedside.monitor.stream.explained import Case, Explanation, onset_of
+from bedside.monitor.causes.causes_of_signals import explained_by_signals
+from bedside.monitor.causes.drafts import AlarmDraft
+from bedside.monitor.causes.evidence_of import Evidence, evidence_of
+from bedside.monitor.causes.explained import Case, Explanation, onset_of
+from bedside.monitor.causes.telling import sentence
+from bedside.monitor.causes.units_seen import Conversion
+from bedside.monitor.causes.weighing import LARGE_EFFECT, effect_of, score_share, severity_of
 from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally
-from bedside.monitor.stream.telling import sentence
-from bedside.monitor.stream.units_seen import Conversion
-from bedside.monitor.stream.weighing import LARGE_EFFECT, effect_of, score_share, severity_of
 
 __all__ = ["AlarmDraft", "likely"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import CAUSES, Alarm, Watch
 from bedside.metrics.sequential import advanced, evidence
-from bedside.monitor.stream.attribution import attributed
-from bedside.monitor.stream.cells import Layout
-from bedside.monitor.stream.detecting import bars
-from bedside.monitor.stream.explained import day_of, plain
-from bedside.monitor.stream.live_figures import (
+from bedside.monitor.causes.attribution import attributed
+from bedside.monitor.causes.explained import day_of, plain
+from bedside.monitor.detectors.detecting import bars
+from bedside.monitor.detectors.watching import day_text
+from bedside.monitor.live_page.live_figures import (
     Z,
     area_of,
     by_care,
@@ -24,10 +24,10 @@ from bedside.monitor.stream.live_figures import (
     in_periods,
     mean_figure,
 )
-from bedside.monitor.stream.live_words import ADVICE, state_of
+from bedside.monitor.live_page.live_words import ADVICE, state_of
+from bedside.monitor.stream.cells import Layout
 from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally, summed
-from bedside.monitor.stream.watching import day_text
 
 __all__ = ["FORM", "live_report"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.core.records.watch import AlarmKind
-from bedside.monitor.stream.attribution import Attribution, attributed
+from bedside.monitor.causes.attribution import Attribution, attributed
+from bedside.monitor.causes.units_seen import Spread
 from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally, summed
-from bedside.monitor.stream.units_seen import Spread
 
 __all__ = ["FEW", "FEWEST", "Evidence", "Move", "evidence_of"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
-from bedside.monitor.stream.detecting import (
+from bedside.monitor.detectors.detecting import (
     NEVER,
     Detectors,
     Floats,

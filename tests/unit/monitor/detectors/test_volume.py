@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bedside.core.records.watch import Watch
-from bedside.monitor.stream.causes import likely
-from bedside.monitor.stream.detecting import BUDGET, shares_of
-from bedside.monitor.stream.volume import (
+from bedside.monitor.causes.causes import likely
+from bedside.monitor.detectors.detecting import BUDGET, shares_of
+from bedside.monitor.detectors.volume import (
     LEARN_DAYS,
     SILENCE,
     VOLUME,

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.comparison import auroc_interval
+from bedside.monitor.causes.evidence_of import CARE
+from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.stream.cells import Layout
-from bedside.monitor.stream.evidence_of import CARE
 from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally, summed
-from bedside.monitor.stream.watching import day_text
 
 __all__ = ["area_of", "by_care", "by_group", "by_month", "calibration", "in_periods", "mean_figure"]
 

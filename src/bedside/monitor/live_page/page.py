@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside.core.records.evidence import figure_text
+from bedside.monitor.causes.explained import day_of
+from bedside.monitor.causes.telling import day_words
 from bedside.monitor.judged.telling import (
     BURDEN,
     CARE_WORDS,
@@ -16,15 +18,13 @@ from bedside.monitor.judged.telling import (
     main_of_group,
     month_chart,
 )
-from bedside.monitor.stream.explained import day_of
-from bedside.monitor.stream.page_charts import (
+from bedside.monitor.live_page.page_charts import (
     area_chart,
     calibration_chart,
     evidence_chart,
     share_chart,
     signal_chart,
 )
-from bedside.monitor.stream.telling import day_words
 from bedside.monitor.wording import per_cent
 
 __all__ = ["render_live_page"]
