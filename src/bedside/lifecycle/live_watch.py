@@ -28,7 +28,7 @@ from bedside.lifecycle.watch_counting import DayCounter
 from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
 from bedside.lifecycle.watch_judging import DayJudge, Told
 from bedside.lifecycle.watch_state import Outstanding, Progress, came_since
-from bedside.lifecycle.watched_answers import day_of
+from bedside.lifecycle.watched_answers import day_number, day_of
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_to_bytes
 
@@ -169,6 +169,7 @@ class _Run:
             after=progress.judges_after,
             told=Told(findings=frozenset(progress.told), day=progress.told_on),
             volume=progress.volume,
+            in_stage=_stage_began(platform, version.id),
         )
         run = cls(
             platform=platform,
@@ -337,6 +338,15 @@ class _Run:
 def _open_alarms(platform: Platform, version: ModelVersion) -> tuple[Alarm, ...]:
     every = platform.alarms.all(version.name, unresolved=True)
     return tuple(one for one in every if one.version == version.id)
+
+
+def _stage_began(platform: Platform, version: str) -> int:
+    """The day on which a version came to its present stage; -1: it was not kept, or is to come."""
+    now = iso(platform.clock.now())
+    for one in platform.registry.releases():
+        if one.version == version and one.since is not None and one.since <= now:
+            return day_number(day_of(one.since))
+    return -1
 
 
 def _last_run(platform: Platform, version: str, *, anew: bool) -> WatchRun | None:

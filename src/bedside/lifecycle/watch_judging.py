@@ -64,6 +64,8 @@ class DayJudge:
         after: Days up to this one move no detector; None: every day does.
         told: What was raised last: the same is looked into once a week.
         volume: How many questions came on the days that are over.
+        in_stage: The day on which the version came to its present stage. An earlier day without a
+            question says nothing: the version may have been out of use.
         raised: Alarms that were raised now.
         grown: Alarms that grew now.
     """
@@ -75,6 +77,7 @@ class DayJudge:
     after: str | None = None
     told: Told = field(default_factory=Told)
     volume: Volume = field(default_factory=Volume)
+    in_stage: int = -1
     raised: dict[str, None] = field(default_factory=dict)
     grown: dict[str, None] = field(default_factory=dict)
 
@@ -145,11 +148,16 @@ class DayJudge:
     def _counted(
         self, volume: Volume, tallies: Sequence[Tally]
     ) -> tuple[Volume, tuple[tuple[int, tuple[Finding, ...]], ...], tuple[Finding, ...]]:
+        days = [
+            DayCount(one.day, one.answers, one.subjects)
+            for one in tallies
+            if one.answers or one.day >= self.in_stage
+        ]
         return watch_volume(
             self.maker.baseline,
             self.watch,
             volume,
-            [DayCount(one.day, one.answers, one.subjects) for one in tallies],
+            days,
             learn=-1 if self.after is None else day_number(self.after),
         )
 

@@ -1,10 +1,12 @@
 """How many questions a version in use gets is watched: silence is found at the next run, once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bedside.core.clock import iso
 from bedside.lifecycle.alarms import resolve
 from bedside.lifecycle.live_watch import watch_live
 from bedside.monitor.detectors.volume import SILENCE, Volume
@@ -91,3 +93,17 @@ def test_counted_again_from_the_start_it_is_the_same(asked):
     day = max(before.days, key=lambda one: one.day).day
     assert sum(now.values()) == sum(counts.values()) + 3
     assert volume_of(asked).day == before.day == day + 2
+
+
+def test_days_out_of_use_are_not_silence(asked, monkeypatch):
+    watched(asked, LEARNT)
+    asked.answer(LEARNT + 5, asked.held_out[:EACH].tolist())
+    registry = asked.platform.registry
+    came_back = iso(asked.on(LEARNT + 5))
+    told = [replace(one, since=came_back) for one in registry.releases()]
+    monkeypatch.setattr(registry, "releases", lambda: told)
+
+    back = watched(asked, LEARNT + 6)
+    assert silences(back) == []
+    gone = watched(asked, LEARNT + 8)
+    assert len(silences(gone)) == 1

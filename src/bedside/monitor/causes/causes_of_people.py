@@ -26,6 +26,7 @@ ABOUT_THE_PERSON = frozenset(
 OF_HABITS = ("count", "hours_since", "missing", "hours_active")
 SEVERAL = 3  # signals
 SPECIFIC = 3.0  # times the next signal's strength: it is that signal, and not the patients
+HARDLY_ANY = 0.05  # times as many questions
 FULLER = 1.15  # times as many patients
 SURE = 3.0  # standard errors
 CHANCE = 0.0027  # of as many in two directions
@@ -85,6 +86,8 @@ def of_volume(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
     onset = onset_of(mine)
     volume = case.since(onset).volume
     said = "more or fewer" if volume is None else f"about {number(volume)} times as many"
+    if volume is not None and volume < HARDLY_ANY:
+        said = "hardly any"
     return [
         Explanation(
             cause="volume", kind="volume", onset=onset, findings=tuple(mine),
