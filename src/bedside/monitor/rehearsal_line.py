@@ -13,6 +13,8 @@ __all__ = ["time_line"]
 WIDTH, LEFT, RIGHT, ROW, TOP = 1080, 190, 20, 30, 26
 _TONES = {"live": "live", "canary": "canary", "silent": "silent", "superseded": ""}
 _TICKS = 12
+NAME = 75  # the width of an alarm's id
+LANES, LANE = 4, 16  # lines for names that would overlap, and the height of each
 
 
 def time_line(told: Mapping[str, Any]) -> str:
@@ -24,7 +26,7 @@ def time_line(told: Mapping[str, Any]) -> str:
     days = max(told["days"], 1)
     scale = (WIDTH - LEFT - RIGHT) / days
     rows = [*_versions(told, days), *_changes(told)]
-    height = TOP + ROW * (len(rows) + 1) + 30
+    height = TOP + ROW * (len(rows) + 1) + 10 + LANES * LANE
     parts = [_months(told, days, scale, height)]
     for number, (name, bars) in enumerate(rows):
         top = TOP + ROW * number
@@ -76,19 +78,21 @@ def _changes(told: Mapping[str, Any]) -> list[Row]:
 
 def _alarms(told: Mapping[str, Any], scale: float, top: float) -> str:
     parts = [_named("alarms", top)]
-    before, low = -1e9, 0
+    ends = [-1.0] * LANES  # of the last name in each lane
     for one in told["alarms"]:
         x = LEFT + one["day"] * scale
-        low = 18 if x - before < 70 and not low else 0
-        place = f'x="{x + 4:.1f}"'
-        if x > WIDTH - RIGHT - 60:
-            place = f'x="{x - 4:.1f}" text-anchor="end"'
+        place, begin = f'x="{x + 4:.1f}"', x
+        if x > WIDTH - RIGHT - NAME:
+            place, begin = f'x="{x - 4:.1f}" text-anchor="end"', x - NAME
+        free = [lane for lane, end in enumerate(ends) if end < begin]
+        lane = free[0] if free else ends.index(min(ends))
+        ends[lane] = begin + NAME
+        low = LANE * lane
         parts.append(
             f'<path class="alarm" d="M{x:.1f} {TOP} V{top + 6 + low}"/>'
             f'<text {place} y="{top + 16 + low}">{escape(one["id"])}'
             f"<title>{escape(one['text'])}</title></text>"
         )
-        before = x
     return "".join(parts)
 
 
