@@ -63,7 +63,9 @@ def a_model(folder, **more):
     told["evaluation"] |= {"bootstrap": 100}
     folder.mkdir()
     (folder / "bedside.yaml").write_text(
-        yaml.safe_dump({**told, "gates": [], "hazards": [], "change_control": [], **more})
+        yaml.safe_dump(
+            {**told, "gates": [], "hazards": [], "change_control": [], "monitoring": {}, **more}
+        )
     )
     return folder
 

@@ -77,6 +77,7 @@ def _declared() -> str:
     told["uncertainty"] = {"domain": 0.95}
     told["gates"] = [{"metric": "auroc", "at_least": 0.1}]
     told["hazards"], told["change_control"] = [], []
+    del told["monitoring"]  # it responds by the plan
     told["eligibility"] = [{"signal": "age", "at_least": 40}]
     del told["channels"]["cds_hooks"]
     return yaml.safe_dump(told, sort_keys=False)
