@@ -48,4 +48,4 @@ def test_the_page_about_responses_does_what_it_says(tmp_path):
     assert "gives scores again" in said
     assert "inside, the modification 'refit'" in said
     assert "answers in silence beside the champion" in said
-    assert "it has answered in silence for 0.0 d; the plan says 14 d" in said
+    assert "is not live: a person must say who reaches patients first" in said
