@@ -13,7 +13,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-SECRET = os.environ["BEDSIDE_ALARM_SECRET"].removeprefix("whsec_")
+SECRET = os.environ.get("BEDSIDE_ALARM_SECRET", "").removeprefix("whsec_")
 KEY, SEEN = base64.b64decode(SECRET), set()
 LARGEST, OLDEST = 1 << 20, 300  # bytes, seconds
 
@@ -50,4 +50,7 @@ class Receiver(BaseHTTPRequestHandler):
         """Say nothing of calls."""
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+if __name__ == "__main__":
+    if not KEY:
+        sys.exit("Set BEDSIDE_ALARM_SECRET to the secret that alarms are signed with.")
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()

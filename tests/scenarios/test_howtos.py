@@ -353,7 +353,7 @@ def end_server(note: Path) -> None:
 
 def test_the_page_about_rollouts_does_what_it_says(tmp_path):
     later = tmp_path / "later.parquet"
-    breast_cancer()[::10].write_parquet(later)
+    breast_cancer()[::4].write_parquet(later)
 
     client = ROOT / "docs" / "howto" / "ask_biopsies.py"
     with socket.socket() as taken:
