@@ -17,7 +17,7 @@ __all__ = [
     "took",
 ]
 
-_HEADS = ("ALARM", "SEVERITY", "MODEL", "WHAT", "SINCE", "LIKELY CAUSE", "ANSWERS", "STATE", "AGE")
+_HEADS = ("ALARM", "SEVERITY", "MODEL", "WHAT", "SINCE", "LIKELY CAUSE", "OWNER", "STATE", "AGE")
 _WIDEST = 36
 _WHY = {
     "out_of_reach": "it cannot be reached",
@@ -134,12 +134,7 @@ def _what(alarm: Alarm) -> str:
 
 
 def _finding(one: Mapping[str, Any]) -> str:
-    figures = (
-        "ten patients or fewer: figures are hidden"
-        if one["now"] is None
-        else f"{one['then']:.3g} before, {one['now']:.3g} now, {one['n']:,} patients"
-    )
-    return f"{one['text']} (since {one['since']}; {figures}) [{one['stream']}]"
+    return f"{one['text']} [{one['stream']}]"
 
 
 def _step(one: Mapping[str, Any]) -> str:

@@ -85,9 +85,9 @@ def _of_feature(feature: FeatureBaseline) -> Iterator[Stream]:
         told = f"how far the values of '{words}' lie from the middle"
         yield _input(feature, f"spread:{name}", "spread", told)
     ends: tuple[tuple[End, str], ...] = (("low", "at or below"), ("high", "at or above"))
-    for side, words in ends:
+    for side, where in ends:
         if grid.end(side) is not None:
-            told = f"the share of patients whose '{feature.title}' is {words} what a tenth had"
+            told = f"the share of patients whose '{words}' is {where} what a tenth had"
             yield _input(feature, f"{side}:{name}", "tail", told)
     if grid.low or grid.high:
         told = f"the share of patients whose '{words}' is beyond the usual"
