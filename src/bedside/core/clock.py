@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 from bedside.core.errors import Invalid
 
-__all__ = ["Clock", "FixedClock", "SystemClock", "iso", "parse_duration", "parse_instant"]
+__all__ = ["Clock", "FixedClock", "SystemClock", "date_of_day", "day_number", "day_text", "iso"]
+__all__ += ["parse_duration", "parse_instant"]
+
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 _UNITS = (
     ("weeks", r"w|wks?|weeks?"),
@@ -47,6 +50,33 @@ class FixedClock:
     def now(self) -> datetime:
         """The moment it was set to."""
         return self.at
+
+
+def day_number(day: str) -> int:
+    """Days since 1970-01-01, of an ISO date.
+
+    >>> day_number("1970-01-02")
+    1
+    """
+    return date.fromisoformat(day).toordinal() - _FIRST_DAY
+
+
+def date_of_day(number: int) -> date:
+    """The date so many days after 1970-01-01.
+
+    >>> date_of_day(0)
+    datetime.date(1970, 1, 1)
+    """
+    return date.fromordinal(_FIRST_DAY + number)
+
+
+def day_text(number: int) -> str:
+    """ISO date of a day counted from 1970-01-01.
+
+    >>> day_text(19_723)
+    '2024-01-01'
+    """
+    return date_of_day(number).isoformat()
 
 
 def iso(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from bedside.core.clock import day_text
 from bedside.core.errors import BedsideError
 from bedside.core.records.watch import Alarm
 from bedside.lifecycle.baselines import baseline_of
@@ -12,7 +13,6 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.watch_judging import kept_tallies
 from bedside.metrics.sequential import advanced, evidence
-from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.stream.tally_maker import TallyMaker
 
 __all__ = ["BEFORE", "EvidencePath", "evidence_path"]

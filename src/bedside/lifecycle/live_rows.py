@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import day_number, parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
 from bedside.deploy.rollout.answers import LiveAnswer
@@ -18,7 +18,6 @@ from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watch_coverage import due_after
 from bedside.lifecycle.watched_answers import (
-    day_number,
     day_of,
     subject_number,
     ward_of,

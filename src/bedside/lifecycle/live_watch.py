@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from bedside.core.clock import iso, parse_duration
+from bedside.core.clock import day_number, iso, parse_duration
 from bedside.core.errors import Refused
 from bedside.core.ports.watch import WatchedSubject, WatchRun
 from bedside.core.records.bundle import Bundle
@@ -28,7 +28,7 @@ from bedside.lifecycle.watch_counting import DayCounter
 from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
 from bedside.lifecycle.watch_judging import DayJudge, Told
 from bedside.lifecycle.watch_state import Outstanding, Progress, came_since
-from bedside.lifecycle.watched_answers import day_number, day_of
+from bedside.lifecycle.watched_answers import day_of
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_to_bytes
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.clock import day_number
 from bedside.core.ports.watch import WatchedSubject
 from bedside.core.records.bundle import Bundle
 from bedside.lifecycle.live_answers import AnswerReader
@@ -15,7 +16,6 @@ from bedside.lifecycle.watch_state import DayEntries
 from bedside.lifecycle.watched_answers import (
     DayAnswers,
     Explain,
-    day_number,
     explainer_for,
     read_day,
     subject_number,

@@ -4,18 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import day_number, day_text, parse_duration
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import Finding, Watch
 from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.watched_answers import day_number
 from bedside.monitor.causes.causes import likely
 from bedside.monitor.causes.units_seen import conversions
 from bedside.monitor.detectors.detecting import Detectors
 from bedside.monitor.detectors.volume import DayCount, Volume, watch_volume
-from bedside.monitor.detectors.watching import day_text, watch_days
+from bedside.monitor.detectors.watching import watch_days
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
 from bedside.monitor.stream.tally_maker import TallyMaker

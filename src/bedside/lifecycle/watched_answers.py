@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import day_number, parse_instant
 from bedside.core.ports.watch import WatchedSubject
 from bedside.core.records.bundle import LEARNT, Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
@@ -27,7 +27,6 @@ from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_D
 __all__ = [
     "DayAnswers",
     "Explain",
-    "day_number",
     "day_of",
     "explainer_for",
     "midnight_after",
@@ -41,7 +40,6 @@ Floats = npt.NDArray[np.float64]
 Explain = Callable[[Floats], Floats]
 
 _AT_ONCE = 500  # entries
-_EPOCH = date(1970, 1, 1).toordinal()
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
 _ACTED = ("accepted", "acted")
 _POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
@@ -72,15 +70,6 @@ class DayAnswers:
 def day_of(at: str) -> str:
     """The day (ISO date, UTC) of a time as `iso` writes it."""
     return at[:10]
-
-
-def day_number(day: str) -> int:
-    """Days since 1970-01-01.
-
-    >>> day_number("1970-01-02")
-    1
-    """
-    return date.fromisoformat(day).toordinal() - _EPOCH
 
 
 def subject_number(tag: str | None) -> int:

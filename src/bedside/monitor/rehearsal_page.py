@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bedside.charts.lines import Line, Mark, line_chart
+from bedside.core.clock import day_number
 from bedside.core.records.watch import CAUSES
-from bedside.monitor.causes.explained import day_of
 from bedside.monitor.causes.telling import day_words, short_day
 from bedside.monitor.rehearsal_line import time_line
 
@@ -36,7 +36,7 @@ def render_rehearsal(told: Mapping[str, Any]) -> str:
     )
 
     def day(number: int) -> str:
-        return day_words(day_of((begins + timedelta(days=number)).isoformat()))
+        return day_words(day_number((begins + timedelta(days=number)).isoformat()))
 
     page.filters.update(day=day)
     return page.get_template("rehearsal.html").render(

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from bedside.core.clock import day_number
 from bedside.core.records.watch import CAUSES
-from bedside.monitor.causes.explained import day_of
 from bedside.monitor.causes.telling import day_words
 
 __all__ = ["rehearsal_story"]
@@ -73,7 +73,7 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _day(told: Mapping[str, Any], day: int) -> str:
     moment = date.fromisoformat(told["begins"]) + timedelta(days=day)
-    return day_words(day_of(moment.isoformat()))
+    return day_words(day_number(moment.isoformat()))
 
 
 def _cell(text: str) -> str:

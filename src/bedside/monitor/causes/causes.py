@@ -1,8 +1,8 @@
 """What is most likely behind the streams that left their range: one alarm for each cause."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
 
+from bedside.core.clock import day_text
 from bedside.core.records.watch import Finding
 from bedside.monitor.causes.causes_of_outcomes import (
     PERFORMANCE,
@@ -148,7 +148,7 @@ def _draft(case: Case, baseline: Baseline, explanation: Explanation) -> AlarmDra
         cause=explanation.cause,
         signals=explanation.signals,
         groups=explanation.groups,
-        onset=(date(1970, 1, 1) + timedelta(days=explanation.onset)).isoformat(),
+        onset=day_text(explanation.onset),
         text=sentence(case, evidence, explanation, share),
         score_share=share,
         findings=tuple(

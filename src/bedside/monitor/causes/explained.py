@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
+from bedside.core.clock import day_number
 from bedside.core.records.watch import AlarmKind, Cause, Finding
 from bedside.monitor.causes.evidence_of import Evidence, Move
 from bedside.monitor.causes.units_seen import Conversion
@@ -15,7 +15,6 @@ __all__ = [
     "Case",
     "Explanation",
     "aggregate_of",
-    "day_of",
     "level_of",
     "made",
     "onset_of",
@@ -28,8 +27,6 @@ INPUTS = ("missing", "rank", "spread", "beyond", "tail", "level")
 
 OF_PLACE = ("", "last", "first", "mean", "min", "max", "sum")
 """Aggregates that are in the unit of the values, and lie where they do."""
-
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +94,6 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def day_of(iso: str) -> int:
-    """Days since 1970-01-01 of an ISO date.
-
-    >>> day_of("1970-01-11")
-    10
-    """
-    return (date.fromisoformat(iso) - _EPOCH).days
-
-
 def onset_of(findings: Sequence[Finding]) -> int:
     """The day on which it probably began: of the surest findings, the middle one's.
 
@@ -113,7 +101,7 @@ def onset_of(findings: Sequence[Finding]) -> int:
     strongest evidence or more have a say.
     """
     most = max(finding.log_evidence for finding in findings)
-    sure = sorted(day_of(one.since) for one in findings if one.log_evidence >= most / 2)
+    sure = sorted(day_number(one.since) for one in findings if one.log_evidence >= most / 2)
     return sure[(len(sure) - 1) // 2]
 
 

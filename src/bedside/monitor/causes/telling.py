@@ -1,7 +1,8 @@
 """An alarm in one sentence: what, of which signal or group, since when, how much, what followed."""
 
-from datetime import date, timedelta
+from datetime import date
 
+from bedside.core.clock import date_of_day
 from bedside.monitor.causes.attribution import named_share
 from bedside.monitor.causes.evidence_of import Evidence, Move
 from bedside.monitor.causes.explained import Case, Explanation
@@ -39,7 +40,7 @@ def day_words(day: int) -> str:
     >>> day_words(0)
     '1 January 1970'
     """
-    found = date(1970, 1, 1) + timedelta(days=day)
+    found = date_of_day(day)
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import day_text, parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
@@ -21,7 +21,6 @@ from bedside.monitor.detectors.detecting import (
     over_bar,
     shares_of,
 )
-from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.streams import Baseline
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Literal
 
 import numpy as np
 
+from bedside.core.clock import day_text
 from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
@@ -22,9 +22,8 @@ from bedside.monitor.detectors.detecting import (
 from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
-__all__ = ["Seen", "day_text", "findings_of", "watch_days"]
+__all__ = ["Seen", "findings_of", "watch_days"]
 
-_FIRST = date(1970, 1, 1).toordinal()
 _SHARES: Final = frozenset(
     {"missing", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
 )
@@ -117,15 +116,6 @@ def findings_of(baseline: Baseline, detectors: Detectors, bar: Floats) -> tuple[
         )
         for stream, side, log_evidence in over
     )
-
-
-def day_text(day: int) -> str:
-    """ISO date of a day counted from 1970-01-01.
-
-    >>> day_text(19_723)
-    '2024-01-01'
-    """
-    return date.fromordinal(_FIRST + day).isoformat()
 
 
 def _finding(

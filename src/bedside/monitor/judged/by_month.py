@@ -1,6 +1,5 @@
 """Outcomes that came for each that was foretold, month by month of the predictions."""
 
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from bedside.monitor.judged.rows import LiveRows
 __all__ = ["FEW", "calibration_by_month", "few_of"]
 
 FEW = "ten patients or fewer with the outcome, or without it"
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def calibration_by_month(rows: LiveRows) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.clock import day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.comparison import auroc_interval
 from bedside.monitor.causes.evidence_of import CARE
-from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.stream.cells import Layout
 from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally, summed

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from bedside.core.clock import day_number, day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import CAUSES, Alarm, Watch
 from bedside.metrics.sequential import advanced, evidence
 from bedside.monitor.causes.attribution import attributed
-from bedside.monitor.causes.explained import day_of, plain
+from bedside.monitor.causes.explained import plain
 from bedside.monitor.detectors.detecting import bars
-from bedside.monitor.detectors.watching import day_text
 from bedside.monitor.live_page.live_figures import (
     Z,
     area_of,
@@ -184,7 +184,7 @@ def _signals(
     titles: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """What each signal adds to the shift of the mean log-odds since the first open onset."""
-    since = min((day_of(alarm.onset) for alarm in alarms), default=tallies[0].day)
+    since = min((day_number(alarm.onset) for alarm in alarms), default=tallies[0].day)
     days = [tally for tally in tallies if tally.day >= since and tally.contributed > 0]
     if not days:
         return None

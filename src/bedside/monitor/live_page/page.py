@@ -5,8 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bedside.core.clock import day_number
 from bedside.core.records.evidence import figure_text
-from bedside.monitor.causes.explained import day_of
 from bedside.monitor.causes.telling import day_words
 from bedside.monitor.judged.telling import (
     BURDEN,
@@ -105,7 +105,7 @@ def _judged(told: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _day(iso: str | None) -> str:
-    return "–" if not iso else day_words(day_of(iso[:10]))
+    return "–" if not iso else day_words(day_number(iso[:10]))
 
 
 def _moment(iso: str | None) -> str:

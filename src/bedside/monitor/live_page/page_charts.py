@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from markupsafe import Markup
 
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.charts.lines import Line, Mark, line_chart
-from bedside.monitor.causes.explained import day_of
+from bedside.core.clock import date_of_day, day_number
 from bedside.monitor.causes.telling import short_day
 
 __all__ = ["area_chart", "calibration_chart", "evidence_chart", "share_chart", "signal_chart"]
@@ -17,7 +16,6 @@ __all__ = ["area_chart", "calibration_chart", "evidence_chart", "share_chart", "
 Report = Mapping[str, Any]
 _TICKS = 5
 _OF_WIDTH = 0.96  # of the axis, for the last word to have room
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def share_chart(
@@ -63,7 +61,7 @@ def evidence_chart(report: Report) -> Markup | None:
     told = report["evidence"]
     if told is None or not told["days"]:
         return None
-    x = [float(day_of(day)) for day in told["days"]]
+    x = [float(day_number(day)) for day in told["days"]]
     bar = [told["bar"]] * 2
     lines = [
         Line(name="more than foretold", x=x, y=told["up"], tone=1),
@@ -144,7 +142,7 @@ def _shown(told: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 def _with_intervals(name: str, points: Sequence[Mapping[str, Any]]) -> Line:
     return Line(
         name=name,
-        x=[(day_of(point["first"]) + day_of(point["last"])) / 2 for point in points],
+        x=[(day_number(point["first"]) + day_number(point["last"])) / 2 for point in points],
         y=[point["estimate"] for point in points],
         low=[point["low"] for point in points],
         high=[point["high"] for point in points],
@@ -153,7 +151,7 @@ def _with_intervals(name: str, points: Sequence[Mapping[str, Any]]) -> Line:
 
 
 def _ends(report: Report) -> tuple[float, float]:
-    first, last = float(day_of(report["first"])), float(day_of(report["last"]))
+    first, last = float(day_number(report["first"])), float(day_number(report["last"]))
     return first, max(last, first + 1)
 
 
@@ -190,9 +188,9 @@ def _drawn(
         x_range=(first, last),
         y_range=y_range,
         x_ticks=places,
-        x_words=[short_day(date.fromordinal(_EPOCH + int(place))) for place in places],
+        x_words=[short_day(date_of_day(int(place))) for place in places],
         marks=[
-            Mark(x=float(day_of(onset)), text="onset" if place == 0 else "")
+            Mark(x=float(day_number(onset)), text="onset" if place == 0 else "")
             for place, onset in enumerate(report["onsets"])
         ],
     )
