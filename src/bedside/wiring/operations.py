@@ -19,13 +19,14 @@ from bedside.serve.logs import JsonLines
 if TYPE_CHECKING:
     from bedside.lifecycle.rollout import Fired, GuardJudged
     from bedside.serve.gate import Gate
+    from bedside.serve.metrics import Metrics
     from bedside.serve.observed import Look, Observed
     from bedside.serve.routes import WireRoute
     from bedside.serve.service import Service
     from bedside.serve.tracing import Tracer
 
 __all__ = ["OPERATIONS_VARIABLES", "GuardCounts", "Operations", "counting_folder", "log_as_json"]
-__all__ += ["socket_folder"]
+__all__ += ["metrics_here", "socket_folder"]
 
 OPERATIONS_VARIABLES = {
     "BEDSIDE_LOG": "json (the default of a server) or text",
@@ -84,6 +85,15 @@ def counting_folder() -> Iterator[Path]:
                 os.environ[_FOLDER] = before
 
 
+def metrics_here(environment: Mapping[str, str] = os.environ) -> "Metrics":
+    """The metrics of this process, counted where the environment says."""
+    # prometheus-client decides where it counts when it is imported: not before now.
+    from bedside.serve.metrics import Metrics  # noqa: PLC0415
+
+    folder = environment.get(_FOLDER)
+    return Metrics(Path(folder) if folder else None)
+
+
 @contextmanager
 def socket_folder() -> Iterator[Path]:
     """Where the processes of one server meet: nobody but this user may enter (mode 0700)."""
@@ -105,11 +115,7 @@ class Operations:
     def __init__(
         self, *, workers: int, clock: Clock, environment: Mapping[str, str] = os.environ
     ) -> None:
-        # prometheus-client decides where it counts when it is imported: not before now.
-        from bedside.serve.metrics import Metrics  # noqa: PLC0415
-
-        folder = environment.get(_FOLDER)
-        self.metrics = Metrics(Path(folder) if folder else None)
+        self.metrics = metrics_here(environment)
         self.tracer = _tracer(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"), clock)
         self._workers = workers
         self._look: Look | None = None
@@ -156,10 +162,7 @@ class GuardCounts:
     """Counts what a watch on guards finds, beside the server processes."""
 
     def __init__(self, clock: Clock) -> None:
-        from bedside.serve.metrics import Metrics  # noqa: PLC0415
-
-        folder = os.environ.get(_FOLDER)
-        self._metrics, self._clock = Metrics(Path(folder) if folder else None), clock
+        self._metrics, self._clock = metrics_here(), clock
         self._known: set[tuple[str, str, str]] = set()
 
     def looked(self, judged: "list[GuardJudged]", fired: "list[Fired]") -> None:
