@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.errors import BedsideError, Unavailable
@@ -36,6 +36,9 @@ _PLANNED: dict[ResponseKind, ChangeKind] = {"recalibrate": "recalibrate", "retra
 _ASK = Response(when=(), then="ask")
 Bring = Callable[[ResponseKind], Path]
 """Brings the data from which a new version learns, for a response of this kind."""
+
+
+_ACTION = "respond"  # of the ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +91,20 @@ def respond(
     """
     enter(platform, Act.MONITOR, Resource(name=version.id))
     declaration = open_bundle(platform, version).declaration
+    account = _Account(platform)
     done = []
     for alarm in sorted(alarms, key=lambda one: -SEVERITIES.index(one.severity)):
         if alarm.version != version.id or alarm.state == "resolved":
             continue
         response = fitting(declaration.monitoring.watch, alarm)
-        before = _before(platform, alarm, response.then)
-        if before is None:
-            done.append(_Responding(platform, version, declaration, data).to(alarm, response))
+        before = account.of(alarm=alarm.id, wanted=response.then)
+        if not before:
+            doing = _Responding(platform, version, declaration, data, account)
+            done.append(doing.to(alarm, response))
         elif not any(step.kind == "responded" for step in alarm.steps):
-            responded(platform, alarm.id, text=str(before.details["text"]))  # a crash came between
+            responded(
+                platform, alarm.id, text=str(before[-1].details["text"])
+            )  # a crash came between
     return done
 
 
@@ -158,6 +165,7 @@ class _Responding:
     version: ModelVersion
     declaration: Declaration
     data: Path | Bring | None
+    account: "_Account"
 
     def to(self, alarm: Alarm, response: Response) -> Done:
         """Carry it out, and say so in the ledger and at the alarm."""
@@ -189,7 +197,7 @@ class _Responding:
             raise _Ask("")
         last = [
             parse_instant(entry.at)
-            for entry in _entries(self.platform, version=self.version.id, wanted=then)
+            for entry in self.account.of(version=self.version.id, wanted=then)
             if entry.details["outcome"] == "done"
         ]
         if last and self.platform.clock.now() - last[-1] < parse_duration(guard.every_at_least):
@@ -271,22 +279,29 @@ class _Responding:
             "made": done.version,
             "text": done.text,
         }
-        self.platform.ledger.append(self.platform.actor, "respond", details)
+        self.account.add(details)
         responded(self.platform, alarm.id, text=done.text)
 
 
-def _before(platform: Platform, alarm: Alarm, wanted: ResponseKind) -> LedgerEntry | None:
-    """What was done about it before, if anything."""
-    found = _entries(platform, alarm=alarm.id, wanted=wanted)
-    return found[-1] if found else None
+class _Account:
+    """What the ledger tells of responses: read once, however many alarms there are."""
 
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._entries: list[LedgerEntry] | None = None
 
-def _entries(platform: Platform, **details: str) -> list[LedgerEntry]:
-    return [
-        entry
-        for entry in platform.ledger.entries()
-        if entry.action == "respond" and details.items() <= entry.details.items()
-    ]
+    def of(self, **details: str) -> list[LedgerEntry]:
+        """The entries about responses with all of these details, oldest first."""
+        if self._entries is None:
+            every = self._platform.ledger.entries()
+            self._entries = [entry for entry in every if entry.action == _ACTION]
+        return [one for one in self._entries if details.items() <= one.details.items()]
+
+    def add(self, details: dict[str, Any]) -> None:
+        """Tell the ledger of one more."""
+        entry = self._platform.ledger.append(self._platform.actor, _ACTION, details)
+        if self._entries is not None:
+            self._entries.append(entry)
 
 
 def _asking(declaration: Declaration, then: ResponseKind, why: str) -> str:
