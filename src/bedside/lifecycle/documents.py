@@ -25,10 +25,11 @@ from bedside.governance.documents.pdf import as_pdf
 from bedside.governance.documents.rendering import as_html
 from bedside.lifecycle.documents_data import facts_of_snapshot, snapshots_of
 from bedside.lifecycle.documents_facts import evaluated_pages, facts_of_version, records_of
-from bedside.lifecycle.documents_monitoring import Period, facts_of_monitoring, period_of
+from bedside.lifecycle.documents_monitoring import facts_of_monitoring, period_of
 from bedside.lifecycle.documents_workspace import Around, facts_of_workspace
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.monitor.judged.windows import Window
 
 __all__ = ["Written", "write_documents"]
 
@@ -152,7 +153,7 @@ def _about_data(out: _Out, snapshot: str, licence: str) -> None:
         out.page(data_sheet(held), f"{entry.name}/{mark}")
 
 
-def _about_days(out: _Out, period: Period) -> str:
+def _about_days(out: _Out, period: Window) -> str:
     """Write what some days of the model in use show; why not, where the actor may not watch it."""
     try:
         told = facts_of_monitoring(out.platform, out.version, period)

@@ -1,7 +1,7 @@
 """What a workspace knows of a model in use over some days, as one file that documents can cite."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -24,10 +24,11 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.watch_judging import kept_tallies
 from bedside.monitor.disclosure import hide_small
+from bedside.monitor.judged.windows import Window
 from bedside.monitor.stream.tally import summed
 from bedside.monitor.stream.tally_maker import TallyMaker
 
-__all__ = ["DEFAULT_DAYS", "Period", "facts_of_monitoring", "period_of"]
+__all__ = ["DEFAULT_DAYS", "facts_of_monitoring", "period_of"]
 
 DEFAULT_DAYS = 90
 PURPOSE = "quality and safety"
@@ -42,32 +43,7 @@ _TOLD_OF_CHANGES = ("stage", "to", "outcome", "modification", "code", "restored"
 _HOURS = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """Days (UTC) of which a report speaks, both ends in.
-
-    Raises:
-        Invalid: it ends before it begins.
-    """
-
-    since: date
-    until: date
-
-    def __post_init__(self) -> None:
-        if self.until < self.since:
-            raise Invalid("The days end before they begin.", fix="give the earlier day first.")
-
-    @property
-    def mark(self) -> str:
-        """As it stands in the names of files."""
-        return f"{self.since}-to-{self.until}"
-
-    def holds(self, moment: str) -> bool:
-        """Whether a moment (ISO 8601) lies in it."""
-        return self.since.isoformat() <= moment[:10] <= self.until.isoformat()
-
-
-def period_of(platform: Platform, since: str | None, until: str | None) -> Period:
+def period_of(platform: Platform, since: str | None, until: str | None) -> Window:
     """The days that are meant; by itself the last 90, today among them.
 
     Args:
@@ -85,11 +61,11 @@ def period_of(platform: Platform, since: str | None, until: str | None) -> Perio
         )
     except ValueError:
         raise Invalid("That is no day.", fix="write it as 2026-10-01.") from None
-    return Period(since=first, until=last)
+    return Window(since=first, until=last)
 
 
 def facts_of_monitoring(
-    platform: Platform, version: ModelVersion, period: Period
+    platform: Platform, version: ModelVersion, period: Window
 ) -> dict[str, Any]:
     """The facts about the model of a version, for canonical JSON.
 
@@ -145,21 +121,21 @@ def facts_of_monitoring(
     }
 
 
-def _was_used(platform: Platform, version: ModelVersion, period: Period) -> bool:
+def _was_used(platform: Platform, version: ModelVersion, period: Window) -> bool:
     """Whether it answers now, or answers of these days were counted."""
     after = (period.until + timedelta(days=1)).isoformat()
     kept = platform.watch_book.tallies(version.id, since=period.since.isoformat(), until=after)
     return version.stage in IN_USE or next(iter(kept), None) is not None
 
 
-def _touches(alarm: Alarm, period: Period) -> bool:
+def _touches(alarm: Alarm, period: Window) -> bool:
     """Whether it was raised by the end of these days, and not resolved before them."""
     last = alarm.steps[-1].at[:10] if alarm.state == "resolved" else period.until.isoformat()
     return alarm.raised[:10] <= period.until.isoformat() and last >= period.since.isoformat()
 
 
 def _of_the_model(
-    platform: Platform, versions: set[str], model: str, period: Period
+    platform: Platform, versions: set[str], model: str, period: Window
 ) -> list[LedgerEntry]:
     wanted = _CHANGES | {"monitor.live", "respond"}
     return [
@@ -187,7 +163,7 @@ def _watch(declared: Declaration) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _volume(platform: Platform, version: ModelVersion, period: Period) -> dict[str, Any]:
+def _volume(platform: Platform, version: ModelVersion, period: Window) -> dict[str, Any]:
     """Answers of the days that the monitor counted; small counts are hidden."""
     about = {"version": version.id}
     after = (period.until + timedelta(days=1)).isoformat()
@@ -213,7 +189,7 @@ def _volume(platform: Platform, version: ModelVersion, period: Period) -> dict[s
     }
 
 
-def _performance(platform: Platform, version: ModelVersion, period: Period) -> dict[str, Any]:
+def _performance(platform: Platform, version: ModelVersion, period: Window) -> dict[str, Any]:
     """How its predictions came true; why that is not told, where it is not."""
     about = {"version": version.id}
     try:

@@ -19,16 +19,17 @@ from bedside.governance.documents.rendering import as_html
 from bedside.governance.documents.templated import facts_named
 from bedside.lifecycle.alarms import acknowledge, resolve
 from bedside.lifecycle.documents import write_documents
-from bedside.lifecycle.documents_monitoring import Period, facts_of_monitoring, period_of
+from bedside.lifecycle.documents_monitoring import facts_of_monitoring, period_of
 from bedside.lifecycle.incidents import close_incident, open_incident
 from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.people import grant_role
 from bedside.lifecycle.suspending import suspend
+from bedside.monitor.judged.windows import Window
 from documented import NUMBER, is_told, numbers_in
 from live_ward import FIRST, a_built_workspace, a_ward
 
 TOLD = "Mrs Nobody of bed 7"
-ALL = Period(since=FIRST, until=date(2026, 4, 30))
+ALL = Window(since=FIRST, until=date(2026, 4, 30))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_a_change_in_the_period_is_told_and_one_outside_is_not(ward):
 
     inside = facts_of_monitoring(ward.platform, ward.version, ALL)
     before = facts_of_monitoring(
-        ward.platform, ward.version, Period(since=FIRST, until=date(2026, 3, 10))
+        ward.platform, ward.version, Window(since=FIRST, until=date(2026, 3, 10))
     )
 
     assert "suspend" in [one["action"] for one in inside["changes"]]

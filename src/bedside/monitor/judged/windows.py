@@ -1,4 +1,4 @@
-"""Which days of predictions are judged: the last so many, or a month."""
+"""Days that are judged or told of: the last so many, a month, or between two."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Days of predictions (UTC), both ends in.
+    """Days (UTC), both ends in.
 
     Raises:
         Invalid: it ends before it begins.
@@ -26,6 +26,15 @@ class Window:
     def __post_init__(self) -> None:
         if self.until < self.since:
             raise Invalid("The days end before they begin.", fix="give the earlier day first.")
+
+    @property
+    def mark(self) -> str:
+        """As it stands in the names of files."""
+        return f"{self.since}-to-{self.until}"
+
+    def holds(self, moment: str) -> bool:
+        """Whether a moment (ISO 8601) lies in it."""
+        return self.since.isoformat() <= moment[:10] <= self.until.isoformat()
 
     @property
     def days(self) -> int:
