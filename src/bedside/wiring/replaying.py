@@ -123,6 +123,8 @@ class _Client:
             with self._connection.getresponse() as response:
                 content, status = response.read(LARGEST), response.status
                 wait = response.getheader("retry-after", "")
+                if response.length and len(content) < LARGEST:
+                    raise http.client.IncompleteRead(content, response.length)
         except (OSError, http.client.HTTPException):
             self._connection.close()
             return None

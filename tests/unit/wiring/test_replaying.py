@@ -1,9 +1,12 @@
 """A replay sends patients' data to this machine, or to the one server that a person has named."""
 
+import socket
+from threading import Thread
+
 import pytest
 
 from bedside.core.errors import Invalid, Refused
-from bedside.wiring.replaying import replay_server
+from bedside.wiring.replaying import _Client, replay_server
 
 TOLD = {"BEDSIDE_REPLAY_TOKEN": "a-token"}
 
@@ -49,3 +52,24 @@ def test_the_token_is_read_from_its_file_and_never_shown(tmp_path):
 
     assert server.token == (tmp_path / "token").read_text().strip()
     assert server.token not in repr(server)
+
+
+def test_an_answer_that_breaks_off_is_none_and_is_asked_for_again():
+    """A worker that is killed between the head and the body of its answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def head_only():
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(65_536)
+                taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{")
+
+        answering = Thread(target=head_only)
+        answering.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        client = _Client(replay_server(address, None, TOLD), "/v2/models/any/infer")
+        heard = client.ask(b"{}")
+        client.close()
+        answering.join()
+
+    assert heard is None
