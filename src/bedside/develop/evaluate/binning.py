@@ -31,7 +31,11 @@ def even_cuts(values: Floats, bins: int) -> Floats:
     [4.5]
     """
     cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    some: Floats = cuts[cuts > values.min()]  # below the least value there would be nobody
+    # Between two cuts there may be nobody: two quantiles of tied values differ by rounding, and
+    # two cuts may lie between the same neighbours.
+    below = np.searchsorted(np.sort(values), cuts)
+    counts, first = np.unique(below, return_index=True)
+    some: Floats = cuts[first[(counts > 0) & (counts < len(values))]]
     return some
 
 
