@@ -77,6 +77,7 @@ ACTS = {
     "policy add": Act.MANAGE_POLICIES,
     "policy remove": Act.MANAGE_POLICIES,
     "prediction export": Act.EXPORT,
+    "prediction interventions": Act.MONITOR,
     "prediction list": Act.MONITOR,
     "prediction outcomes": Act.MONITOR,
     "prediction show": Act.READ_RECORD,

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bedside.core.records.evidence import figure_text
-from bedside.monitor.judged.telling import BURDEN, STATES, estimate_lines, main_metrics
+from bedside.monitor.judged.telling import (
+    BURDEN,
+    STATES,
+    estimate_lines,
+    main_metrics,
+    treated_lines,
+)
 
 __all__ = ["performance_words"]
 
@@ -35,6 +41,7 @@ def performance_words(told: Mapping[str, Any]) -> str:
     acceptance = told["feedback"]["acceptance"]
     if acceptance["estimate"] is not None:
         lines.append(f"  Followed, of those that staff answered: {figure_text(acceptance)}")
+    lines += [f"  {line}" for line in treated_lines(told)]
     median = told["lead"]["median_hours"]
     if median is not None:
         seen = "; nobody was shown them" if told["lead"]["of"] == "not shown" else ""

@@ -113,6 +113,27 @@ def outcomes(
 
 
 @prediction_app.command()
+def interventions(
+    version: Version,
+    data: Data = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    purpose: PurposeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Note on every alert whether a declared intervention followed it, as newer data tell it."""
+    with guarded(as_json):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from bedside.cli.predictions_words import interventions_words  # noqa: PLC0415
+        from bedside.lifecycle.interventions import find_interventions  # noqa: PLC0415
+
+        platform = opened(workspace, actor, purpose or "monitoring", as_json)
+        done = find_interventions(platform, version, data)
+        show(asdict(done), as_json, lambda: interventions_words(done))
+
+
+@prediction_app.command()
 def export(
     version: Version,
     to: Annotated[Path, typer.Option("--to", help="A Parquet file that is not there yet.")],

@@ -8,6 +8,7 @@ from typing import Any
 from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Invalid
 from bedside.core.records.prediction import Prediction
+from bedside.lifecycle.interventions import Interventions
 from bedside.lifecycle.prediction_export import SMALL_CELL, PredictionExport
 from bedside.lifecycle.prediction_replay import Recorded, Replay
 from bedside.lifecycle.predictions import Outcomes
@@ -15,6 +16,7 @@ from bedside.lifecycle.predictions import Outcomes
 __all__ = [
     "exported_words",
     "instant",
+    "interventions_words",
     "listed_words",
     "outcome_named",
     "outcomes_words",
@@ -122,6 +124,24 @@ def outcomes_words(done: Outcomes) -> str:
     return "\n".join(lines)
 
 
+def interventions_words(done: Interventions) -> str:
+    """How many alerts were followed by an intervention, and of how many that cannot be told."""
+    lines = [
+        f"{done.version}: {done.alerts} alerts, an intervention followed {done.followed} of them "
+        f"and none {done.settled}; {done.noted} noted now."
+    ]
+    for count, why in (
+        (done.open, "it is too early to tell"),
+        (
+            done.unmatched,
+            "it cannot be told: these data do not hold the patient, or nobody is named",
+        ),
+    ):
+        if count:
+            lines.append(f"  Of {count} {why}.")
+    return "\n".join(lines)
+
+
 def exported_words(done: PredictionExport) -> str:
     """What was written, and what may be done with it."""
     lines = [
@@ -166,7 +186,11 @@ def _feature_lines(features: dict[str, float | None]) -> list[str]:
 def _note_lines(found: Recorded) -> list[str]:
     if not found.notes:
         return ["Nothing became known of it yet."]
-    told = {"acted": "acted upon", "outcome": "outcome"}
+    told = {
+        "acted": "acted upon",
+        "intervened": "followed by a declared intervention",
+        "not_intervened": "not followed by a declared intervention",
+    }
     return ["Since then:"] + [
         f"  {note.at[:19]}Z  {told.get(note.kind, note.kind)}"
         + (f" {note.value:g}" if note.value is not None else "")

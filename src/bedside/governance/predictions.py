@@ -1,9 +1,10 @@
 """What of a ledger entry goes into the index of the predictions, and into that of their notes."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from bedside.core.errors import Invalid
 from bedside.core.records.ledger import LedgerDraft, LedgerEntry
+from bedside.core.records.prediction import NoteKind
 
 __all__ = ["ANSWER", "FEEDBACK", "INDEXED", "NOTE", "NoteRow", "PredictionRow", "check_indexed"]
 __all__ += ["is_prediction", "note_row", "prediction_row"]
@@ -16,7 +17,7 @@ _TEXTS = (
     "model", "version", "bundle", "stage", "channel", "caller", "as_of", "outcome", "reason",
     "code", "input_digest", "request_tag",
 )  # fmt: skip
-_KINDS = frozenset({"seen", "accepted", "overridden", "acted", "outcome"})
+_KINDS = frozenset(get_args(NoteKind))
 _OUTCOMES = frozenset({"score", "abstention", "failure"})
 _NO_COLUMN = "\0"  # PostgreSQL keeps no text with it
 

@@ -213,6 +213,7 @@ def _performance(platform: Platform, version: ModelVersion, period: Window) -> d
         "subgroups": told["subgroups"],
         "burden": told["burden"],
         "feedback": told["feedback"],
+        "treated": told["treated"],
         "gates": told["gates"],
         "unknown": told["unknown"],
     }

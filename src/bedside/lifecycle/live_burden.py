@@ -19,7 +19,7 @@ from bedside.monitor.judged.lead import lead_times
 from bedside.monitor.judged.rates import rate_of, ratio_of
 from bedside.monitor.judged.rows import LiveRows
 
-__all__ = ["burden_of", "feedback_of", "lead_of"]
+__all__ = ["burden_of", "feedback_of", "gapless", "hidden_share", "lead_of"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -112,8 +112,8 @@ def feedback_of(platform: Platform, read: LiveRead, declared: Declaration) -> di
     return {
         "accepted": accepted,
         "overridden": overridden,
-        "acceptance": _share(yes[told], _gapless(place[told])).as_json(),
-        "answered": _share(told[alerts], _gapless(place[alerts])).as_json(),
+        "acceptance": hidden_share(yes[told], gapless(place[told])).as_json(),
+        "answered": hidden_share(told[alerts], gapless(place[alerts])).as_json(),
         "reasons": [
             {"code": code, "words": words.get(code, code), "n": count}
             for (code, _), count in zip(reasons.items(), counts, strict=True)
@@ -154,7 +154,7 @@ def lead_of(rows: LiveRows) -> dict[str, Any]:
     }
 
 
-def _share(hit: Bools, place: npt.NDArray[np.int64]) -> Estimate:
+def hidden_share(hit: Bools, place: npt.NDArray[np.int64]) -> Estimate:
     """A share, hidden where ten or fewer hit, or did not."""
     yes = len(np.unique(place[hit]))
     no = len(np.unique(place[~hit]))
@@ -163,7 +163,8 @@ def _share(hit: Bools, place: npt.NDArray[np.int64]) -> Estimate:
     return share(hit, place)
 
 
-def _gapless(place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def gapless(place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Patients counted from 0 without gaps; shape (n,)."""
     return np.unique(place, return_inverse=True)[1].astype(np.int64)
 
 

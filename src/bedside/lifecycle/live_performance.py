@@ -17,6 +17,7 @@ from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.hazards import version_in_use
 from bedside.lifecycle.live_burden import burden_of, feedback_of, lead_of
+from bedside.lifecycle.live_interventions import treated_of
 from bedside.lifecycle.live_judging import NOT_JUDGED, judged_by_care, judged_in_groups
 from bedside.lifecycle.live_rows import LiveRead, read_rows, watched
 from bedside.lifecycle.platform import Platform
@@ -175,6 +176,7 @@ def _told(
         "burden": burden_of(rows, passed),
         "feedback": feedback_of(platform, read, declared),
         "lead": lead_of(rows),
+        "treated": treated_of(platform, read, declared),
         "gates": [asdict(one) for one in judge_again(declared.gates, evidence)],
         **before,
     }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bedside.core.clock import day_number, parse_instant
 from bedside.core.records.bundle import Bundle
-from bedside.core.records.prediction import Prediction, PredictionNote
+from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
@@ -32,7 +32,6 @@ _AT_ONCE = 500  # entries, and predictions
 _HOUR = 3600.0
 _FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
-_ACTED = ("accepted", "acted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,7 @@ def read_rows(platform: Platform, version: str, bundle: Bundle, window: Window) 
         _state(made, one, made.sequence in sealed, due, platform.clock.now())
         for made, one in zip(predictions, answers, strict=True)
     )
-    acted = {name for name, some in notes.items() if any(one.kind in _ACTED for one in some)}
+    acted = {name for name, some in notes.items() if is_acted(some)}
     return LiveRead(
         predictions=predictions,
         answers=answers,
@@ -143,7 +142,7 @@ def watched(platform: Platform, version: str, read: LiveRead) -> Answers:
     asked, since = (_hours(some) for some in ([one.as_of for one in predictions], begun))
     n = len(predictions)
     told = np.array([np.nan if one.label is None else float(one.label > 0) for one in answers])
-    acted = {name for name, some in read.notes.items() if any(note.kind in _ACTED for note in some)}
+    acted = {name for name, some in read.notes.items() if is_acted(some)}
     return Answers(
         day=np.array([day_number(day_of(one.at)) for one in predictions], dtype=np.int64),
         subject=np.array([subject_number(one.subject_tag) for one in predictions], dtype=np.int64),

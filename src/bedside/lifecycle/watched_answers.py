@@ -17,7 +17,7 @@ import numpy.typing as npt
 from bedside.core.clock import day_number, parse_instant
 from bedside.core.ports.watch import WatchedSubject
 from bedside.core.records.bundle import LEARNT, Bundle
-from bedside.core.records.prediction import Prediction, PredictionNote
+from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.package.older import TREES, form_to_explain
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.lifecycle.live_answers import AnswerReader
@@ -41,7 +41,6 @@ Explain = Callable[[Floats], Floats]
 
 _AT_ONCE = 500  # entries
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
-_ACTED = ("accepted", "acted")
 _POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _DIGITS = 11  # 44 bits of the tag: a day times it is still a number of 64 bits
 
@@ -156,19 +155,20 @@ class _Told:
     def of(cls, platform: Platform, rows: Sequence[Prediction], day: str) -> "_Told":
         first: dict[str, PredictionNote] = {}
         last: dict[str, PredictionNote] = {}
-        acted, moved = set[str](), list[tuple[PredictionNote, PredictionNote]]()
+        notes: dict[str, list[PredictionNote]] = {}
+        moved: list[tuple[PredictionNote, PredictionNote]] = []
         for note in platform.predictions.notes([one.prediction_id for one in rows]):
             if day_of(note.at) > day:
                 continue
             name = note.prediction_id
-            if note.kind in _ACTED:
-                acted.add(name)
+            notes.setdefault(name, []).append(note)
             if note.kind == "outcome":
                 first.setdefault(name, note)
                 if name in last and day_of(note.at) == day:
                     moved.append((last[name], note))
                 last[name] = note
-        return cls(first, frozenset(acted), moved)
+        acted = frozenset(name for name, some in notes.items() if is_acted(some))
+        return cls(first, acted, moved)
 
     @property
     def needed(self) -> set[int]:

@@ -1,11 +1,15 @@
 """A prediction that was made: what is said openly of it, and what came of it afterwards."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["NoteKind", "Prediction", "PredictionNote"]
+__all__ = ["NoteKind", "Prediction", "PredictionNote", "is_acted"]
 
-NoteKind = Literal["seen", "accepted", "overridden", "acted", "outcome"]
+NoteKind = Literal[
+    "seen", "accepted", "overridden", "acted", "outcome", "intervened", "not_intervened"
+]
+"""The last two say whether a declared intervention followed an alert; the newest of them counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +57,18 @@ class PredictionNote:
     at: str
     kind: NoteKind
     value: float | None = None
+
+
+def is_acted(notes: Iterable[PredictionNote]) -> bool:
+    """Whether staff acted on an answer, as its notes say, oldest first.
+
+    A card that was accepted or a note `acted` says so for good; of interventions the newest note
+    counts, for what was seen may be taken back.
+    """
+    followed = False
+    for one in notes:
+        if one.kind in ("accepted", "acted"):
+            return True
+        if one.kind in ("intervened", "not_intervened"):
+            followed = one.kind == "intervened"
+    return followed

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bedside.core.records.intervention import Intervention
+
 __all__ = [
     "CAUSES",
     "SEVERITIES",
@@ -113,6 +115,8 @@ class Watch:
         owner: Who is told, and answers for alarms: a person or a role.
         retrain_every: Retrain on a schedule, such as `90 d`; None: on an alarm only.
         respond: What is done about alarms; the first that fits counts, and without one: `ask`.
+        interventions: By name, what staff do because of an alert; patients of whom data tell that
+            it was done are marked as treated because alerted.
     """
 
     false_alarms: float = 1.0
@@ -122,6 +126,7 @@ class Watch:
     owner: str = "the model's owner"
     retrain_every: str | None = None
     respond: tuple[Response, ...] = ()
+    interventions: dict[str, Intervention] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,12 @@ _CARE = {
     "not_acted": "without those on whom staff acted",
     "not_shown": "of whom nobody was shown anything",
 }
+_MARKED_BY = {
+    "feedback": "by feedback alone",
+    "order": "by an order alone",
+    "treatment": "by an intervention alone",
+    "several": "by more than one of these",
+}
 
 
 def period(held: Held) -> list[Line]:
@@ -227,15 +233,32 @@ def burden(held: Held) -> list[Line]:
 
 
 def feedback(held: Held) -> list[Line]:
-    """What staff did with what they were shown."""
-    made = []
+    """What staff did with what they were shown, and what followed alerts."""
+    made: list[Line] = []
     for at, one in _judged(held):
+        made += _treated(held, at, one)
         told = one["feedback"]
         if told["accepted"] == 0 and told["overridden"] == 0:
             continue
         text = f"followed: {_count(told['accepted'])}; not followed: {_count(told['overridden'])}"
         made.append(held.line(f"{one['version']}: feedback", text, ("performance", at, "feedback")))
     return made
+
+
+def _treated(held: Held, at: int, one: Mapping[str, Any]) -> Iterator[Line]:
+    """Patients treated because alerted, by what tells it, and what followed alerts."""
+    treated, place = one["treated"], ("performance", at, "treated")
+    by = {name: many for name, many in treated["patients"].items() if name != "nobody"}
+    if any(many != 0 for many in by.values()):
+        text = "; ".join(f"{_MARKED_BY[name]}: {_count(many)}" for name, many in by.items())
+        yield held.line(
+            f"{one['version']}: patients treated because alerted", text, (*place, "patients")
+        )
+    for name, told in treated["interventions"].items():
+        path: Path = (*place, "interventions", name)
+        text = f"of shown alerts {_figure(told['followed'])}; hours after {_figure(told['hours'])}"
+        label = f"{one['version']}: {told['label']} within {told['within']}"
+        yield held.line(label, text, (*path, "followed"), (*path, "hours"))
 
 
 def unknown(held: Held) -> list[Line]:

@@ -21,7 +21,7 @@ from bedside.core.records.question_grammar import (
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.yaml_records import Mistake
 
-__all__ = ["question_mistakes"]
+__all__ = ["predicate_mistakes", "question_mistakes"]
 
 Path = tuple[Any, ...]
 _NAME = re.compile(r"\w+")
@@ -48,6 +48,14 @@ def question_mistakes(question: Question) -> Iterator[Mistake]:
     yield from _duration(("question", "settles_after"), question.settles_after, least=0)
     if question.data_end is not None:
         yield from _told(("question", "data_end"), lambda: parse_instant(str(question.data_end)))
+
+
+def predicate_mistakes(path: Path, predicate: Predicate) -> Iterator[Mistake]:
+    """Every rule that a predicate breaks which stands alone: by code, and not made of others."""
+    if predicate.expr is not None or predicate.static:
+        yield Mistake(path, "has an expr, or is static", "give a code of events with a time")
+        return
+    yield from _predicate(Question(ask="", predicates={}, trigger=""), path, "event", predicate)
 
 
 def _told(path: Path, read: Callable[[], object]) -> Iterator[Mistake]:

@@ -6,7 +6,10 @@ from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.change_control import ChangeKind, ChangePlan
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.intervention import Intervention
 from bedside.core.records.watch import Response, ResponseKind
+from bedside.interop.declaration.nearest import nearest
+from bedside.interop.declaration.question_rules import predicate_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
 
 __all__ = ["watch_mistakes"]
@@ -30,6 +33,29 @@ def watch_mistakes(declaration: Declaration) -> Iterator[Mistake]:
         yield Mistake((*_PATH, "owner"), "is empty", "name a person or a role")
     for index, response in enumerate(watch.respond):
         yield from _response(declaration, index, response)
+    for name, intervention in watch.interventions.items():
+        yield from _intervention(declaration, name, intervention)
+
+
+def _intervention(declaration: Declaration, name: str, told: Intervention) -> Iterator[Mistake]:
+    path = (*_PATH, "interventions", name)
+    if not told.label.strip():
+        yield Mistake((*path, "label"), "is empty", "say what it is called")
+    if bool(told.signal) == (told.event is not None):
+        yield Mistake(path, "not exactly one way to see it", "give one of signal, event")
+    elif told.event is not None:
+        yield from predicate_mistakes((*path, "event"), told.event)
+    elif told.signal not in declaration.signals:
+        yield Mistake(
+            (*path, "signal"),
+            f"'{told.signal}' is not a signal",
+            nearest(told.signal, list(declaration.signals)),
+        )
+    elif declaration.signals[told.signal].role == "outcome":
+        yield Mistake((*path, "signal"), "is the outcome", "name what staff do against it")
+    yield from _duration("within", told.within, path=path)
+    if told.not_within is not None:
+        yield from _duration("not_within", told.not_within, path=path)
 
 
 def _response(declaration: Declaration, index: int, response: Response) -> Iterator[Mistake]:

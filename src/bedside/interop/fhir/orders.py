@@ -14,7 +14,7 @@ from bedside.interop.fhir.reading import check_subject
 from bedside.interop.fhir.resources import Bundle, CodeableConcept, Reference, given
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["ORDERS", "Drafts", "read_drafts"]
+__all__ = ["ORDERS", "Drafts", "codes_by_order", "read_drafts"]
 
 ORDERS = frozenset(
     {
@@ -105,6 +105,21 @@ def read_drafts(
             for code in codes
         ]
     return Drafts(events=tuple(events), orders=orders, used=used, names=frozenset(names))
+
+
+def codes_by_order(content: bytes | msgspec.Raw, where: str) -> list[tuple[str, tuple[str, ...]]]:
+    """`Type/id` of each draft order of a call that was answered, and the event codes it tells.
+
+    Args:
+        content: A Bundle.
+        where: Names it in errors.
+
+    Raises:
+        Invalid: it is no Bundle of orders.
+    """
+    entries = decode(_BUNDLE, content, where).entry
+    orders = [decode(_ORDER, one.resource, where) for one in entries if given(one.resource)]
+    return [(f"{one.resource_type}/{one.id or ''}", tuple(_codes(one))) for one in orders]
 
 
 def _codes(order: _Order) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CARE", "LiveRows", "by_care"]
+__all__ = ["CARE", "MARKED_BY", "LiveRows", "by_care"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -20,8 +20,9 @@ CARE = {
         "and alert worse than it does. This tells what happened, not how good the model is."
     ),
     "not_acted": (
-        "Without patients on whom staff acted after an alert, as far as that was noted. Those "
-        "left were not changed by these actions, but many patients with the highest risks are "
+        "Without patients on whom staff acted after an alert, as far as feedback, orders and "
+        "declared interventions tell. Those left were not changed by these actions, but many "
+        "patients with the highest risks are "
         "missing: ranking and sensitivity seem worse than they are, and risks may still seem too "
         "high where people acted and did not say so."
     ),
@@ -32,6 +33,15 @@ CARE = {
     ),
 }
 """Whose outcomes are judged, and what that can tell and what not."""
+
+MARKED_BY = {
+    "feedback": "feedback alone",
+    "order": "an order alone",
+    "treatment": "an intervention alone",
+    "several": "more than one of these",
+    "nobody": "none of these",
+}
+"""By what a patient who was shown something is marked as treated because of an alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.core.records.evidence import figure_text
 from bedside.metrics.names import METRICS
+from bedside.monitor.judged.rows import MARKED_BY
 
 __all__ = [
     "BURDEN",
@@ -18,6 +19,7 @@ __all__ = [
     "main_metrics",
     "main_of_group",
     "month_chart",
+    "treated_lines",
 ]
 
 Told = Mapping[str, Any]
@@ -42,6 +44,14 @@ _MAIN = {
 }
 ESTIMATED = ("auroc", "brier", "sensitivity", "ppv", "observed_expected")
 _OBSERVED = "Observed / expected"
+_FOLLOWED = {
+    "followed": "it followed of the alerts shown",
+    "unshown": "of the alerts that nobody was shown",
+    "of_accepted": "where the card was accepted",
+    "of_overridden": "where it was overridden",
+    "hours": "median hours from a shown alert to it",
+    "to_outcome": "median hours from it to the outcome",
+}
 
 
 def main_metrics(told: Told) -> list[dict[str, Any]]:
@@ -78,6 +88,36 @@ def estimate_lines(told: Told, some: Sequence[str] = ESTIMATED) -> list[str]:
             )
         lines.append(line)
     return lines
+
+
+def treated_lines(told: Told) -> list[str]:
+    """Who was treated because of an alert, by what is known of it, and what followed alerts."""
+    treated = told["treated"]
+    patients = treated["patients"]
+    lines = []
+    if any(many != 0 for by, many in patients.items() if by != "nobody"):
+        counts = "; ".join(f"{words}: {_count(patients[by])}" for by, words in MARKED_BY.items())
+        lines.append(f"Patients treated because alerted, of those shown something, by {counts}")
+    for one in treated["interventions"].values():
+        parts = [
+            f"{words} {figure_text(one[name])}"
+            for name, words in _FOLLOWED.items()
+            if one[name]["estimate"] is not None
+        ]
+        if parts:
+            lines.append(f"{one['label']}, within {one['within']}: {'; '.join(parts)}")
+        else:
+            lines.append(f"{one['label']}, within {one['within']}: {_not_told(one)}")
+    return lines
+
+
+def _not_told(one: Told) -> str:
+    asked = one["alerts"]["followed"], one["alerts"]["none"], one["unshown"]["n"]
+    return "not looked for yet" if asked == (0, 0, 0) else "ten patients or fewer"
+
+
+def _count(many: int | None) -> str:
+    return "ten or fewer" if many is None else f"{many:,}"
 
 
 def month_chart(told: Told) -> Markup | None:

@@ -17,6 +17,7 @@ from bedside.monitor.judged.telling import (
     main_metrics,
     main_of_group,
     month_chart,
+    treated_lines,
 )
 from bedside.monitor.live_page.page_charts import (
     area_chart,
@@ -96,6 +97,7 @@ def _judged(told: Mapping[str, Any] | None) -> dict[str, Any]:
         "metrics": main_metrics(told),
         "months": month_chart(told),
         "estimates": estimate_lines(told),
+        "treated": treated_lines(told),
         "burden": BURDEN,
         "care_words": CARE_WORDS,
         "states": STATES,
