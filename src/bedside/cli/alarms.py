@@ -229,4 +229,4 @@ def _told(one: "Alarm") -> dict[str, Any]:
 
     from bedside.core.records.watch import CAUSES  # noqa: PLC0415
 
-    return {**asdict(one), "cause_text": CAUSES[one.cause]}
+    return {**asdict(one), "cause_text": CAUSES[one.cause], "standing": one.standing}

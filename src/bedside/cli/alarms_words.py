@@ -48,7 +48,7 @@ def alarms_table(alarms: Sequence[Alarm], now: datetime) -> str:
             one.onset,
             CAUSES[one.cause],
             one.owner,
-            one.state,
+            one.standing,
             took(now - parse_instant(one.raised)),
         )
         for one in alarms
@@ -58,14 +58,14 @@ def alarms_table(alarms: Sequence[Alarm], now: datetime) -> str:
 
 def alarm_line(alarm: Alarm) -> str:
     """One alarm in one line, as after a change."""
-    return f"{alarm.id}  {alarm.severity}  {alarm.state}  {alarm.owner}  {alarm.text}"
+    return f"{alarm.id}  {alarm.severity}  {alarm.standing}  {alarm.owner}  {alarm.text}"
 
 
 def alarm_words(told: Mapping[str, Any]) -> str:
     """An alarm with its evidence and what became of it."""
     share = told["score_share"]
     lines = [
-        f"{told['id']}: {told['severity']}, {told['state']}; {told['version']}",
+        f"{told['id']}: {told['severity']}, {told['standing']}; {told['version']}",
         told["text"],
         f"Likely cause: {told['cause_text']}."
         + ("" if share is None else f" Its signals make up {share:.0%} of the shift of the risks."),
@@ -141,7 +141,7 @@ def _step(one: Mapping[str, Any]) -> str:
     words = "; ".join(
         [one["text"], *one["words"].values()] if one["text"] else one["words"].values()
     )
-    if one["kind"] in ("raised", "grew"):
+    if one["kind"] in ("raised", "grew", "reopened"):
         words = one["text"]
     return f"{_minute(one['at'])}  {one['kind']:<12} {one['by']}{f'  {words}' if words else ''}"
 

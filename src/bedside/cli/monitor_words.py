@@ -56,10 +56,17 @@ def attended_words(attended: Sequence[Attended]) -> str:
 
 
 def _moved(watched: Watched) -> list[str]:
+    waits = {one.id for one in watched.alarms}
+    closed = [
+        f"✓ {name} recovered, and is closed." for name in watched.recovered if name not in waits
+    ]
     if not watched.alarms:
-        return ["Nothing moved that chance would not explain."] if watched.through else []
+        quiet = ["Nothing moved that chance would not explain."] if watched.through else []
+        return closed or quiet
     news = dict.fromkeys(watched.raised, ", new") | dict.fromkeys(watched.grown, ", grew")
-    return [
+    news |= dict.fromkeys(watched.reopened, ", came back")
+    news |= {one.id: f", {one.standing}" for one in watched.alarms if one.state == "recovered"}
+    return closed + [
         f"! {one.id} ({one.severity}{news.get(one.id, '')}): {one.text}" for one in watched.alarms
     ]
 

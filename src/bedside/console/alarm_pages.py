@@ -37,6 +37,8 @@ _DONE = {
     "assigned": "given to somebody",
     "noted": "noted",
     "responded": "answered by the platform",
+    "recovered": "recovered",
+    "reopened": "came back, and was opened again",
     "resolved": "resolved",
 }
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -133,6 +135,7 @@ def _listed(alarm: Alarm, now: datetime | None) -> dict[str, Any]:
         "id": alarm.id,
         "severity": alarm.severity,
         "state": alarm.state,
+        "standing": alarm.standing,
         "model": alarm.model,
         "version": alarm.version,
         "text": alarm.text,
@@ -146,7 +149,7 @@ def _listed(alarm: Alarm, now: datetime | None) -> dict[str, Any]:
 
 def _step(one: Mapping[str, Any]) -> dict[str, Any]:
     """A step and what people wrote of it; the evidence stands elsewhere on the page."""
-    words = [] if one["kind"] in ("raised", "grew") else list(one["words"].values())
+    words = [] if one["kind"] in ("raised", "grew", "reopened") else list(one["words"].values())
     told = one["text"]
     if one["kind"] == "resolved":
         told = f"what was behind it: {CAUSES.get(told, told)}"

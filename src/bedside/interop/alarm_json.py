@@ -12,11 +12,15 @@ from bedside.core.records.watch import CAUSES, SEVERITIES, Alarm
 
 __all__ = ["ALARM_MESSAGES", "AlarmMessage", "alarm_message", "headline_of"]
 
-AlarmMessage = Literal["alarm.raised", "alarm.grew", "alarm.resolved"]
+AlarmMessage = Literal[
+    "alarm.raised", "alarm.grew", "alarm.recovered", "alarm.reopened", "alarm.resolved"
+]
 ALARM_MESSAGES: dict[AlarmMessage, str] = {
     "alarm.raised": "a new alarm",
     "alarm.grew": "an alarm became more severe, or was found to reach further",
-    "alarm.resolved": "a person resolved the alarm",
+    "alarm.recovered": "what it rests on is back, and a person has yet to say that it is over",
+    "alarm.reopened": "it came back after it had recovered",
+    "alarm.resolved": "a person resolved the alarm, or it recovered and closed by itself",
 }
 """Every type of message, and what it means."""
 
@@ -24,6 +28,8 @@ _TOLD = (
     "id", "model", "version", "kind", "severity", "cause", "onset", "raised", "text", "signals",
     "groups", "score_share", "owner", "state",
 )  # fmt: skip
+
+_FIRST = {"alarm.resolved": "resolved", "alarm.recovered": "recovered"}
 
 
 def alarm_message(alarm: Alarm, kind: AlarmMessage, *, message_id: str, at: str) -> bytes:
@@ -44,6 +50,7 @@ def alarm_message(alarm: Alarm, kind: AlarmMessage, *, message_id: str, at: str)
             "alarm": {
                 **{name: told[name] for name in _TOLD},
                 "cause_text": CAUSES[alarm.cause],
+                "standing": alarm.standing,
                 "findings": told["findings"],
             },
             "less_severe": list(SEVERITIES[: SEVERITIES.index(alarm.severity)]),
@@ -59,5 +66,5 @@ def headline_of(message: dict[str, Any]) -> str:
     '[high] sepsis: a measurement does not come any more (ALM-7)'
     """
     alarm = message["alarm"]
-    first = "resolved" if message["type"] == "alarm.resolved" else alarm["severity"]
+    first = _FIRST.get(message["type"], alarm["severity"])
     return f"[{first}] {alarm['model']}: {alarm['cause_text']} ({alarm['id']})"

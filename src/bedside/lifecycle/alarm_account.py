@@ -44,6 +44,7 @@ def alarm_told(platform: Platform, alarm_id: str) -> dict[str, Any]:
     times = times_of(alarm)
     told = asdict(alarm)
     told["cause_text"] = CAUSES[alarm.cause]
+    told["standing"] = alarm.standing
     told["seconds_to_acknowledge"] = _seconds(times.to_acknowledge)
     told["seconds_to_resolve"] = _seconds(times.to_resolve)
     told["steps"] = [
@@ -53,7 +54,11 @@ def alarm_told(platform: Platform, alarm_id: str) -> dict[str, Any]:
 
 
 def _at(alarm: Alarm, kind: str) -> str | None:
-    return next((one.at for one in alarm.steps if one.kind == kind), None)
+    ats = [one.at for one in alarm.steps if one.kind == kind]
+    if kind == "resolved":  # the last time, and not where it was opened again
+        opened = max((one.at for one in alarm.steps if one.kind == "reopened"), default="")
+        ats = [at for at in ats[-1:] if at >= opened]
+    return ats[0] if ats else None
 
 
 def _since_raised(alarm: Alarm, kind: str) -> timedelta | None:

@@ -16,7 +16,7 @@ from bedside.core.ids import digest_of
 from bedside.core.ports.alarm_sinks import AlarmSink
 from bedside.core.ports.watch import Delivery
 from bedside.core.records.policy import Act
-from bedside.core.records.watch import SEVERITIES, Alarm, AlarmStep
+from bedside.core.records.watch import SEVERITIES, Alarm, AlarmStep, AlarmStepKind
 from bedside.interop.alarm_json import AlarmMessage, alarm_message
 from bedside.lifecycle.alarms import MORE_SEVERE
 from bedside.lifecycle.door import enter
@@ -26,6 +26,12 @@ __all__ = ["Delivered", "Patience", "deliver_alarms", "revive_alarms", "sinks_to
 
 _LEASE = timedelta(minutes=10)  # one try lasts less
 _TRYING = "being_sent"  # what a claim writes
+_TOLD_STEPS: dict[AlarmStepKind, AlarmMessage] = {
+    "raised": "alarm.raised",
+    "recovered": "alarm.recovered",
+    "reopened": "alarm.reopened",
+    "resolved": "alarm.resolved",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +77,9 @@ def deliver_alarms(
     """Put what no sink was told yet, then send whatever is due.
 
     Each alarm is told as it stands after its latest step that matters: raised, more severe,
-    resolved. A sink that is declared later is told of the alarms that are not resolved. What a
-    sink is told of one alarm comes in order; once it does not take a message, its others wait for
-    the next run.
+    recovered, opened again, resolved. A sink that is declared later is told of the alarms that are
+    not resolved. What a sink is told of one alarm comes in order; once it does not take a message,
+    its others wait for the next run.
 
     Args:
         platform: The workspace.
@@ -215,12 +221,10 @@ def _key(sink: AlarmSink, alarm: Alarm, step: AlarmStep) -> str:
 def _latest(alarm: Alarm) -> tuple[AlarmStep, AlarmMessage] | None:
     """The latest step that sinks are told of, and as what."""
     for step in reversed(alarm.steps):
-        if step.kind == "resolved":
-            return step, "alarm.resolved"
+        if step.kind in _TOLD_STEPS:
+            return step, _TOLD_STEPS[step.kind]
         if step.kind == "grew" and step.text.startswith(MORE_SEVERE):
             return step, "alarm.grew"
-        if step.kind == "raised":
-            return step, "alarm.raised"
     return None
 
 

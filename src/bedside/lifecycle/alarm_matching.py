@@ -3,15 +3,35 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from bedside.core.records.watch import Alarm
+from bedside.core.clock import parse_duration, parse_instant
+from bedside.core.records.version import ModelVersion
+from bedside.core.records.watch import Alarm, Recovery
+from bedside.lifecycle.platform import Platform
 from bedside.monitor.causes.drafts import AlarmDraft
 
-__all__ = ["home_of", "only_graver", "standing_for", "unheard"]
+__all__ = ["closed_lately", "home_of", "only_graver", "standing_for", "unheard"]
 
 
 def _evidence_of(about: Alarm | AlarmDraft) -> frozenset[tuple[str, str]]:
     """Stream and side of each finding."""
     return frozenset((one.stream, one.side) for one in about.findings)
+
+
+def closed_lately(
+    platform: Platform, version: ModelVersion, recovery: Recovery
+) -> dict[str, Alarm]:
+    """By key, the alarms of a version that closed by themselves and may be opened again.
+
+    Of several of one key, the newest.
+    """
+    now, within = platform.clock.now(), parse_duration(recovery.reopen_within)
+    return {
+        one.key: one
+        for one in platform.alarms.all(version.name)
+        if one.version == version.id
+        and one.closed_itself
+        and now - parse_instant(one.steps[-1].at) <= within
+    }
 
 
 def home_of(alarms: Iterable[Alarm], draft: AlarmDraft) -> Alarm:

@@ -1,29 +1,29 @@
 """The life of an alarm: raised, grown, acknowledged, assigned, noted, answered, resolved.
 
+What comes back after it had recovered is the same alarm, opened again; when an alarm recovers is
+told in `alarm_recovery`.
+
 Each step is an entry of the ledger; what people write lies sealed there and nowhere else. An alarm
 holds aggregates alone, and no figure that rests on ten patients or fewer.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, Refused
-from bedside.core.ids import canonical_json
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.incident import Incident
 from bedside.core.records.policy import Act, Resource
-from bedside.core.records.version import SHOWN, ModelVersion
-from bedside.core.records.watch import (
-    CAUSES,
-    SEVERITIES,
-    Alarm,
-    AlarmStep,
-    Finding,
-    Watch,
+from bedside.core.records.version import ModelVersion
+from bedside.core.records.watch import CAUSES, SEVERITIES, Alarm, Recovery, Watch
+from bedside.lifecycle.alarm_matching import (
+    closed_lately,
+    home_of,
+    only_graver,
+    standing_for,
+    unheard,
 )
-from bedside.lifecycle.alarm_matching import home_of, only_graver, standing_for, unheard
+from bedside.lifecycle.alarm_steps import evidence_words, keep_step, shown_finding
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.incidents import open_incident
 from bedside.lifecycle.platform import Platform
@@ -41,19 +41,8 @@ __all__ = [
     "responded",
 ]
 
-Kind = Literal["raised", "grew", "acknowledged", "assigned", "noted", "responded", "resolved"]
 MORE_SEVERE = "more severe"
 """How the text of a step `grew` begins where the severity rose, so that it is told again."""
-
-_ACTIONS: dict[Kind, str] = {
-    "raised": "alarm.raise",
-    "grew": "alarm.grow",
-    "acknowledged": "alarm.acknowledge",
-    "assigned": "alarm.assign",
-    "noted": "alarm.note",
-    "responded": "alarm.respond",
-    "resolved": "alarm.resolve",
-}
 
 
 def raise_alarms(
@@ -62,6 +51,7 @@ def raise_alarms(
     drafts: Sequence[AlarmDraft],
     *,
     owner: str | None = None,
+    recovery: Recovery | None = None,
 ) -> list[Alarm]:
     """Raise each draft, or let the alarm of its key grow that is not resolved yet.
 
@@ -72,11 +62,15 @@ def raise_alarms(
     names another cause, as more days tell more, the cause is corrected there; where that alarm has
     a draft of its own, no more than what is new of it is raised.
 
+    What comes back after its alarm recovered opens that alarm again: while it waits for a person,
+    and within the declared time after it closed by itself.
+
     Args:
         platform: The workspace.
         version: What they are about.
         drafts: One for each likely cause.
         owner: Who answers for them, as the declaration says; None: as one that says nothing.
+        recovery: How long an alarm that closed by itself is opened again, likewise.
 
     Returns:
         The alarm of each draft as it is now, in their order.
@@ -87,6 +81,7 @@ def raise_alarms(
         if one.version == version.id
     }
     taken = {f"{version.id} {draft.key}" for draft in drafts}
+    closed = closed_lately(platform, version, recovery or Recovery())
     done = []
     for draft in drafts:
         key = f"{version.id} {draft.key}"
@@ -95,6 +90,9 @@ def raise_alarms(
         if before is not None:
             known.pop(before.key)
             known[key] = _grown(platform, version, replace(before, key=key), draft)
+        elif new is not None and (back := closed.get(key) or standing_for(closed, taken, new)):
+            closed.pop(back.key)
+            known[key] = _reopened(platform, version, replace(back, key=key), new)
         elif new is not None:
             known[key] = _raised(platform, version, new, key, owner or Watch().owner)
         else:
@@ -118,7 +116,8 @@ def acknowledge(platform: Platform, alarm_id: str, *, text: str = "") -> Alarm:
         Refused: it is resolved (code `alarm_resolved`), or the actor may not.
     """
     alarm = _to_change(platform, alarm_id)
-    return _kept(platform, replace(alarm, state="acknowledged"), "acknowledged", {"text": text})
+    seen = alarm if alarm.state == "recovered" else replace(alarm, state="acknowledged")
+    return keep_step(platform, seen, "acknowledged", {"text": text})
 
 
 def assign(platform: Platform, alarm_id: str, *, to: str) -> Alarm:
@@ -131,7 +130,7 @@ def assign(platform: Platform, alarm_id: str, *, to: str) -> Alarm:
     """
     alarm = _to_change(platform, alarm_id)
     _said(to, "--to WHO")
-    return _kept(platform, replace(alarm, owner=to.strip()), "assigned", {"to": to.strip()})
+    return keep_step(platform, replace(alarm, owner=to.strip()), "assigned", {"to": to.strip()})
 
 
 def note(platform: Platform, alarm_id: str, *, text: str) -> Alarm:
@@ -144,7 +143,7 @@ def note(platform: Platform, alarm_id: str, *, text: str) -> Alarm:
     """
     alarm = _to_change(platform, alarm_id)
     _said(text, "--text 'WHAT BECAME KNOWN'")
-    return _kept(platform, alarm, "noted", {"text": text})
+    return keep_step(platform, alarm, "noted", {"text": text})
 
 
 def responded(platform: Platform, alarm_id: str, *, text: str) -> Alarm:
@@ -159,7 +158,7 @@ def responded(platform: Platform, alarm_id: str, *, text: str) -> Alarm:
         NotFound: there is no such alarm.
         Refused: it is resolved (code `alarm_resolved`), or the actor may not.
     """
-    return _kept(platform, _to_change(platform, alarm_id), "responded", {}, shown=text)
+    return keep_step(platform, _to_change(platform, alarm_id), "responded", {}, shown=text)
 
 
 def resolve(platform: Platform, alarm_id: str, *, action: str, cause: str | None = None) -> Alarm:
@@ -182,7 +181,7 @@ def resolve(platform: Platform, alarm_id: str, *, action: str, cause: str | None
     if found not in CAUSES:
         raise Invalid("That is no cause of an alarm.", fix=f"name one of: {', '.join(CAUSES)}.")
     closed = replace(alarm, state="resolved")
-    return _kept(platform, closed, "resolved", {"action": action}, shown=found)
+    return keep_step(platform, closed, "resolved", {"action": action}, shown=found)
 
 
 def open_alarm_incident(
@@ -207,13 +206,13 @@ def open_alarm_incident(
         platform, alarm.version, severity=severity, what=what, noticed=alarm.raised, hazard=hazard
     )
     text = f"incident {opened.id} was opened"
-    return _kept(platform, alarm, "responded", {}, shown=text), opened
+    return keep_step(platform, alarm, "responded", {}, shown=text), opened
 
 
 def resolved_streams(
     platform: Platform, version: ModelVersion, *, since: str | None = None
 ) -> frozenset[str]:
-    """The streams of alarms about a version that were resolved, so that they start anew.
+    """The streams of alarms about a version that recovered or were resolved: they start anew.
 
     A stream that an unresolved alarm rests on too is among them: evidence that was judged once is
     not used again.
@@ -225,8 +224,8 @@ def resolved_streams(
     """
     streams: set[str] = set()
     for alarm in platform.alarms.all(version.name):
-        at = next((one.at for one in alarm.steps if one.kind == "resolved"), None)
-        if alarm.version == version.id and at is not None and (since is None or at >= since):
+        over = [one.at for one in alarm.steps if one.kind in ("recovered", "resolved")]
+        if alarm.version == version.id and over and (since is None or over[-1] >= since):
             streams |= {one.stream for one in alarm.findings}
     return frozenset(streams)
 
@@ -248,15 +247,38 @@ def _raised(
         signals=draft.signals,
         groups=draft.groups,
         score_share=draft.score_share,
-        findings=tuple(map(_shown, draft.findings)),
+        findings=tuple(map(shown_finding, draft.findings)),
         owner=owner,
     )
-    return _kept(platform, alarm, "raised", _evidence(alarm), about=version)
+    return keep_step(platform, alarm, "raised", evidence_words(alarm), about=version)
+
+
+def _reopened(platform: Platform, version: ModelVersion, before: Alarm, draft: AlarmDraft) -> Alarm:
+    """An alarm that had recovered, with what shows that it is back; as severe as it ever was."""
+    again = replace(
+        before,
+        kind=draft.kind,
+        cause=draft.cause,
+        severity=max(before.severity, draft.severity, key=SEVERITIES.index),
+        state="open",
+        onset=draft.onset,
+        text=draft.text,
+        signals=draft.signals,
+        groups=draft.groups,
+        score_share=draft.score_share,
+        findings=tuple(map(shown_finding, draft.findings)),
+    )
+    many = sum(one.kind == "recovered" for one in before.steps)
+    shown = f"it came back after it had recovered{f' {many} times' if many > 1 else ''}"
+    words = evidence_words(again)
+    return keep_step(platform, again, "reopened", words, shown=shown, about=version)
 
 
 def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: AlarmDraft) -> Alarm:
+    if before.state == "recovered":
+        return _reopened(platform, version, before, draft)
     found = {(one.stream, one.side): one for one in before.findings}
-    fresh = {(one.stream, one.side): _shown(one) for one in draft.findings}
+    fresh = {(one.stream, one.side): shown_finding(one) for one in draft.findings}
     signals, groups = _joined(before.signals, draft.signals), _joined(before.groups, draft.groups)
     severity = max(before.severity, draft.severity, key=SEVERITIES.index)
     rose = severity != before.severity
@@ -285,44 +307,7 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
     if other:
         how += f"another cause is more likely: {before.cause}, now {draft.cause}; "
     shown = f"{how}{new} new finding{'' if new == 1 else 's'}"
-    return _kept(platform, grown, "grew", _evidence(grown), shown=shown, about=version)
-
-
-def _kept(
-    platform: Platform,
-    alarm: Alarm,
-    kind: Kind,
-    words: dict[str, Any],
-    *,
-    shown: str = "",
-    about: ModelVersion | None = None,
-) -> Alarm:
-    """First the ledger, then the table that finds it there; the first entry gives it its id.
-
-    `about` is given where the text is new: it then offers what a person may do.
-    """
-    details: dict[str, Any] = {
-        "model": alarm.model,
-        "version": alarm.version,
-        "kind": alarm.kind,
-        "severity": alarm.severity,
-        "cause": alarm.cause,
-        "state": alarm.state,
-        "findings": len(alarm.findings),
-    }
-    if alarm.id:
-        details["alarm"] = alarm.id
-    if shown:
-        details["told"] = shown
-    sealed = canonical_json(words) if words else None
-    entry = platform.ledger.append(platform.actor, _ACTIONS[kind], details, sealed=sealed)
-    step = AlarmStep(kind=kind, at=entry.at, by=entry.actor, entry=entry.sequence, text=shown)
-    number = alarm.id or f"ALM-{entry.sequence}"
-    kept = replace(alarm, id=number, steps=(*alarm.steps, step))
-    if about is not None:
-        kept = replace(kept, text=f"{kept.text}{_offer(kept, about)}")
-    platform.alarms.put(kept)
-    return kept
+    return keep_step(platform, grown, "grew", evidence_words(grown), shown=shown, about=version)
 
 
 def _to_change(platform: Platform, alarm_id: str) -> Alarm:
@@ -335,27 +320,6 @@ def _to_change(platform: Platform, alarm_id: str) -> Alarm:
             code="alarm_resolved",
         )
     return alarm
-
-
-def _evidence(alarm: Alarm) -> dict[str, Any]:
-    return {"text": alarm.text, "findings": [asdict(one) for one in alarm.findings]}
-
-
-def _shown(finding: Finding) -> Finding:
-    """A finding without what rests on ten patients or fewer."""
-    if finding.n is not None and finding.n > SUPPRESS_AT_OR_BELOW:
-        return finding
-    return replace(finding, now=None, n=None)
-
-
-def _offer(alarm: Alarm, version: ModelVersion) -> str:
-    """What a person may do about a severe alarm of a version that clinicians see."""
-    if alarm.severity != "high" or version.stage not in SHOWN:
-        return ""
-    return (
-        " If it harmed a patient, or could have, open an incident: "
-        f"bedside alarm incident {alarm.id}."
-    )
 
 
 def _joined(first: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

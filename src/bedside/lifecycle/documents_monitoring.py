@@ -160,6 +160,7 @@ def _watch(declared: Declaration) -> dict[str, Any]:
              "then": one.then}
             for one in watch.respond
         ],
+        "recovery": asdict(watch.recovery),
     }  # fmt: skip
 
 
@@ -231,7 +232,8 @@ def _runs(platform: Platform, version: ModelVersion, entries: list[LedgerEntry])
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
     times = times_of(alarm)
-    found = next((one.text for one in alarm.steps if one.kind == "resolved"), None)
+    by_person = alarm.state == "resolved" and not alarm.closed_itself
+    found = alarm.steps[-1].text if by_person else None
     return {
         "id": alarm.id,
         "version": alarm.version,
@@ -243,6 +245,7 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
         "groups": list(alarm.groups),
         "raised": alarm.raised[:10],
         "state": alarm.state,
+        "standing": alarm.standing,
         "owner": alarm.owner,
         "hours_to_acknowledge": _hours(times.to_acknowledge),
         "hours_to_resolve": _hours(times.to_resolve),

@@ -16,6 +16,7 @@ from bedside.core.records.bundle import Bundle
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import Alarm
+from bedside.lifecycle.alarm_recovery import recover_alarms
 from bedside.lifecycle.alarms import resolved_streams
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
@@ -26,7 +27,7 @@ from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.responding import Bring, Done, respond, respond_on_schedule
 from bedside.lifecycle.watch_counting import DayCounter
 from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
-from bedside.lifecycle.watch_judging import DayJudge, Told
+from bedside.lifecycle.watch_judging import DayJudge, Told, kept_tallies
 from bedside.lifecycle.watch_state import Outstanding, Progress, came_since
 from bedside.lifecycle.watched_answers import day_of
 from bedside.monitor.stream.tally import Tally
@@ -61,6 +62,8 @@ class Watched:
         coverage: How many of the predictions of the last week can be judged.
         raised: Alarms that this run raised.
         grown: Alarms that grew.
+        recovered: Alarms whose every stream is back; those that need no person are closed.
+        reopened: Alarms that had recovered, and came back.
         alarms: Every alarm of the version that is not resolved.
         unknown: What cannot be known yet, in plain words.
         unwatched: What the baseline does not tell, so that nobody watches it, and why.
@@ -85,6 +88,8 @@ class Watched:
     coverage: Coverage
     raised: tuple[str, ...]
     grown: tuple[str, ...]
+    recovered: tuple[str, ...]
+    reopened: tuple[str, ...]
     alarms: tuple[Alarm, ...]
     unknown: tuple[str, ...]
     unwatched: tuple[str, ...]
@@ -123,6 +128,7 @@ def watch_live(
     with platform.lock():
         run = _Run.of(platform, version, bundle, anew=anew)
         run.count(today=today)
+        run.recover()
         watched = run.told()
         platform.ledger.append(platform.actor, "monitor.live", _for_the_ledger(watched))
     done = respond(platform, version, watched.alarms, data=data) if watched.alarms else []
@@ -146,6 +152,7 @@ class _Run:
     judge: DayJudge
     progress: Progress
     came: Outstanding
+    recovered: list[Alarm] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
     answers: int = 0
     corrected: int = 0
@@ -196,6 +203,17 @@ class _Run:
         if not days:
             self._judge((), is_last=True)
             self._keep({}, {}, {})
+
+    def recover(self) -> None:
+        """Mark the alarms whose every stream is back; after the counted days were kept."""
+        maker, version = self.counter.maker, self.version
+        self.recovered = recover_alarms(
+            self.platform,
+            version,
+            maker.baseline,
+            self.judge.watch.recovery,
+            lambda since: kept_tallies(self.platform, version.id, maker, since=since),
+        )
 
     def _count(self, days: Sequence[str], *, is_last: bool) -> None:
         """Count these days, raise what they show, and only then keep them."""
@@ -314,6 +332,8 @@ class _Run:
             coverage=coverage,
             raised=tuple(self.judge.raised),
             grown=tuple(self.judge.grown),
+            recovered=tuple(one.id for one in self.recovered),
+            reopened=tuple(self.judge.reopened),
             alarms=_open_alarms(self.platform, self.version),
             unknown=tuple(self._unknown(coverage)),
             unwatched=self.counter.maker.baseline.unwatched,
@@ -373,4 +393,6 @@ def _for_the_ledger(watched: Watched) -> dict[str, object]:
         "again": list(watched.again),
         "raised": list(watched.raised),
         "grown": list(watched.grown),
+        "recovered": list(watched.recovered),
+        "reopened": list(watched.reopened),
     }

@@ -244,6 +244,12 @@ class Year:
         for alarm in map(service.alarms.get, watched.raised):
             self._alarms.append(AlarmRaised.of(alarm, self._day))
             self.say(f"ALARM {alarm.id} ({alarm.severity}): {alarm.text}")
+        for name in watched.reopened:
+            self.say(f"{name} came back, and was opened again: {service.alarms.get(name).text}")
+        for name in watched.recovered:
+            over = service.alarms.get(name)
+            told = next(one.text for one in reversed(over.steps) if one.kind == "recovered")
+            self.say(f"{name} recovered: {told}; {over.standing.removeprefix('recovered, ')}")
         for done in watched.done:
             self.say(f"{done.alarm}: {done.text}")
         self._promote(service, people.declaration.name)

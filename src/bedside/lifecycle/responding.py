@@ -76,13 +76,14 @@ def respond(
 
     The first declared response that fits an alarm counts; without one a person is asked. So it is
     where its guard forbids it or where it is refused. A response is done once for an alarm: called
-    again, or after a crash in the middle, nothing is done twice. An alarm that grew until another
+    again, or after a crash in the middle, nothing is done twice. What comes back after it had
+    recovered is answered again. An alarm that grew until another
     response fits gets that one too.
 
     Args:
         platform: The workspace.
         version: What the alarms are about.
-        alarms: Those that are not resolved; others are passed over.
+        alarms: Those that are open or acknowledged; others are passed over.
         data: Where a new version learns, of a model that learns from files, or what brings them
             once they are needed; None: nowhere, and a person is asked to bring them.
 
@@ -94,14 +95,16 @@ def respond(
     account = _Account(platform)
     done = []
     for alarm in sorted(alarms, key=lambda one: -SEVERITIES.index(one.severity)):
-        if alarm.version != version.id or alarm.state == "resolved":
+        if alarm.version != version.id or alarm.state in ("recovered", "resolved"):
             continue
         response = fitting(declaration.monitoring.watch, alarm)
-        before = account.of(alarm=alarm.id, wanted=response.then)
+        opened = max(one.entry for one in alarm.steps if one.kind in ("raised", "reopened"))
+        every = account.of(alarm=alarm.id, wanted=response.then)
+        before = [one for one in every if one.sequence > opened]
         if not before:
             doing = _Responding(platform, version, declaration, data, account)
             done.append(doing.to(alarm, response))
-        elif not any(step.kind == "responded" for step in alarm.steps):
+        elif not any(step.kind == "responded" and step.entry > opened for step in alarm.steps):
             responded(
                 platform, alarm.id, text=str(before[-1].details["text"])
             )  # a crash came between

@@ -67,6 +67,7 @@ class DayJudge:
             question says nothing: the version may have been out of use.
         raised: Alarms that were raised now.
         grown: Alarms that grew now.
+        reopened: Alarms that had recovered and came back now.
     """
 
     platform: Platform
@@ -79,6 +80,7 @@ class DayJudge:
     in_stage: int = -1
     raised: dict[str, None] = field(default_factory=dict)
     grown: dict[str, None] = field(default_factory=dict)
+    reopened: dict[str, None] = field(default_factory=dict)
 
     @property
     def watch(self) -> Watch:
@@ -218,10 +220,17 @@ class DayJudge:
                 for name, one in self.declared.signals.items()
             },
             titles={name: one.label for name, one in self.declared.signals.items()},
+            codes={name: one.codes for name, one in self.declared.signals.items()},
         )
         before = {one.id: len(one.steps) for one in self.platform.alarms.all(self.version.name)}
-        for alarm in raise_alarms(self.platform, self.version, drafts, owner=self.watch.owner):
+        told = raise_alarms(
+            self.platform, self.version, drafts,
+            owner=self.watch.owner, recovery=self.watch.recovery,
+        )  # fmt: skip
+        for alarm in told:
             if alarm.id not in before:
                 self.raised[alarm.id] = None
+            elif alarm.steps[-1].kind == "reopened" and len(alarm.steps) > before[alarm.id]:
+                self.reopened[alarm.id] = None
             elif len(alarm.steps) > before[alarm.id] and alarm.id not in self.raised:
                 self.grown[alarm.id] = None

@@ -180,7 +180,8 @@ def test_words_of_others_are_shown_as_words(platform):
 @given(words=st.text(max_size=80) | st.text("<>\"'&/=` ab{%}\n", max_size=60))
 def test_no_text_gets_out_of_its_place(words):
     told = {
-        "id": "ALM-1", "severity": "high", "state": "open", "text": words, "cause": "unknown",
+        "id": "ALM-1", "severity": "high", "state": "open", "standing": "open", "text": words,
+        "cause": "unknown",
         "cause_text": words, "onset": "2026-01-01", "raised": "2026-01-01T00:00:00.000000Z",
         "owner": words, "model": words, "version": words, "groups": [words], "findings": [],
         "score_share": None, "seconds_to_acknowledge": None, "seconds_to_resolve": None,

@@ -15,10 +15,12 @@ from bedside.core.errors import Refused
 from bedside.lifecycle.alarm_delivery import Patience, deliver_alarms, revive_alarms, sinks_told
 from bedside.lifecycle.alarms import acknowledge, note, raise_alarms, resolve
 from bedside.monitor.adapters.sql_deliveries import SqlDeliveries
+from bedside.monitor.adapters.webhook_sink import alerts_of
 from bedside.wiring.alarm_settings import AlarmSettings, SinkSettings
 from bedside.wiring.alarm_sinks import deliver_all, opened_sinks
 from bedside.wiring.workspace import actor_of
 from loopback import free_port
+from recovering import BACK, days, recovered
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 ENVIRONMENT = {"HOOK": SECRET}
@@ -96,6 +98,32 @@ def test_what_people_wrote_and_small_figures_are_in_no_message(platform, receive
         assert b"Nobody" not in sent
         assert b"0.35" not in sent
     assert TOLD not in str(list(platform.ledger.entries()))
+
+
+def test_what_recovered_is_told_as_resolved_or_as_waiting_and_again_once_it_is_back(
+    platform, receiver
+):
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft()])
+    run(platform, receiver)
+    recovered(platform, days(alarm, *[BACK] * 20))
+    run(platform, receiver)
+    (again,) = raise_alarms(platform, VERSION, [a_draft(severity="high")])
+    run(platform, receiver)
+    recovered(platform, days(again, *[BACK] * 20))
+
+    run(platform, receiver)
+
+    told = [json.loads(one.body) for one in receiver.got]
+    assert [one["type"] for one in told] == [
+        "alarm.raised", "alarm.resolved", "alarm.reopened", "alarm.recovered",
+    ]  # fmt: skip
+    firing = [alerts_of(one, now=one["at"])[0]["endsAt"] > one["at"] for one in told]
+    assert firing == [True, False, True, True]  # what waits for a person goes on firing
+    assert [one["alarm"]["standing"] for one in told[1::2]] == [
+        "recovered, closed", "recovered, waits for a person",
+    ]  # fmt: skip
+    (first,) = {one["alarm"]["id"] for one in told}
+    assert first == alarm.id
 
 
 def test_only_more_severe_and_resolved_are_told_again(platform, receiver):

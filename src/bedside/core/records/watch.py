@@ -12,8 +12,10 @@ __all__ = [
     "AlarmKind",
     "AlarmSeverity",
     "AlarmStep",
+    "AlarmStepKind",
     "Cause",
     "Finding",
+    "Recovery",
     "Response",
     "ResponseGuard",
     "ResponseKind",
@@ -103,6 +105,27 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """When an open alarm counts as recovered: what it rests on is back where it was.
+
+    Args:
+        after: The least time for which every stream must have been back; whole days.
+        patients: The least number of patients of each stream in that time.
+        error: The chance that a stream which is still outside its range is ever told to be back.
+        closes: Alarms up to this severity close by themselves once they recovered; graver ones
+            wait for a person. None: all of them wait.
+        reopen_within: What comes back within this time after its alarm closed by itself opens
+            that alarm again, and raises no other.
+    """
+
+    after: str = "7 d"
+    patients: int = 50
+    error: float = 0.05
+    closes: AlarmSeverity | None = "medium"
+    reopen_within: str = "28 d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """What `bedside.yaml` says under `monitoring.watch`: a version that answers is watched so.
 
@@ -110,6 +133,8 @@ class Watch:
         false_alarms: On average at most so many false alarms of a version in `per`, over
             everything that is watched of it.
         per: The period of the budget, whole days.
+        budget: `measured`: bars that kept the budget in simulated hospitals, on real patients;
+            `proved`: higher bars that keep it whatever the streams look like, and see later.
         every: How often the monitor should run; later than twice this, a run counts as missed.
         window: How far back the page and its figures look.
         owner: Who is told, and answers for alarms: a person or a role.
@@ -117,16 +142,19 @@ class Watch:
         respond: What is done about alarms; the first that fits counts, and without one: `ask`.
         interventions: By name, what staff do because of an alert; patients of whom data tell that
             it was done are marked as treated because alerted.
+        recovery: When an alarm is over without anybody's doing.
     """
 
     false_alarms: float = 1.0
     per: str = "90 d"
+    budget: Literal["measured", "proved"] = "measured"
     every: str = "1 d"
     window: str = "28 d"
     owner: str = "the model's owner"
     retrain_every: str | None = None
     respond: tuple[Response, ...] = ()
     interventions: dict[str, Intervention] = field(default_factory=dict)
+    recovery: Recovery = field(default_factory=Recovery)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +190,24 @@ class Finding:
     text: str
 
 
+AlarmStepKind = Literal[
+    "raised",
+    "grew",
+    "acknowledged",
+    "assigned",
+    "noted",
+    "responded",
+    "recovered",
+    "reopened",
+    "resolved",
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmStep:
     """One thing that happened to an alarm; `entry` is the ledger's entry about it."""
 
-    kind: Literal["raised", "grew", "acknowledged", "assigned", "noted", "responded", "resolved"]
+    kind: AlarmStepKind
     at: str
     by: str
     entry: int
@@ -194,7 +235,8 @@ class Alarm:
         score_share: The share of the shift of the mean log-odds that its signals account for.
         findings: The evidence, the strongest first.
         owner: Who answers for it.
-        state: Where it stands.
+        state: Where it stands; `recovered`: what it rests on is back, and a person has yet to say
+            that it is over.
         steps: What happened to it, oldest first.
     """
 
@@ -213,5 +255,24 @@ class Alarm:
     score_share: float | None = None
     findings: tuple[Finding, ...] = ()
     owner: str = ""
-    state: Literal["open", "acknowledged", "resolved"] = "open"
+    state: Literal["open", "acknowledged", "recovered", "resolved"] = "open"
     steps: tuple[AlarmStep, ...] = ()
+
+    @property
+    def closed_itself(self) -> bool:
+        """Whether it is resolved because it recovered, and by no person."""
+        last = self.steps[-2:]
+        kinds, who = [one.kind for one in last], {one.by for one in last}
+        return kinds == ["recovered", "resolved"] and len(who) == 1
+
+    @property
+    def standing(self) -> str:
+        """Where it stands, in words.
+
+        >>> Alarm(id="", key="", model="", version="", kind="input", severity="high",
+        ...     cause="unknown", onset="", raised="", text="", state="recovered").standing
+        'recovered, waits for a person'
+        """
+        if self.state == "recovered":
+            return "recovered, waits for a person"
+        return "recovered, closed" if self.closed_itself else self.state

@@ -41,7 +41,7 @@ def alarms(held: Held) -> list[Line]:
     made = [held.line("Alarms", f"{held.told['alarm_count']:,}", ("alarm_count",))]
     for at, one in enumerate(held.told["alarms"]):
         found = "" if one["found"] is None else f"; found: {one['found']}"
-        text = f"{one['severity']}, {one['state']}: {one['text']} Likely: {one['likely']}{found}"
+        text = f"{one['severity']}, {one['standing']}: {one['text']} Likely: {one['likely']}{found}"
         made.append(held.line(f"{one['id']} ({one['raised']})", text, ("alarms", at)))
     return made
 
@@ -49,7 +49,7 @@ def alarms(held: Held) -> list[Line]:
 def open_alarms(held: Held) -> list[Line]:
     """Those that are not resolved."""
     return [
-        held.line(one["id"], f"{one['severity']}, {one['state']}; {one['owner']} answers for it",
+        held.line(one["id"], f"{one['severity']}, {one['standing']}; {one['owner']} answers for it",
                   ("alarms", at))
         for at, one in enumerate(held.told["alarms"])
         if one["state"] != "resolved"

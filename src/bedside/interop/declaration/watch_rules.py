@@ -7,7 +7,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.change_control import ChangeKind, ChangePlan
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.intervention import Intervention
-from bedside.core.records.watch import Response, ResponseKind
+from bedside.core.records.watch import Recovery, Response, ResponseKind
 from bedside.interop.declaration.nearest import nearest
 from bedside.interop.declaration.question_rules import predicate_mistakes
 from bedside.interop.declaration.yaml_records import Mistake
@@ -31,6 +31,7 @@ def watch_mistakes(declaration: Declaration) -> Iterator[Mistake]:
         yield from _duration("retrain_every", watch.retrain_every, whole_days=True)
     if not watch.owner.strip():
         yield Mistake((*_PATH, "owner"), "is empty", "name a person or a role")
+    yield from _recovery(watch.recovery)
     for index, response in enumerate(watch.respond):
         yield from _response(declaration, index, response)
     for name, intervention in watch.interventions.items():
@@ -56,6 +57,16 @@ def _intervention(declaration: Declaration, name: str, told: Intervention) -> It
     yield from _duration("within", told.within, path=path)
     if told.not_within is not None:
         yield from _duration("not_within", told.not_within, path=path)
+
+
+def _recovery(recovery: Recovery) -> Iterator[Mistake]:
+    path = (*_PATH, "recovery")
+    for name in ("after", "reopen_within"):
+        yield from _duration(name, getattr(recovery, name), whole_days=True, path=path)
+    if recovery.patients < 1:
+        yield Mistake((*path, "patients"), "is below 1", "give a count, such as 50")
+    if not 0 < recovery.error < 1:
+        yield Mistake((*path, "error"), "is no chance", "give a number between 0 and 1: 0.05")
 
 
 def _response(declaration: Declaration, index: int, response: Response) -> Iterator[Mistake]:

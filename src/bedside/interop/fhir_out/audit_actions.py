@@ -40,10 +40,10 @@ _PATTERNS = {
     ),
     Pattern.UPDATE: (
         "access.rotate", "alarm.acknowledge", "alarm.assign", "alarm.grow", "alarm.note",
-        "alarm.resolve", "alarm.respond", "consent.withdraw", "decision.take", "decision.withdraw",
-        "incident.close", "incident.note", "key.rotate", "prediction.interventions",
-        "prediction.outcomes", "release", "reload",
-        "restore", "resume", "retrain.promote", "rollback", "rollout.hold", "site.pull",
+        "alarm.recover", "alarm.reopen", "alarm.resolve", "alarm.respond", "consent.withdraw",
+        "decision.take", "decision.withdraw", "incident.close", "incident.note", "key.rotate",
+        "prediction.interventions", "prediction.outcomes", "release", "reload", "restore", "resume",
+        "retrain.promote", "rollback", "rollout.hold", "site.pull",
         "site.validate", "suspend",
     ),
     Pattern.DELETE: (
