@@ -143,16 +143,16 @@ class Ward:
         )  # fmt: skip
 
 
-def a_built_workspace(folder: Path) -> Path:
-    """A workspace with the diagnosis, built and released to silent."""
+def a_built_workspace(folder: Path, declared: Path | None = None, data: Path | None = None) -> Path:
+    """A workspace with the diagnosis, built and released to silent; or as a folder declares it."""
     platform = _opened(folder)
-    built = build(platform, folder_of("diagnosis"), None)
+    built = build(platform, declared or folder_of("diagnosis"), data)
     approve(platform, built.version.id, name="Dr Ada", meaning="fit for silent use")
     release(platform, built.version.id, Stage.SILENT)
     return folder
 
 
-def a_ward(built: Path, folder: Path) -> Ward:
+def a_ward(built: Path, folder: Path, data: Path | None = None) -> Ward:
     """A copy of that workspace, in which it is the day before the first."""
     shutil.copytree(built, folder)
     clock = FixedClock(datetime.combine(FIRST, time(), UTC) - timedelta(hours=12))
@@ -168,7 +168,7 @@ def a_ward(built: Path, folder: Path) -> Ward:
     platform = replace(platform, clock=clock, ledger=ledger)
     version = platform.registry.get("diagnosis")
     bundle = open_bundle(platform, version)
-    clean, _ = seen(platform, bundle.declaration, None)
+    clean, _ = seen(platform, bundle.declaration, data)
     asked = ask(bundle.declaration.question, clean).rows
     features = feature_set_from_json(bundle.files[FEATURES])
     matrix = build_features(features, clean, asked, lambda _: None)

@@ -93,34 +93,27 @@ def find_interventions(platform: Platform, version_id: str, data: Path | None) -
         )
     clean, _ = seen(platform, declared, data)
     with platform.lock():
-        known = clean.filter(pl.col("known_at") <= platform.clock.now())
         found = list(platform.predictions.find(version=version.id))[::-1]
         alerts, nobody = _alerts(_opened(platform, found))
-        there = np.isin(alerts.subjects, known["subject_id"].unique().to_numpy())
         drafts = draft_orders(platform, declared, version.name, since=_first_at(found))
-        told = shown_by(declared, known, drafts, alerts.subjects, alerts.times)
-        before = newest_marks(platform, alerts.names)
-        subject_of = dict(zip(alerts.names, alerts.subjects.tolist(), strict=True))
-        marks = {
-            name: mark
-            for name, mark, is_there in zip(alerts.names, told, there, strict=True)
-            if is_there
-        }
+        marks = _marks(platform, declared, clean, drafts, alerts)
+        before = newest_marks(platform, list(marks))
         new = [
-            _draft(platform, name, subject_of[name], mark)
-            for name, mark in marks.items()
+            _draft(platform, name, subject, mark)
+            for name, (subject, mark) in marks.items()
             if mark != before.get(name) and (not _is_open(mark) or name in before)
         ]
         for begin in range(0, len(new), _AT_ONCE):
             platform.ledger.append_all(new[begin : begin + _AT_ONCE])
+        told = [mark for _, mark in marks.values()]
         result = Interventions(
             version=version.id,
             alerts=len(alerts.names) + nobody,
-            followed=sum(_is_followed(mark) for mark in marks.values()),
-            settled=sum(not _is_followed(m) and not _is_open(m) for m in marks.values()),
+            followed=sum(_is_followed(mark) for mark in told),
+            settled=sum(not _is_followed(mark) and not _is_open(mark) for mark in told),
             noted=len(new),
-            open=sum(_is_open(mark) for mark in marks.values()),
-            unmatched=nobody + int((~there).sum()),
+            open=sum(_is_open(mark) for mark in told),
+            unmatched=nobody + len(alerts.names) - len(marks),
         )
         counts = {f"{name}_count": getattr(result, name) for name in ("alerts", "followed")}
         platform.ledger.append(
@@ -129,8 +122,34 @@ def find_interventions(platform: Platform, version_id: str, data: Path | None) -
         return result
 
 
+def _marks(
+    platform: Platform,
+    declared: Declaration,
+    clean: pl.DataFrame,
+    drafts: pl.DataFrame,
+    alerts: _Alerts,
+) -> dict[str, tuple[int, dict[str, dict[str, Any]]]]:
+    """By alert, its subject and what followed it; of whom the data hold, or something followed."""
+    now = platform.clock.now()
+    known = clean.filter(pl.col("known_at") <= now)
+    there = np.isin(alerts.subjects, known["subject_id"].unique().to_numpy())
+    told = shown_by(declared, known, drafts, alerts.subjects, alerts.times, now=now)
+    every = zip(alerts.names, alerts.subjects.tolist(), told, there, strict=True)
+    return {
+        name: (subject, mark)
+        for name, subject, mark, is_there in every
+        if is_there or _is_followed(mark)
+    }
+
+
 def shown_by(
-    declared: Declaration, events: pl.DataFrame, drafts: pl.DataFrame, subjects: Ints, times: Ints
+    declared: Declaration,
+    events: pl.DataFrame,
+    drafts: pl.DataFrame,
+    subjects: Ints,
+    times: Ints,
+    *,
+    now: datetime,
 ) -> list[dict[str, dict[str, Any]]]:
     """Of n alerts, by intervention: its `state`, and of what followed `hours` and `by` what.
 
@@ -143,12 +162,13 @@ def shown_by(
         drafts: Draft orders: subject_id, time, known_at, code, and whether it is `signed`.
         subjects: Shape (n,).
         times: Shape (n,), microseconds since 1970 UTC.
+        now: Nothing is known later.
     """
     interventions = declared.monitoring.watch.interventions
     named = {name: predicate_of(declared, one) for name, one in interventions.items()}
     mine = events.filter(pl.col("subject_id").is_in(np.unique(subjects).tolist()))
     shard = Shard(mine, dict(named))
-    end = _end_of(declared, events)
+    end = _end_of(declared, events, now)
     marks: list[dict[str, dict[str, Any]]] = [{} for _ in times]
     for name, one in interventions.items():
         within = _micros(one.within)
@@ -197,7 +217,7 @@ def _either(one: Followed, other: Followed) -> Followed:
     return Followed(np.minimum(one.first, other.first), one.before | other.before)
 
 
-def _end_of(declared: Declaration, events: pl.DataFrame) -> int:
+def _end_of(declared: Declaration, events: pl.DataFrame, now: datetime) -> int:
     """Until when absence is known, microseconds since 1970 UTC."""
     question = declared.question
     last = events["known_at"].max()
@@ -205,7 +225,7 @@ def _end_of(declared: Declaration, events: pl.DataFrame) -> int:
         last = parse_instant(question.data_end)
     if not isinstance(last, datetime):
         return -NEVER
-    return _since_1970(last) - _micros(question.settles_after)
+    return _since_1970(min(last, now)) - _micros(question.settles_after)
 
 
 def _alerts(opened: Iterable[tuple[Prediction, Mapping[str, Any]]]) -> tuple[_Alerts, int]:

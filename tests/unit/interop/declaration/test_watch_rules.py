@@ -41,6 +41,18 @@ def test_a_watch_that_can_be_kept_is_read() -> None:
         ("{respond: [{when: [input], then: reboot}]}", "reboot"),
         ("{respond: [{when: [input], guard: {every_at_least: never}}]}", "every_at_least"),
         ("{respond: [{when: [input], guard: {judged_at_least: -1}}]}", "judged_at_least"),
+        ("{interventions: {x: {label: x, within: 6 h}}}", "not exactly one way"),
+        ("{interventions: {x: {label: ' ', within: 6 h, signal: mean_area}}}", "label"),
+        ("{interventions: {x: {label: x, within: soon, signal: mean_area}}}", "within"),
+        ("{interventions: {x: {label: x, within: 0 h, signal: mean_area}}}", "within"),
+        ("{interventions: {x: {label: x, within: 6 h, signal: mean_aera}}}", "mean_area"),
+        ("{interventions: {x: {label: x, within: 6 h, signal: malignant}}}", "the outcome"),
+        ("{interventions: {x: {label: x, within: 6 h, event: {expr: 'or(a, b)'}}}}", "expr"),
+        ("{interventions: {x: {label: x, within: 6 h, event: {code: {regex: '('}}}}}", "regular"),
+        (
+            "{interventions: {x: {label: x, within: 6 h, signal: mean_area, not_within: never}}}",
+            "not_within",
+        ),
         ("{respond: [{when: [performance], then: retrain}]}", "plan a modification of kind refit"),
     ],
 )
