@@ -1,6 +1,5 @@
 """The server process: uvicorn on loopback, and on any other address only where TLS protects it."""
 
-import gc
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import uvicorn
 
 from bedside.core.errors import Refused
+from bedside.core.garbage import look_rarely
 from bedside.serve.tls import BoundedHttp, tls_context
 
 __all__ = ["Exposure", "check_address", "serve", "server_of"]
@@ -68,8 +68,7 @@ def server_of(
     tls = None
     if exposure.certificate is not None and exposure.key is not None:
         tls = tls_context(exposure.certificate, exposure.key, exposure.client_ca)
-    gc.collect()
-    gc.freeze()
+    look_rarely()
     config = uvicorn.Config(
         app,
         host=host,

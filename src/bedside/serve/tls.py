@@ -4,14 +4,16 @@ import re
 import ssl
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bedside.core.errors import Invalid
 from bedside.serve.headers import with_security
+from bedside.serve.one_write import OneWrite
 from bedside.serve.routes import WHOLE
 
 __all__ = ["HEAD_LIMIT", "HEAD_SECONDS", "BoundedHttp", "name_of", "tls_context"]
@@ -65,6 +67,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._tls: dict[str, Any] | None = None
         self._head: int | None = 0  # bytes of a head that is not whole yet
+        self._came = self._at_most = 0  # bytes: of what came last, of any head whole with it
         self._head_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -82,11 +85,13 @@ class BoundedHttp(HttpToolsProtocol):
         """Some bytes came: of a head, of a body, or of both."""
         if self.transport.is_closing():
             return
+        before, self._came = self._at_most, len(data)
+        self._at_most = self._came
         if self._head is not None:
-            self._head += len(data)
-            if self._head_timer is None:
-                self._expect_head()
+            self._at_most, self._head = before + self._came, self._head + self._came
         super().data_received(data)
+        if self._head and self._head_timer is None and not self.transport.is_closing():
+            self._expect_head()
         # Bytes of the body that came along are too many for a head as well, so they only count
         # while the head is not whole.
         if self._head is not None and self._head > HEAD_LIMIT and not self.transport.is_closing():
@@ -102,8 +107,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is whole."""
         self._head_came()
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > HEAD_LIMIT:
+        # A header counts for four bytes more than its name and value, and took three of them.
+        if 2 * self._at_most > HEAD_LIMIT and self._size() > HEAD_LIMIT:
             self._end(431, "The head of the request is too large. Fix: send fewer headers.")
             return
         super().on_headers_complete()
@@ -115,7 +120,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        self._head = 0
+        self._head, self._at_most = 0, self._came  # the next head may have begun in it
         if self.cycle is not None and not self.transport.is_closing():
             self.scope[WHOLE] = True  # type: ignore[literal-required]
             super().on_message_complete()
@@ -123,6 +128,12 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP."""
         self._end(400, f"{msg} Fix: speak HTTP/1.1.")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, partial(_in_one_piece, app, cycle))
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
@@ -148,6 +159,13 @@ class BoundedHttp(HttpToolsProtocol):
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in told)
         self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase, lines, body))
         self.transport.close()
+
+
+async def _in_one_piece(
+    app: Any, cycle: RequestResponseCycle, scope: Any, receive: Any, _send: Any
+) -> Any:
+    """The application, whose responses go in one piece where they come whole."""
+    return await app(scope, receive, OneWrite(cycle))
 
 
 _SHORT = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.core.errors import BedsideError
+from bedside.core.garbage import look_rarely
 from bedside.serve.supervisor import PULSE, READY
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def write_ledger(
         signal.signal(each, lambda *_: ended.set())
     writer = LedgerWriter(ledger, predictions, path, between=between)
     line.settimeout(PULSE_SECONDS)
+    look_rarely()
     threading.Thread(target=_pulse, args=(line, ended, turned), name="pulse", daemon=True).start()
 
     def turn() -> None:

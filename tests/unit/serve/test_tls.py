@@ -161,6 +161,18 @@ def test_a_head_that_is_too_large_or_no_http_is_refused_with_every_security_head
     assert good.startswith(b"HTTP/1.1 200")
 
 
+def test_a_head_that_begins_behind_another_request_is_bounded_too():
+    first = b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    half = b"a" * (tls.HEAD_LIMIT // 2 + 1000)
+    begun, rest = b"GET / HTTP/1.1\r\nX: " + half, half + b"\r\n\r\n"
+
+    with running(Exposure()) as port:
+        told = exchange(port, first + begun, rest)
+
+    assert told.count(b"HTTP/1.1 431 ") == 1
+    assert b"HTTP/1.1 401 " not in told
+
+
 def test_a_head_that_does_not_come_in_time_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(tls, "HEAD_SECONDS", 0.3)
 
