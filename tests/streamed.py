@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bedside.core.records.codes_seen import NOT_COUNTED, CodeSeen, codes_from_text, codes_to_text
 from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline import Baseline, make_baseline
 from bedside.monitor.stream.draws import draws, first_of_day
@@ -14,6 +15,15 @@ from bedside.monitor.stream.draws import draws, first_of_day
 __all__ = ["CATEGORIES", "a_baseline", "rearranged", "slow_values", "ward_answers"]
 
 FEATURES = ("age", "lactate", "ward_type", "on_oxygen", "zinc")
+CODES = {
+    codes_to_text([CodeSeen("lactate", "LOINC//2524-7", True)]): 0.5,
+    codes_to_text([CodeSeen("lactate", "LOINC//32693-4", True)]): 0.2,
+    codes_to_text([CodeSeen("on_oxygen", "yes", True), CodeSeen("", "LOINC//1-8", False)]): 0.2,
+    codes_to_text([CodeSeen("on_oxygen", "ja", False)]): 0.05,
+    NOT_COUNTED: 0.05,
+}
+"""What questions of the ward see, and how often."""
+
 CATEGORIES = {"ward_type": ("medical", "surgical", "other")}
 
 
@@ -60,6 +70,7 @@ def ward_answers(
         label_day=np.where(unknown, UNKNOWN_DAY, day + wait),
         acted=drawn.random(n) < 0.3,
         groups={"sex": np.where(subject % 2, "female", "male")},
+        codes=np.array(list(CODES))[drawn.choice(len(CODES), n, p=list(CODES.values()))],
     )
     return _with_strange(told, drawn) if strange else told
 
@@ -120,6 +131,8 @@ def slow_values(baseline: Baseline, answers: Answers) -> dict[tuple[str, int], l
             elif stream.family == "delay":
                 when = day + baseline.usual_delay_days
                 value = float(answers.label_day[row] <= when) if drawn[row] else None
+            elif stream.family == "codes":
+                value = _of_codes(stream.id, str(answers.codes[row])) if drawn[row] else None
             elif stream.feature is not None:
                 feature = baseline.features[column[stream.feature]]
                 if row in spots if stream.spot else drawn[row]:
@@ -154,6 +167,18 @@ def _answering(baseline: Baseline, name: str, answers: Answers, row: int) -> flo
         return float(answers.outcome[row] == FAILURE)
     withheld = answers.outcome[row] == ABSTENTION
     return float(withheld and (not reason or answers.reason[row] == reason))
+
+
+def _of_codes(name: str, text: str) -> float | None:
+    """Of a known code, whether it is among those of its signal; else whether one is unknown."""
+    if text == NOT_COUNTED:
+        return None
+    kind, _, about = name.partition(":")
+    signal, _, code = about.partition("=")
+    mine = [one for one in codes_from_text(text) if one.signal == signal]
+    if kind == "unknown_code":
+        return float(any(not one.known for one in mine))
+    return float(any(one.code == code for one in mine)) if mine else None
 
 
 def _of_feature(feature: Any, stream: Any, value: float) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import lightgbm as lgb
 import numpy as np
 
+from bedside.core.records.codes_seen import CodeSeen, codes_to_text
 from bedside.core.records.watch import Watch
 from bedside.monitor.causes.causes import AlarmDraft, likely
 from bedside.monitor.causes.units_seen import conversions
@@ -36,6 +37,8 @@ SIGNALS = {
 }
 UNITS = {name: conversions(unit, signal=name) for name, (unit, *_) in SIGNALS.items()}  # type: dict[str, tuple[Conversion, ...]]
 THRESHOLD = 0.35
+WEIGHED = ("LOINC//29463-7", "LOINC//3141-9")
+"""The codes of the weight."""
 FEATURES = (
     *(f"{name}.last" for name in SIGNALS),
     *(f"{name}.count.24h" for name in SIGNALS),
@@ -85,6 +88,35 @@ def people(n: int, random: Random, *, older: float = 0.0, wave: float = 0.0) -> 
     return People(matrix, event.astype(float), odds, random)
 
 
+def codes_of(
+    asked: People, *, ventilated: str = "yes", lone: str = "", weigher: tuple[str, str] = WEIGHED
+) -> np.ndarray:
+    """The codes that each question saw.
+
+    Args:
+        asked: The patients.
+        ventilated: The text of who is ventilated; only `yes` is known.
+        lone: A code that no signal has, of who has no creatinine.
+        weigher: The codes under which two patients of three, and the third, have their weight; ''
+            of nobody.
+    """
+    place = np.arange(len(asked))
+    on = asked.column("ventilation.last.is_yes") > 0
+    without = np.isnan(asked.column("creatinine.last"))
+    weighed = ~np.isnan(asked.column("weight.last"))
+    told = []
+    for row in place:
+        seen = []
+        if on[row]:
+            seen.append(CodeSeen("ventilation", ventilated, ventilated == "yes"))
+        if lone and without[row]:
+            seen.append(CodeSeen("", lone, False))
+        if weighed[row] and (code := weigher[int(row % 3 == 0)]):
+            seen.append(CodeSeen("weight", code, code in WEIGHED))
+        told.append(codes_to_text(seen))
+    return np.array(told, dtype=np.str_)
+
+
 @dataclass
 class Hospital:
     """A fitted model, its baseline, and days of answers."""
@@ -129,11 +161,13 @@ class Hospital:
         about: str = "",
         aside: str = "",
         elsewhere: np.ndarray | None = None,
+        codes: np.ndarray | None = None,
     ) -> Answers:
         """What the model says of these patients on these days.
 
         `why` and `about` are the reason and the signal of every abstention, `aside` is the signal
-        of which a value of each scored patient was set aside; `elsewhere` lie in another site.
+        of which a value of each scored patient was set aside; `elsewhere` lie in another site;
+        `codes` are those that each question saw, if not the usual ones.
         """
         n = len(asked)
         contributions = self.model.predict(asked.matrix, pred_contrib=True)
@@ -161,6 +195,7 @@ class Hospital:
             acted=alert & acted,
             about=np.where(silent, about, "").astype(object),
             aside=np.where(silent, "", aside).astype(object),
+            codes=codes_of(asked) if codes is None else codes,
             groups={
                 "site": np.where(there, "other", "main").astype(object),
                 "sex": np.where(asked.column("sex.last.is_female") > 0, "female", "male").astype(
@@ -195,7 +230,7 @@ def together(one: Answers, other: Answers) -> Answers:
     names = (
         "day", "subject", "hours", "outcome", "reason", "risk", "alert", "shown", "latency_ms",
         "matrix", "label", "label_day", "acted", "contributions",
-        "about", "aside",
+        "about", "aside", "codes",
     )  # fmt: skip
     return Answers(
         features=one.features,

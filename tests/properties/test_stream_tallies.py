@@ -68,6 +68,9 @@ def test_a_tally_is_what_a_slow_loop_over_rows_says():
             "high:age",
             "today:low:lactate",
             "today:missing:lactate",
+            "unknown_code",
+            "unknown_code:on_oxygen",
+            "code:lactate=LOINC//32693-4",
         }
         <= ids
     )

@@ -257,7 +257,7 @@ def _together(parts: Sequence[Answers], features: FeatureSet) -> Answers:
         return np.concatenate([getattr(part, name) for part in parts])
 
     names = ("day", "subject", "hours", "outcome", "reason", "risk", "alert", "shown")
-    more = ("latency_ms", "matrix", "label", "label_day", "acted")
+    more = ("latency_ms", "matrix", "label", "label_day", "acted", "codes")
     dimensions: Mapping[str, Any] = parts[0].groups
     return Answers(
         features=features.names,

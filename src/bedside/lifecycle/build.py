@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bedside.core.records.policy import Act
 from bedside.core.records.purpose import Purpose
 from bedside.interop.declaration import declaration_to_json
 from bedside.lifecycle.asking import Asking, steps_of
+from bedside.lifecycle.codes_seen import codes_seen
 from bedside.lifecycle.consents import Asked
 from bedside.lifecycle.evidence import judge_model
 from bedside.lifecycle.explaining import explain_model
@@ -287,6 +289,7 @@ class _Build(StepOutputs):
             ),
             explain=self.platform.explainer_of(learnt).contributions,
             withheld=self._withheld,
+            codes=partial(codes_seen, self.declaration, self._feature_set, self._snapshot),
             plain=self._read("fit", "unmitigated"),
             uncertainty=self._read("fit", "uncertainty"),
         )

@@ -55,6 +55,7 @@ def judge_model(
     explained: Explanations,
     explain: Callable[[Floats], Floats],
     withheld: Callable[[pl.DataFrame, Floats], npt.NDArray[np.str_]],
+    codes: Callable[[pl.DataFrame], npt.NDArray[np.str_]],
     plain: bytes = b"",
     uncertainty: bytes = b"{}",
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -62,7 +63,7 @@ def judge_model(
 
     `plain` is what `unmitigated` made beside the form, `uncertainty` what stands in
     `uncertainty.json`, `explained` what `explain_model` gives. `explain` gives contributions, and
-    `withheld` why rows would have got no score.
+    `withheld` why rows would have got no score, and `codes` which codes they saw.
 
     Raises:
         Refused: the packaged graph differs from the trained model (code `parity`).
@@ -108,7 +109,7 @@ def judge_model(
     evidence["case_mix"] = training_group(feature_set, asked, matrix, rows, evidence["importance"])
     watched = _Watched(feature_set=feature_set, judged=judged, rows=rows, groups=groups)
     reasons = withheld(held, judged)
-    reference = watched.reference(declaration, threshold, thresholds, reasons, explain)
+    reference = watched.reference(declaration, threshold, thresholds, reasons, codes(held), explain)
     return evidence, reference, _example(judged, predictor)
 
 
@@ -127,6 +128,7 @@ class _Watched:
         threshold: float | None,
         thresholds: Floats | float | None,
         reasons: npt.NDArray[np.str_],
+        codes: npt.NDArray[np.str_],
         explain: Callable[[Floats], Floats],
     ) -> dict[str, Any]:
         """The monitoring reference of these rows; `reasons`: why a row would have got no score."""
@@ -137,6 +139,7 @@ class _Watched:
             self.groups,
             thresholds=thresholds,
             reasons=reasons,
+            codes=codes,
             explain=explain,
             seed=declaration.learner.seed,
             minimum=declaration.monitoring.minimum_subjects,

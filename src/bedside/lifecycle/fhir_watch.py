@@ -259,4 +259,9 @@ def _facts(
             fix="check what this client may read there.",
             code="not_whole",
         )
-    return Facts(events=reading.events, subject=reading.subject_id, notes=reading.notes)
+    return Facts(
+        events=reading.events,
+        subject=reading.subject_id,
+        notes=reading.notes,
+        unknown=reading.unknown,
+    )

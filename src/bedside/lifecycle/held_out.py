@@ -29,6 +29,7 @@ def held_out_baseline(
     *,
     thresholds: float | Floats | None,
     reasons: npt.NDArray[np.str_],
+    codes: npt.NDArray[np.str_] | None,
     explain: Callable[[Floats], Floats] | None,
     seed: int,
     minimum: int,
@@ -43,12 +44,15 @@ def held_out_baseline(
         groups: The level of each row in each subgroup.
         thresholds: Where rows alert: one for all, or shape (n,); None: nothing does.
         reasons: Shape (n,), why a score would have been withheld, '' where it is not.
+        codes: Shape (n,), which codes each row saw; None: it is not known.
         explain: Contributions of rows; None: they are not computed.
         seed: Of the draws.
         minimum: A stream of fewer subjects is not made.
         made_from: What they are; their number is put before it.
     """
-    answers = answers_of(feature_set, matrix, rows, groups, thresholds, reasons)
+    answers = replace(
+        answers_of(feature_set, matrix, rows, groups, thresholds, reasons), codes=codes
+    )
     if explain is not None:
         span = span_of(answers, seed=seed)
         some = np.flatnonzero(drawn(answers, seed=seed, span_hours=span).rows)[:MOST_EXPLAINED]

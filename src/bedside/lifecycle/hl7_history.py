@@ -48,10 +48,14 @@ _REMEMBERED = 1024  # patients whose stored events are kept at hand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What stood of a patient at a moment, and what is to be said beside a score."""
+    """What stood of a patient at a moment, and what is to be said beside a score.
+
+    `others` are the codes of the numbers that nobody asks for.
+    """
 
     events: tuple[Event, ...]
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -135,10 +139,13 @@ class PatientHistory:
         stored = self._stored_of(names)
         events = self._joined(stored, batches, moments, at)
         subject = subject_pseudonym(patient, salt=self._source.pseudonym_salt)
-        current = known_as(events, at, subject).filter(
-            pl.col("code").cast(pl.String).is_in(list(codes))
+        whole = known_as(events, at, subject)
+        mine = pl.col("code").cast(pl.String).is_in(list(codes))
+        others = whole.filter(~mine & pl.col("value").is_not_null())["code"]
+        known = replace(
+            self._prepared(whole.filter(mine)),
+            others=tuple(sorted(others.cast(pl.String).unique())),
         )
-        known = self._prepared(current)
         if any(one.bad for one in batches):
             known = replace(known, notes=(*known.notes, UNREAD_BEFORE))
         return known

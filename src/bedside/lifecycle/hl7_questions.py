@@ -135,6 +135,7 @@ def ready_of(at: Answering, question: Question, codes: set[str], erased: set[str
         patient=patient,
         events=known.events,
         notes=known.notes,
+        others=known.others,
     )
     asked = Asked(
         read=lambda one: read_kept(one, kept, as_of),

@@ -33,6 +33,7 @@ from bedside.develop.evaluate.recalibration import (
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.train.conforming import learn_conformal
 from bedside.develop.train.matrix import Matrix
+from bedside.lifecycle.codes_seen import codes_seen
 from bedside.lifecycle.cohort import counts_of
 from bedside.lifecycle.evaluating import unknown_patients, without_known
 from bedside.lifecycle.familiar import familiar
@@ -314,6 +315,7 @@ def _reference(
             patients.matrix,
             domain,
         ),
+        codes=codes_seen(declaration, patients.feature_set, patients.snapshot, patients.asked),
         explain=platform.explainer_of(form_to_json(form)).contributions,
         seed=declaration.learner.seed,
         minimum=declaration.monitoring.minimum_subjects,

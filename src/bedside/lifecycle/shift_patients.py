@@ -14,6 +14,7 @@ from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.declaration import Declaration
 from bedside.data.prepare import prepare
 from bedside.features.batch import features_at
+from bedside.features.codes_at import codes_by_row
 from bedside.features.definition import FeatureSet
 from bedside.features.inputs import as_served, plausible_ranges
 from bedside.features.inputs_at import ASIDE, check_rows, rejecting_codes
@@ -71,7 +72,8 @@ class Bench:
             told[name].fill_null("").to_numpy().astype(np.str_) for name in ("reason", "signal")
         )
         noted = np.where(reason == "", self._noted(moved), "")  # an abstention has no notes
-        return replace(self._answered(matrix, reason), about=about, aside=noted)
+        codes = codes_by_row(self.served, moved, self.patients.asked)
+        return replace(self._answered(matrix, reason), about=about, aside=noted, codes=codes)
 
     def _noted(self, events: pl.DataFrame) -> npt.NDArray[np.str_]:
         """Of each question, the signals of which intake had set a value aside by then."""
@@ -154,6 +156,7 @@ class Bench:
             reason=reason,
             about=np.full(len(reason), ""),
             aside=np.full(len(reason), ""),
+            codes=np.full(len(reason), ""),
         )
 
     def population(self) -> Population:

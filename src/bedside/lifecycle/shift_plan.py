@@ -201,23 +201,15 @@ def _recoded(
         texts = told["text"].cast(pl.String).drop_nulls().value_counts(sort=True)["text"].to_list()
         if not texts or held.get(name, 0.0) < COMMON:
             continue
-        aside = 0.0 if _tells_codes(bench, name) else 1.0
-        unread = ", which no feature tells from a lost one" if aside else ""
         for size, some in ((1.0, texts), (0.5, texts[:1])):
             words = "every code" if size == 1.0 else "the most frequent code"
             change = EventChange(
                 what="recode", codes=signal.codes, texts={one: f"new {one}" for one in some}
             )
             yield Injection(
-                kind="coding_change", size=size, signal=name, words=f"{name}, {words}{unread}",
-                events=change, aside=aside,
+                kind="coding_change", size=size, signal=name, words=f"{name}, {words}",
+                events=change,
             )  # fmt: skip
-
-
-def _tells_codes(bench: Bench, name: str) -> bool:
-    """Whether a feature says which code it is, and not only how often or when one came."""
-    features = [one for one in bench.patients.feature_set.features if one.signal == name]
-    return any(one.labels or one.category is not None for one in features)
 
 
 def _of_people(population: Population) -> Iterator[Injection]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from bedside.core.clock import day_number, parse_instant
 from bedside.core.ports.watch import WatchedSubject
 from bedside.core.records.bundle import LEARNT, Bundle
+from bedside.core.records.codes_seen import NOT_COUNTED
 from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.package.older import TREES, form_to_explain
 from bedside.deploy.rollout.answers import LiveAnswer
@@ -202,6 +203,7 @@ class _Row:
     ward: str
     about: str
     aside: str
+    codes: str
 
     @classmethod
     def of(cls, reader: AnswerReader, made: Prediction, content: bytes | None) -> "_Row":
@@ -217,6 +219,7 @@ class _Row:
             ward_of(sealed.get("request")),
             about=outcome.get("signal") or "",
             aside=" ".join(aside),
+            codes=sealed.get("codes", NOT_COUNTED),
         )
 
 
@@ -287,6 +290,7 @@ def _columns(
         groups=groups,
         about=_texts([part.about for part in parts]),
         aside=_texts([part.aside for part in parts]),
+        codes=_texts([part.codes for part in parts]),
     )
 
 

@@ -21,6 +21,7 @@ from bedside.core.records.bundle import CARD, FEATURES, Bundle
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.ledger import Actor, LedgerDraft, LedgerEntry
 from bedside.core.records.version import Stage
+from bedside.features.codes_seen import codes_of
 from bedside.features.definition import feature_set_from_json
 from bedside.features.inputs import as_served, check_inputs, clean_events, set_aside_note
 from bedside.interop.answer_json import answer_to_json
@@ -289,6 +290,7 @@ class Answerer:
             shown=question.shown and self.stage is not Stage.SILENT,
         )
         sealed["answer"] = answer_to_json(answer)
+        sealed["codes"] = codes_of(self.declaration, facts.events, asked.as_of, facts.unknown)
         content = _ENCODE(sealed)
         details = {
             "version": self.version_id,

@@ -269,7 +269,12 @@ def _facts(
     if declaration is not first:
         read = _read(declaration, channel, call, as_of)
     reading = read.reading
-    return Facts(events=reading.events, subject=reading.subject_id, notes=reading.notes)
+    return Facts(
+        events=reading.events,
+        subject=reading.subject_id,
+        notes=reading.notes,
+        unknown=reading.unknown,
+    )
 
 
 def _drafts_noted(drafts: Drafts) -> tuple[str, ...]:

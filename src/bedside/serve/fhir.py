@@ -174,7 +174,12 @@ def _facts(
     first, reading = known
     if declaration is not first:
         reading = _read(declaration, call, *asked)
-    return Facts(events=reading.events, subject=reading.subject_id, notes=reading.notes)
+    return Facts(
+        events=reading.events,
+        subject=reading.subject_id,
+        notes=reading.notes,
+        unknown=reading.unknown,
+    )
 
 
 def _id(request: Request) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bedside.core.records.caller import Caller
+from bedside.core.records.codes_seen import CodeSeen
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 
@@ -16,12 +17,14 @@ class Facts:
     """What a declaration reads in a request.
 
     `subject` is the patient's pseudonym, None where the request names nobody; `notes` is what the
-    wire has to say about the input, shown beside a score.
+    wire has to say about the input, shown beside a score. `unknown` is what was left out because
+    the declaration does not know its code.
     """
 
     events: Sequence[Event]
     subject: int | None = None
     notes: tuple[str, ...] = ()
+    unknown: tuple[CodeSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class ObservationReader:
         signals: By event code, what the model asks for; all else is skipped.
         subject_id: The pseudonym that the events get.
         seen: Each resource by its id; None is the id of none.
+        unknown: Codes of resources that no signal asks for.
     """
 
     signals: Mapping[str, Signal]
@@ -39,6 +40,7 @@ class ObservationReader:
     events: list[Event] = field(default_factory=list)
     bounds: dict[str, None] = field(default_factory=dict)
     seen: dict[str | None, msgspec.Raw] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
 
     def read(self, raw: msgspec.Raw, where: str) -> Observation:
         """Add the events of one resource and return it decoded.
@@ -60,6 +62,8 @@ class ObservationReader:
             origin = _origin(resource, raw, where)
             for code, measured, place in parts:
                 self._add(code, value_of(measured, self.signals[code], place), origin)
+        elif _has_value(resource):
+            self.unknown.update(dict.fromkeys(codes_of(resource.code)[:1]))
         return resource
 
     def _again(self, resource: Observation, raw: msgspec.Raw, where: str) -> bool:

@@ -194,6 +194,8 @@ class PlainReader:
         signals: Mapping[str, Signal] = self._reader.signals
         signal = None if code is None else signals.get(code)
         if code is None or signal is None:
+            if code is not None:
+                self._reader.unknown[code] = None
             return True
         static = signal.role == "static"
         return _Asked(code, code.encode(), signal, parse_duration(signal.delay), static)

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from bedside.core.ids import subject_pseudonym
+from bedside.core.records.codes_seen import CodeSeen
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.interop.asked import asked_marks, asked_signals, is_chosen
@@ -29,13 +30,14 @@ class Reading:
     """What was read: the events, the patient's pseudonym, and notes for whoever reads the score.
 
     `absent` names the resources that were sent as null, as an OperationOutcome, or as the first
-    of several pages.
+    of several pages. `unknown` are the codes of Observations that no signal asks for.
     """
 
     events: tuple[Event, ...]
     subject_id: int
     notes: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    unknown: tuple[CodeSeen, ...] = ()
 
 
 def read_resources(
@@ -126,6 +128,7 @@ class _PatientReader:
             subject_id=self.subject_id,
             notes=notes,
             absent=tuple(self.absent),
+            unknown=tuple(CodeSeen("", code, False) for code in self.observations.unknown),
         )
 
     def read(self, content: msgspec.Raw, name: str) -> None:

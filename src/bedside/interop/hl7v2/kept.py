@@ -9,6 +9,7 @@ import msgspec
 from bedside.core.clock import iso, parse_instant
 from bedside.core.ids import digest_bytes, subject_pseudonym
 from bedside.core.records.asked import Facts
+from bedside.core.records.codes_seen import CodeSeen
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.event import Event
 from bedside.interop.asked import asked_marks, asked_signals, find_label
@@ -41,6 +42,7 @@ class _Kept(msgspec.Struct, frozen=True):
     message: str
     events: tuple[_Event, ...]
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 _KEPT = msgspec.json.Decoder(_Kept)
@@ -64,6 +66,7 @@ def kept_question(
     patient: str,
     events: Sequence[Event],
     notes: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> bytes:
     """What was known of a patient when a message came, as JSON.
 
@@ -73,6 +76,7 @@ def kept_question(
         patient: Its patient's identifier, as the feed names it.
         events: All that stood then of what the model asks.
         notes: What is to be said beside a score.
+        others: Codes of the numbers that came and that no model asks for.
     """
     kept = _Kept(
         patient=patient,
@@ -81,6 +85,7 @@ def kept_question(
         message=digest_bytes(content),
         events=tuple(map(_written, events)),
         notes=tuple(notes),
+        others=tuple(others),
     )
     return msgspec.json.encode(kept)
 
@@ -105,16 +110,24 @@ def read_kept(declaration: Declaration, content: bytes, as_of: datetime) -> Fact
     """
     kept = decode(_KEPT, content, "The request")
     subject = subject_pseudonym(kept.patient, salt=declaration.data.pseudonym_salt)
-    signals = {code: one for one in asked_signals(declaration).values() for code in one.codes}
+    named = {
+        code: (name, one) for name, one in asked_signals(declaration).items() for code in one.codes
+    }
+    signals = {code: one for code, (_, one) in named.items()}
     asked = {*signals, *asked_marks(declaration)}
     events: list[Event] = []
+    unknown = dict.fromkeys(CodeSeen("", code, False) for code in kept.others)
     for told in kept.events:
         event = _read(told, subject)
         for one in (event, *_derived(event, signals, as_of)):
             fit = _labelled(one, signals) if one.code in asked else None
             if fit is not None:
                 events.append(fit)
-    return Facts(events=tuple(events), subject=subject, notes=kept.notes)
+            elif one.code in named and one.text is not None:
+                unknown[CodeSeen(named[one.code][0], one.text, False)] = None
+            elif one.code not in asked and one.value is not None:
+                unknown[CodeSeen("", one.code, False)] = None
+    return Facts(events=tuple(events), subject=subject, notes=kept.notes, unknown=tuple(unknown))
 
 
 def _derived(event: Event, signals: dict[str, Signal], as_of: datetime) -> Iterator[Event]:

@@ -37,6 +37,7 @@ def likely(
     *,
     units: Mapping[str, Sequence[Conversion]],
     titles: Mapping[str, str] | None = None,
+    codes: Mapping[str, Sequence[str]] | None = None,
 ) -> list[AlarmDraft]:
     """One draft for each likely cause, which together hold every finding, the most severe first.
 
@@ -50,6 +51,7 @@ def likely(
             as there are, which tell how many answers were usual.
         units: Of each signal with a unit, the others in which it could come: of `conversions`.
         titles: What a signal is called; its name, as words, if not given.
+        codes: Of each signal, as they are declared.
     """
     if not findings:
         return []
@@ -58,6 +60,7 @@ def likely(
         families={stream.id: stream.family for stream in baseline.streams},
         units=units,
         titles=titles or {},
+        codes=codes or {},
     )
     drafts = [_draft(case, baseline, found) for found in explanations(case, findings)]
     order = {"high": 0, "medium": 1, "low": 2}

@@ -37,7 +37,7 @@ def explained_by_people(
     case: Case,
     findings: Sequence[Finding],
     aside: Sequence[str],
-    families: Sequence[str] = (*INPUTS, "unlike"),
+    families: Sequence[str] = (*INPUTS, "codes", "unlike"),
 ) -> list[Explanation]:
     """What is left of the findings about inputs: one cause, or one for each signal.
 

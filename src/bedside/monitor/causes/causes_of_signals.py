@@ -8,6 +8,7 @@ import numpy as np
 
 from bedside.core.records.watch import Finding
 from bedside.core.units import display
+from bedside.monitor.causes.causes_of_codes import by_codes
 from bedside.monitor.causes.causes_of_people import is_about_the_person
 from bedside.monitor.causes.evidence_of import FEW, FEWEST, Evidence
 from bedside.monitor.causes.explained import (
@@ -38,7 +39,7 @@ OUTRIGHT = 0.05  # of a code's share: of who comes, fewer go by themselves
 def by_signal(case: Case, findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     """Findings about inputs, by their signal."""
     found: dict[str, list[Finding]] = {}
-    for finding in case.of(findings, *INPUTS):
+    for finding in case.of(findings, *INPUTS, "codes"):
         if finding.signal is not None and finding.group is None:
             found.setdefault(finding.signal, []).append(finding)
     return found
@@ -58,6 +59,10 @@ def explained_by_signals(case: Case, findings: Sequence[Finding]) -> list[Explan
         if moved is not None:
             found.append(made("unit_change", (signal,), onset, mine, _units(case, signal, moved)))
             continue
+        other = by_codes(case, evidence, signal, mine, onset)
+        if other is not None:
+            found.append(other.with_more(_of_no_signal(case, findings, found)))
+            continue
         recoded = _recoded(evidence, signal)
         if recoded is not None:
             found.append(
@@ -71,6 +76,15 @@ def explained_by_signals(case: Case, findings: Sequence[Finding]) -> list[Explan
             continue
         feeds.append(Feed(onset=onset, signal=signal, share=share, findings=tuple(mine)))
     return found + lost_feeds(case, feeds)
+
+
+def _of_no_signal(
+    case: Case, findings: Sequence[Finding], found: Sequence[Explanation]
+) -> list[Finding]:
+    """More codes that belong to no signal, if no other cause has taken them yet."""
+    taken = {one.stream for cause in found for one in cause.findings}
+    mine = case.of(findings, "codes")
+    return [one for one in mine if one.signal is None and one.stream not in taken]
 
 
 def in_another_unit(case: Case, evidence: Evidence, signal: str) -> Moved | None:

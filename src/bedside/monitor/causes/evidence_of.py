@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bedside.core.records.watch import AlarmKind
 from bedside.monitor.causes.attribution import Attribution, attributed
+from bedside.monitor.causes.codes_moved import CodeMove, codes_moved
 from bedside.monitor.causes.units_seen import Spread
 from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally, summed
@@ -97,6 +98,7 @@ class Evidence:
         about: Share of the first answers of a day that were withheld because of a signal, or with
             which a value of it was set aside, by `REASON:SIGNAL` and `aside:SIGNAL`: before, where
             days before are known, else 0, and since.
+        codes: Of each code that is counted, its share before and since.
         days: How many.
     """
 
@@ -109,6 +111,7 @@ class Evidence:
     treated: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     places: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
     about: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    codes: tuple[CodeMove, ...] = ()
     days: int = 0
 
     def of(self, *families: str, signal: str | None = None) -> list[Move]:
@@ -167,6 +170,7 @@ def evidence_of(baseline: Baseline, tallies: Sequence[Tally], since: int) -> Evi
         },
         places=_places(_long_before(before), whole),
         about=_about(_long_before(before), whole),
+        codes=codes_moved(baseline, _long_before(before), whole),
         days=days[-1].day - since + 1,
     )
 

@@ -1,7 +1,7 @@
 """One cause and what it explains, before it is told; and the case that the search works on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bedside.core.clock import day_number
 from bedside.core.records.watch import AlarmKind, Cause, Finding
@@ -65,12 +65,14 @@ class Case:
         families: Of each stream, by id.
         units: Conversions by signal.
         titles: What a signal is called.
+        codes: Of each signal, as they are declared.
     """
 
     since: Callable[[int], Evidence]
     families: Mapping[str, str]
     units: Mapping[str, Sequence[Conversion]]
     titles: Mapping[str, str]
+    codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def family(self, finding: Finding) -> str:
         """Of the finding's stream; '' of one that the baseline does not hold."""

@@ -33,6 +33,10 @@ def of_one_signal(case: Case, signal: str, findings: Sequence[Finding], onset: i
     late = _later(case, evidence, signal)
     if late is not None:
         return made("feed_lost", (signal,), onset, findings, late)
+    codes = [move for move in evidence.of("codes", signal=signal) if move.strong]
+    if codes or families == {"codes"}:
+        what = f"{case.name(signal)} comes under other codes than before"
+        return made("coding_change", (signal,), onset, findings, what)
     levels = [move for move in evidence.of("level", signal=signal) if move.strong]
     if levels:
         what = f"{case.name(signal)}: {level_of(levels[0])} {share_words(levels[0])}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.watch import Finding
+from bedside.monitor.causes.codes_moved import recoded_words
 from bedside.monitor.causes.evidence_of import Evidence
 from bedside.monitor.causes.explained import Case, Explanation, made, onset_of
 from bedside.monitor.causes.lost_feeds import feed_lost_words
@@ -68,6 +69,10 @@ def explained_by_abstentions(case: Case, findings: Sequence[Finding]) -> list[Ex
     if first.impossible > first.gone:
         words = set_aside_words(case, first.signal, first.impossible)
         return [made("unit_change", (first.signal,), onset, [*mine, *own], words)]
+    recoded = recoded_words(case, evidence.codes, first.signal, first.gone)
+    if recoded is not None:
+        words = f"{recoded}, and no score is given without it"
+        return [made("coding_change", (first.signal,), onset, [*mine, *own], words)]
     words = f"{feed_lost_words(case, (first.signal,))}, and no score is given without it"
     return [made("feed_lost", (first.signal,), onset, [*mine, *own], words)]
 

@@ -259,4 +259,5 @@ def _recorded(
         groups=groups,
         about=told.inputs.about,
         aside=told.inputs.aside,
+        codes=told.inputs.codes,
     )

@@ -28,6 +28,7 @@ class Inputs:
         reason: Shape (n,), why it abstains, else ''.
         about: Shape (n,), the signal that an abstention names, else ''.
         aside: Shape (n,), the signals, between blanks, of which intake set a value aside.
+        codes: Shape (n,), which codes it saw, as `core.records.codes_seen` writes them.
     """
 
     matrix: npt.NDArray[np.float32]
@@ -36,6 +37,7 @@ class Inputs:
     reason: npt.NDArray[np.str_]
     about: npt.NDArray[np.str_]
     aside: npt.NDArray[np.str_]
+    codes: npt.NDArray[np.str_]
 
     def taken(self, rows: Ints) -> "Inputs":
         """Of these rows, in this order."""
@@ -47,6 +49,7 @@ class Inputs:
             reason=self.reason[rows],
             about=self.about[rows],
             aside=self.aside[rows],
+            codes=self.codes[rows],
         )
 
     def where(self, other: Bools, instead: "Inputs") -> "Inputs":
@@ -62,6 +65,7 @@ class Inputs:
             reason=np.where(other, instead.reason, self.reason),
             about=np.where(other, instead.about, self.about),
             aside=np.where(other, instead.aside, self.aside),
+            codes=np.where(other, instead.codes, self.codes),
         )
 
     def to_bytes(self) -> bytes:
@@ -73,6 +77,7 @@ class Inputs:
                 "reason": self.reason,
                 "about": self.about,
                 "aside": self.aside,
+                "codes": self.codes,
                 **({} if self.contributions is None else {"contributions": self.contributions}),
             }
         )
@@ -88,6 +93,7 @@ class Inputs:
             reason=told["reason"],
             about=told["about"],
             aside=told["aside"],
+            codes=told["codes"],
         )
 
 

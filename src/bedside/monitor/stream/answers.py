@@ -25,6 +25,12 @@ what it says of itself is known already, and moves no stream."""
 UNKNOWN_DAY = np.iinfo(np.int64).max
 """Of a label that has not come: later than any day."""
 
+_ROWS = (
+    "day", "subject", "hours", "outcome", "reason", "risk", "alert", "shown", "latency_ms", "label",
+    "label_day", "acted",
+)  # fmt: skip
+_UNKNOWN = ("about", "aside", "codes")  # columns that may be None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
@@ -56,6 +62,8 @@ class Answers:
         about: Shape (n,), the signal that an abstention names, else ''; None: it is not known.
         aside: Shape (n,), the signals, between blanks, of which a value was set aside because it
             is outside what is possible, else ''; None: it is not known.
+        codes: Shape (n,), which codes the question saw, as `core.records.codes_seen` writes them,
+            `NOT_COUNTED` where it is not known; None: of none is it known.
     """
 
     day: Ints
@@ -76,16 +84,15 @@ class Answers:
     groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     about: npt.NDArray[Any] | None = None
     aside: npt.NDArray[Any] | None = None
+    codes: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         rows = self.day.shape[0]
         by_row: dict[str, npt.NDArray[Any]] = {
-            "subject": self.subject, "hours": self.hours, "outcome": self.outcome,
-            "reason": self.reason, "risk": self.risk, "alert": self.alert, "shown": self.shown,
-            "latency_ms": self.latency_ms, "label": self.label, "label_day": self.label_day,
-            "acted": self.acted, **{f"groups of '{k}'": v for k, v in self.groups.items()},
-            **{k: v for k, v in (("about", self.about), ("aside", self.aside)) if v is not None},
-        }  # fmt: skip
+            **{name: getattr(self, name) for name in _ROWS},
+            **{f"groups of '{name}'": values for name, values in self.groups.items()},
+            **{k: v for k in _UNKNOWN if (v := getattr(self, k)) is not None},
+        }
         for name, values in by_row.items():
             if values.shape != (rows,):
                 raise Invalid(
@@ -111,18 +118,14 @@ class Answers:
 
     def take(self, rows: npt.NDArray[Any]) -> "Answers":
         """These answers alone: a mask of shape (n,), or their places."""
+        columns: dict[str, Any] = {
+            name: None if (values := getattr(self, name)) is None else values[rows]
+            for name in (*_ROWS, *_UNKNOWN)
+        }
         return Answers(
             features=self.features,
             matrix=self.matrix[rows],
             contributions=None if self.contributions is None else self.contributions[rows],
             groups={name: values[rows] for name, values in self.groups.items()},
-            about=None if self.about is None else self.about[rows],
-            aside=None if self.aside is None else self.aside[rows],
-            **{
-                name: getattr(self, name)[rows]
-                for name in (
-                    "day", "subject", "hours", "outcome", "reason", "risk", "alert", "shown",
-                    "latency_ms", "label", "label_day", "acted",
-                )
-            },
-        )  # fmt: skip
+            **columns,
+        )

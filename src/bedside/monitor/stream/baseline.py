@@ -12,6 +12,7 @@ from bedside.monitor.disclosure import significant
 from bedside.monitor.stream.answers import ABSTENTION, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.baseline_json import baseline_from_json, baseline_to_json
 from bedside.monitor.stream.cells import counted
+from bedside.monitor.stream.codes import codes_of_baseline
 from bedside.monitor.stream.draws import drawn, first_of_day, independent, last_of_day, span_of
 from bedside.monitor.stream.grids import Grid, grid_of, levels_grid
 from bedside.monitor.stream.margins import mean_range, share_range
@@ -43,7 +44,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SHARES = ("missing", "beyond", "tail", "level", "alert", "answering", "unlike", "delay")
+SHARES = ("missing", "beyond", "tail", "level", "codes", "alert", "answering", "unlike", "delay")
 """Families whose values are 0 or 1."""
 
 _SLOW = 0.99  # the quantile of the latencies
@@ -113,6 +114,7 @@ def make_baseline(
         usual_delay_days=_usual_delay(some, least),
         slow_ms=_slow(answers, first, least),
         per_day=_per_day(answers, first) if live else None,
+        codes=codes_of_baseline(some),
     )
     return _watched(baseline, answers, made.rows, first, unlike, least)
 

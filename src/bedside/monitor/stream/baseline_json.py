@@ -20,6 +20,8 @@ _LONGEST_DELAY = 36_525  # days
 def baseline_to_json(baseline: Baseline) -> dict[str, Any]:
     """What stands under `streams` in a bundle's reference; canonical JSON can say it."""
     told = {"form": FORM, **asdict(baseline)}
+    if not baseline.codes:  # as it was before codes were counted
+        del told["codes"]
     made: dict[str, Any] = json.loads(json.dumps(told, allow_nan=False))
     return made
 

@@ -12,6 +12,7 @@ from bedside.monitor.stream.answers import (
     UNKNOWN_DAY,
     Answers,
 )
+from bedside.monitor.stream.codes import CodeColumns, watched_codes
 from bedside.monitor.stream.draws import last_of_day
 from bedside.monitor.stream.streams import Baseline
 
@@ -31,7 +32,8 @@ class Layout:
 
     Order: each feature's cells and then the one of missing; the fine cells of the risk; the flags
     and the reasons, two cells each; fine cells by label, of everybody and then of each group; and
-    once more the cells of the features that are watched of the patients of a day.
+    once more the cells of the features that are watched of the patients of a day; and two cells
+    for each thing that is watched of codes.
     """
 
     features: tuple[int, ...]
@@ -40,6 +42,7 @@ class Layout:
     flags: int
     judged: int
     spots: int
+    codes: int
     size: int
 
     @staticmethod
@@ -54,6 +57,7 @@ class Layout:
         judged = flags + 2 * (len(FLAGS) + len(baseline.reasons))
         spots = judged + 2 * fine * (1 + len(baseline.groups))
         ends = [*starts[1:], at]
+        codes = spots + sum(ends[place] - starts[place] for place in baseline.spotted)
         return Layout(
             features=tuple(starts),
             risk=at,
@@ -61,7 +65,8 @@ class Layout:
             flags=flags,
             judged=judged,
             spots=spots,
-            size=spots + sum(ends[place] - starts[place] for place in baseline.spotted),
+            codes=codes,
+            size=codes + 2 * len(watched_codes(baseline)),
         )
 
     def missing(self, feature: int) -> int:
@@ -78,6 +83,10 @@ class Layout:
     def flag(self, number: int) -> int:
         """The cell of `no`; that of `yes` follows. Reasons are numbered on after the flags."""
         return self.flags + 2 * number
+
+    def code(self, number: int) -> int:
+        """The cell of `no` of what is watched of codes; that of `yes` follows."""
+        return self.codes + 2 * number
 
     def labels(self, group: int | None) -> int:
         """The first of 2 * fine cells: of fine cell c, label 0 is at 2 * c and 1 at 2 * c + 1."""
@@ -118,6 +127,7 @@ def counted(
             cell = _cells(baseline, layout, answers, spots, place)
             start = layout.features[place] + layout.spot(baseline, place)
             _add(counts, day[spots], cell, start)
+    _codes(counts, layout, baseline, answers, day, inputs)
     scored = inputs[~np.isnan(answers.risk[inputs])]
     fine = np.searchsorted(baseline.risk_edges, answers.risk[scored], side="right")
     _add(counts, day[scored], fine, layout.risk)
@@ -140,6 +150,20 @@ def _cells(baseline: Baseline, layout: Layout, answers: Answers, rows: Ints, pla
         cell[known] = feature.grid.place(values)
     cell[~known] = layout.missing(place) - layout.features[place]
     return cell
+
+
+def _codes(
+    counts: Ints, layout: Layout, baseline: Baseline, answers: Answers, day: Ints, inputs: Ints
+) -> None:
+    """Codes that are not known, of every draw; known ones, of who has one of the signal."""
+    watched = watched_codes(baseline)
+    if not watched or answers.codes is None:
+        return
+    columns = CodeColumns(answers, inputs)
+    for number, one in enumerate(watched):
+        yes = columns.has(one)
+        some = columns.known if one.code is None else columns.of_signal(one.signal)
+        _add(counts, day[inputs][some], yes[some].astype(np.int64), layout.code(number))
 
 
 def _flags(

@@ -55,6 +55,8 @@ class Tally:
         about: How many of the subjects' first answers of the day were withheld for a reason that
             names a signal (`missing:heart_rate`), and had a value of a signal set aside as
             impossible (`aside:temperature`).
+        codes: How many of the same answers saw each code, by `CodeSeen.mark`.
+        coded: Of how many of them it is known which codes they saw.
         corrected: Labels that were corrected that day; who reads the notes fills it in.
     """
 
@@ -82,13 +84,15 @@ class Tally:
     acted: Ints
     by_care: Floats = field(default_factory=lambda: np.zeros((4, 3)))
     about: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, int] = field(default_factory=dict)
+    coded: int = 0
     corrected: int = 0
 
 
 _SUMS = (
     "n", "total", "squares", "wealth", "counts", "answers", "subjects", "drawn", "erased",
     "outcomes", "alerts", "shown", "latency", "logs", "contributions", "contributed", "judged",
-    "acted", "by_care", "corrected",
+    "acted", "by_care", "coded", "corrected",
 )  # fmt: skip
 
 
@@ -109,6 +113,7 @@ def added(one: Tally, other: Tally) -> Tally:
         baseline=one.baseline,
         reasons=_both(one.reasons, other.reasons),
         about=_both(one.about, other.about),
+        codes=_both(one.codes, other.codes),
         groups={
             name: one.groups.get(name, no_counts()) + other.groups.get(name, no_counts())
             for name in sorted({*one.groups, *other.groups})

@@ -31,6 +31,8 @@ MATTERS: Mapping[Family, float] = {
     # The baseline has about 10 in 100 at either end: 3 more or fewer are as before.
     "tail": 0.03,
     "level": 0.02,
+    # Of 100 patients, 2 more under another code.
+    "codes": 0.02,
     "score": 0.03,
     # Of 100 patients, 2 alerts more or fewer: what a ward can still carry.
     "alert": 0.02,
@@ -73,7 +75,7 @@ def matters(family: Family, mean: float, event_share: float | None) -> float:
     if family in ("calibration", "group calibration"):  # a residual is half a difference of rates
         share = 0.0 if event_share is None else event_share
         return max(told, _OF_RATE * share / 2)
-    if family in ("missing", "beyond", "tail", "level", "alert", "answering", "unlike"):
+    if family in ("missing", "beyond", "tail", "level", "codes", "alert", "answering", "unlike"):
         return min(told, max(_LEAST, RARE * min(mean, 1 - mean)))
     return told
 

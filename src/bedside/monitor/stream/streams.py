@@ -11,7 +11,16 @@ from bedside.core.ids import digest_of
 from bedside.core.records.watch import AlarmKind
 from bedside.monitor.stream.grids import Grid
 
-__all__ = ["FORM", "POOLED", "Baseline", "Family", "FeatureBaseline", "Group", "Stream"]
+__all__ = [
+    "FORM",
+    "POOLED",
+    "Baseline",
+    "CodeBaseline",
+    "Family",
+    "FeatureBaseline",
+    "Group",
+    "Stream",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,6 +39,7 @@ Family = Literal[
     "beyond",
     "tail",
     "level",
+    "codes",
     "score",
     "alert",
     "answering",
@@ -104,6 +114,23 @@ class FeatureBaseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBaseline:
+    """A code that more than ten patients of the baseline had.
+
+    Args:
+        signal: Its signal; '' where no signal has it.
+        code: The code, or the text of a category.
+        known: Whether the declaration knows it.
+        share: Of the patients.
+    """
+
+    signal: str
+    code: str
+    known: bool
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A level of a subgroup that had enough subjects to be watched by itself."""
 
@@ -143,6 +170,8 @@ class Baseline:
         usual_delay_days: Most labels came within so many days; None: not known.
         slow_ms: An answer is slow from here on; None: not known.
         per_day: Mean and standard deviation of the subjects of a day; None: of no live days.
+        codes: Codes of signals that may come under several, and such as nobody knows; empty:
+            there are none, or they were not counted.
     """
 
     made_from: str
@@ -165,6 +194,7 @@ class Baseline:
     usual_delay_days: int | None = None
     slow_ms: float | None = None
     per_day: tuple[float, float] | None = None
+    codes: tuple[CodeBaseline, ...] = ()
 
     @cached_property
     def risk_edges(self) -> Floats:
@@ -175,13 +205,21 @@ class Baseline:
     @cached_property
     def digest(self) -> str:
         """Of everything in it: a tally of another baseline is refused by it."""
-        return digest_of(asdict(self))
+        told = asdict(self)
+        if not self.codes:  # as it was before codes were counted
+            del told["codes"]
+        return digest_of(told)
 
     @cached_property
     def spotted(self) -> tuple[int, ...]:
         """Places of the features that streams of a day are about."""
         about = {stream.feature for stream in self.streams if stream.spot}
         return tuple(at for at, name in enumerate(self.names) if name in about)
+
+    @cached_property
+    def coded(self) -> tuple[str, ...]:
+        """The signals whose codes are counted, sorted."""
+        return tuple(sorted({one.signal for one in self.codes if one.signal}))
 
     @property
     def names(self) -> tuple[str, ...]:

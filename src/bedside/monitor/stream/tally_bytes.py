@@ -36,6 +36,8 @@ class _Told(msgspec.Struct, forbid_unknown_fields=True):
     contributions: list[float]
     by_care: list[float]
     about: dict[str, int] = {}  # not in what was kept before it was counted
+    codes: dict[str, int] = {}  # the same
+    coded: int = 0
 
 
 _WHOLE = (
@@ -61,6 +63,8 @@ def tally_to_bytes(tally: Tally) -> bytes:
         contributions=tally.contributions.tolist(),
         by_care=tally.by_care.ravel().tolist(),
         about=dict(sorted(tally.about.items())),
+        codes=dict(sorted(tally.codes.items())),
+        coded=tally.coded,
     )
     return msgspec.msgpack.encode(told)
 
@@ -120,6 +124,8 @@ def _tally(told: _Told, maker: TallyMaker) -> Tally:
         contributions=_real(told.contributions, (k + 1,)),
         by_care=_real(told.by_care, (4, 3)),
         about=told.about,
+        codes=told.codes,
+        coded=told.coded,
         **told.whole,
     )
 

@@ -10,6 +10,7 @@ from bedside.core.errors import Invalid
 from bedside.metrics.sequential import STAKES, wealth_by
 from bedside.monitor.stream.answers import SCORE, UNKNOWN_DAY, Answers
 from bedside.monitor.stream.cells import Layout, counted
+from bedside.monitor.stream.codes import codes_counted
 from bedside.monitor.stream.day_tally import LATENCY_EDGES_MS, Tally, no_counts
 from bedside.monitor.stream.draws import Draws, draws, first_of_day
 from bedside.monitor.stream.streams import Baseline
@@ -98,6 +99,7 @@ class TallyMaker:
         latency = latency[~np.isnan(latency)]
         place = np.searchsorted(LATENCY_EDGES_MS, latency, side="right")
         reasons, times = np.unique(answers.reason[today].astype(str), return_counts=True)
+        coded, codes = codes_counted(answers, today[first[today]])
         pair = 2 * answers.acted[told][alerted].astype(np.int64) + label[alerted]
         return Tally(
             day=day,
@@ -127,6 +129,8 @@ class TallyMaker:
             judged=np.bincount(label, minlength=2).astype(np.int64),
             acted=np.bincount(pair, minlength=4).reshape(2, 2).astype(np.int64),
             about=_about(answers, today[first[today]]),
+            codes=codes,
+            coded=coded,
             by_care=_by_care(self.baseline, answers, told[drawn[told]]),
         )
 

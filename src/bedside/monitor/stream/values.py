@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.monitor.stream.cells import FLAGS, Layout
+from bedside.monitor.stream.codes import watched_codes
 from bedside.monitor.stream.grids import End, Grid
 from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Stream
 
@@ -78,6 +79,7 @@ class _Table:
         self._layout = Layout.of(baseline)
         self._place = {feature.name: at for at, feature in enumerate(baseline.features)}
         self._group = {group.name: at for at, group in enumerate(baseline.groups)}
+        self._code = {one.id: at for at, one in enumerate(watched_codes(baseline))}
         self._fine = _middles(baseline.risk_edges)
 
     def pairs(self, stream: Stream) -> tuple[Ints, Floats]:
@@ -87,6 +89,9 @@ class _Table:
             source, value = self._of_feature(stream, place)
             further = self._layout.spot(self._baseline, place) if stream.spot else 0
             return source + further, value
+        if stream.family == "codes":
+            at = self._layout.code(self._code[stream.id])
+            return np.array([at, at + 1]), np.array([0.0, 1.0])
         if stream.family == "score":
             source = self._layout.risk + np.arange(self._layout.fine)
             return source, _ranked(self._ranks(self._baseline.risk), stream.id == "score_spread")

@@ -7,6 +7,7 @@ import numpy as np
 
 from bedside.core.records.watch import AlarmKind
 from bedside.monitor.stream.answers import Answers
+from bedside.monitor.stream.codes import code_streams
 from bedside.monitor.stream.grids import End
 from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Family, FeatureBaseline, Stream
 
@@ -35,6 +36,7 @@ def wanted(
         for feature in baseline.features:
             if _reacts(feature):
                 yield from _of_a_day(feature)
+    yield from code_streams(baseline)
     if baseline.risk is not None and not baseline.risk.one_value:
         yield _stream("score", "output", "score", "where the risks lie; 0.5: as before")
         if baseline.risk.cells > 2:

@@ -8,7 +8,9 @@ from watched_hospital import (
     ONSET,
     SIGNALS,
     THRESHOLD,
+    WEIGHED,
     Hospital,
+    codes_of,
     first_alarms,
     people,
     quarter,
@@ -127,6 +129,24 @@ def women(asked):
     return asked.column("sex.last.is_female") > 0
 
 
+def creatinine_under_a_code_that_nobody_knows(hospital, asked):
+    without("creatinine")(hospital, asked)
+    return {"codes": codes_of(asked, lone="LOINC//38483-4")}
+
+
+def ventilation_in_other_words(hospital, asked):
+    codes = codes_of(asked, ventilated="ja")
+    asked.matrix[:, of("ventilation.last.is_yes")] = 0
+    return {"codes": codes}
+
+
+def weighed_as(*codes):
+    def change(hospital, asked):
+        return {"codes": codes_of(asked, weigher=codes)}
+
+    return change
+
+
 def as_they_are(hospital, asked):
     return {}
 
@@ -146,6 +166,10 @@ CASES = [
     ("assay_bias", "lactate a quarter lower", in_unit("lactate", 0.75), {}),
     ("assay_bias", "sodium 3 % higher", in_unit("sodium", 1.03), {}),
     ("coding_change", "one code for both", recoded(), {}),
+    ("coding_change", "a code nobody knows", creatinine_under_a_code_that_nobody_knows, {}),
+    ("coding_change", "a word nobody knows", ventilation_in_other_words, {}),
+    ("coding_change", "one known code for the other", weighed_as(WEIGHED[1], WEIGHED[1]), {}),
+    ("feed_lost", "one of two codes", weighed_as(WEIGHED[0], ""), {}),
     ("case_mix", "older by 9 years", as_they_are, {"older": 0.6}),
     ("season", "a wave of fever", as_they_are, {"wave": 0.8, "times": 1.8}),
     ("new_site", "measured otherwise", of_another_place, {}),
@@ -203,6 +227,30 @@ def test_a_signal_without_which_no_score_is_given_is_named(hospital):
     assert draft.text.startswith(
         "Glucose does not come any more, and no score is given without it,"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "signal", "told"),
+    [
+        (creatinine_under_a_code_that_nobody_knows, "creatinine", "'LOINC//38483-4'"),
+        (ventilation_in_other_words, "ventilation", "'ja'"),
+        (weighed_as(WEIGHED[1], WEIGHED[1]), "weight", f"'{WEIGHED[1]}'"),
+        (weighed_as(WEIGHED[0], ""), "weight", f"'{WEIGHED[1]}'"),
+    ],
+)
+def test_the_code_that_came_or_went_is_named_with_its_signal(hospital, change, signal, told):
+    (draft,) = alarms_of(hospital, change)[1]
+
+    assert draft.signals == (signal,)
+    assert told in draft.text
+
+
+def test_a_lost_feed_stays_one_where_no_other_code_comes(hospital):
+    def lost(hospital, asked):
+        without("creatinine")(hospital, asked)
+        return {"codes": codes_of(asked)}
+
+    assert [draft.cause for draft in alarms_of(hospital, lost)[1]] == ["feed_lost"]
 
 
 def test_a_signal_that_the_model_hardly_uses_is_of_low_severity(hospital):

@@ -34,6 +34,7 @@ def biopsies() -> Population:
         reason=np.full(n, "", dtype=np.str_),
         about=np.full(n, "", dtype=np.str_),
         aside=np.full(n, "", dtype=np.str_),
+        codes=np.full(n, "", dtype=np.str_),
     )
     return Population(
         start=np.arange(n + 1),
