@@ -14,7 +14,7 @@ from bedside.core.ports.vault import Vault
 from bedside.core.records.event import MERGED_INTO, STORED_COLUMNS
 from bedside.privacy.cleaner import Note, TextCleaner
 from bedside.privacy.postcodes import zip3_of
-from bedside.privacy.renumbering import Ordinals, new_numbers, new_row_digests
+from bedside.privacy.renumbering import Ordinals, at_rows, new_numbers, new_row_digests
 from bedside.privacy.rules import Action, ReleasePlan
 from bedside.privacy.survey import Found
 from bedside.privacy.times import Clocks, retimed
@@ -66,8 +66,7 @@ class EventRelease:
         kinds = coded_identifiers() | self.codes
         births = tuple(code for code, kind in kinds.items() if kind == "birth_date")
         clocks = Clocks.of(self.plan, self.released_at, births)
-        told = events if events["subject_id"].is_sorted() else events.sort("subject_id")
-        told = self._known_codes(told)
+        told = self._known_codes(_in_runs(events))
         told = self._texts(told)
         told = self._numbered(told)
         told = retimed(told, clocks, self.lost)
@@ -127,8 +126,7 @@ class EventRelease:
         self.lost["a text that stays behind"] += out.null_count()
         if judged["_may"].all():
             return events
-        place = pl.select(pl.when(had).then(had.cast(pl.Int64).cum_sum() - 1)).to_series()
-        told = events.with_columns(out.gather(place).alias("text"), had.alias("_had"))
+        told = events.with_columns(at_rows(out, had).alias("text"), had.alias("_had"))
         silent = pl.col("_had") & pl.col("text").is_null() & pl.col("value").is_null()
         return self._without(told, silent, "nothing but such a text").drop("_had")
 
@@ -146,7 +144,7 @@ class EventRelease:
 
     def _numbered(self, events: pl.DataFrame) -> pl.DataFrame:
         """With each subject's pseudonym and offset."""
-        subjects = events["subject_id"].unique().to_list()
+        subjects = events["subject_id"].unique(maintain_order=True).to_list()
         drawn = self.vault.numbers(subjects)
         numbers = pl.DataFrame(
             {
@@ -155,7 +153,7 @@ class EventRelease:
                 "offset": [drawn[one].offset for one in subjects],
             },
             schema={"subject_id": pl.Int64, "pseudonym": pl.Int64, "offset": pl.Int64},
-        )
+        ).with_columns(pl.col("subject_id").set_sorted())
         return events.join(numbers, on="subject_id", how="left", maintain_order="left")
 
     def _renumbered(self, events: pl.DataFrame) -> pl.DataFrame:
@@ -175,23 +173,30 @@ class EventRelease:
         return left
 
 
+def _in_runs(events: pl.DataFrame) -> pl.DataFrame:
+    """In the order of subjects, and known to be: groups and joins by them are runs then."""
+    told = events if events["subject_id"].is_sorted() else events.sort("subject_id")
+    told = told.drop("source_file", "source_offset").rechunk()  # or every step would copy it all
+    return told.with_columns(pl.col("subject_id").set_sorted())
+
+
 def _with_encounters(events: pl.DataFrame) -> pl.DataFrame:
     counted = Ordinals.counted(events["subject_id"], events["encounter_id"])
-    new = new_numbers(events["pseudonym"], counted.rows, purpose=1)
+    whose = events["pseudonym"].gather(counted.begins)
+    new = new_numbers(whose, counted.ordinals, purpose=1).gather(counted.runs)
     there = events["encounter_id"].is_not_null()
     return events.with_columns(pl.when(there).then(new).alias("encounter_id"))
 
 
 def _with_rows(events: pl.DataFrame) -> pl.DataFrame:
     counted = Ordinals.counted(events["subject_id"], events["source_row"])
-    told = events.with_columns(
-        new_row_digests(events["pseudonym"], counted.rows).alias("source_row")
-    )
+    whose = events["pseudonym"].gather(counted.begins)
+    new = new_row_digests(whose, counted.ordinals).gather(counted.runs)
+    told = events.with_columns(new.alias("source_row"))
     is_later = events["replaces"].is_not_null()
     if not is_later.any():
         return told
     later = events.filter(is_later)
     ordinal = counted.of(later["subject_id"], later["replaces"])
-    place = pl.select(pl.when(is_later).then(is_later.cast(pl.Int64).cum_sum() - 1)).to_series()
-    corrected = new_row_digests(later["pseudonym"], ordinal).gather(place)
-    return told.with_columns(corrected.alias("replaces"))
+    corrected = new_row_digests(later["pseudonym"], ordinal)
+    return told.with_columns(at_rows(corrected, is_later).alias("replaces"))

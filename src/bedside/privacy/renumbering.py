@@ -8,12 +8,13 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["Ordinals", "new_numbers", "new_row_digests"]
+__all__ = ["Ordinals", "at_rows", "new_numbers", "new_row_digests"]
 
 Ints = npt.NDArray[np.int64]
 BEYOND = 1 << 40  # more things than a subject has
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_AT_ONCE = 1 << 14  # numbers, which stay in the processor's cache while they are mixed
 _WIDTH = 16  # bytes in the digest of a raw record
 
 
@@ -28,8 +29,10 @@ def new_row_digests(pseudonym: pl.Series, ordinal: Ints) -> pl.Series:
     They follow from the pseudonym and from which of the subject's records it is.
     """
     content = np.empty((len(pseudonym), 2), dtype=np.uint64)
-    content[:, 0] = _mixed(pseudonym, ordinal, 2)
-    content[:, 1] = _spread(content[:, 0] ^ _GOLDEN)
+    for first in range(0, len(pseudonym), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        content[some, 0] = mixed = _mixed(pseudonym[some], ordinal[some], 2)
+        content[some, 1] = _spread(mixed ^ _GOLDEN)
     column = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(_WIDTH), len(pseudonym), [None, pa.py_buffer(content)]
     )
@@ -40,12 +43,15 @@ def new_row_digests(pseudonym: pl.Series, ordinal: Ints) -> pl.Series:
 class Ordinals:
     """Which of its subject's things each row tells of, counted from 0 in their order.
 
-    `rows` has shape (n,). `of` tells it of other rows: what none of the first ones tells of gets a
-    number far beyond theirs.
+    What is told of one thing mostly stands together: `begins` is where each run of rows about one
+    thing begins, `ordinals` which thing it is, both of shape (k,), and `runs` the run of each row,
+    of shape (n,). `of` tells it of other rows: what none of the first ones tells of gets a number
+    far beyond theirs.
     """
 
-    rows: Ints
-    _begins: Ints
+    begins: Ints
+    ordinals: Ints
+    runs: pl.Series
     _names: npt.NDArray[np.uint64]
     _is_first: npt.NDArray[np.bool_]
 
@@ -57,35 +63,57 @@ class Ordinals:
             subject: Whose, each in one run, shape (n,).
             thing: What, shape (n,); a missing one counts as a thing.
         """
-        by_row = _named(subject, thing)
-        runs = _begins(by_row)  # what is told of one thing mostly stands together
-        names = by_row[runs]
-        is_first = pl.Series(names).is_first_distinct().to_numpy()
+        hashed, numbers = thing.hash(1).to_numpy(), subject.to_numpy()
+        begins = _begins(hashed, numbers)
+        names = _named(numbers[begins], hashed[begins])
+        is_first = _first_of_each(names)
         places = np.cumsum(is_first) - 1
         again = np.flatnonzero(~is_first)
         if again.size:
             known, at = _places(names, is_first, names[again])
             places[again] = places[known][at]
-        numbers = subject.to_numpy()
-        whose = _begins(numbers[runs])
-        within = places - np.repeat(places[whose], np.diff(np.r_[whose, runs.size]))
-        rows = np.repeat(within, np.diff(np.r_[runs, numbers.size]))
-        return cls(rows, runs, names, is_first)
+        whose = _begins(numbers[begins])
+        within = places - np.repeat(places[whose], np.diff(np.r_[whose, begins.size]))
+        lengths = np.diff(np.r_[begins, numbers.size])
+        runs = pl.Series(np.repeat(np.arange(begins.size, dtype=np.uint32), lengths))
+        return cls(begins, within, runs, names, is_first)
 
     def of(self, subject: pl.Series, thing: pl.Series) -> Ints:
         """The number of each thing, shape (m,)."""
-        asked = _named(subject, thing)
+        asked = _named(subject.to_numpy(), thing.hash(1).to_numpy())
         known, at = _places(self._names, self._is_first, asked)
         _, late = np.unique(asked, return_inverse=True)
         if not known.size:
             return BEYOND + late
         there = self._names[known][at] == asked
-        return np.where(there, self.rows[self._begins[known]][at], BEYOND + late)
+        return np.where(there, self.ordinals[known][at], BEYOND + late)
 
 
-def _begins(values: npt.NDArray[Any]) -> Ints:
-    """Where each run of equal values begins."""
-    return np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: values.size])
+def at_rows(values: pl.Series, rows: pl.Series) -> pl.Series:
+    """The values, in order, at the rows that are true; elsewhere none. `rows` has shape (n,)."""
+    none = pl.repeat(None, len(rows), dtype=values.dtype, eager=True)
+    return none.scatter(rows.arg_true(), values)
+
+
+def _begins(*columns: npt.NDArray[Any]) -> Ints:
+    """Where each run of rows begins that are equal in every column."""
+    new = np.ones(columns[0].size, dtype=np.bool_)
+    new[1:] = columns[0][1:] != columns[0][:-1]
+    for column in columns[1:]:
+        new[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(new)
+
+
+def _first_of_each(names: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each name has not come before: most come once, and sorting tells which do not."""
+    ordered = np.sort(names)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    is_first = np.ones(names.size, dtype=np.bool_)
+    if twice.size:
+        at = np.flatnonzero(pl.Series(names).is_in(pl.Series(twice).implode()).to_numpy())
+        is_first[at] = False
+        is_first[at[np.unique(names[at], return_index=True)[1]]] = True
+    return is_first
 
 
 def _places(
@@ -99,10 +127,9 @@ def _places(
     return known, np.minimum(at, max(known.size - 1, 0))
 
 
-def _named(subject: pl.Series, thing: pl.Series) -> npt.NDArray[np.uint64]:
+def _named(subject: Ints, hashed: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """64 bits for each subject and thing; they are told nobody, and hold for this process."""
-    hashed: npt.NDArray[np.uint64] = thing.hash(1).to_numpy()
-    return _spread(subject.to_numpy().view(np.uint64)) ^ hashed
+    return _spread(subject.view(np.uint64)) ^ hashed
 
 
 def _mixed(pseudonym: pl.Series, ordinal: Ints, purpose: int) -> npt.NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 
 from bedside.core.errors import Refused
@@ -23,6 +24,8 @@ BIRTH = "MEDS//BIRTH"
 
 OLDEST = 90  # years: this age and all above are one
 _TIMES = ("time", "known_at", "end")
+_SPENT = ("offset",)  # what nobody needs once the times are moved
+_MOVING = (Action.ELAPSED, Action.SHIFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.Data
     """The events at the times that may be told; rows that cannot be told are counted and left out.
 
     Args:
-        events: Whole subjects: subject_id, offset (days), time, known_at, end, code.
+        events: Whole subjects: subject_id, offset (days), time, known_at, end, code. Much faster
+            where the subjects are in order and flagged as such.
         clocks: What is done.
         lost: Counts what is left out, by reason.
     """
@@ -77,24 +81,31 @@ def retimed(events: pl.DataFrame, clocks: Clocks, lost: Counter[str]) -> pl.Data
         gone = {"older than 89 years before the release": _before(clocks)}
         told = _left_out(told, gone, lost)
     people = _people(told, clocks)
-    told = told.join(people.drop("_first"), on="subject_id", how="left", maintain_order="left")
-    told = told.with_columns(_moved(name, clocks) for name in _TIMES)
+    kept = [name for name in events.columns if name not in _SPENT]
+    if clocks.date in _MOVING:
+        told = _beside(told, people, "_delta")
+    told = told.with_columns(_moved(name, clocks) for name in _TIMES).select(*kept, "_birth")
     if people["_born"].null_count() < people.height:
         told = _births(told, people, clocks, lost)
     if clocks.date is Action.SHIFT:
         ahead = pl.max_horizontal(*_TIMES) > pl.lit(clocks.released_at)
         told = _left_out(told, {"would lie after the release": ahead}, lost)
-    return told.select(events.columns)
+    return told.select(kept)
+
+
+def _beside(events: pl.DataFrame, people: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """The events, with columns of their subjects."""
+    own = people.select("subject_id", *names)
+    return events.join(own, on="subject_id", how="left", maintain_order="left")
 
 
 def _is_birth(code: pl.Series, clocks: Clocks) -> pl.Expr:
     """By the numbers that stand for the codes: a comparison of texts would take twice as long."""
     codes = code.cast(pl.Categorical)
-    there = codes.unique()
-    births = there.filter(there.cast(pl.String).is_in(clocks.births)).to_physical()
-    if births.is_empty():
-        return pl.lit(value=False)
-    return pl.lit(codes.to_physical().is_in(births.implode())) & pl.col("time").is_not_null()
+    births = pl.Series(clocks.births, dtype=pl.String).cast(codes.dtype).to_physical()
+    numbers = codes.to_physical()
+    found = pl.any_horizontal(pl.lit(value=False), *(pl.lit(numbers) == one for one in births))
+    return found & pl.col("time").is_not_null()
 
 
 def _before(clocks: Clocks) -> pl.Expr:
@@ -106,7 +117,7 @@ def _people(events: pl.DataFrame, clocks: Clocks) -> pl.DataFrame:
     """Of each subject: how far the clock moves, birth, the birth that is told, and who was 90."""
     dated = pl.when(~pl.col("_birth")).then(pl.col("time"))
     born = pl.when(pl.col("_birth")).then(pl.col("time")).min().alias("_born")
-    people = events.group_by("subject_id").agg(
+    people = events.group_by("subject_id", maintain_order=True).agg(
         dated.min().fill_null(pl.col("known_at").min()).alias("_first"),
         pl.max_horizontal(dated.max(), pl.col("known_at").max(), pl.col("end").max()).alias(
             "_last"
@@ -115,8 +126,11 @@ def _people(events: pl.DataFrame, clocks: Clocks) -> pl.DataFrame:
         pl.col("offset").first().alias("_offset"),
     )
     ninety = pl.col("_born").dt.offset_by(f"{OLDEST}y")
+    delta = pl.col("_first").dt.truncate("1y") - pl.col("_first")
+    if clocks.date is Action.SHIFT:
+        delta = pl.duration(days=pl.col("_offset"))
     told = people.with_columns(
-        (pl.col("_first").dt.truncate("1y") - pl.col("_first")).alias("_delta"),
+        delta.alias("_delta"),
         (ninety <= pl.col("_last")).fill_null(value=False).alias("_old"),
         (ninety <= pl.lit(clocks.released_at)).fill_null(value=False).alias("_old_by_now"),
     )
@@ -130,7 +144,7 @@ def _born(clocks: Clocks, *, capped: bool) -> pl.Expr:
         case Action.YEAR:
             moved = pl.col("_born")
             if clocks.date is Action.SHIFT:
-                moved = moved + pl.duration(days=pl.col("_offset"))
+                moved = moved + pl.col("_delta")
             born = moved.dt.truncate("1y")
         case Action.SHIFT:
             born = pl.col("_born") + pl.duration(days=pl.col("_offset"))
@@ -138,38 +152,55 @@ def _born(clocks: Clocks, *, capped: bool) -> pl.Expr:
             born = pl.col("_born")
     if not (clocks.hides_age and capped):
         return born
-    last = _moved("_last", clocks, offset="_offset")
+    last = _moved("_last", clocks)
     return pl.when("_old").then(last.dt.truncate("1y").dt.offset_by(f"-{OLDEST}y")).otherwise(born)
 
 
-def _moved(name: str, clocks: Clocks, *, offset: str = "offset") -> pl.Expr:
+def _moved(name: str, clocks: Clocks) -> pl.Expr:
     column = pl.col(name)
-    match clocks.date:
-        case Action.ELAPSED:
-            return column + pl.col("_delta")
-        case Action.YEAR:
-            return column.dt.truncate("1y")
-        case Action.SHIFT:
-            return column + pl.duration(days=pl.col(offset))
-        case _:
-            return column
+    if clocks.date is Action.YEAR:
+        return column.dt.truncate("1y")
+    return column + pl.col("_delta") if clocks.date in _MOVING else column
 
 
 def _births(
     told: pl.DataFrame, people: pl.DataFrame, clocks: Clocks, lost: Counter[str]
 ) -> pl.DataFrame:
     """Births as their rule says; whoever reached 90 was born 90 years before their last event."""
-    gone: dict[str, pl.Expr] = {}
+    row = pl.int_range(pl.len(), dtype=pl.UInt32).alias("_row")
+    born = told.select(row, "subject_id", "_birth").filter("_birth")
+    born = _beside(born, people, "_told_born", "_old", "_old_by_now")
+    gone: dict[str, pl.Series] = {}
     if clocks.birth_date is Action.DROP:
-        gone["birth"] = pl.col("_birth")
+        gone["birth"] = born["_row"]
     if clocks.hides_age and people["_old_by_now"].any():
-        unsaid = pl.col("_birth") & pl.col("_old_by_now") & ~pl.col("_old")
-        early = pl.col("_old") & (pl.col("time") < pl.col("_told_born")) & ~pl.col("_birth")
-        gone["birth of whoever would be 90 by now"] = unsaid
-        gone["more than 90 years before the last event"] = early
-    told = _left_out(told, gone, lost)
-    when = pl.when("_birth").then(pl.col("_told_born")).otherwise(pl.col("time"))
-    return told.with_columns(when.alias("time"))
+        unsaid = born.filter(pl.col("_old_by_now") & ~pl.col("_old"))
+        gone["birth of whoever would be 90 by now"] = unsaid["_row"]
+        gone["more than 90 years before the last event"] = _too_early(told, people)
+    when = told["time"].clone().scatter(born["_row"], born["_told_born"])
+    return _without_rows(told.with_columns(when), gone, lost)
+
+
+def _too_early(told: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
+    """Rows before the birth that is told of somebody who reached 90."""
+    old = people.filter("_old")
+    if old.is_empty():
+        return pl.Series(dtype=pl.UInt32)
+    least = _beside(told.select("subject_id", "time", "_birth"), old, "_told_born")
+    early = (pl.col("time") < pl.col("_told_born")) & ~pl.col("_birth")
+    return least.select(early.fill_null(value=False)).to_series().arg_true()
+
+
+def _without_rows(
+    events: pl.DataFrame, gone: dict[str, pl.Series], lost: Counter[str]
+) -> pl.DataFrame:
+    """Without the rows of these numbers."""
+    for why, rows in gone.items():
+        lost[why] += len(rows)
+    stays = np.ones(events.height, dtype=np.bool_)
+    for rows in gone.values():
+        stays[rows.to_numpy()] = False
+    return events if stays.all() else events.filter(pl.Series(stays))
 
 
 def _left_out(events: pl.DataFrame, gone: dict[str, pl.Expr], lost: Counter[str]) -> pl.DataFrame:
