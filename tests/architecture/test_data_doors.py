@@ -40,7 +40,7 @@ UNSEALED = {
     "lifecycle/interventions.py": "enters to watch, before anything is read",
     "lifecycle/live_interventions.py": "is read by live_performance, which enters to watch",
     "lifecycle/order_drafts.py": "is read by interventions, which enters to watch",
-    "lifecycle/live_rows.py": "is read by live_performance, which enters to watch",
+    "lifecycle/live_opened.py": "is read by live_performance, which enters to watch",
     "lifecycle/live_answers.py": "gives figures to gates and guards, and no record",
     "serve/asked_before.py": "gives a caller the answer that it had",
     "wiring/cds.py": "finds whose feedback it is, which the gate let in",

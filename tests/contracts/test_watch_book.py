@@ -97,6 +97,27 @@ def test_a_day_and_a_run_are_replaced_and_other_versions_stay(database, tmp_path
 
 
 @every_book
+def test_what_was_opened_is_kept_by_day_and_dropped_by_day_or_with_its_version(database, tmp_path):
+    book = opened(database, tmp_path)
+    book.keep_opened(SEPSIS, {"2026-03-02": b"two", "2026-03-01": b"one"})
+    book.keep_opened(SEPSIS, {"2026-03-02": b"more"})
+    book.keep_opened("other@cd", {"2026-03-01": b"other"})
+    book.keep_opened(SEPSIS, {})
+
+    again = opened(database, tmp_path)
+
+    assert list(again.opened(SEPSIS)) == [("2026-03-01", b"one"), ("2026-03-02", b"more")]
+    assert list(again.opened(SEPSIS, since="2026-03-02")) == [("2026-03-02", b"more")]
+    assert list(again.opened(SEPSIS, until="2026-03-02")) == [("2026-03-01", b"one")]
+    again.drop_opened(["2026-03-01"])
+    again.drop_opened([])
+    assert list(again.opened(SEPSIS)) == [("2026-03-02", b"more")]
+    assert list(again.opened("other@cd")) == []
+    again.forget(SEPSIS)
+    assert list(again.opened(SEPSIS)) == []
+
+
+@every_book
 def test_going_back_to_a_day_undoes_what_became_known_since(database, tmp_path):
     book = opened(database, tmp_path)
     early = WatchedSubject(
@@ -117,18 +138,22 @@ def test_going_back_to_a_day_undoes_what_became_known_since(database, tmp_path):
 def test_no_tally_lies_open_and_none_opens_once_it_was_changed(database, tmp_path):
     book = opened(database, tmp_path)
     book.keep(a_run(), {"2026-03-01": b"eleven ill"}, entries={"2026-03-01": b"[5, 6]"})
+    book.keep_opened(SEPSIS, {"2026-03-01": b"eleven ill"})
     engine = database(tmp_path)
     with engine.connect() as connection:
         rows = [*connection.execute(text("SELECT sealed, entries FROM watch_days"))]
+        rows += connection.execute(text("SELECT sealed FROM watch_opened"))
     assert all(
         secret not in bytes(cell) for row in rows for cell in row for secret in (b"ill", b"[5")
     )
 
     with writing(engine) as connection:
         connection.execute(text("UPDATE watch_days SET day = '2026-03-02'"))
+        connection.execute(text("UPDATE watch_opened SET day = '2026-03-02'"))
 
     for read in (
         lambda: list(book.tallies(SEPSIS)),
+        lambda: list(book.opened(SEPSIS)),
         lambda: book.entries(SEPSIS, "2026-03-02"),
         lambda: opened(database, tmp_path, bytes(32)).run(SEPSIS),
     ):

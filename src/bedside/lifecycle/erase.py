@@ -21,6 +21,7 @@ from bedside.lifecycle.data import recorded_snapshots
 from bedside.lifecycle.deidentify import VAULT_SALT
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.intake import pseudonym_of, tags_of
+from bedside.lifecycle.live_opened import drop_opened
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.steps import forget_steps
@@ -108,6 +109,7 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
         versions = tuple(_trained_on(platform, [old for old, _ in replaced], everyone))
         forget_steps(platform.folder / "steps", platform.objects)
         removed = store.sweep()
+        drop_opened(platform, everyone)
         predictions = sum(platform.ledger.forget(one) for one in everyone)
         stand_ins = _forgotten_stand_ins(platform, everyone)
         told = {

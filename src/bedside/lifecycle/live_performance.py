@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from math import isfinite
 from typing import Any
 
-from bedside.core.clock import iso
+from bedside.core.clock import day_number, iso
 from bedside.core.errors import Refused
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.policy import Act, Resource
+from bedside.core.records.prediction import Prediction
 from bedside.core.records.version import ModelVersion
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
@@ -104,13 +105,15 @@ def live_performance(
         last = platform.clock.now().date() if until is None else date.fromisoformat(until)
         days = Window(since=date.fromisoformat(since), until=last)
     most = MOST_BY_ITSELF if by_itself else MOST
-    if by_itself and _is_more(platform, version, days, most):
-        return _left_out(platform, version, days)
     path = Window(
         since=min(days.since, days.until - timedelta(days=PATH_DAYS - 1)), until=days.until
     )
-    whole = days if _is_more(platform, version, path, most) else path
-    longer = read_rows(platform, version.id, bundle, whole)
+    found = _given(platform, version, path, most + 1)
+    if len(found) > most:
+        found = _given(platform, version, days, most + 1 if by_itself else None)
+        if by_itself and len(found) > most:
+            return _left_out(platform, version, days)
+    longer = read_rows(platform, version.id, bundle, found)
     read = longer.within(days)
     told = _told(platform, version, bundle, days, (read, longer))
     platform.ledger.append(
@@ -121,11 +124,13 @@ def live_performance(
     return told
 
 
-def _is_more(platform: Platform, version: ModelVersion, days: Window, most: int) -> bool:
-    """Whether more than so many answers were given on these days."""
+def _given(
+    platform: Platform, version: ModelVersion, days: Window, limit: int | None
+) -> list[Prediction]:
+    """The newest answers of these days, so many at most."""
     since, until = days.ends
-    found = platform.predictions.find(version=version.id, since=since, until=until, limit=most + 1)
-    return sum(1 for _ in found) > most
+    found = platform.predictions.find(version=version.id, since=since, until=until, limit=limit)
+    return list(found)
 
 
 def _left_out(platform: Platform, version: ModelVersion, days: Window) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _told(
     evidence = {"metrics": care["all"]["metrics"], **groups}
     kind = declared.question.outcome.kind
     passed = _days_passed(platform, days)
-    before = _before_outcomes(platform, version, bundle, reads)
+    before = _before_outcomes(platform, version, bundle, longer, days)
     told: dict[str, Any] = {
         "form": FORM,
         "version": version.id,
@@ -217,7 +222,8 @@ def _before_outcomes(
     platform: Platform,
     version: ModelVersion,
     bundle: Bundle,
-    reads: tuple[LiveRead, LiveRead],
+    longer: LiveRead,
+    window: Window,
 ) -> dict[str, Any]:
     """Estimates of these days from risks alone, and how earlier ones turned out."""
     if bundle.declaration.question.outcome.kind not in _NUMBERED:
@@ -226,14 +232,17 @@ def _before_outcomes(
         baseline = baseline_of(platform, version, bundle)
     except Refused as refused:
         return {"estimates": None, "tracked": {}, "why_no_estimates": refused.problem}
-    mine, longer = (watched(platform, version.id, read) for read in reads)
-    made = estimated_performance(baseline, mine)
+    answers = watched(platform, version.id, longer)
+    days = [day_number(one.isoformat()) for one in (window.since, window.until)]
+    made = estimated_performance(
+        baseline, answers.take((answers.day >= days[0]) & (answers.day <= days[1]))
+    )
     why = None if made["figures"] else "ten patients or fewer"
     return {
         "estimates": made,
         "tracked": {
             name: {key: value if isfinite(value) else None for key, value in one.items()}
-            for name, one in tracked_performance(baseline, longer).items()
+            for name, one in tracked_performance(baseline, answers).items()
         },
         "why_no_estimates": why,
     }

@@ -1,11 +1,9 @@
 """The recorded answers of some days with the newest that is known of them, for judging."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +12,19 @@ from bedside.core.clock import day_number, parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.rollout.answers import LiveAnswer
-from bedside.lifecycle.live_answers import AnswerReader
+from bedside.lifecycle.live_opened import opened_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watch_coverage import due_after
-from bedside.lifecycle.watched_answers import (
-    day_of,
-    subject_number,
-    ward_of,
-)
+from bedside.lifecycle.watched_answers import day_of, subject_number
+from bedside.monitor.judged.opened import Opened
 from bedside.monitor.judged.rows import LiveRows
 from bedside.monitor.judged.windows import Window
 from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_DAY, Answers
 
-__all__ = ["LiveRead", "read_rows", "site_of", "watched"]
+__all__ = ["LiveRead", "read_rows", "watched"]
 
-_AT_ONCE = 500  # entries, and predictions
+_AT_ONCE = 500  # predictions
 _HOUR = 3600.0
-_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
 
 
@@ -75,58 +69,50 @@ class LiveRead:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The newest outcome of an answer, and whether an earlier one said otherwise."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """Of n answers the newest outcome; NaN where none is known.
 
-    told: Mapping[str, Any] | None = None
-    was_other: bool = False
+    `was_other` says whether an earlier one said otherwise.
+    """
 
-
-def site_of(request: str | None) -> str:
-    """Which facility sent the question, if an HL7 v2 message says so (MSH-4); else ''."""
-    found = None if not request else _FACILITY.match(request)
-    return "" if found is None else found.group(1).strip()
+    label: npt.NDArray[np.float64]
+    event_hours: npt.NDArray[np.float64]
+    was_other: npt.NDArray[np.bool_]
 
 
-def read_rows(platform: Platform, version: str, bundle: Bundle, window: Window) -> LiveRead:
-    """Open what a version answered on these days, and what came of it until now.
+def read_rows(
+    platform: Platform, version: str, bundle: Bundle, given: Sequence[Prediction]
+) -> LiveRead:
+    """What a version answered, and what came of it until now; what is not opened yet is opened.
 
     Args:
         platform: The workspace.
         version: The version's id.
         bundle: Of it, for thresholds and subgroups.
-        window: Which days of predictions.
+        given: What lies open of the answers.
     """
-    since, until = window.ends
-    found = platform.predictions.find(version=version, since=since, until=until)
-    predictions = tuple(sorted(found, key=lambda one: one.sequence))
+    predictions = tuple(sorted(given, key=lambda one: one.sequence))
     notes = _notes(platform, predictions)
-    came = {
-        name: [one.sequence for one in some if one.kind == "outcome"]
-        for name, some in notes.items()
-    }
-    wanted = [one.sequence for one in predictions] + [at for some in came.values() for at in some]
-    sealed = dict(_opened(platform, wanted))
-    reader = AnswerReader(bundle)
-    known = [_known([sealed.get(at) for at in came.get(p.prediction_id, ())]) for p in predictions]
-    answers = tuple(
-        _answer(reader, one, sealed.get(one.sequence, {}), outcome.told)
-        for one, outcome in zip(predictions, known, strict=True)
-    )
-    due = due_after(bundle.declaration.question)
+    told = [note for some in notes.values() for note in some if note.kind == "outcome"]
+    opened = opened_of(platform, version, bundle, predictions, told)
+    sequences = np.array([one.sequence for one in predictions], dtype=np.int64)
+    place, is_there = _found(opened.sequence, sequences)
+    came = _came(opened, sequences)
+    answers = _answers(predictions, opened, np.where(is_there, place, -1), came)
+    due, now = due_after(bundle.declaration.question), platform.clock.now()
     states = tuple(
-        _state(made, one, made.sequence in sealed, due, platform.clock.now())
-        for made, one in zip(predictions, answers, strict=True)
+        _state(made, one, bool(there), due, now)
+        for made, one, there in zip(predictions, answers, is_there, strict=True)
     )
     acted = {name for name, some in notes.items() if is_acted(some)}
     return LiveRead(
         predictions=predictions,
         answers=answers,
-        rows=_rows(predictions, answers, known, acted, (*reader.dimensions, "ward", "site")),
+        rows=_rows(predictions, answers, came, acted, tuple(opened.groups)),
         notes=notes,
         states=states,
-        others=tuple(one.was_other for one in known),
+        others=tuple(came.was_other.tolist()),
     )
 
 
@@ -174,30 +160,63 @@ def _notes(
     return notes
 
 
-def _opened(platform: Platform, sequences: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """What lies sealed in these entries, but for whom was erased."""
-    for begin in range(0, len(sequences), _AT_ONCE):
-        for at, content in platform.ledger.unseal_all(sequences[begin : begin + _AT_ONCE]):
-            yield at, json.loads(content)
+def _found(
+    among: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The place of each wanted entry among ascending ones, and whether it is there; (n,) both."""
+    if not among.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(among, wanted), among.size - 1).astype(np.int64)
+    return place, among[place] == wanted
 
 
-def _known(outcomes: Sequence[Mapping[str, Any] | None]) -> _Known:
-    told = [one for one in outcomes if one is not None]
-    if not told:
-        return _Known()
-    return _Known(told[-1], any(one["value"] != told[-1]["value"] for one in told))
+def _came(opened: Opened, sequences: npt.NDArray[np.int64]) -> _Came:
+    """What came of each answer, by its entry."""
+    order = np.lexsort((opened.outcome, opened.answer))
+    answer, value = opened.answer[order], opened.value[order]
+    last = np.append(answer[1:] != answer[:-1], True) if answer.size else np.zeros(0, np.bool_)
+    final = np.repeat(value[last], np.diff(np.flatnonzero(last), prepend=-1))
+    place, known = _found(answer[last], sequences)
+    at, label = np.flatnonzero(known), np.full(sequences.size, np.nan)
+    event, was_other = np.full(sequences.size, np.nan), np.zeros(sequences.size, dtype=np.bool_)
+    label[at] = value[last][place[at]]
+    event[at] = opened.event_hours[order][last][place[at]]
+    was_other[at] = np.isin(answer[last], answer[value != final])[place[at]]
+    return _Came(label=label, event_hours=event, was_other=was_other)
 
 
-def _answer(
-    reader: AnswerReader,
-    made: Prediction,
-    sealed: Mapping[str, Any],
-    outcome: Mapping[str, Any] | None,
-) -> LiveAnswer:
-    read = reader.read(made, sealed, outcome)
-    request = sealed.get("request")
-    places = {"ward": ward_of(request), "site": site_of(request)}
-    return replace(read, groups={**read.groups, **{k: v for k, v in places.items() if v}})
+def _answers(
+    predictions: Sequence[Prediction],
+    opened: Opened,
+    place: npt.NDArray[np.int64],
+    came: _Came,
+) -> tuple[LiveAnswer, ...]:
+    """As live evidence takes them; `place` is that of each among what is opened, or -1."""
+    ends = np.cumsum(opened.width).tolist()
+    outputs, width = opened.outputs.tolist(), opened.width.tolist()
+    risk, bar, alert = opened.risk.tolist(), opened.threshold.tolist(), opened.alert.tolist()
+    groups = {name: opened.level(name).tolist() for name in opened.groups}
+
+    def of(made: Prediction, at: int, label: float) -> LiveAnswer:
+        scored = at >= 0 and not isnan(risk[at])
+        return LiveAnswer(
+            prediction_id=made.prediction_id,
+            at=made.at,
+            question=made.prediction_id,
+            shown=made.shown,
+            outcome=made.outcome,
+            latency_ms=made.latency_ms,
+            reason=made.reason,
+            subject=made.subject_tag,
+            risk=risk[at] if scored else None,
+            threshold=bar[at] if scored and not isnan(bar[at]) else None,
+            alert=alert[at] if scored else None,
+            outputs=tuple(outputs[ends[at] - width[at] : ends[at]]) if at >= 0 else (),
+            label=None if isnan(label) else label,
+            groups={name: of[at] for name, of in groups.items() if of[at]} if at >= 0 else {},
+        )
+
+    return tuple(map(of, predictions, place.tolist(), came.label.tolist()))
 
 
 def _state(
@@ -219,17 +238,13 @@ def _state(
 def _rows(
     predictions: Sequence[Prediction],
     answers: Sequence[LiveAnswer],
-    known: Sequence[_Known],
+    came: _Came,
     acted: set[str],
     groups: Sequence[str],
 ) -> LiveRows:
     names = [one.subject_tag or f"\n{place}" for place, one in enumerate(predictions)]
     subject = np.unique(np.array(names, dtype=str), return_inverse=True)[1].astype(np.int64)
     hours = _hours([one.as_of for one in predictions])
-    came = [str((one.told or {}).get("event_at", "")) for one in known]
-    event = np.full(len(came), np.nan)
-    timed = [place for place, text in enumerate(came) if text]
-    event[timed] = _hours([came[place] for place in timed])
     widths = {len(one.outputs) for one in answers if one.risk is not None}
     width = widths.pop() if len(widths) == 1 else 0
     none = (np.nan,) * width
@@ -249,7 +264,7 @@ def _rows(
         acted=np.array(
             [one.shown and one.prediction_id in acted for one in predictions], dtype=np.bool_
         ),
-        event_hours=event,
+        event_hours=came.event_hours,
         outputs=outputs if width else None,
         groups={
             name: np.array([one.groups.get(name, "") for one in answers], dtype=np.str_)

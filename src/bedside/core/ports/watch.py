@@ -46,7 +46,7 @@ class WatchedSubject:
 
 
 class WatchBook(Protocol):
-    """The day tallies and the detector state of each watched version. Sealed at rest."""
+    """Day tallies, opened columns and detector state of each watched version. Sealed at rest."""
 
     def run(self, version: str) -> WatchRun | None:
         """How far its monitor has come; None: it never ran."""
@@ -101,6 +101,26 @@ class WatchBook(Protocol):
             since: First drop every tally of this day or later, and whatever of subjects became
                 known then.
         """
+        ...
+
+    def opened(
+        self, version: str, *, since: str | None = None, until: str | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Day (ISO date) and what was kept of the answers that were opened, oldest first.
+
+        Args:
+            version: The version's id.
+            since: This day or later.
+            until: Before this day.
+        """
+        ...
+
+    def keep_opened(self, version: str, days: Mapping[str, bytes]) -> None:
+        """Replace what is kept of these days' opened answers, durably, all or nothing."""
+        ...
+
+    def drop_opened(self, days: Collection[str]) -> None:
+        """Drop what is kept of the opened answers of these days, of every version, durably."""
         ...
 
     def forget(self, version: str) -> None:

@@ -12,6 +12,8 @@ from bedside.governance.adapters.tables import NOTES, PREDICTIONS, SUBJECTS
 __all__ = ["SqlPredictions"]
 
 _AT_ONCE = 500  # rows
+_ANSWERED = [one.name for one in PREDICTIONS.c]
+_NOTED = [one.name for one in NOTES.c]
 
 
 class SqlPredictions:
@@ -74,7 +76,7 @@ class SqlPredictions:
             for begin in range(0, len(prediction_ids), _AT_ONCE):
                 some = list(prediction_ids[begin : begin + _AT_ONCE])
                 asked = select(NOTES).where(NOTES.c.prediction_id.in_(some))
-                found += [PredictionNote(**row._asdict()) for row in connection.execute(asked)]
+                found += [_note(row) for row in connection.execute(asked)]
         return sorted(found, key=lambda note: note.sequence)
 
     def after(self, version: str, sequence: int) -> Iterator[Prediction]:
@@ -112,7 +114,7 @@ class SqlPredictions:
             connection.execute(new, execution_options={"yield_per": _AT_ONCE}) as rows,
         ):
             for row in rows:
-                yield PredictionNote(**row._asdict())
+                yield _note(row)
 
     def subject_tags(self, version: str) -> set[str]:
         """The tags of everybody about whom a version answered, but for whom was erased."""
@@ -155,5 +157,10 @@ class SqlPredictions:
 
 
 def _prediction(row: Row[Any]) -> Prediction:
-    told = row._asdict()
-    return Prediction(**told | {"shown": bool(told["shown"])})
+    told = dict(zip(_ANSWERED, row, strict=True))
+    told["shown"] = bool(told["shown"])
+    return Prediction(**told)
+
+
+def _note(row: Row[Any]) -> PredictionNote:
+    return PredictionNote(**dict(zip(_NOTED, row, strict=True)))

@@ -48,6 +48,14 @@ _DAYS = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("entries", LargeBinary, nullable=False),
 )
+# What judging needs of what was opened of each day; made again from the ledger where it is gone.
+_OPENED = Table(
+    "watch_opened",
+    _TABLES,
+    Column("version", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
 # `tag` is the ledger's keyed tag of a subject, as the index of predictions holds it.
 _SUBJECTS = Table(
     "watch_subjects",
@@ -95,16 +103,7 @@ class SqlWatchBook:
         self, version: str, *, since: str | None = None, until: str | None = None
     ) -> Iterator[tuple[str, bytes]]:
         """Day (ISO date) and tally of each day that was counted, oldest first."""
-        columns = _DAYS.c
-        asked = select(columns.day, columns.sealed).where(columns.version == version)
-        if since is not None:
-            asked = asked.where(columns.day >= since)
-        if until is not None:
-            asked = asked.where(columns.day < until)
-        with self._engine.connect() as connection:
-            rows = connection.execute(asked.order_by(columns.day)).all()
-        for day, sealed in rows:
-            yield day, self._opened(sealed, f"tally/{version}/{day}")
+        yield from self._by_day(_DAYS, "tally", version, since, until)
 
     def entries(self, version: str, day: str) -> bytes | None:
         """Which entries of the ledger a day's tally rests on; None: the day was not counted."""
@@ -112,7 +111,7 @@ class SqlWatchBook:
         asked = select(columns.entries).where(columns.version == version, columns.day == day)
         with self._engine.connect() as connection:
             sealed = connection.execute(asked).scalar()
-        return None if sealed is None else self._opened(sealed, f"entries/{version}/{day}")
+        return None if sealed is None else self._unsealed(sealed, f"entries/{version}/{day}")
 
     def subjects(self, version: str, tags: Collection[str]) -> dict[str, WatchedSubject]:
         """Those of these subjects, by their tags, who are known."""
@@ -121,12 +120,13 @@ class SqlWatchBook:
         with self._engine.connect() as connection:
             for begin in range(0, len(wanted), _AT_ONCE):
                 some = wanted[begin : begin + _AT_ONCE]
-                asked = select(_SUBJECTS).where(columns.version == version, columns.tag.in_(some))
-                for row in connection.execute(asked):
-                    told = row._asdict()
-                    tag = told.pop("tag")
-                    del told["version"]
-                    found[tag] = WatchedSubject(**told)
+                asked = select(
+                    columns.tag, columns.first, columns.first_day, columns.drawn, columns.drawn_day
+                ).where(columns.version == version, columns.tag.in_(some))
+                for tag, first, first_day, drawn, drawn_day in connection.execute(asked):
+                    found[tag] = WatchedSubject(
+                        first=first, first_day=first_day, drawn=drawn, drawn_day=drawn_day
+                    )
         return found
 
     def subject_tags(self, version: str) -> dict[str, str]:
@@ -176,10 +176,40 @@ class SqlWatchBook:
             if subjects:
                 connection.execute(insert(_SUBJECTS), _rows(version, subjects))
 
+    def opened(
+        self, version: str, *, since: str | None = None, until: str | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """Day (ISO date) and what was kept of the answers that were opened, oldest first."""
+        yield from self._by_day(_OPENED, "opened", version, since, until)
+
+    def keep_opened(self, version: str, days: Mapping[str, bytes]) -> None:
+        """Replace what is kept of these days' opened answers, durably, all or nothing."""
+        rows = [
+            {
+                "version": version,
+                "day": day,
+                "sealed": self._sealed(content, f"opened/{version}/{day}"),
+            }
+            for day, content in days.items()
+        ]
+        if rows:
+            with self._writing(self._engine) as connection:
+                _drop(connection, _OPENED, "day", version, list(days))
+                connection.execute(insert(_OPENED), rows)
+
+    def drop_opened(self, days: Collection[str]) -> None:
+        """Drop what is kept of the opened answers of these days, of every version, durably."""
+        wanted = sorted(set(days))
+        if wanted:
+            with self._writing(self._engine) as connection:
+                for begin in range(0, len(wanted), _AT_ONCE):
+                    some = wanted[begin : begin + _AT_ONCE]
+                    connection.execute(delete(_OPENED).where(_OPENED.c.day.in_(some)))
+
     def forget(self, version: str) -> None:
         """Drop everything of a version, so that its next run counts anew."""
         with self._writing(self._engine) as connection:
-            for table in (_RUNS, _DAYS, _SUBJECTS):
+            for table in (_RUNS, _DAYS, _OPENED, _SUBJECTS):
                 connection.execute(delete(table).where(table.c.version == version))
 
     def _runs(self, version: str | None) -> list[WatchRun]:
@@ -194,10 +224,24 @@ class SqlWatchBook:
                 at=row.at,
                 answers=row.answers,
                 notes=row.notes,
-                state=self._opened(row.sealed, f"run/{row.version}"),
+                state=self._unsealed(row.sealed, f"run/{row.version}"),
             )
             for row in rows
         ]
+
+    def _by_day(
+        self, table: Table, what: str, version: str, since: str | None, until: str | None
+    ) -> Iterator[tuple[str, bytes]]:
+        columns = table.c
+        asked = select(columns.day, columns.sealed).where(columns.version == version)
+        if since is not None:
+            asked = asked.where(columns.day >= since)
+        if until is not None:
+            asked = asked.where(columns.day < until)
+        with self._engine.connect() as connection:
+            rows = connection.execute(asked.order_by(columns.day)).all()
+        for day, sealed in rows:
+            yield day, self._unsealed(sealed, f"{what}/{version}/{day}")
 
     @property
     def _cipher(self) -> AESGCM:
@@ -209,7 +253,7 @@ class SqlWatchBook:
         nonce = os.urandom(_NONCE)
         return nonce + self._cipher.encrypt(nonce, content, label.encode())
 
-    def _opened(self, sealed: object, label: str) -> bytes:
+    def _unsealed(self, sealed: object, label: str) -> bytes:
         try:
             kept = bytes(sealed)  # type: ignore[call-overload]
             return self._cipher.decrypt(kept[:_NONCE], kept[_NONCE:], label.encode())
