@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import le
+from typing import NamedTuple
 
 from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid, WrongUnit
@@ -139,19 +141,26 @@ def set_aside_note(signal: Signal) -> str:
     return f"{signal.label} had a value outside the possible range; it was left out."
 
 
-def _are_within(limits: Sequence[tuple[float, float]], values: Sequence[float]) -> bool:
-    return all(low <= value <= high for value, (low, high) in zip(values, limits, strict=True))
+class _Limits(NamedTuple):
+    """Between which limits each value of a layout needs no closer look."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
-def _limits(told: ToldNow, signals: Mapping[str, Signal]) -> tuple[tuple[float, float], ...] | None:
-    """Between which limits each value needs no closer look; None: a unit is not the declared."""
+def _are_within(limits: _Limits, values: Sequence[float]) -> bool:
+    return all(map(le, limits.low, values)) and all(map(le, values, limits.high))
+
+
+def _limits(told: ToldNow, signals: Mapping[str, Signal]) -> _Limits | None:
+    """The limits of a layout; None: a unit is not the declared."""
     ranges, limits = _ranges_of(signals), list[tuple[float, float]]()
     for code, unit in zip(told.layout.codes, told.layout.units, strict=True):
         rule = ranges.get(code)
         if rule is not None and rule.unit != unit:
             return None
         limits.append((-math.inf, math.inf) if rule is None else (rule.low, rule.high))
-    return tuple(limits)
+    return _Limits(tuple([low for low, _ in limits]), tuple([high for _, high in limits]))
 
 
 def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:

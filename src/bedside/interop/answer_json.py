@@ -9,7 +9,7 @@ from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.answer import Abstention, Answer, Failure, Score
 
-__all__ = ["answer_bytes", "answer_from_json", "answer_to_json"]
+__all__ = ["answer_bytes", "answer_from_json", "answer_to_json", "answer_told"]
 
 _KINDS: dict[str, type[Score | Abstention | Failure]] = {
     "score": Score,
@@ -21,7 +21,12 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 def answer_to_json(answer: Answer) -> dict[str, Any]:
     """Every field of an answer as plain JSON; `kind` says which of the three outcomes it has."""
-    told: dict[str, Any] = {
+    return answer_told(answer) | {"outcome": msgspec.to_builtins(answer.outcome)}
+
+
+def answer_told(answer: Answer) -> dict[str, Any]:
+    """The same, with an outcome that msgspec still has to write: it then writes the same bytes."""
+    return {
         "prediction_id": answer.prediction_id,
         "model": answer.model,
         "version": answer.version,
@@ -29,9 +34,8 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "as_of": answer.as_of,
         "shown": answer.shown,
         "kind": _NAMES[type(answer.outcome)],
-        "outcome": msgspec.to_builtins(answer.outcome),
+        "outcome": answer.outcome,
     }
-    return told
 
 
 def answer_bytes(answer: Answer) -> bytes:

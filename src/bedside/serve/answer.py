@@ -24,7 +24,7 @@ from bedside.core.records.version import Stage
 from bedside.features.codes_seen import codes_of
 from bedside.features.definition import feature_set_from_json
 from bedside.features.inputs import as_served, check_inputs, clean_events, set_aside_note
-from bedside.interop.answer_json import answer_to_json
+from bedside.interop.answer_json import answer_told
 from bedside.interop.fhir.reading import unread
 from bedside.serve.made import Gathering, Made, Question, tried
 from bedside.serve.scoring import Broken, Scored, Scorer, ToScore
@@ -289,7 +289,7 @@ class Answerer:
             outcome=outcome,
             shown=question.shown and self.stage is not Stage.SILENT,
         )
-        sealed["answer"] = answer_to_json(answer)
+        sealed["answer"] = answer_told(answer)
         sealed["codes"] = codes_of(self.declaration, facts.events, asked.as_of, facts.unknown)
         content = _ENCODE(sealed)
         details = {

@@ -97,8 +97,9 @@ def _leading(plan: _Plan, contributions: npt.NDArray[np.float64]) -> list[tuple[
     """The strongest feature of each leading signal, and what the signal gave in all."""
     given = contributions.tolist()
     if plan.apart:
-        every = [(column, part) for column, part in enumerate(given) if part]
-        return sorted(every, key=_strength)[:MOST]
+        size = list(map(abs, given))
+        order = sorted(range(len(given)), key=size.__getitem__, reverse=True)[:MOST]
+        return [(column, given[column]) for column in order if given[column]]
     moved: dict[int, list[int]] = {}
     for column, part in enumerate(given):
         if part:

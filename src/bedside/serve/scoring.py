@@ -282,8 +282,7 @@ class Scorer:
         return list(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(NamedTuple):
     """What a model predicted of one patient, and whether its parts are needed."""
 
     asked: ToScore

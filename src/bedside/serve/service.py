@@ -162,11 +162,10 @@ class Service:
         teller = shown or model.first
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        beside = tuple(
-            one
-            for one in model.versions
-            if one is not shown and one.version_id != teller.version_id
-        )
+        beside: tuple[Answerer, ...] = ()
+        if model.challengers:
+            every, own = model.versions, teller.version_id
+            beside = tuple(one for one in every if one is not shown and one.version_id != own)
         question = Question(
             asked=asked,
             started=teller.clock.now(),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,12 @@ from bedside.core.records.answer import (
     ReasonSource,
     Score,
 )
-from bedside.interop.answer_json import answer_bytes, answer_from_json, answer_to_json
+from bedside.interop.answer_json import (
+    answer_bytes,
+    answer_from_json,
+    answer_to_json,
+    answer_told,
+)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -68,6 +74,15 @@ def test_an_answer_comes_back_as_it_was_from_a_mapping_and_from_bytes(answer: An
     assert again == answer == answer_from_json(answer_to_json(answer))
     assert answer_bytes(again) == written
     assert type(again.outcome) is type(answer.outcome)
+
+
+@given(answers)
+def test_an_answer_whose_outcome_is_still_to_be_written_gives_the_same_bytes(
+    answer: Answer,
+) -> None:
+    encode = msgspec.json.Encoder(order="sorted").encode
+
+    assert encode({"answer": answer_told(answer)}) == encode({"answer": answer_to_json(answer)})
 
 
 @given(answers, texts)

@@ -5,6 +5,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
 from bedside.core.records.features import CALENDAR, Aggregate
 from bedside.core.records.outcome import Outcome
@@ -100,3 +102,21 @@ def test_a_value_told_with_the_question_gives_the_same_reason_as_its_event(featu
     for value in np.array([[4.2], [0.0], [1.0], [-3.0], [1326.4], [4.12e-5], [np.nan]]):
         at_once = top_reasons(features, value, given, told, NOW)
         assert at_once == top_reasons(features, value, given, list(told), NOW)
+
+
+APART = replace(
+    FEATURES,
+    features=tuple(
+        replace(SOME[0], name=f"f{at}", signal=f"s{at}", codes=(f"X//{at}",)) for at in range(9)
+    ),
+)
+
+
+@drawn(st.lists(st.sampled_from([0.0, -0.0, 0.5, -0.5, 0.25, 1e-9, -3.0]), min_size=9, max_size=9))
+def test_the_five_that_moved_most_come_first_and_of_two_alike_the_first(parts):
+    told = top_reasons(APART, np.full(9, 1.0), np.array(parts), [], NOW)
+
+    moved = [at for at, part in enumerate(parts) if part]
+    expected = sorted(moved, key=lambda at: (-abs(parts[at]), at))[:5]
+    assert [one.feature for one in told] == [f"f{at}" for at in expected]
+    assert [one.contribution for one in told] == [parts[at] for at in expected]

@@ -6,9 +6,8 @@ Source: Open Inference Protocol v2, "Inference Request JSON Object".
 import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, NamedTuple, NoReturn, cast
 
 import msgspec
 
@@ -86,8 +85,7 @@ class _Readers:
 _readers_of = Kept(_Readers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferenceRequest:
+class InferenceRequest(NamedTuple):
     """The question: what is known about one patient, up to `as_of`.
 
     `subject_id` is the pseudonym of the subject, if the request names one. `reasons` is whether it
