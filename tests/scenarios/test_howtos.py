@@ -20,6 +20,7 @@ from a_hub import a_heart_model, hospital
 from bedside.data.collect.bundled import breast_cancer
 from bedside.governance.documents.document import path_of, value_at
 from data_folder import data_folder
+from excisions import declared_with_excisions, with_excisions, with_hours
 from fhir_asking import validated
 from fhir_server import running as a_fhir_server_of_its_own
 from house import ROOT
@@ -407,21 +408,31 @@ def test_the_page_about_predictions_does_what_it_says(tmp_path):
 
 def test_the_page_about_watching_does_what_it_says(tmp_path):
     later = tmp_path / "later.parquet"
-    breast_cancer()[::10].write_parquet(later)
+    care, excised = declared_with_excisions(tmp_path / "care"), tmp_path / "excised.parquet"
+    table = with_hours(breast_cancer())[::5]
+    table.write_parquet(later)
+    malignant = table.filter(pl.col("malignant") == 1)["case"].to_list()
+    with_excisions(table, [(case, 2.0) for case in malignant[::2]]).write_parquet(excised)
     port = free_port()
     client = ROOT / "docs" / "howto" / "ask_biopsies.py"
+    told_of = {"ASK": client, "LATER": later, "EXCISED": excised, "CARE": care, "PORT": port}
     try:
-        said = said_by("monitor.md", tmp_path, ASK=client, LATER=later, PORT=port)
+        said = said_by("monitor.md", tmp_path, **told_of)
     finally:
         end_server(tmp_path / "serving")
 
     told = said["bedside monitor diagnosis --today"]
     assert "Nothing moved that chance would not explain." in told
-    assert "with 57 answers" in told
+    assert "with 114 answers" in told
     assert "100% of the predictions of" in told
     judged = said["bedside monitor diagnosis --window 7d"]
     assert "100% can be judged by what came true" in judged
     assert "✓ Gate of the release: AUROC" in judged
+    assert "excision, within 6 h: it followed 0." in judged
+    noted = said["bedside prediction interventions $FIRST --data $EXCISED"]
+    assert re.search(
+        r"an intervention followed \d+ of them and none \d+; [1-9]\d* noted now", noted
+    )
     assert json.loads((tmp_path / "run.json").read_text())["days"] == 0
     assert "Nothing to count since the last run" in said["bedside monitor --all"]
     assert "watched last" in said["bedside monitor --check"]

@@ -1,7 +1,6 @@
 """Who was treated because alerted, from orders, interventions and feedback: counted by hand too."""
 
 import json
-import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from bedside.cohorts.question import ask
 from bedside.core.clock import iso
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.ledger import LedgerDraft
-from bedside.data.collect.bundled import breast_cancer
 from bedside.lifecycle.interventions import find_interventions
 from bedside.lifecycle.live_page import add_performance
 from bedside.lifecycle.live_performance import live_performance
@@ -22,61 +20,25 @@ from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.order_drafts import orders_of_call
 from bedside.lifecycle.predictions import note
 from bedside.lifecycle.respond import seen
-from bedside.usecases import folder_of
+from excisions import declared_with_excisions, with_excisions
 from live_ward import FIRST, SERVER, a_built_workspace, a_ward
 
 SYSTEM = "http://snomed.info/sct"
-EXCISION = "SNOMED//392021009"
-DECLARED = f"""
-monitoring:
-  watch:
-    interventions:
-      excised:
-        label: excision
-        signal: excised
-        within: 6 h
-        not_within: 12 h
-      ordered:
-        label: an order of an excision
-        event: {{code: {EXCISION}}}
-        shows: order
-        within: 6 h
-"""
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    """The biopsies as a table that tells hours, and could tell of excisions."""
-    path = tmp_path_factory.mktemp("table") / "biopsies.parquet"
-    hour, never = pl.lit(0.0).alias("hour"), pl.lit(None, dtype=pl.Float64).alias("excised")
-    breast_cancer().with_columns(hour, never).write_parquet(path)
-    return path
+def declared(tmp_path_factory):
+    return declared_with_excisions(tmp_path_factory.mktemp("declared") / "diagnosis", FIRST)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, table):
-    folder = tmp_path_factory.mktemp("declared") / "diagnosis"
-    folder.mkdir()
-    text = (folder_of("diagnosis") / "bedside.yaml").read_text().partition("\n# Judged by")[0]
-    for old, new in {
-        'clock: {origin: "2000-01-01T00:00:00Z"}': 'clock: {column: hour, unit: h, origin: "'
-        + f'{FIRST}T00:00:00Z"}}',
-        "  bundled: sklearn_breast_cancer ": "  # bundled ",
-        'data_end: "2000-02-01T00:00:00Z"': f'data_end: "{FIRST + timedelta(days=90)}T00:00:00Z"',
-        "bootstrap: 1000": "bootstrap: 100",
-        "\nsignals:\n": "\nsignals:\n  excised: {label: excision, code: PROCEDURE//excision, "
-        'column: excised, unit: "1", visible_after: 1 h, role: attribute}\n',
-        "    id: breast-mass-malignancy\n    title: Malignancy of a breast mass\n": "    - "
-        "id: breast-mass-malignancy\n      title: Malignancy of a breast mass\n      hook: "
-        "order-sign\n",
-        "    description: Risk": "      description: Risk",
-    }.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    every = re.search(r"signals: \[(mean_radius, .*)\]\n", text).group(1)
-    text = text.replace(every, "mean_radius, mean_texture, worst_area, worst_concave_points")
-    (folder / "bedside.yaml").write_text(text + DECLARED)
-    return a_built_workspace(tmp_path_factory.mktemp("built") / "w", folder, table)
+def built(tmp_path_factory, declared):
+    return a_built_workspace(tmp_path_factory.mktemp("built") / "w", declared, declared)
+
+
+@pytest.fixture(scope="module")
+def table(declared):
+    return declared / "biopsies.parquet"
 
 
 class Life:
@@ -97,16 +59,8 @@ class Life:
 
     def data(self, path, hours):
         """The table with excisions: by subject, hours after the first day began."""
-        first = self.table.head(1)
-        rows = [
-            first.with_columns(
-                pl.lit(self.case[subject]).cast(self.table.schema["case"]).alias("case"),
-                pl.lit(float(hour)).alias("hour"),
-                pl.lit(1.0).alias("excised"),
-            )
-            for subject, hour in hours
-        ]
-        pl.concat([self.table, *rows]).write_parquet(path)
+        done = [(self.case[subject], float(hour)) for subject, hour in hours]
+        with_excisions(self.table, done).write_parquet(path)
         return path
 
     def orders(self, some, hour):
@@ -215,7 +169,7 @@ def test_who_was_treated_is_marked_by_feedback_orders_and_interventions_and_left
     assert excision["of_accepted"]["estimate"] == pytest.approx(share)
     words = performance_words(told)
     assert f"an order alone: {patients['order']}" in words
-    assert "excision, within 6 h: it followed of the alerts shown" in words
+    assert "excision, within 6 h: it followed 0." in words
 
 
 def test_what_is_not_seen_yet_is_open_and_what_is_taken_back_counts_no_more(life, tmp_path):
@@ -254,6 +208,7 @@ def test_the_day_that_is_watched_and_its_page_know_it_too(life, tmp_path):
     assert "Patients treated because alerted, of those shown something, by" in text
     assert "an intervention alone: 40" in text
     report = json.loads(page.with_suffix(".json").read_text())
+    assert [one["n"] for one in report["care"] if one["care"] == "acted"] == [40]
     assert report["performance"]["treated"]["patients"]["treatment"] == 40
 
 

@@ -45,12 +45,12 @@ _MAIN = {
 ESTIMATED = ("auroc", "brier", "sensitivity", "ppv", "observed_expected")
 _OBSERVED = "Observed / expected"
 _FOLLOWED = {
-    "followed": "it followed of the alerts shown",
-    "unshown": "of the alerts that nobody was shown",
-    "of_accepted": "where the card was accepted",
-    "of_overridden": "where it was overridden",
-    "hours": "median hours from a shown alert to it",
-    "to_outcome": "median hours from it to the outcome",
+    "followed": "it followed {} of the shown alerts",
+    "unshown": "it followed {} of the alerts that nobody was shown",
+    "of_accepted": "{} of those whose card was accepted",
+    "of_overridden": "{} of those whose card was overridden",
+    "hours": "{} hours after a shown alert (median)",
+    "to_outcome": "{} hours before the outcome (median)",
 }
 
 
@@ -100,7 +100,7 @@ def treated_lines(told: Told) -> list[str]:
         lines.append(f"Patients treated because alerted, of those shown something, by {counts}")
     for one in treated["interventions"].values():
         parts = [
-            f"{words} {figure_text(one[name])}"
+            words.format(figure_text(one[name]))
             for name, words in _FOLLOWED.items()
             if one[name]["estimate"] is not None
         ]
