@@ -18,7 +18,9 @@ FEATURES = ("age", "lactate", "ward_type", "on_oxygen", "zinc")
 CODES = {
     codes_to_text([CodeSeen("lactate", "LOINC//2524-7", True)]): 0.5,
     codes_to_text([CodeSeen("lactate", "LOINC//32693-4", True)]): 0.2,
-    codes_to_text([CodeSeen("on_oxygen", "yes", True), CodeSeen("", "LOINC//1-8", False)]): 0.2,
+    codes_to_text(
+        [CodeSeen("on_oxygen", "yes", True, text=True), CodeSeen("", "LOINC//1-8", False)]
+    ): 0.2,
     codes_to_text([CodeSeen("on_oxygen", "ja", False)]): 0.05,
     NOT_COUNTED: 0.05,
 }

@@ -108,7 +108,7 @@ def codes_of(
     for row in place:
         seen = []
         if on[row]:
-            seen.append(CodeSeen("ventilation", ventilated, ventilated == "yes"))
+            seen.append(CodeSeen("ventilation", ventilated, *[ventilated == "yes"] * 2))
         if lone and without[row]:
             seen.append(CodeSeen("", lone, False))
         if weighed[row] and (code := weigher[int(row % 3 == 0)]):
@@ -242,10 +242,13 @@ def together(one: Answers, other: Answers) -> Answers:
 
 
 def first_alarms(baseline: Baseline, tallies: list[Tally]) -> tuple[int, list[AlarmDraft]]:
-    """The day on which something is found from the onset on, and the drafts of that day."""
-    detectors = None
+    """The day on which something is found from the onset on, and the drafts of that day.
+
+    With proved bars: a baseline of 2,000 is itself off by chance, and that is not the question here.
+    """
+    detectors, watch = None, Watch(budget="proved")
     for place, tally in enumerate(tallies):
-        seen = watch_days(baseline, Watch(), detectors, [tally])
+        seen = watch_days(baseline, watch, detectors, [tally])
         detectors = seen.detectors
         if seen.findings and tally.day >= ONSET:
             return tally.day, likely(baseline, seen.findings, tallies[: place + 1], units=UNITS)

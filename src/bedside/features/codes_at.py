@@ -1,5 +1,7 @@
 """Which codes stand behind the signals, of many rows at once: what `codes_of` says of each."""
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -12,7 +14,11 @@ __all__ = ["codes_by_row"]
 
 
 def codes_by_row(
-    declaration: Declaration, events: pl.DataFrame, asked: pl.DataFrame
+    declaration: Declaration,
+    events: pl.DataFrame,
+    asked: pl.DataFrame,
+    *,
+    unknown: Collection[str] = (),
 ) -> npt.NDArray[np.str_]:
     """What `codes_of` gives for each row, shape (n,); corrections are not looked at.
 
@@ -20,8 +26,10 @@ def codes_by_row(
         declaration: As it is served.
         events: Columns subject_id, time, known_at, code and text at least; more codes do no harm.
         asked: n rows with subject_id and prediction_time.
+        unknown: Codes that no signal has, and that a wire brings.
     """
-    rules = rules_of(declaration)
+    of_none = Rule(signal="", labels=None, counts_known=False)
+    rules = {**rules_of(declaration), **dict.fromkeys(unknown, of_none)}
     if not rules or not asked.height:
         return np.full(asked.height, "")
     first = (
@@ -55,10 +63,11 @@ def codes_by_row(
 
 def _mark(rule: Rule, code: str, text: str | None) -> str | None:
     if rule.labels is None:
-        return CodeSeen(rule.signal, code, True).mark
+        return CodeSeen(rule.signal, code, rule.counts_known).mark
     if text is None or (text in rule.labels and not rule.counts_known):
         return None
-    one = CodeSeen(rule.signal, text, text in rule.labels)
+    known = text in rule.labels
+    one = CodeSeen(rule.signal, text, known, known)
     return codes_to_text([one])
 
 

@@ -97,5 +97,5 @@ def _seen(rules: dict[str, Rule], events: Sequence[Event], as_of: datetime) -> s
         elif event.text is not None:
             known = event.text in rule.labels
             if not known or rule.counts_known:
-                found.add(CodeSeen(rule.signal, event.text, known))
+                found.add(CodeSeen(rule.signal, event.text, known, known))
     return found

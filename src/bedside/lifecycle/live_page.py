@@ -15,6 +15,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.responding import Done
 from bedside.lifecycle.watch_coverage import Coverage
 from bedside.lifecycle.watch_judging import kept_tallies
+from bedside.monitor.live_page.codes_table import codes_table
 from bedside.monitor.live_page.live_report import live_report
 from bedside.monitor.live_page.page import render_live_page
 from bedside.monitor.stream.tally_maker import TallyMaker
@@ -87,10 +88,12 @@ def write_live_page(
     for alarm in alarms:
         if alarm.state != "resolved":
             since = min(since, date.fromisoformat(alarm.onset) - timedelta(days=_EARLIER))
+    tallies = list(kept_tallies(platform, version.id, maker, since=since.isoformat()))
+    titles = {name: signal.label for name, signal in declaration.signals.items()}
     report = live_report(
         maker.baseline,
         watch,
-        list(kept_tallies(platform, version.id, maker, since=since.isoformat())),
+        tallies,
         model=declaration.title,
         version=version.id,
         at=watched.at,
@@ -99,8 +102,9 @@ def write_live_page(
         unknown=watched.unknown,
         next_due=watched.next_due,
         done=[asdict(one) for one in watched.done],
-        titles={name: signal.label for name, signal in declaration.signals.items()},
+        titles=titles,
     )
+    report["codes"] = codes_table(maker.baseline, tallies, report["onsets"], titles)
     page = platform.folder / "reports" / f"{version.id.replace('@', '-')}-live.html"
     platform.write(page.with_suffix(".json"), canonical_json(report))
     platform.write(page, render_live_page(report).encode())

@@ -72,7 +72,8 @@ class Bench:
             told[name].fill_null("").to_numpy().astype(np.str_) for name in ("reason", "signal")
         )
         noted = np.where(reason == "", self._noted(moved), "")  # an abstention has no notes
-        codes = codes_by_row(self.served, moved, self.patients.asked)
+        unknown = () if change is None or not change.other else (change.other,)
+        codes = codes_by_row(self.served, moved, self.patients.asked, unknown=unknown)
         return replace(self._answered(matrix, reason), about=about, aside=noted, codes=codes)
 
     def _noted(self, events: pl.DataFrame) -> npt.NDArray[np.str_]:

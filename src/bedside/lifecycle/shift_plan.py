@@ -148,6 +148,12 @@ def _of_signals(bench: Bench, population: Population) -> Iterator[Injection]:
                 kind="assay_bias", size=factor, signal=name, words=f"{name} {factor - 1:+.0%}",
                 events=EventChange(what="rescale", codes=inputs[name].codes, factor=factor),
             )  # fmt: skip
+    for name in numbers[:2]:
+        change = EventChange(what="rename", codes=inputs[name].codes, other=f"LOCAL//{name}")
+        yield Injection(
+            kind="coding_change", size=1.0, signal=name, words=f"{name} under another code",
+            events=change,
+        )  # fmt: skip
     yield from _recoded(bench, gains, held)
 
 

@@ -93,6 +93,6 @@ def test_a_text_that_is_no_category_and_the_codes_of_a_signal_of_several_are_tol
     ]
 
     assert [tuple(one) for one in codes_from_text(codes_of(MODEL, events, AS_OF))] == [
-        ("map", "LOINC//76535-7", True),
-        ("ventilation", "ja", False),
+        ("map", "LOINC//76535-7", True, False),
+        ("ventilation", "ja", False, False),
     ]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bedside.core.clock import iso
 from bedside.core.errors import Unavailable
 from bedside.core.ids import subject_pseudonym
+from bedside.core.records.codes_seen import CodeSeen, codes_from_text
 from bedside.core.records.fhir_letter import LetterState
 from bedside.core.records.hl7v2_channel import Hl7v2, ResultCode
 from bedside.core.records.mllp import MllpOptions
@@ -311,6 +312,17 @@ def test_an_answer_is_read_again_from_what_the_ledger_kept(ward):
     assert {one.text for one in facts.events if one.code == "SEX//administrative"} == {"female"}
     again = at.served.answer(facts.events, as_of=NOW)
     assert again.outcome.risk == pytest.approx(kept["answer"]["outcome"]["risk"])
+
+
+def test_a_result_under_a_code_that_nobody_asks_for_is_told_by_its_code(ward):
+    at = ward(channel=asked_by(*ASKED))
+    at.receive(admission("0"), an_oru("1").replace(b"2524-7^", b"32693-4^"))
+
+    at.look()
+
+    (entry,) = [one for one in at.platform.ledger.entries() if one.action == "answer"]
+    kept = json.loads(at.platform.ledger.unseal(entry.sequence))
+    assert CodeSeen("", "LOINC//32693-4", False) in codes_from_text(kept["codes"])
 
 
 def test_an_implausible_value_is_left_out_and_that_is_said(ward):

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from bedside.core.clock import iso
+from bedside.core.records.codes_seen import NOT_COUNTED
 from bedside.core.records.ledger import LedgerDraft
 from bedside.features.inputs import set_aside_note
 from bedside.lifecycle.live_answers import AnswerReader
@@ -19,7 +20,7 @@ def ward(tmp_path_factory):
     return a_ward(a_built_workspace(folder / "built"), folder / "w")
 
 
-def recorded(ward, number, kind, outcome, **more):
+def recorded(ward, number, kind, outcome, *, sealed_codes=None, **more):
     """As the service seals an answer and what lies open of it."""
     details = {
         "prediction_id": f"said{number}", "model": ward.version.name, "version": ward.version.id,
@@ -28,6 +29,7 @@ def recorded(ward, number, kind, outcome, **more):
         "caller": "t", "shown": False, **more,
     }  # fmt: skip
     sealed = {"subject": 90 + number, "request": "{}", "answer": {"outcome": outcome}}
+    sealed |= {} if sealed_codes is None else {"codes": sealed_codes}
     return LedgerDraft(
         actor=SERVER, action="answer", details=details, sealed=json.dumps(sealed).encode(),
         subject=90 + number,
@@ -45,7 +47,7 @@ def test_the_signal_of_an_abstention_and_one_that_was_set_aside_are_read(ward):
     entries = ward.platform.ledger.append_all(
         [
             recorded(ward, 1, "abstention", missing, reason="missing"),
-            recorded(ward, 2, "score", score),
+            recorded(ward, 2, "score", score, sealed_codes="?\t\tLOINC//1-8"),
         ]
     )
     read = read_day(
@@ -55,3 +57,4 @@ def test_the_signal_of_an_abstention_and_one_that_was_set_aside_are_read(ward):
 
     assert read.answers.about.tolist() == [lost, ""]
     assert read.answers.aside.tolist() == ["", aside]
+    assert read.answers.codes.tolist() == [NOT_COUNTED, "?\t\tLOINC//1-8"]  # of before, and now

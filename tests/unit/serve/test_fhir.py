@@ -1,8 +1,11 @@
 """`$predict`: what the FHIR wire answers, and what it says where there is no score."""
 
+import json
+
 import pytest
 
 from bedside.core.records.caller import Caller
+from bedside.core.records.codes_seen import CodeSeen, codes_from_text
 from bedside.core.records.declaration import Channels
 from bedside.core.records.version import Stage
 from bedside.serve.app import create_app
@@ -20,12 +23,28 @@ from served import (
     a_served_model,
     an_encounter,
     an_observation,
+    app_for,
     service_for,
 )
 
 PATIENT = "/fhir/Patient/pat-1/$predict"
 ENCOUNTER = "/fhir/Encounter/enc-1/$predict"
 FHIR = "application/fhir+json"
+
+
+def test_a_result_under_a_code_that_no_signal_has_is_sealed_by_its_code():
+    served = a_served_model(declaration=a_fhir_declaration())
+    patient, stay, _, rate = the_usual()
+    other = an_observation("32693-4", 4.2, "mmol/L")
+
+    response = HttpClient(app_for(served.answerer)).post(
+        PATIENT, json=a_call(a_search(patient, stay, other, rate))
+    )
+
+    assert response.status_code == 200
+    ((_, sealed),) = served.ledger.kept
+    seen = codes_from_text(json.loads(sealed)["codes"])
+    assert CodeSeen("", "LOINC//32693-4", False) in seen
 
 
 def issue_of(response):

@@ -32,33 +32,36 @@ class CodeSeen(NamedTuple):
         signal: Name of the signal; '' where no signal has this code.
         code: The event's code; of a category, its text.
         known: Whether the declaration knows it.
+        text: Whether it is the text of a category that is known.
     """
 
     signal: str
     code: str
     known: bool
+    text: bool = False
 
     @property
     def mark(self) -> str:
         """It in one text, which `of` reads again."""
-        return _PARTS.join(("=" if self.known else "?", self.signal, self.code))
+        sign = "?" if not self.known else ":" if self.text else "="
+        return _PARTS.join((sign, self.signal, self.code))
 
     @classmethod
     def of(cls, mark: str) -> "CodeSeen":
         """From its mark.
 
         >>> CodeSeen.of(CodeSeen("sex", "male", True).mark)
-        CodeSeen(signal='sex', code='male', known=True)
+        CodeSeen(signal='sex', code='male', known=True, text=False)
         """
-        known, signal, code = mark.split(_PARTS, 2)
-        return cls(signal, code, known == "=")
+        sign, signal, code = mark.split(_PARTS, 2)
+        return cls(signal, code, sign != "?", sign == ":")
 
 
 def codes_to_text(seen: Iterable[CodeSeen]) -> str:
     """All of them as one text, the same whatever their order; '' of none.
 
     >>> codes_from_text(codes_to_text([CodeSeen("", "LOINC//1-8", False)]))
-    (CodeSeen(signal='', code='LOINC//1-8', known=False),)
+    (CodeSeen(signal='', code='LOINC//1-8', known=False, text=False),)
     """
     every = sorted({_fit(one) for one in seen}, key=lambda one: (not one.signal, one))
     return _BETWEEN.join(one.mark for one in every[:MOST])
@@ -74,4 +77,4 @@ def codes_from_text(text: str) -> tuple[CodeSeen, ...]:
 def _fit(one: CodeSeen) -> CodeSeen:
     """Without what would be read as the end of it, and not longer than a code is."""
     signal, code = (" ".join(part.split()) for part in (one.signal, one.code))
-    return CodeSeen(signal, code if len(code) <= LONGEST else _LONGER, one.known)
+    return one._replace(signal=signal, code=code if len(code) <= LONGEST else _LONGER)

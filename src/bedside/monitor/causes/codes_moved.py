@@ -89,7 +89,9 @@ def codes_moved(baseline: Baseline, before: Sequence[Tally], whole: Tally) -> tu
         return ()
     earlier = summed(before) if before else None
     marks = {**dict.fromkeys(earlier.codes if earlier else {}, 0), **whole.codes}
-    shares = {CodeSeen(one.signal, one.code, one.known): one.share for one in baseline.codes}
+    shares = {
+        CodeSeen(one.signal, one.code, one.known, one.text): one.share for one in baseline.codes
+    }
     every = {CodeSeen.of(mark) for mark in marks} | set(shares)
     found = []
     for seen in sorted(every):

@@ -50,20 +50,23 @@ class EventChange:
     """What is done to the events of a signal, before features are made of them.
 
     Args:
-        what: `rescale` (value * factor + offset), `drop`, or `recode` (of texts).
+        what: `rescale` (value * factor + offset), `drop`, `recode` (of texts), or `rename` (each
+            event comes under the code `other`).
         codes: Of the signal.
         share: The share of subjects whom it hits: one laboratory of several, for example.
         factor: Of `rescale`.
         offset: Of `rescale`.
         texts: Of `recode`: what stands in the place of each text.
+        other: Of `rename`: a code that no signal has.
     """
 
-    what: Literal["rescale", "drop", "recode"]
+    what: Literal["rescale", "drop", "recode", "rename"]
     codes: tuple[str, ...]
     share: float = 1.0
     factor: float = 1.0
     offset: float = 0.0
     texts: Mapping[str, str] = field(default_factory=dict)
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

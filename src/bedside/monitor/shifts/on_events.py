@@ -27,5 +27,9 @@ def changed_events(events: pl.DataFrame, change: EventChange, *, seed: int) -> p
         text = pl.col("text").cast(pl.String)
         told = text.replace(dict(change.texts))
         return events.with_columns(pl.when(hit).then(told).otherwise(text).alias("text"))
+    if change.what == "rename":
+        code = pl.col("code").cast(pl.String)
+        other = pl.when(hit).then(pl.lit(change.other)).otherwise(code).alias("code")
+        return events.with_columns(other.cast(events["code"].dtype))
     moved = pl.col("value") * change.factor + change.offset
     return events.with_columns(pl.when(hit).then(moved).otherwise(pl.col("value")).alias("value"))

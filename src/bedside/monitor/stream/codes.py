@@ -66,8 +66,10 @@ def _watched(baseline: Baseline) -> Iterator[Watched]:
     if live or any(not one.signal for one in baseline.codes):
         yield Watched("", None)
     for signal in baseline.coded:
-        yield Watched(signal, None)
-        known = [one.code for one in baseline.codes if one.signal == signal and one.known]
+        mine = [one for one in baseline.codes if one.signal == signal]
+        if any(one.text or not one.known for one in mine):
+            yield Watched(signal, None)
+        known = [one.code for one in mine if one.known]
         if len(known) > 1:
             for code in known:
                 yield Watched(signal, code)
@@ -150,7 +152,11 @@ def codes_of_baseline(some: Answers) -> tuple[CodeBaseline, ...]:
     kept = sorted(told, key=lambda pair: (-pair[0], pair[1]))[:_MOST]
     return tuple(
         CodeBaseline(
-            signal=one.signal, code=one.code, known=one.known, share=significant(count / len(some))
+            signal=one.signal,
+            code=one.code,
+            known=one.known,
+            text=one.text,
+            share=significant(count / len(some)),
         )
         for count, one in sorted(kept, key=lambda pair: pair[1])
     )

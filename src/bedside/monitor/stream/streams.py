@@ -121,12 +121,14 @@ class CodeBaseline:
         signal: Its signal; '' where no signal has it.
         code: The code, or the text of a category.
         known: Whether the declaration knows it.
+        text: Whether it is the text of a category that is known.
         share: Of the patients.
     """
 
     signal: str
     code: str
     known: bool
+    text: bool
     share: float
 
 

@@ -41,3 +41,24 @@ def test_whole_synthetic_patients_are_read_or_refused_at_a_named_unit():
     assert codes[START] > 1000
     assert len(refused) <= 2
     assert all(word in text for text in refused for word in REFUSABLE)
+
+
+def test_observations_under_codes_that_no_signal_has_are_told_by_their_code():
+    (bundle, *_) = (one for one in bundles() if "Observation" in json.dumps(one))
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    told = {
+        f"LOINC//{one['code']['coding'][0]['code']}"
+        for one in resources
+        if one["resourceType"] == "Observation" and "valueQuantity" in one
+    }
+    (patient,) = (one["id"] for one in resources if one["resourceType"] == "Patient")
+    declared = {code for one in a_declaration().signals.values() for code in one.codes}
+
+    reading = read_resources(
+        a_declaration(), {"record": json.dumps(bundle).encode()}, as_of=NOW, patient_id=patient
+    )
+
+    found = {one.code for one in reading.unknown}
+    assert told - declared
+    assert told - declared <= found
+    assert not found & declared

@@ -6,13 +6,17 @@ import re
 import numpy as np
 import pytest
 
+from bedside.core.records.codes_seen import CodeSeen, codes_to_text
 from bedside.core.records.watch import Alarm, Watch
+from bedside.monitor.live_page.codes_table import codes_table
 from bedside.monitor.live_page.live_report import live_report
 from bedside.monitor.live_page.page import render_live_page
 from watched_hospital import (
     FEATURES,
     FIRST,
+    WEIGHED,
     Hospital,
+    codes_of,
     first_alarms,
     people,
     quarter,
@@ -64,6 +68,37 @@ def test_the_page_says_first_where_the_version_stands_and_what_to_do(told):
     alarm = page.index("Creatinine comes about")
     advice = page.index("Ask the laboratory or the interface team")
     assert state < alarm < advice < page.index("<svg")
+
+
+def test_a_code_that_went_and_one_that_nobody_knows_are_shown_with_their_signal(hospital):
+    random = np.random.default_rng(3)
+    before, after = people(1200, random), people(1500, random)
+    codes = codes_of(after, ventilated="ja", lone="<LOINC>", weigher=(WEIGHED[0], ""))
+    baseline, tallies = quarter(hospital, before, after, codes=codes)
+    report = a_report(baseline, tallies)
+    report["codes"] = codes_table(baseline, tallies, ["2024-10-24"], {"weight": "body weight"})
+
+    page = render_live_page(report)
+
+    told = {(row["signal"], row["code"], row["known"]) for row in report["codes"] if row["moved"]}
+    assert {
+        ("body weight", WEIGHED[1], True),
+        ("ventilation", "yes", True),
+        ("ventilation", "ja", False),
+        ("", "<LOINC>", False),
+    } == told
+    assert "&lt;LOINC&gt;" in page
+    assert "not declared" in page
+
+
+def test_codes_of_ten_answers_or_fewer_are_not_shown(hospital):
+    random = np.random.default_rng(3)
+    before, after = people(1200, random), people(1500, random)
+    codes = codes_of(after)
+    codes[:10] = codes_to_text([CodeSeen("ventilation", "rare", False)])
+    baseline, tallies = quarter(hospital, before, after, codes=codes)
+
+    assert codes_table(baseline, tallies, [], {}) == []
 
 
 def test_the_signal_that_moved_the_risks_is_the_first_and_all_add_up(told):

@@ -93,6 +93,15 @@ def test_a_new_coding_system_changes_texts():
     assert changed_events(events(), change, seed=1)["text"].to_list()[-1] == "M"
 
 
+def test_a_code_that_nobody_knows_comes_in_the_place_of_a_known_one():
+    change = EventChange(what="rename", codes=("LAB//a",), other="LOCAL//a")
+
+    moved = changed_events(events(), change, seed=1)
+
+    assert moved["code"].to_list() == ["LOCAL//a", "LAB//b", "LOCAL//a", "SEX"]
+    assert moved.drop("code").equals(events().drop("code"))
+
+
 def test_a_share_hits_whole_patients():
     many = pl.DataFrame(
         {"subject_id": np.repeat(np.arange(2000), 3), "code": "LAB//a", "value": 1.0, "text": ""}

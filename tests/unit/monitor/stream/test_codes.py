@@ -16,12 +16,11 @@ def without_codes(answers):
     return replace(answers, codes=None)
 
 
-def test_a_signal_of_one_known_code_is_watched_for_unknown_ones_alone():
+def test_known_codes_are_watched_where_there_are_several_and_unknown_texts_of_a_category():
     ids = {one.id for one in a_baseline().streams if one.family == "codes"}
 
     assert ids == {
         "unknown_code",
-        "unknown_code:lactate",
         "unknown_code:on_oxygen",
         "code:lactate=LOINC//2524-7",
         "code:lactate=LOINC//32693-4",
