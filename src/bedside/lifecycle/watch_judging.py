@@ -220,6 +220,7 @@ class DayJudge:
                 for name, one in self.declared.signals.items()
             },
             titles={name: one.label for name, one in self.declared.signals.items()},
+            codes={name: one.codes for name, one in self.declared.signals.items()},
         )
         before = {one.id: len(one.steps) for one in self.platform.alarms.all(self.version.name)}
         told = raise_alarms(
