@@ -13,7 +13,9 @@ __all__ = ["rehearse"]
 def rehearse(
     folder: Folder,
     plan: Annotated[Path, typer.Option("--plan", help="What happens on which day, as YAML.")],
-    to: Annotated[Path, typer.Option("--to", help="The workspace that it makes; not there yet.")],
+    to: Annotated[
+        Path, typer.Option("--to", help="The workspace that it makes; or its own, to go on.")
+    ],
     data: Data = None,
     as_json: JsonOption = False,
 ) -> None:

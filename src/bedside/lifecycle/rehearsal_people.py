@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,22 @@ class People:
     def came(self) -> int:
         """How many have come so far."""
         return sum(one.size for one in self._came)
+
+    @property
+    def digest(self) -> str:
+        """Of who may be asked about when, and of what comes true of it."""
+        columns = [self._rows[name].to_physical().to_numpy() for name in self._rows.columns]
+        return sha256(b"".join(one.tobytes() for one in columns)).hexdigest()
+
+    def told_came(self) -> list[list[int]]:
+        """Who came on each day so far."""
+        return [one.tolist() for one in self._came]
+
+    def came_before(self, days: Sequence[Sequence[int]]) -> None:
+        """Be as after these days, as `told_came` told them."""
+        self._came = [np.array(one, dtype=np.int64) for one in days]
+        gone = np.concatenate([self.built[:0], *self._came])
+        self._later = self._later[~np.isin(self._later, gone)]
 
     def come(self, mixes: Sequence[RehearsalEvent]) -> Ids:
         """Who comes on the next day, shape (n,): drawn without replacement from who is left.

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from bedside.core.clock import FixedClock, parse_duration
-from bedside.core.errors import BedsideError, Invalid
+from bedside.core.errors import BedsideError, Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.answer import Score
 from bedside.core.records.asked import Asked
@@ -27,7 +27,7 @@ from bedside.core.records.rollout import Release
 from bedside.core.records.version import Stage
 from bedside.core.records.watch import ResponseKind
 from bedside.lifecycle.build import build
-from bedside.lifecycle.live_watch import Watched, watch_live
+from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.promoting import promote_inside_plan
 from bedside.lifecycle.rehearsal_account import (
@@ -42,6 +42,7 @@ from bedside.lifecycle.rehearsal_account import (
 )
 from bedside.lifecycle.rehearsal_acts import NAME, act
 from bedside.lifecycle.rehearsal_people import People
+from bedside.lifecycle.rehearsal_state import YearState
 from bedside.lifecycle.release import approve, open_bundle, release
 from bedside.monitor.shifts.injection import EventChange
 from bedside.serve.answer import Answerer
@@ -69,6 +70,8 @@ class Year:
         data: The data of the model, as for a build; None: what is bundled.
         scratch: A folder for the tables from which versions learn.
         tell: Hears of everything that happens.
+        keep: Is given how far it has come, once the first version is built and after each day.
+        state: How far it had come, on a workspace that is as it was then; a new one begins.
     """
 
     platform: Platform
@@ -78,53 +81,76 @@ class Year:
     data: Path | None
     scratch: Path
     tell: Callable[[DayTold], None] = lambda _told: None
-    told: list[DayTold] = field(default_factory=list)
-    answers: int = 0
-    outcomes: int = 0
+    keep: Callable[[YearState], None] = lambda _state: None
+    state: YearState = field(default_factory=YearState)
     _day: int = 0
     _loaded: dict[str, Answerer] = field(default_factory=dict)
-    _waiting: list[tuple[datetime, LedgerDraft]] = field(default_factory=list)
-    _alarms: list[AlarmRaised] = field(default_factory=list)
-    _stages: list[StageReached] = field(default_factory=list)
-    _figures: list[DayFigures] = field(default_factory=list)
-    _refused: dict[int, str] = field(default_factory=dict)
-    _watched: Watched | None = None
-    _waits: tuple[str, ...] = ()
 
     def run(self) -> Rehearsed:
-        """Build, release to silence, and live through every day.
+        """Build, release to silence, and live through every day, or those that are left.
 
         Raises:
             Invalid: the plan names a signal that there is not, or the data are not as declared.
             Refused: the first version is refused.
         """
-        begun = time.process_time()
+        begun = time.process_time() - self.state.seconds
         begins = datetime.fromisoformat(self.plan.begins).replace(tzinfo=UTC)
         self.clock.at = begins
         people = People(self.platform, self.plan, self.model, self.data, self.scratch)
-        self._first(people)
-        for day in range(self.plan.days):
-            self._day = day
-            self.clock.at = begins + timedelta(days=self._day, hours=8)
-            for number, event in enumerate(self.plan.events):
-                if event.day == day:
-                    self._happens(number, event, people)
-            self._answer(people)
-            self._note_what_came()
-            self.clock.at = begins + timedelta(days=self._day + 1, minutes=30)
-            self._watch(people)
-            if day and day % _MONTH == 0:
-                self.say(f"{self.answers:,} answers so far, {self.outcomes:,} outcomes")
+        if self.state.first:
+            self._go_on(people)
+        else:
+            self.state.data = people.digest
+            self._first(people)
+            self._keep(people, begun)
+        for day in range(self.state.day, self.plan.days):
+            self._live_through(day, begins, people)
+            self.state.day = day + 1
+            self._keep(people, begun)
         return self._done(people, time.process_time() - begun)
+
+    def _live_through(self, day: int, begins: datetime, people: People) -> None:
+        self._day = day
+        self.clock.at = begins + timedelta(days=day, hours=8)
+        for number, event in enumerate(self.plan.events):
+            if event.day == day:
+                self._happens(number, event, people)
+        self._answer(people)
+        self._note_what_came()
+        self.clock.at = begins + timedelta(days=day + 1, minutes=30)
+        self._watch(people)
+        if day and day % _MONTH == 0:
+            self.say(f"{self.state.answers:,} answers so far, {self.state.outcomes:,} outcomes")
+
+    def _keep(self, people: People, begun: float) -> None:
+        self.state.came = people.told_came()
+        self.state.seconds = time.process_time() - begun
+        self.keep(self.state)
+
+    def _go_on(self, people: People) -> None:
+        """Be as after the last day that was kept.
+
+        Raises:
+            Refused: the data are not those it began with (code `rehearsal_data`).
+        """
+        if people.digest != self.state.data:
+            raise Refused(
+                "The data are not those with which this rehearsal began.",
+                fix="give the same data, or a new name for another rehearsal.",
+                code="rehearsal_data",
+            )
+        people.read_by(open_bundle(self.platform, self.platform.registry.get(self.state.first)))
+        people.came_before(self.state.came)
 
     def say(self, what: str) -> None:
         """Add to the account."""
         told = DayTold(day=self._day, at=self.clock.now().date().isoformat(), what=what)
-        self.told.append(told)
+        self.state.told.append(told)
         self.tell(told)
 
     def _done(self, people: People, seconds: float) -> Rehearsed:
-        alarms, stages = tuple(self._alarms), tuple(self._stages)
+        state = self.state
+        alarms, stages = tuple(state.alarms), tuple(state.stages)
         return Rehearsed(
             model=people.declaration.title,
             name=people.declaration.name,
@@ -132,24 +158,25 @@ class Year:
             days=self.plan.days,
             built_from=len(people.built),
             came=people.came,
-            answers=self.answers,
-            outcomes=self.outcomes,
+            answers=state.answers,
+            outcomes=state.outcomes,
             lighter=self.plan.lighter,
-            told=tuple(self.told),
-            events=followed(self.plan, alarms, stages, self._refused),
+            told=tuple(state.told),
+            events=followed(self.plan, alarms, stages, state.refused),
             alarms=alarms,
             stages=stages,
             changes=changed(self.plan),
-            figures=tuple(self._figures),
+            figures=tuple(state.figures),
             entries=sum(1 for _ in self.platform.ledger.entries()),
             ledger_faults=tuple(one.text for one in self.platform.ledger.verify()),
             seconds=round(seconds, 1),
-            live_page="" if self._watched is None else self._watched.page,
+            live_page=state.live_page,
         )
 
     def _first(self, people: People) -> None:
         table = people.table(people.built, self.scratch / "built.parquet")
         built = build(self.platform, self.model, table)
+        self.state.first = built.version.id
         people.read_by(open_bundle(self.platform, built.version))
         approve(self.platform, built.version.id, name=NAME, meaning="fit for silent use")
         release(self.platform, built.version.id, Stage.SILENT)
@@ -189,14 +216,14 @@ class Year:
         kept = [one for one in made if isinstance(one, Made)]
         for begin in range(0, len(kept), _AT_ONCE):
             self.platform.ledger.append_all([one.draft for one in kept[begin : begin + _AT_ONCE]])
-        self.answers += len(kept)
+        self.state.answers += len(kept)
         known = self.clock.now() + parse_duration(self.plan.known_after)
         for one, (_, _, label) in zip(made, questions, strict=True):
             if isinstance(one, Made) and not np.isnan(label):
-                self._waiting.append((known, _noted(one, label)))
+                self.state.waiting.append((known, _noted(one, label)))
         if is_first:
             labels = [label for _, _, label in questions]
-            self._figures.append(_figures(self._day, answerer.version_id, made, labels))
+            self.state.figures.append(_figures(self._day, answerer.version_id, made, labels))
 
     def _versions(self) -> list[Answerer]:
         """Every version that answers now, loaded once; what is seen most comes first."""
@@ -213,14 +240,14 @@ class Year:
 
     def _note_what_came(self) -> None:
         now = self.clock.now()
-        due = [draft for at, draft in self._waiting if at <= now]
-        self._waiting = [one for one in self._waiting if one[0] > now]
+        due = [draft for at, draft in self.state.waiting if at <= now]
+        self.state.waiting = [one for one in self.state.waiting if one[0] > now]
         for begin in range(0, len(due), _AT_ONCE):
             self.platform.ledger.append_all(due[begin : begin + _AT_ONCE])
-        self.outcomes += len(due)
+        self.state.outcomes += len(due)
 
     def _reached(self, releases: Sequence[Release]) -> None:
-        last = {one.version: (one.stage, one.suspended) for one in self._stages}
+        last = {one.version: (one.stage, one.suspended) for one in self.state.stages}
         now = {one.version: (one.stage, one.suspended) for one in releases}
         gone = {
             name: (Stage.SUPERSEDED, False)
@@ -229,7 +256,7 @@ class Year:
         }
         for version, (stage, suspended) in (now | gone).items():
             if last.get(version) != (stage, suspended):
-                self._stages.append(
+                self.state.stages.append(
                     StageReached(day=self._day, version=version, stage=stage, suspended=suspended)
                 )
 
@@ -240,9 +267,10 @@ class Year:
         def bring(kind: ResponseKind) -> Path:
             return people.recent(self._recent()) if kind == "recalibrate" else people.known()
 
-        watched = self._watched = watch_live(service, people.declaration.name, data=bring)
+        watched = watch_live(service, people.declaration.name, data=bring)
+        self.state.live_page = watched.page
         for alarm in map(service.alarms.get, watched.raised):
-            self._alarms.append(AlarmRaised.of(alarm, self._day))
+            self.state.alarms.append(AlarmRaised.of(alarm, self._day))
             self.say(f"ALARM {alarm.id} ({alarm.severity}): {alarm.text}")
         for name in watched.reopened:
             self.say(f"{name} came back, and was opened again: {service.alarms.get(name).text}")
@@ -257,7 +285,7 @@ class Year:
     def _recent(self) -> int:
         """Days since the onset of the newest alarm: on those patients risks are to be right."""
         begins = datetime.fromisoformat(self.plan.begins)
-        onset = datetime.fromisoformat(self._alarms[-1].onset) if self._alarms else begins
+        onset = datetime.fromisoformat(self.state.alarms[-1].onset) if self.state.alarms else begins
         return max(self._day - (onset - begins).days, _MONTH)
 
     def _promote(self, service: Platform, model: str) -> None:
@@ -273,8 +301,8 @@ class Year:
             return
         if done.outcome != "waits":
             self.say(f"{done.version}: {done.outcome}, {done.was} to {done.stage}: {done.why[0]}")
-        elif "answered in silence for" not in done.why[0] and done.why != self._waits:
-            self._waits = done.why
+        elif "answered in silence for" not in done.why[0] and done.why != self.state.waits:
+            self.state.waits = done.why
             self.say(f"{done.version} waits: {'; '.join(done.why)}")
 
     def _active(self, kinds: Sequence[str]) -> list[RehearsalEvent]:
@@ -303,7 +331,7 @@ class Year:
             for what in act(person, people.declaration.name, event, people):
                 self.say(what)
         except BedsideError as error:
-            self._refused[number] = error.problem
+            self.state.refused[number] = error.problem
             self.say(f"{event.then} was refused: {error.problem}")
 
 

@@ -1,21 +1,29 @@
 """A rehearsal in a workspace of its own, whose clock is moved from day to day."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bedside.core.clock import FixedClock
 from bedside.core.errors import Invalid, Refused
+from bedside.core.ids import digest_of
 from bedside.core.ports import Progress
 from bedside.core.records.rehearsal import OF_EVENTS, Rehearsal
+from bedside.infra.files import locked_folder
 from bedside.interop.declaration.yaml_records import Mistake, read_record
+from bedside.lifecycle.package import load_declaration
 from bedside.lifecycle.rehearsal_account import DayTold, Rehearsed
 from bedside.lifecycle.rehearsal_model import lighter_model, marked_table
 from bedside.lifecycle.rehearsal_page import write_rehearsal
 from bedside.lifecycle.rehearsing import SERVICE, Year
+from bedside.wiring.rehearsal_keeping import EVERY, Keeping
+from bedside.wiring.settings import settings_of
 from bedside.wiring.workspace import open_workspace
 
 __all__ = ["read_rehearsal", "rehearse_in"]
+
+_GOES_ON = "it was stopped before; it goes on from the copy of this day"
 
 
 def read_rehearsal(path: Path) -> Rehearsal:
@@ -37,41 +45,63 @@ def rehearse_in(
     *,
     progress: Progress,
     tell: Callable[[DayTold], None],
+    every: float | None = None,
 ) -> Rehearsed:
-    """Live through the plan in a new workspace.
+    """Live through the plan in a new workspace, or go on where the same rehearsal was killed.
 
     Args:
-        folder: Of the workspace; it must not be there yet.
+        folder: Of the workspace; it must not be there yet, or be that of this rehearsal.
         model: The folder of the model.
         data: Its table; None: what is bundled.
         plan: What happens when.
         progress: Of the builds.
-        tell: Hears of everything that happens, in the order of the days.
+        tell: Hears of everything that happens, in the order of the days; of days that are lived
+            through once more, again.
+        every: Least processor time between two copies of the workspace, in seconds.
 
     Raises:
-        Refused: the folder is there already (code `folder_exists`).
+        Refused: the folder is there already, and is not of this rehearsal or it has ended (code
+            `folder_exists`), or the data are others (code `rehearsal_data`).
+        Unavailable: another process rehearses there.
         Invalid, Refused: as `Year.run`.
     """
-    if folder.exists():
+    declared, source = load_declaration(model)
+    about = digest_of([asdict(plan), declared.name, source.decode()])
+    keeping = Keeping(folder=folder, about=about, every=EVERY if every is None else every)
+    settings = settings_of(folder)
+    is_here = isinstance(settings.metadata, Path) and settings.bucket is None
+    if folder.exists() and not is_here:
         raise Refused(
             "A rehearsal makes its own workspace, and that folder is there already.",
-            fix="give a new name.",
+            fix="give a new name; one whose database or objects lie elsewhere is not gone on with.",
             code="folder_exists",
         )
-    clock = FixedClock(datetime.fromisoformat(plan.begins).replace(tzinfo=UTC))
-    platform = open_workspace(folder, actor=SERVICE, progress=progress, clock=clock)
-    scratch = folder / "rehearsal"
-    scratch.mkdir(mode=0o700)
-    year = Year(
-        platform=platform,
-        clock=clock,
-        model=lighter_model(model, plan, scratch),
-        plan=plan,
-        data=marked_table(model, data, plan, scratch),
-        scratch=scratch,
-        tell=tell,
-    )
-    return write_rehearsal(platform, year.run())
+    keeping.look()
+    with locked_folder(keeping.scratch):
+        state = keeping.begin()
+        clock = FixedClock(datetime.fromisoformat(plan.begins).replace(tzinfo=UTC))
+        platform = open_workspace(folder, actor=SERVICE, progress=progress, clock=clock)
+        year = Year(
+            platform=platform,
+            clock=clock,
+            model=lighter_model(model, plan, keeping.scratch),
+            plan=plan,
+            data=marked_table(model, data, plan, keeping.scratch),
+            scratch=keeping.scratch,
+            tell=tell,
+            state=state,
+        )
+        if state.first:
+            year.tell(DayTold(day=state.day, at=_day_of(plan, state.day), what=_GOES_ON))
+        if is_here:
+            year.keep = keeping.keep
+        done = write_rehearsal(platform, year.run())
+        keeping.end()
+    return done
+
+
+def _day_of(plan: Rehearsal, day: int) -> str:
+    return (datetime.fromisoformat(plan.begins) + timedelta(days=day)).date().isoformat()
 
 
 def _mistakes(plan: Rehearsal) -> list[Mistake]:
