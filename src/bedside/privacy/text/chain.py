@@ -27,20 +27,21 @@ def best_labels(states: Floats, lengths: Sequence[int], transitions: Floats) -> 
     """
     out = np.empty(states.shape[0], dtype=np.int64)
     into = np.ascontiguousarray(transitions.T)
+    moves = transitions[:, None, :]
     for group in _groups(lengths):
-        back = np.zeros((group.longest, group.count, states.shape[1]), dtype=np.int16)
-        scores = states[group.starts]
+        scores = np.empty((group.longest, group.count, states.shape[1]), dtype=states.dtype)
+        scores[0] = states[group.starts]
         for step in range(1, group.longest):
             going = group.going(step)
-            paths = scores[:going, None, :] + into[None]
-            back[step, :going] = came = paths.argmax(axis=2)
-            best = np.take_along_axis(paths, came[:, :, None], axis=2)[:, :, 0]
-            scores[:going] = best + states[group.starts[:going] + step]
-        last = scores.argmax(axis=1)
+            paths = scores[step - 1, :going].T[:, :, None] + moves  # from, line, to
+            scores[step, :going] = paths.max(axis=0) + states[group.starts[:going] + step]
+        ends = scores[group.lengths - 1, np.arange(group.count)]
+        last = ends.argmax(axis=1)
         for step in range(group.longest - 1, -1, -1):
             going = group.going(step)
             out[group.starts[:going] + step] = last[:going]
-            last[:going] = back[step, np.arange(going), last[:going]]
+            if step:
+                last[:going] = (scores[step - 1, :going] + into[last[:going]]).argmax(axis=1)
     return out
 
 

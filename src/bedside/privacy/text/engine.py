@@ -77,9 +77,11 @@ class NoteFinder:
                 "There are not as many known identifiers as notes.",
                 fix="give one for each note, None where nothing is known.",
             )
-        found = self._rules.find(notes)
-        if self._tagger is not None:
-            labelled = self._tagger.find(notes, doubt=self._doubt)
+        if self._tagger is None:
+            found = self._rules.find(notes)
+        else:
+            found, hints = self._rules.find_with_hints(notes)
+            labelled = self._tagger.find(notes, doubt=self._doubt, hints=hints)
             for spans, more in zip(found, labelled, strict=True):
                 spans.extend(more)
         if known is not None:

@@ -212,6 +212,7 @@ def _places(
     hits, phrases = (
         [found.get(start, "") for start in starts] for found in (note.hits, note.phrases)
     )
+    any_hit, any_phrase = any(hits), any(phrases)
     for at, word in enumerate(words):
         before2, before, plain, after, after2 = plains[at : at + 5]
         shape = shapes[at + 2]
@@ -233,8 +234,10 @@ def _places(
             *triggers[at],
             f"T|s={triggers[at][0]}|{shape}",
         ]
-        _add_found(said, "H", hits, at, name)
-        _add_found(said, "G", phrases, at, name)
+        if any_hit:
+            _add_found(said, "H", hits, at, name)
+        if any_phrase:
+            _add_found(said, "G", phrases, at, name)
         if word[0].isupper() and (seen := note.seen.get(plain)):
             others = {of for line, of in seen if line != row}
             said += [f"E={where}" for where in sorted(others)[:4]]
@@ -252,15 +255,23 @@ def _add_found(said: list[str], letter: str, found: Sequence[str], at: int, fiel
 
 def _capitals(words: Sequence[str]) -> list[str]:
     """How many words with a capital follow each other up to a token, and from it."""
-    up_to, run = [], 0
-    for word in words:
-        run = run + 1 if word[0].isupper() else 0
-        up_to.append(min(run, 5))
-    from_here, run = [], 0
-    for word in reversed(words):
-        run = run + 1 if word[0].isupper() else 0
-        from_here.append(min(run, 5))
-    return [f"{left}{right}" for left, right in zip(up_to, reversed(from_here), strict=True)]
+    capital = [word[0].isupper() for word in words]
+    up_to = _run_lengths(capital)
+    from_here = reversed(_run_lengths(capital[::-1]))
+    return [_RUNS[left][right] for left, right in zip(up_to, from_here, strict=True)]
+
+
+def _run_lengths(flags: Sequence[bool]) -> list[int]:
+    """How many are true in a row up to each place, at most five."""
+    out, run = [], 0
+    for flag in flags:
+        run = (run + 1 if run < _LONGEST_RUN else run) if flag else 0
+        out.append(run)
+    return out
+
+
+_LONGEST_RUN = 5
+_RUNS = [[f"{left}{right}" for right in range(6)] for left in range(6)]
 
 
 def _triggers(plains: Sequence[str]) -> list[tuple[str, str]]:

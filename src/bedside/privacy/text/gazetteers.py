@@ -78,9 +78,23 @@ class Gazetteers:
     def find(self, batch: Batch) -> list[tuple[int, IdentifierSpan]]:
         """What stands in the lists: the note, and the span in it, in no order."""
         text = unaccented(batch.text)
+        return self._spans(batch, text, self._hits(text))
+
+    def phrases(self, batch: Batch) -> list[tuple[int, int, int, str]]:
+        """Every entry that stands in the notes, unjudged: note, start, end, letters."""
+        return self._phrases(batch, self._hits(unaccented(batch.text)))
+
+    def find_with_phrases(
+        self, batch: Batch
+    ) -> tuple[list[tuple[int, IdentifierSpan]], list[tuple[int, int, int, str]]]:
+        """What `find` and `phrases` say, by one look at the notes."""
+        text = unaccented(batch.text)
+        hits = self._hits(text)
+        return self._spans(batch, text, hits), self._phrases(batch, hits)
+
+    def _spans(self, batch: Batch, text: str, hits: list[_Hit]) -> list[tuple[int, IdentifierSpan]]:
         out = []
         taken = 0
-        hits = self._hits(text)
         for hit in hits:
             if hit.start < taken:
                 continue
@@ -96,10 +110,9 @@ class Gazetteers:
                 out.append((note, span))
         return out
 
-    def phrases(self, batch: Batch) -> list[tuple[int, int, int, str]]:
-        """Every entry that stands in the notes, unjudged: note, start, end, letters."""
+    def _phrases(self, batch: Batch, hits: list[_Hit]) -> list[tuple[int, int, int, str]]:
         out = []
-        for hit in self._hits(unaccented(batch.text)):
+        for hit in hits:
             if (where := batch.place_of_characters(hit.start, hit.end)) is not None:
                 out.append((*where, hit.letters))
         return out

@@ -1,6 +1,6 @@
 """The passes that need no training, over many notes at once: patterns, and lists."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bedside.core.records.identifier import IdentifierSpan
@@ -53,12 +53,22 @@ class Rules:
         """What the labeller is told of each note."""
         hints = [Hints(hits={}, phrases={}) for _ in notes]
         for batch in batches_of(notes):
-            rows = [(n, s.start, s.end, s.kind.value) for n, s in self._patterns.find(batch)]
-            for note, start, end, kind in sorted(rows, key=lambda row: (row[0], row[1], -row[2])):
-                _mark(hints[note].hits, notes[note], start, end, kind)
-            for note, start, end, letters in self._gazetteers.phrases(batch):
-                _mark(hints[note].phrases, notes[note], start, end, letters)
+            _tell(hints, notes, self._patterns.find(batch), self._gazetteers.phrases(batch))
         return hints
+
+    def find_with_hints(
+        self, notes: Sequence[str]
+    ) -> tuple[list[list[IdentifierSpan]], list[Hints]]:
+        """What `find` and `hints` say, by one look at the notes."""
+        found: list[list[IdentifierSpan]] = [[] for _ in notes]
+        hints = [Hints(hits={}, phrases={}) for _ in notes]
+        for batch in batches_of(notes):
+            patterns = self._patterns.find(batch)
+            listed, phrases = self._gazetteers.find_with_phrases(batch)
+            for note, span in (*patterns, *listed):
+                found[note].append(span)
+            _tell(hints, notes, patterns, phrases)
+        return found, hints
 
 
 def rules_for(language: str, lists: Lists | None = None) -> Rules:
@@ -69,6 +79,19 @@ def rules_for(language: str, lists: Lists | None = None) -> Rules:
         Unavailable: the extra `deid` is not installed.
     """
     return Rules(patterns_for(language), lists or bundled_lists())
+
+
+def _tell(
+    hints: Sequence[Hints],
+    notes: Sequence[str],
+    patterns: Iterable[tuple[int, IdentifierSpan]],
+    phrases: Iterable[tuple[int, int, int, str]],
+) -> None:
+    rows = [(note, s.start, s.end, s.kind.value) for note, s in patterns]
+    for note, start, end, kind in sorted(rows, key=lambda row: (row[0], row[1], -row[2])):
+        _mark(hints[note].hits, notes[note], start, end, kind)
+    for note, start, end, letters in phrases:
+        _mark(hints[note].phrases, notes[note], start, end, letters)
 
 
 def _mark(marks: dict[int, str], text: str, start: int, end: int, what: str) -> None:

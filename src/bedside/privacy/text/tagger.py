@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from bedside.core.records.identifier import IdentifierKind, IdentifierSpan
 from bedside.privacy.text.annotated import LabelledSpan
 from bedside.privacy.text.chain import best_labels, chances
 from bedside.privacy.text.features import OFFSETS, Line, lines_with_properties, word_properties
-from bedside.privacy.text.rules_pass import Rules
+from bedside.privacy.text.rules_pass import Hints, Rules
 from bedside.privacy.text.weights import Weights
 
 __all__ = ["Reading", "Tagger"]
@@ -48,12 +48,12 @@ class Reading:
         return [len(line.tokens) for line in self.lines]
 
 
-def read_lines(notes: Sequence[str], rules: Rules) -> Reading:
-    """Every line of the notes with the properties of its tokens."""
+def read_lines(notes: Sequence[str], rules: Rules, hints: Sequence[Hints] | None = None) -> Reading:
+    """Every line of the notes with the properties of its tokens; `hints` as of the rules."""
     of: list[int] = []
     lines: list[Line] = []
     dates: list[tuple[tuple[int, int], ...]] = []
-    for place, (text, hint) in enumerate(zip(notes, rules.hints(notes), strict=True)):
+    for place, (text, hint) in enumerate(zip(notes, hints or rules.hints(notes), strict=True)):
         found = lines_with_properties(text, hint.hits, hint.phrases, rules.lists.letters)
         lines += found
         of += [place] * len(found)
@@ -63,17 +63,25 @@ def read_lines(notes: Sequence[str], rules: Rules) -> Reading:
 
 def _dates(line: Line, hits: Mapping[int, str]) -> Iterator[tuple[int, int]]:
     """Runs that a pattern took for a date with a month's name, or with three numbers."""
-    at = 0
-    while at < len(line.tokens):
+    for at, token in enumerate(line.tokens):
+        if hits.get(token.start) != "B-date":
+            continue
         end = at + 1
-        if hits.get(line.tokens[at].start) == "B-date":
-            while end < len(line.tokens) and hits.get(line.tokens[end].start) == "I-date":
-                end += 1
-            parts = [token.text for token in line.tokens[at:end] if token.text.isalnum()]
-            numbers = [part for part in parts if part.isdigit()]
-            if numbers and (len(numbers) > 2 or len(parts) > len(numbers)):
-                yield at, end
-        at = end
+        while end < len(line.tokens) and hits.get(line.tokens[end].start) == "I-date":
+            end += 1
+        parts = [token.text for token in line.tokens[at:end] if token.text.isalnum()]
+        numbers = [part for part in parts if part.isdigit()]
+        if numbers and (len(numbers) > 2 or len(parts) > len(numbers)):
+            yield at, end
+
+
+class _Rows(dict[str, int]):
+    """Which row a word has; a word that is asked for first gets the next one."""
+
+    def __missing__(self, word: str) -> int:
+        """The next row."""
+        self[word] = row = len(self)
+        return row
 
 
 class Tagger:
@@ -100,7 +108,7 @@ class Tagger:
         self._of_dates = [
             label for label, kind in self._kinds.items() if kind is IdentifierKind.DATE
         ]
-        self._rows: dict[str, int] = {}
+        self._rows = _Rows()
         self._words = np.empty((0, len(OFFSETS), len(weights.labels)), dtype=np.float32)
 
     def labelled(self, notes: Sequence[str]) -> list[list[LabelledSpan]]:
@@ -112,13 +120,16 @@ class Tagger:
                 out[first + note] += spans
         return out
 
-    def find(self, notes: Sequence[str], *, doubt: float = 0.1) -> list[list[IdentifierSpan]]:
+    def find(
+        self, notes: Sequence[str], *, doubt: float = 0.1, hints: Sequence[Hints] | None = None
+    ) -> list[list[IdentifierSpan]]:
         """What identifies somebody in each note, recall first.
 
         Args:
             notes: The texts.
             doubt: From 0 to 1. A token that the likeliest path leaves out is taken all the same
                 where the chance that it identifies somebody is at least this; 1 takes none of them.
+            hints: What the rules say of each note; None: they are asked.
 
         Raises:
             Invalid: `doubt` is not above 0 and at most 1.
@@ -127,7 +138,8 @@ class Tagger:
             raise Invalid("The doubt is not above 0 and at most 1.", fix="give 0.1, say.")
         out: list[list[IdentifierSpan]] = [[] for _ in notes]
         for first in range(0, len(notes), _AT_ONCE):
-            reading = read_lines(notes[first : first + _AT_ONCE], self._rules)
+            some = slice(first, first + _AT_ONCE)
+            reading = read_lines(notes[some], self._rules, hints and hints[some])
             for note, spans in self._spans(reading, doubt=doubt):
                 out[first + note] += [
                     IdentifierSpan(
@@ -177,11 +189,11 @@ class Tagger:
         """Shape (tokens, labels): the weight of each label at each token."""
         padded: list[int] = []
         centres: list[int] = []
-        before, after = (self._row(edge) for edge in _EDGES)
+        before, after = (self._rows[edge] for edge in _EDGES)
         for line in reading.lines:
             centres += range(len(padded) + _REACH, len(padded) + _REACH + len(line.tokens))
             padded += [before] * _REACH
-            padded += [self._row(token.text) for token in line.tokens]
+            padded += [self._rows[token.text] for token in line.tokens]
             padded += [after] * _REACH
         self._weigh_words()
         rows, at = np.array(padded), np.array(centres)
@@ -192,9 +204,6 @@ class Tagger:
             self._rows.clear()
             self._words = self._words[:0]
         return states
-
-    def _row(self, word: str) -> int:
-        return self._rows.setdefault(word, len(self._rows))
 
     def _weigh_words(self) -> None:
         fresh = list(self._rows)[self._words.shape[0] :]
@@ -213,13 +222,14 @@ class Tagger:
     def _summed(self, said: Sequence[Sequence[str]]) -> Floats:
         """For each list of properties, the sum of their weights."""
         known = self.weights.properties
-        columns: list[int] = []
-        ends = [0]
-        for properties in said:
-            columns += [row for row in map(known.get, properties) if row is not None]
-            ends.append(len(columns))
+        rows = map(known.get, chain.from_iterable(said), repeat(-1))
+        columns = np.fromiter(rows, dtype=np.int32)
+        is_known = columns >= 0
+        ends = np.cumsum([0, *map(len, said)])
+        before = np.concatenate([[0], np.cumsum(is_known)])
+        columns, ends = columns[is_known], before[ends]
         chosen = csr_array(
-            (np.ones(len(columns), dtype=np.float32), columns, ends),
+            (np.ones(columns.size, dtype=np.float32), columns, ends),
             shape=(len(said), len(known)),
         )
         return np.asarray(chosen @ self.weights.of_properties, dtype=np.float32)

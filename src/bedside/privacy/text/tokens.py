@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 __all__ = ["Token", "folded", "lines_of", "tokens_of", "word_set"]
 
-_TOKEN = re.compile(r"[^\W\d_]+?(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ])|[^\W\d_]+|\d+|[^\w\s]|_")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+_PART = re.compile(r"[^\W\d_]+?(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ])|[^\W\d_]+")
 
 
 class Token(NamedTuple):
@@ -28,7 +29,12 @@ def tokens_of(text: str, start: int = 0, end: int | None = None) -> Iterator[Tok
     ['Martínez', 'NºCol']
     """
     for found in _TOKEN.finditer(text, start, len(text) if end is None else end):
-        yield Token(found.start(), found.end(), found.group())
+        said = found.group()
+        if len(said) < 2 or said[1:].islower() or said.isupper() or not said.isalpha():
+            yield Token(found.start(), found.end(), said)
+        else:  # a capital inside of it may begin another word
+            for part in _PART.finditer(text, found.start(), found.end()):
+                yield Token(part.start(), part.end(), part.group())
 
 
 def lines_of(text: str) -> Iterator[tuple[int, int]]:
