@@ -147,8 +147,9 @@ def killed_at_random_moments(folder: Path, *, rounds: int, work: str, where: str
         told += [writer.stdout.readline() for _ in range(chance.randrange(1, 300))]
         time.sleep(chance.random() * 0.05)
         writer.send_signal(signal.SIGKILL)
-        told += writer.communicate(timeout=30)[0].splitlines(keepends=True)
-        assert writer.returncode == -signal.SIGKILL
+        with writer.stdout as rest:  # `communicate` knows nothing of what was read ahead
+            told += rest.read().splitlines(keepends=True)
+        assert writer.wait(timeout=30) == -signal.SIGKILL
     return told
 
 

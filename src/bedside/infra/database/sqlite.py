@@ -111,8 +111,13 @@ def _text(stored: bytes) -> str:
 
 
 def _begin(connection: Connection) -> None:
+    """SQLAlchemy would take longer over the statement than SQLite, and a ledger begins often."""
     writer = connection.get_execution_options().get(_WRITER, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    raw: Any = connection.connection.driver_connection
+    try:
+        raw.execute("BEGIN IMMEDIATE" if writer else "BEGIN")
+    except sqlite3.Error as error:
+        raise _translated(error) or error from None
 
 
 def _in_our_words(context: ExceptionContext) -> None:
