@@ -8,7 +8,7 @@ import polars as pl
 
 from bedside.core.records.codes_seen import CodeSeen, codes_to_text
 from bedside.core.records.declaration import Declaration
-from bedside.features.codes_seen import Rule, rules_of
+from bedside.features.codes_seen import Rule, code_seen, rules_of
 
 __all__ = ["codes_by_row"]
 
@@ -62,13 +62,8 @@ def codes_by_row(
 
 
 def _mark(rule: Rule, code: str, text: str | None) -> str | None:
-    if rule.labels is None:
-        return CodeSeen(rule.signal, code, rule.counts_known).mark
-    if text is None or (text in rule.labels and not rule.counts_known):
-        return None
-    known = text in rule.labels
-    one = CodeSeen(rule.signal, text, known, known)
-    return codes_to_text([one])
+    one = code_seen(rule, code, text)
+    return None if one is None else codes_to_text([one])
 
 
 def _as_kept(text: str) -> str:

@@ -14,7 +14,7 @@ from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import Event
 from bedside.core.records.told_now import ToldNow
 
-__all__ = ["Rule", "codes_of", "codes_that_count", "rules_of"]
+__all__ = ["Rule", "code_seen", "codes_of", "codes_that_count", "rules_of"]
 
 FEW = 12
 """A signal of more categories than these has only those counted that it does not know."""
@@ -84,18 +84,27 @@ def _of_layout(told: ToldNow, declaration: Declaration) -> str:
     return codes_to_text(CodeSeen(one.signal, code, True) for code, one in found if not one.labels)
 
 
-def _seen(rules: dict[str, Rule], events: Sequence[Event], as_of: datetime) -> set[CodeSeen]:
-    found: set[CodeSeen] = set()
+def _seen(rules: dict[str, Rule], events: Sequence[Event], as_of: datetime) -> list[CodeSeen]:
+    pairs: set[tuple[str, str | None]] = set()
     for event in events:
-        rule = rules.get(event.code)
-        if rule is None or event.known_at > as_of:
+        code = event.code
+        if code not in rules:
             continue
-        if event.time is not None and event.time > as_of:
+        pair = (code, event.text)
+        if pair in pairs or event.known_at > as_of:
             continue
-        if rule.labels is None:
-            found.add(CodeSeen(rule.signal, event.code, True))
-        elif event.text is not None:
-            known = event.text in rule.labels
-            if not known or rule.counts_known:
-                found.add(CodeSeen(rule.signal, event.text, known, known))
-    return found
+        time = event.time
+        if time is None or time <= as_of:
+            pairs.add(pair)
+    told = (code_seen(rules[code], code, text) for code, text in pairs)
+    return [one for one in told if one is not None]
+
+
+def code_seen(rule: Rule, code: str, text: str | None) -> CodeSeen | None:
+    """What is counted of an event with this code and text; None: nothing."""
+    if rule.labels is None:
+        return CodeSeen(rule.signal, code, rule.counts_known)
+    if text is None:
+        return None
+    known = text in rule.labels
+    return CodeSeen(rule.signal, text, known, known) if rule.counts_known or not known else None

@@ -144,17 +144,15 @@ def recoded_words(case: Naming, moves: Sequence[CodeMove], signal: str, drop: fl
     went, came = replaced_by(moves, signal, drop)
     if came is None:
         return None
-    share = (
-        f" (in {per_cent(came.now)} of the answers)" if came.count > SUPPRESS_AT_OR_BELOW else ""
-    )
-    new = f"{came.told}{share}"
-    known = "" if came.seen.known else ", which the declaration does not know"
+    share = f" in {per_cent(came.now)} of the answers" if came.count > SUPPRESS_AT_OR_BELOW else ""
+    known = "" if came.seen.known else ", which the declaration does not know,"
     codes = case.codes.get(signal, ())
     if went is not None:
-        old = f"{went.told} went from {per_cent(went.then)} to {per_cent(went.now)} of the answers"
+        now = f"to {per_cent(went.now)}" if went.count > SUPPRESS_AT_OR_BELOW else "to hardly any"
+        old = f"{went.told} went from {per_cent(went.then)} {now} of the answers"
     elif drop > 0 and len(codes) == 1 and not came.seen.signal:
         old = f"'{codes[0]}' does not come as before"
     else:
         old = ""
-    joined = f"{old}, and {new} came in its place" if old else f"{new} came"
-    return f"{case.name(signal)}: {joined}{known}"
+    new = f"{came.told}{known} {'came in its place' if old else 'came'}{share}"
+    return f"{case.name(signal)}: {old}, and {new}" if old else f"{case.name(signal)}: {new}"
