@@ -11,8 +11,11 @@ import pytest
 from bedside.cli.performance_words import performance_words
 from bedside.cohorts.question import ask
 from bedside.core.clock import iso
-from bedside.core.ids import subject_pseudonym
+from bedside.core.ids import canonical_json, subject_pseudonym
 from bedside.core.records.ledger import LedgerDraft
+from bedside.governance.documents.about_monitoring import about_monitoring
+from bedside.governance.documents.held import Held
+from bedside.lifecycle.documents_monitoring import facts_of_monitoring
 from bedside.lifecycle.interventions import find_interventions
 from bedside.lifecycle.live_page import add_performance
 from bedside.lifecycle.live_performance import live_performance
@@ -20,10 +23,13 @@ from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.order_drafts import orders_of_call
 from bedside.lifecycle.predictions import note
 from bedside.lifecycle.respond import seen
+from bedside.monitor.judged.windows import Window
 from excisions import declared_with_excisions, with_excisions
 from live_ward import FIRST, SERVER, a_built_workspace, a_ward
 
 SYSTEM = "http://snomed.info/sct"
+
+WHOLE = Window(since=FIRST, until=FIRST + timedelta(days=3))
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +216,14 @@ def test_the_day_that_is_watched_and_its_page_know_it_too(life, tmp_path):
     report = json.loads(page.with_suffix(".json").read_text())
     assert [one["n"] for one in report["care"] if one["care"] == "acted"] == [40]
     assert report["performance"]["treated"]["patients"]["treatment"] == 40
+
+    facts = facts_of_monitoring(life.ward.platform, life.ward.version, WHOLE)
+    held = Held(file="monitored.json", told=json.loads(canonical_json(facts)))
+    (document,) = [one for one in about_monitoring(held) if one.name == "periodic_monitoring"]
+    lines = {line.label: line.text for item in document.items for line in item.lines}
+    name = life.ward.version.id
+    assert "by an intervention alone: 40" in lines[f"{name}: patients treated because alerted"]
+    assert "hours after 1.000" in lines[f"{name}: excision within 6 h"]
 
 
 def test_nothing_small_is_told(life, tmp_path):
