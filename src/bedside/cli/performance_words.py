@@ -8,6 +8,7 @@ from bedside.monitor.judged.telling import (
     BURDEN,
     STATES,
     estimate_lines,
+    follow_lines,
     main_metrics,
     treated_lines,
 )
@@ -32,6 +33,7 @@ def performance_words(told: Mapping[str, Any]) -> str:
         return f"? {span}: no score was given."
     judged = _FEW if coverage["share"] is None else f"{coverage['share']:.0%}"
     lines = [f"{span}: {judged} can be judged by what came true."]
+    lines += [f"  {line}" for line in follow_lines(told)]
     lines += [f"  {row['title']}: {row['figures'][0]}" for row in main_metrics(told)]
     lines += list(_others(told))
     lines += [f"{STATES[one['state']]} Gate of the release: {one['text']}" for one in told["gates"]]

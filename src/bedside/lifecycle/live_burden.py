@@ -26,6 +26,9 @@ Bools = npt.NDArray[np.bool_]
 NO_REASON = "no coded reason"
 _ANSWERED = ("accepted", "overridden")
 _FEW = "ten patients or fewer"
+_SEE_PPV = (
+    "not all were followed to the end: see the positive predictive value, which allows for it"
+)
 _NO_TIMES = "when the outcomes came was not told with them"
 
 
@@ -70,6 +73,8 @@ def burden_of(rows: LiveRows, days: int) -> dict[str, Any]:
 
 def _false_alerts(rows: LiveRows) -> Estimate:
     """Of the alerts whose outcome is known, those after which it did not come."""
+    if rows.followed_days is not None:
+        return Estimate(estimate=None, low=None, high=None, n=None, why=_SEE_PPV)
     told = rows.take(rows.alert & rows.known)
     place = told.place
     if len(told) and int(place[-1]) + 1 <= SUPPRESS_AT_OR_BELOW:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.outcome import OutcomeKind
@@ -17,16 +19,14 @@ from bedside.develop.evaluate.intervals import estimates
 from bedside.develop.evaluate.statistics import Rows
 from bedside.develop.evaluate.subgroups import subgroup_evidence
 from bedside.monitor.judged.by_month import FEW
+from bedside.monitor.judged.follow_up import follow_up
 from bedside.monitor.judged.rows import CARE, LiveRows, by_care
 
-__all__ = ["NOT_JUDGED", "judged_by_care", "judged_in_groups"]
+__all__ = ["NO_ESTIMATES", "followed_in", "judged_by_care", "judged_in_groups"]
 
 Floats = npt.NDArray[np.float64]
 
-NOT_JUDGED = (
-    "a time until an event is not judged on live answers, for they do not tell how long each "
-    "patient was followed: bedside evaluate judges it on newer data"
-)
+NO_ESTIMATES = "before outcomes come, they are made for risks of one event alone"
 _SAME = "ten patients or fewer less than everybody"
 _NO_FIGURES: dict[str, Any] = {"subjects": None, "with_outcome": None, "metrics": {}}
 
@@ -72,11 +72,11 @@ def judged_in_groups(rows: LiveRows, declared: Declaration, bootstrap: int) -> d
         for name, levels in known.groups.items()
         if (levels != "").any()
     }
-    if kind == "survival" or not groups or _too_few(known, kind):
+    if not groups or _too_few(known, kind):
         return {"subgroups": {}, "fairness": {}}
     options, seed = _options(declared, bootstrap, groups), declared.learner.seed
     bars = _bars(known)
-    made = _as_rows(known, kind)
+    made = _as_rows(known, declared)
     fairness = {} if bars is None else fairness_of(made, groups, bars, options, seed)
     subgroups = subgroup_evidence(made, groups, bars, options, seed)
     for name, levels in groups.items():
@@ -89,13 +89,11 @@ def judged_in_groups(rows: LiveRows, declared: Declaration, bootstrap: int) -> d
 
 def _figures(rows: LiveRows, declared: Declaration, bootstrap: int) -> dict[str, Any]:
     kind = declared.question.outcome.kind
-    if kind == "survival":
-        return _NO_FIGURES | {"why": NOT_JUDGED}
     why = _too_few(rows, kind)
     if why:
         return _NO_FIGURES | {"why": why}
     options = _options(declared, bootstrap, {})
-    metrics = estimates(_as_rows(rows, kind), _bars(rows), options, declared.learner.seed)
+    metrics = estimates(_as_rows(rows, declared), _bars(rows), options, declared.learner.seed)
     subjects, ill, _ = _counts(rows, kind)
     return {
         "subjects": subjects,
@@ -107,8 +105,11 @@ def _figures(rows: LiveRows, declared: Declaration, bootstrap: int) -> dict[str,
 def _shares(rows: LiveRows, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the metrics that are shares, with an interval that few patients do not mislead.
 
-    Where every alert was right, resamples of patients know nothing else.
+    Where every alert was right, resamples of patients know nothing else. Of a time until an event
+    they are no shares: whoever was followed stands for others.
     """
+    if rows.followed_days is not None:
+        return {}
     ill, alert = rows.label > 0, rows.alert
     parts = {
         "sensitivity": (alert, ill),
@@ -136,8 +137,27 @@ def _options(declared: Declaration, bootstrap: int, groups: dict[str, Any]) -> E
     )
 
 
-def _as_rows(rows: LiveRows, kind: OutcomeKind) -> Rows:
-    """As the evaluation takes them; a row stands for its part of a day of its patient."""
+def followed_in(rows: LiveRows, declared: Declaration) -> list[dict[str, Any]]:
+    """What is known at each horizon of those who can be judged; [] where it is no time."""
+    known = rows.take(rows.known)
+    if known.followed_days is None:
+        return []
+    return follow_up(known.label, known.followed_days, _horizons(declared))
+
+
+def _horizons(declared: Declaration) -> tuple[float, ...]:
+    """In days; none where the outcome is no time until an event."""
+    return tuple(
+        parse_duration(one) / timedelta(days=1) for one in declared.question.outcome.horizons
+    )
+
+
+def _as_rows(rows: LiveRows, declared: Declaration) -> Rows:
+    """As the evaluation takes them; a row stands for its part of a day of its patient.
+
+    The curve between the horizons is not in an answer, so that there is no integrated Brier score.
+    """
+    kind = declared.question.outcome.kind
     place = rows.place
     days = np.unique(np.column_stack([place, rows.day]), axis=0, return_inverse=True)[1].reshape(-1)
     number = kind == "regression"
@@ -148,7 +168,8 @@ def _as_rows(rows: LiveRows, kind: OutcomeKind) -> Rows:
         days=1.0 / np.bincount(days)[days] if len(rows) else np.zeros(0),
         outcome=kind,
         outputs=rows.outputs,
-        target=rows.label if number else None,
+        target=rows.label if number else rows.followed_days,
+        horizons=_horizons(declared),
     )
 
 
@@ -165,7 +186,7 @@ def _counts(rows: LiveRows, kind: OutcomeKind) -> tuple[int, int | None, int | N
     every = len(np.unique(rows.subject))
     if kind == "regression":
         return every, None, None
-    ill = rows.label > 0
+    ill = rows.event
     return every, len(np.unique(rows.subject[ill])), len(np.unique(rows.subject[~ill]))
 
 

@@ -19,7 +19,12 @@ from bedside.lifecycle.door import enter
 from bedside.lifecycle.hazards import version_in_use
 from bedside.lifecycle.live_burden import burden_of, feedback_of, lead_of
 from bedside.lifecycle.live_interventions import treated_of
-from bedside.lifecycle.live_judging import NOT_JUDGED, judged_by_care, judged_in_groups
+from bedside.lifecycle.live_judging import (
+    NO_ESTIMATES,
+    followed_in,
+    judged_by_care,
+    judged_in_groups,
+)
 from bedside.lifecycle.live_rows import LiveRead, read_rows, watched
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -87,10 +92,11 @@ def live_performance(
             opened; `left_out` then says so.
 
     Returns:
-        `coverage`, `care` (by `CARE`: every metric of the evaluation), `subgroups` and `fairness`
-        (with ward and site), `calibration`, `net_benefit`, `burden`, `feedback`, `lead`, `gates`
-        (those of the release, judged again), `estimates` (before outcomes) and `tracked` (how such
-        estimates turned out), `unknown` in plain words.
+        `coverage`, `follow_up` (of a time until an event, what is known at each horizon), `care`
+        (by `CARE`: every metric of the evaluation), `subgroups` and `fairness` (with ward and
+        site), `calibration`, `net_benefit`, `burden`, `feedback`, `lead`, `gates` (those of the
+        release, judged again), `estimates` (before outcomes) and `tracked` (how such estimates
+        turned out), `unknown` in plain words.
 
     Raises:
         NotFound: there is no such model.
@@ -169,6 +175,7 @@ def _told(
         "until": days.until.isoformat(),
         "outcome": kind,
         "coverage": _coverage(read),
+        "follow_up": followed_in(rows, declared),
         "care": care,
         **groups,
         "calibration": {
@@ -227,7 +234,7 @@ def _before_outcomes(
 ) -> dict[str, Any]:
     """Estimates of these days from risks alone, and how earlier ones turned out."""
     if bundle.declaration.question.outcome.kind not in _NUMBERED:
-        return {"estimates": None, "tracked": {}, "why_no_estimates": NOT_JUDGED}
+        return {"estimates": None, "tracked": {}, "why_no_estimates": NO_ESTIMATES}
     try:
         baseline = baseline_of(platform, version, bundle)
     except Refused as refused:

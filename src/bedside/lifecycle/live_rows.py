@@ -14,8 +14,10 @@ from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.lifecycle.live_opened import opened_of
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.predictions import last_horizon
 from bedside.lifecycle.watch_coverage import due_after
 from bedside.lifecycle.watched_answers import day_of, subject_number
+from bedside.monitor.judged.follow_up import followed_to
 from bedside.monitor.judged.opened import Opened
 from bedside.monitor.judged.rows import LiveRows
 from bedside.monitor.judged.windows import Window
@@ -73,10 +75,12 @@ class LiveRead:
 class _Came:
     """Of n answers the newest outcome; NaN where none is known.
 
-    `was_other` says whether an earlier one said otherwise.
+    `days` is how long they were followed, of a time until an event; `was_other` says whether an
+    earlier one said otherwise.
     """
 
     label: npt.NDArray[np.float64]
+    days: npt.NDArray[np.float64]
     event_hours: npt.NDArray[np.float64]
     was_other: npt.NDArray[np.bool_]
 
@@ -98,7 +102,8 @@ def read_rows(
     opened = opened_of(platform, version, bundle, predictions, told)
     sequences = np.array([one.sequence for one in predictions], dtype=np.int64)
     place, is_there = _found(opened.sequence, sequences)
-    came = _came(opened, sequences)
+    last = last_horizon(bundle.declaration.question)
+    came = _came(opened, sequences, last)
     answers = _answers(predictions, opened, np.where(is_there, place, -1), came)
     due, now = due_after(bundle.declaration.question), platform.clock.now()
     states = tuple(
@@ -109,7 +114,7 @@ def read_rows(
     return LiveRead(
         predictions=predictions,
         answers=answers,
-        rows=_rows(predictions, answers, came, acted, tuple(opened.groups)),
+        rows=_rows(predictions, answers, came, acted, tuple(opened.groups), last is not None),
         notes=notes,
         states=states,
         others=tuple(came.was_other.tolist()),
@@ -170,19 +175,26 @@ def _found(
     return place, among[place] == wanted
 
 
-def _came(opened: Opened, sequences: npt.NDArray[np.int64]) -> _Came:
-    """What came of each answer, by its entry."""
+def _came(opened: Opened, sequences: npt.NDArray[np.int64], until: float | None) -> _Came:
+    """What came of each answer, by its entry; of a time until an event, `until` this many days."""
     order = np.lexsort((opened.outcome, opened.answer))
-    answer, value = opened.answer[order], opened.value[order]
+    answer, value, days = opened.answer[order], opened.value[order], opened.days[order]
+    if until is not None:
+        value, days = followed_to(value, days, until)
     last = np.append(answer[1:] != answer[:-1], True) if answer.size else np.zeros(0, np.bool_)
-    final = np.repeat(value[last], np.diff(np.flatnonzero(last), prepend=-1))
+    many = np.diff(np.flatnonzero(last), prepend=-1)
+    other = value != np.repeat(value[last], many)
+    if until is not None:  # to be followed longer, and then to have the event, corrects nothing
+        other = ((value > 0) & other) | (days > np.repeat(days[last], many))
     place, known = _found(answer[last], sequences)
     at, label = np.flatnonzero(known), np.full(sequences.size, np.nan)
     event, was_other = np.full(sequences.size, np.nan), np.zeros(sequences.size, dtype=np.bool_)
     label[at] = value[last][place[at]]
+    followed = np.full(sequences.size, np.nan)
+    followed[at] = days[last][place[at]]
     event[at] = opened.event_hours[order][last][place[at]]
-    was_other[at] = np.isin(answer[last], answer[value != final])[place[at]]
-    return _Came(label=label, event_hours=event, was_other=was_other)
+    was_other[at] = np.isin(answer[last], answer[other])[place[at]]
+    return _Came(label=label, days=followed, event_hours=event, was_other=was_other)
 
 
 def _answers(
@@ -241,6 +253,7 @@ def _rows(
     came: _Came,
     acted: set[str],
     groups: Sequence[str],
+    is_followed: bool,
 ) -> LiveRows:
     names = [one.subject_tag or f"\n{place}" for place, one in enumerate(predictions)]
     subject = np.unique(np.array(names, dtype=str), return_inverse=True)[1].astype(np.int64)
@@ -266,6 +279,7 @@ def _rows(
         ),
         event_hours=came.event_hours,
         outputs=outputs if width else None,
+        followed_days=came.days if is_followed else None,
         groups={
             name: np.array([one.groups.get(name, "") for one in answers], dtype=np.str_)
             for name in groups

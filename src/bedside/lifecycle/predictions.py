@@ -24,7 +24,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
 
-__all__ = ["Outcomes", "judged", "matched_labels", "note", "outcomes"]
+__all__ = ["Outcomes", "judged", "last_horizon", "matched_labels", "note", "outcomes"]
 
 _AT_ONCE = 500  # notes in one commit, predictions in one question
 _TIME = pl.Datetime("us", "UTC")
@@ -141,7 +141,8 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
     The model's own question is asked of the data. A prediction gets the label of the same subject
     at the same time. Where a question is repeated (`prediction_times.every`) and is not asked at
     that very time, it gets the label of the nearest earlier time, less than one step before it;
-    otherwise it stays without one. Run again, only what is new or told differently is noted.
+    otherwise it stays without one. Run again, only what is new or told differently is noted;
+    of a time until an event also that somebody was followed longer, up to the last horizon.
 
     Args:
         platform: The workspace.
@@ -160,7 +161,7 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
     told = _told(platform, version_id, data)
     with platform.lock():
         found = _oldest_first(platform, version.id, None, None)
-        before = _labels(platform, found)
+        before, last = _heard(platform, found), last_horizon(question)
         asked = _asked(_opened(platform, found))
         matched = matched_labels(question, asked, told)
         known = matched.filter(pl.col("value").is_not_null())
@@ -175,7 +176,7 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
             for name, subject, value, target, event in known.select(
                 "prediction_id", "subject_id", "value", "target", "event_time"
             ).iter_rows()
-            if before.get(name) != value
+            if name not in before or _told_of(before[name], last) != _told_of((value, target), last)
         ]
         for begin in range(0, len(new), _AT_ONCE):
             platform.ledger.append_all(new[begin : begin + _AT_ONCE])
@@ -288,12 +289,37 @@ def _opened(
             yield one, json.loads(sealed[one.sequence]) if one.sequence in sealed else {}
 
 
+def last_horizon(question: Question) -> float | None:
+    """Until how many days after the question it is told who has the event; None: it is no time."""
+    if question.outcome.kind != "survival":
+        return None
+    return parse_duration(question.outcome.horizons[-1]) / timedelta(days=1)
+
+
+def _told_of(
+    heard: tuple[float, float | None], last: float | None
+) -> tuple[float, float | None] | float:
+    """What an outcome tells: its value; of a time until an event, what came by the last horizon."""
+    value, days = heard
+    if last is None or days is None:
+        return value
+    return (value, days) if days <= last else (0.0, None)
+
+
 def _labels(platform: Platform, found: Sequence[Prediction]) -> dict[str, float]:
     """By prediction, the newest outcome that was noted."""
+    return {name: value for name, (value, _) in _heard(platform, found).items()}
+
+
+def _heard(
+    platform: Platform, found: Sequence[Prediction]
+) -> dict[str, tuple[float, float | None]]:
+    """By prediction, the newest outcome that was noted, with the days of a time until an event."""
     notes = platform.predictions.notes([one.prediction_id for one in found])
     of = {one.sequence: one.prediction_id for one in notes if one.kind == "outcome"}
     opened = platform.ledger.unseal_all(of)
-    return {of[at]: json.loads(content)["value"] for at, content in sorted(opened)}
+    told = ((of[at], json.loads(content)) for at, content in sorted(opened))
+    return {name: (one["value"], one.get("days")) for name, one in told}
 
 
 def _draft(

@@ -101,6 +101,12 @@ def seen(
         return pl.concat([prepare(shard, declaration.signals)[0] for shard in shards]), True
     received = received_file(declaration, data)
     events, _ = collect_table(received.table, declaration, received.offsets)
-    outcomes = [s.column for s in declaration.signals.values() if s.role == "outcome"]
+    outcomes = {
+        column
+        for signal in declaration.signals.values()
+        if signal.role == "outcome"
+        for column in (signal.column, signal.happens_after_column)
+        if column  # the end of follow-up has none of its own
+    }
     clean, _ = prepare(events, declaration.signals)
     return clean, all(column in received.table.columns for column in outcomes)

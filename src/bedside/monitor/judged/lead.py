@@ -20,7 +20,7 @@ def lead_times(rows: LiveRows, *, shown_only: bool = True) -> Floats:
         rows: n answers with what came of them.
         shown_only: Only alerts that somebody was shown.
     """
-    able = rows.known & (rows.label > 0) & (rows.event_hours >= rows.hours)
+    able = rows.known & rows.event & (rows.event_hours >= rows.hours)
     some = rows.take(able)
     if not len(some):
         return np.zeros(0)

@@ -62,6 +62,9 @@ class LiveRows:
         event_hours: Shape (n,), when the outcome came, in hours since 1970; NaN: it did not, or
             nobody said when.
         outputs: Shape (n, m), everything that was predicted; None: the risk alone.
+        followed_days: Shape (n,), how long the subject was followed after the question, NaN where
+            that is not known; None: the outcome is no time until an event. The label then is 1 or
+            2 where follow-up ended with the event or with another that rules it out, else 0.
         groups: By name, shape (n,), the level of each; '' where it is not known.
     """
 
@@ -77,6 +80,7 @@ class LiveRows:
     acted: Bools
     event_hours: Floats
     outputs: Floats | None = None
+    followed_days: Floats | None = None
     groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -91,7 +95,13 @@ class LiveRows:
     @property
     def known(self) -> Bools:
         """The scores whose outcome is known; shape (n,)."""
-        return self.readable & np.isfinite(self.label)
+        told = self.readable & np.isfinite(self.label)
+        return told if self.followed_days is None else told & np.isfinite(self.followed_days)
+
+    @property
+    def event(self) -> Bools:
+        """Where what is predicted came, or anything but the first level; shape (n,)."""
+        return self.label > 0 if self.followed_days is None else self.label == 1
 
     @property
     def place(self) -> Ints:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.core.records.evidence import figure_text
 from bedside.metrics.names import METRICS
+from bedside.monitor.judged.follow_up import FOLLOWED
 from bedside.monitor.judged.rows import MARKED_BY
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "STATES",
     "broken_gates",
     "estimate_lines",
+    "follow_lines",
     "main_metrics",
     "main_of_group",
     "month_chart",
@@ -40,6 +42,7 @@ _MAIN = {
     "binary": ("auroc", "brier", "calibration_slope", "sensitivity", "ppv", "net_benefit"),
     "multiclass": ("macro_auroc", "accuracy", "sensitivity", "ppv", "net_benefit"),
     "ordinal": ("ordinal_c", "quadratic_kappa", "sensitivity", "ppv", "net_benefit"),
+    "survival": ("harrell_c", "uno_c", "auroc", "brier", "calibration_slope", "sensitivity", "ppv"),
     "regression": ("mae", "rmse", "r2", "mean_error"),
 }
 ESTIMATED = ("auroc", "brier", "sensitivity", "ppv", "observed_expected")
@@ -118,6 +121,15 @@ def _not_told(one: Told) -> str:
 
 def _count(many: int | None) -> str:
     return "ten or fewer" if many is None else f"{many:,}"
+
+
+def follow_lines(told: Told) -> list[str]:
+    """Of a time until an event, what is known at each horizon of those who can be judged."""
+    lines = []
+    for one in told["follow_up"]:
+        parts = "; ".join(f"{_count(one[name])} {words}" for name, words in FOLLOWED.items())
+        lines.append(f"By {one['days']:g} days: {parts}")
+    return lines
 
 
 def month_chart(told: Told) -> Markup | None:
