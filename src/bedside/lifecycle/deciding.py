@@ -38,6 +38,7 @@ __all__ = [
     "rule_for",
     "sign_decision",
     "standing_in",
+    "use_up",
     "withdraw_decision",
     "workspace_hand",
 ]
@@ -264,6 +265,19 @@ def claim(platform: Platform, decision: Decision) -> bool:
             code="decision_not_in_force",
         )
     return True
+
+
+def use_up(platform: Platform, decision: Decision) -> None:
+    """Set about the effect of a decision that has effect once.
+
+    Raises:
+        Refused: somebody did before, or something was taken back in the meantime (code
+            `decision_not_in_force`).
+    """
+    if not claim(platform, decision):
+        raise Refused(
+            "This decision was used already.", fix="ask anew.", code="decision_not_in_force"
+        )
 
 
 def missing_words(standing: Standing) -> str:

@@ -18,11 +18,11 @@ from bedside.lifecycle.consents import Asked, enter_identity, left_out
 from bedside.lifecycle.deciding import (
     Hand,
     book_of,
-    claim,
     missing_words,
     open_decision,
     sign_decision,
     standing_in,
+    use_up,
     workspace_hand,
 )
 from bedside.lifecycle.door import enter
@@ -114,10 +114,7 @@ def _by_two(platform: Platform, wanted: Wanted, subject: int, hand: Hand | None)
             standing = _signed(platform, decision, hand)
     if standing.state is not DecisionState.IN_FORCE:
         return Revealed(decision=decision.id, waits_for=missing_words(standing))
-    if not claim(platform, decision):
-        raise Refused(
-            "This decision was used already.", fix="ask anew.", code="decision_not_in_force"
-        )
+    use_up(platform, decision)
     return _shown(platform, wanted, subject, decision)
 
 

@@ -11,11 +11,11 @@ from bedside.governance.decision_book import Book
 from bedside.lifecycle.deciding import (
     Hand,
     book_of,
-    claim,
     missing_words,
     open_decision,
     sign_decision,
     standing_in,
+    use_up,
 )
 from bedside.lifecycle.platform import Platform
 
@@ -68,10 +68,7 @@ def signed_for(
             fix=f"have them run: bedside decision sign {decision.id}; then run this again.",
             code="waits",
         )
-    if not claim(platform, decision):
-        raise Refused(
-            "This decision was used already.", fix="ask anew.", code="decision_not_in_force"
-        )
+    use_up(platform, decision)
     return decision.id
 
 

@@ -23,6 +23,7 @@ class _Drawer:
 
     numbers: Numbers | None = None
     values: dict[_Key, str] = field(default_factory=dict)
+    told: set[_Key] = field(default_factory=set)  # the stand-ins among them
 
 
 class MemoryVault:
@@ -49,16 +50,18 @@ class MemoryVault:
     ) -> str:
         """What stands for a value; see the port."""
         with self._lock:
-            values = self._drawer(subject).values
+            drawer = self._drawer(subject)
+            values, told = drawer.values, drawer.told
             if (kind, value) not in values:
 
                 def is_free(proposed: str) -> bool:
-                    own = {told for (of, _), told in values.items() if of is kind}
-                    clash = proposed in own or (kind, proposed) in values
-                    return not clash and (kind not in ALONE or (kind, proposed) not in self._taken)
+                    new = (kind, proposed)
+                    clash = new in told or new in values
+                    return not clash and (kind not in ALONE or new not in self._taken)
 
                 stand_in = draw_free(draw, self._random, value, is_free=is_free)
                 values[kind, value] = stand_in
+                told.add((kind, stand_in))
                 self._taken.add((kind, stand_in))
             return values[kind, value]
 
