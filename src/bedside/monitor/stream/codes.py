@@ -103,10 +103,15 @@ class CodeColumns:
     """
 
     def __init__(self, answers: Answers, rows: Ints) -> None:
-        told = np.full(rows.size, NOT_COUNTED) if answers.codes is None else answers.codes[rows]
-        texts, self._which = np.unique(told.astype(str), return_inverse=True)
-        self.known: Bools = np.asarray(texts != NOT_COUNTED)[self._which]
-        self._sets = [codes_from_text(str(text)) for text in texts]
+        texts = [NOT_COUNTED] * rows.size if answers.codes is None else answers.codes[rows].tolist()
+        sets = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        self._which = np.fromiter(map(sets.__getitem__, texts), np.int64, len(texts))
+        self._sets = len(sets)
+        self._inside: dict[CodeSeen, list[int]] = {}  # by code, the sets that it is in
+        for text, place in sets.items():
+            for one in codes_from_text(text):
+                self._inside.setdefault(one, []).append(place)
+        self.known: Bools = self._which != sets.get(NOT_COUNTED, -1)
 
     def has(self, watched: Watched) -> Bools:
         """Shape (m,), which have what is watched."""
@@ -118,15 +123,14 @@ class CodeColumns:
 
     def counts(self) -> dict[CodeSeen, int]:
         """How many of them have each code."""
-        times = np.bincount(self._which, minlength=len(self._sets)).tolist()
-        found: dict[CodeSeen, int] = {}
-        for some, count in zip(self._sets, times, strict=True):
-            for one in some:
-                found[one] = found.get(one, 0) + count
-        return found
+        times = np.bincount(self._which, minlength=self._sets)
+        return {one: int(times[places].sum()) for one, places in self._inside.items()}
 
     def _rows(self, wanted: Wanted) -> Bools:
-        each = np.array([any(map(wanted, some)) for some in self._sets], dtype=np.bool_)
+        each = np.zeros(self._sets, dtype=np.bool_)
+        for one, places in self._inside.items():
+            if wanted(one):
+                each[places] = True
         rows: Bools = each[self._which]
         return rows
 
