@@ -3,7 +3,8 @@
 Run: OMP_NUM_THREADS=1 python benchmarks/alarm_run_lengths.py [RUNS [TABLE ...]]
 
 The tables are as_before, baselines, few_judged, uneven_days, sudden, auroc_drops and
-calibrations.
+calibrations. With the word `proved` among them, bars are those of `budget: proved`, else those of
+`budget: measured`.
 
 Simulated streams of known means, by the budget of one false alarm in 90 days, at the shares of
 the budget and the ranges of means that the product uses. A detector that alarms starts anew, as
@@ -20,7 +21,7 @@ from scipy.stats import norm
 from bedside.core.records.watch import Watch
 from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
 from bedside.metrics.sequential import STAKES, advanced, between_day_sd, evidence, wealth_by
-from bedside.monitor.detectors.detecting import BUDGET, bars
+from bedside.monitor.detectors.detecting import BUDGET, bars, spare_of, weights_of
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import Baseline, Stream
 
@@ -30,6 +31,13 @@ RNG = np.random.default_rng(20_260)
 RATES = "false alarms in 90 days | first alarm, mean | none in 360 days |"
 FOUND = "fixed-sample size | median | 90 % by | before 2 × the size |"
 Array = np.ndarray
+PROVED = "proved" in sys.argv
+SLOW, SUDDEN = (np.array(weights_of(family)) for family in ("calibration", "missing"))
+
+
+def spared(bar: Array | list[float], family: str) -> Array:
+    """A proved bar, lowered where the budget is the measured one."""
+    return np.asarray(bar) - (0.0 if PROVED else np.log(spare_of(family)))
 
 
 def bars_of(sizes: dict[str, int]) -> Array:
@@ -46,7 +54,7 @@ def bars_of(sizes: dict[str, int]) -> Array:
         made_from="", streams=streams, subjects=1, seed=1, span_hours=0.0, threshold=None,
         features=(), risk=None,
     )  # fmt: skip
-    found = bars(baseline, Watch())
+    found = bars(baseline, Watch(budget="proved" if PROVED else "measured"))
     return np.array([bar for bar, one in zip(found, streams, strict=True) if sizes[one.family] > 1])
 
 
@@ -68,7 +76,7 @@ def rate(draw: Callable[[int, Array], tuple[Array, Array]], shape: tuple[int, in
     for day in range(DAYS):
         ones, n = draw(day, state)
         state = advanced(state, of_shares(ones, n, least, most))
-        over = (evidence(state) >= bar[..., None]).any(axis=-1)
+        over = (evidence(state, SUDDEN) >= bar[..., None]).any(axis=-1)
         alarms += over.sum(axis=1)
         first = np.where(over.any(axis=1), np.minimum(first, day + 1), first)
         state[over] = 0.0
@@ -98,7 +106,9 @@ def as_before(runs: int) -> Iterator[str]:
     for streams in (1, 40, 1500):
         size = max(10, min(runs, 40_000 // streams))
         shape = (size, streams)
-        bar = np.full(streams, np.log(2 * 90 * streams))  # the whole budget is theirs
+        bar = spared(
+            np.full(streams, np.log(2 * 90 * streams)), "missing"
+        )  # the whole budget is theirs
         least, most = np.full(shape, 0.08), np.full(shape, 0.12)
         yield f"| at the mean | {streams} | {rate(steady(0.10, shape), shape, bar, least, most)} |"
         at_edge = rate(steady(0.12, shape), shape, bar, least, most)
@@ -192,7 +202,7 @@ def detected(
         place = np.repeat(np.arange(runs * streams), values.shape[-1])
         won = wealth_by(values.ravel(), place, least.ravel(), most.ravel())
         state = advanced(state, won)
-        over = evidence(state).max(axis=1) >= np.tile(bar, runs)
+        over = evidence(state, SLOW).max(axis=1) >= np.tile(bar, runs)
         if day < 0:
             state[over] = 0.0
         else:
@@ -267,7 +277,7 @@ def calibrations(runs: int) -> Iterator[str]:
     """A fifth more, or fewer, events than were foretold."""
     yield f"\n| change | share of events | baseline | {FOUND}"
     yield "|---|---|---|---|---|---|---|"
-    bar = np.array([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])])
+    bar = spared([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])], "calibration")
     for share, subjects in ((0.02, 0), (0.1, 0), (0.3, 0), (0.1, 20_000)):
         a, b = 1.2, 1.2 * (1 - share) / share
         spread = share * (1 - share) / (a + b + 1)
@@ -311,7 +321,7 @@ def few_judged(runs: int) -> Iterator[str]:
                 risk = RNG.beta(a, b, (runs, k))
                 return ((1 + (RNG.random((runs, k)) < risk) - risk) / 2)[:, None, :]
 
-            bar = np.array([np.log(180 * parts / BUDGET["calibration"])])
+            bar = spared([np.log(180 * parts / BUDGET["calibration"])], "calibration")
             means = 0.5 + RNG.normal(0, sd / np.sqrt(n), (runs, 1))
             ends = ranges("calibration", means, sd, np.array([n]), share)
             yield few_row(n, per_day, "calibration", detected(residuals, bar, *ends, 90))
@@ -356,7 +366,7 @@ def sudden(runs: int) -> Iterator[str]:
             state = advanced(state, of_shares(*steady(before, shape)(0, state), *ends))
         n = np.full(shape, 20)
         state = advanced(state, of_shares(RNG.binomial(n, now), n, *ends))
-        found = (evidence(state) >= bar[which]).any(axis=(1, 2)).mean()
+        found = (evidence(state, SUDDEN) >= bar[which]).any(axis=(1, 2)).mean()
         yield f"| {words} | {found:.1%} |"
 
 
@@ -376,7 +386,8 @@ def main() -> None:
     )  # fmt: skip
     check()
     for table in tables:
-        if len(sys.argv) > 2 and table.__name__ not in sys.argv[2:]:
+        named = [word for word in sys.argv[2:] if word != "proved"]
+        if named and table.__name__ not in named:
             continue
         started = time.perf_counter()
         for row in table(runs):

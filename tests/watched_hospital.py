@@ -122,7 +122,7 @@ class Hospital:
     """A fitted model, its baseline, and days of answers."""
 
     seed: int = 1
-    held_out: int = 2000
+    held_out: int = 6000
     model: lgb.Booster = field(init=False)
     baseline: Baseline = field(init=False)
 
@@ -242,13 +242,10 @@ def together(one: Answers, other: Answers) -> Answers:
 
 
 def first_alarms(baseline: Baseline, tallies: list[Tally]) -> tuple[int, list[AlarmDraft]]:
-    """The day on which something is found from the onset on, and the drafts of that day.
-
-    With proved bars: a baseline of 2,000 is itself off by chance, and that is not the question here.
-    """
-    detectors, watch = None, Watch(budget="proved")
+    """The day on which something is found from the onset on, and the drafts of that day."""
+    detectors = None
     for place, tally in enumerate(tallies):
-        seen = watch_days(baseline, watch, detectors, [tally])
+        seen = watch_days(baseline, Watch(), detectors, [tally])
         detectors = seen.detectors
         if seen.findings and tally.day >= ONSET:
             return tally.day, likely(baseline, seen.findings, tallies[: place + 1], units=UNITS)

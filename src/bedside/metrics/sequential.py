@@ -122,22 +122,25 @@ def advanced(state: ArrayLike, won: ArrayLike) -> Floats:
     return np.asarray(np.where(moved == 0, before, np.logaddexp(0.0, before + moved)))
 
 
-def evidence(state: ArrayLike) -> Floats:
+def evidence(state: ArrayLike, weights: ArrayLike | None = None) -> Floats:
     """Log of the mean of R over the stakes: what a bar is compared with.
 
     Args:
         state: Shape (..., stakes), log(1 + R).
+        weights: Of the stakes in the mean, 1 in all; a shape that broadcasts to that of `state`.
+            None: all alike. Whatever they are, the mean keeps what R promises.
 
     Returns:
         Shape (...); minus infinity where every detector is fresh.
     """
     kept = np.asarray(state, dtype=np.float64)
+    shares = np.full(len(STAKES), 1 / len(STAKES)) if weights is None else np.asarray(weights)
     with np.errstate(divide="ignore"):
         logs = np.where(kept > 30, kept, np.log(np.expm1(np.minimum(kept, 30.0))))
         top = logs.max(axis=-1, keepdims=True)
         scaled = np.exp(logs - np.where(np.isfinite(top), top, 0.0))
         return np.asarray(
-            np.log(scaled.mean(axis=-1)) + np.where(np.isfinite(top), top, 0.0)[..., 0]
+            np.log((scaled * shares).sum(axis=-1)) + np.where(np.isfinite(top), top, 0.0)[..., 0]
         )
 
 

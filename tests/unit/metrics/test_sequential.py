@@ -90,6 +90,16 @@ def test_evidence_does_not_overflow_when_everything_changes_for_years():
     assert evidence(state) > 1e6
 
 
+def test_weights_of_the_stakes_are_those_of_the_mean():
+    rng = np.random.default_rng(3)
+    state, weights = rng.exponential(5, (4, 2, len(STAKES))), rng.dirichlet(np.ones(len(STAKES)))
+
+    found = evidence(state, weights)
+
+    assert found == pytest.approx(np.log((np.expm1(state) * weights).sum(axis=-1)))
+    assert evidence(state) == pytest.approx(evidence(state, np.full(len(STAKES), 1 / 6)))
+
+
 def test_the_spread_between_days_is_found_and_is_zero_where_chance_explains_it():
     rng = np.random.default_rng(4)
     n = rng.integers(20, 60, (400, 3)).astype(float)

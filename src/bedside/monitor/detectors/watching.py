@@ -18,6 +18,7 @@ from bedside.monitor.detectors.detecting import (
     one_day,
     over_bar,
     restarted,
+    stake_weights,
 )
 from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally
@@ -100,7 +101,7 @@ def findings_of(baseline: Baseline, detectors: Detectors, bar: Floats) -> tuple[
         detectors: Of the same streams.
         bar: Shape (s,), of `bars`.
     """
-    over = over_bar(detectors, bar)
+    over = over_bar(detectors, bar, stake_weights(baseline))
     if not over:
         return ()
     since, drawn, mean = detectors.since, detectors.drawn_since, detectors.mean_since

@@ -13,7 +13,7 @@ from bedside.core.records.watch import CAUSES, Alarm, Watch
 from bedside.metrics.sequential import advanced, evidence
 from bedside.monitor.causes.attribution import attributed
 from bedside.monitor.causes.explained import plain
-from bedside.monitor.detectors.detecting import bars
+from bedside.monitor.detectors.detecting import bars, stake_weights
 from bedside.monitor.live_page.live_figures import (
     Z,
     area_of,
@@ -163,10 +163,11 @@ def _path(
     if place is None:
         return None
     state = np.zeros_like(tallies[0].wealth[place : place + 1])
+    weights = stake_weights(baseline)[place]
     up, down = [], []
     for tally in tallies:
         state = advanced(state, tally.wealth[place : place + 1])
-        found = evidence(state)[0]
+        found = evidence(state, weights)[0]
         up.append(round(max(float(found[0]), 0.0), 4))
         down.append(round(max(float(found[1]), 0.0), 4))
     return {

@@ -19,6 +19,8 @@ from bedside.monitor.detectors.detecting import (
     over_bar,
     restarted,
     shares_of,
+    spare_of,
+    stake_weights,
 )
 from bedside.monitor.stream.streams import FeatureBaseline
 from detected import a_baseline, a_day, a_stream, slow_evidence, slow_wealth
@@ -40,7 +42,7 @@ def test_the_budget_of_all_bars_together_is_that_of_the_watch():
     streams += [a_stream("residual", family="calibration"), a_stream("other", family="new")]
     baseline = a_baseline(*streams)
 
-    found = bars(baseline, Watch(false_alarms=2.0, per="90 d"))
+    found = bars(baseline, Watch(false_alarms=2.0, per="90 d", budget="proved"))
 
     expected_a_day = logsumexp(-found) + math.log(2)  # of both sides
     left = 1 - shares_of(baseline)["volume"]  # of the volume, which every version is watched by
@@ -55,6 +57,25 @@ def test_a_thousand_inputs_take_little_from_the_performance():
 
     assert bars(few, Watch())[0] == bars(many, Watch())[0]
     assert bars(many, Watch())[1] == pytest.approx(bars(few, Watch())[1] + math.log(1000))
+
+
+def test_a_measured_budget_lowers_each_bar_by_what_its_family_has_to_spare():
+    streams = (a_stream("missing:x"), a_stream("residual", family="calibration"))
+    baseline = a_baseline(*streams)
+
+    lower = bars(baseline, Watch(budget="proved")) - bars(baseline, Watch())
+
+    assert np.exp(lower) == pytest.approx([8, spare_of("calibration")])
+
+
+def test_the_stakes_of_a_stream_weigh_one_in_all_and_large_ones_more_where_it_breaks_off():
+    streams = (a_stream("missing:x"), a_stream("residual", family="calibration"))
+
+    sudden, slow = stake_weights(a_baseline(*streams))
+
+    assert [sudden.sum(), slow.sum()] == pytest.approx([1, 1])
+    assert sudden[-1] > slow[-1]
+    assert slow[2:4].sum() > sudden[2:4].sum()
 
 
 def test_inputs_that_do_more_to_the_risk_have_more_of_the_budget_and_all_together_the_same():
@@ -144,6 +165,8 @@ def test_the_furthest_over_its_bar_comes_first():
     over = over_bar(detectors, np.array([10.0, 10.0, 10.0]))
 
     assert [(stream, side) for stream, side, _ in over] == [(1, 1), (0, 0)]
+    alone = over_bar(detectors, np.full(3, 10.0), np.eye(len(STAKES))[[0, 1, 2]])
+    assert alone == over
     assert over[0][2] == pytest.approx(20.0)
 
 
