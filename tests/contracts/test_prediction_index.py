@@ -143,6 +143,12 @@ def test_predictions_are_listed_newest_first_by_all_that_is_asked(
     assert names(predictions, model="sepsis", since=noon) == ["p5", "p4"]
     assert names(predictions, model="sepsis", until=noon, limit=1) == ["p3"]
     assert predictions.get("p1").reason == "stale"
+    of = predictions.get("p1").version
+    late = iso(MORNING + timedelta(hours=9))
+    assert predictions.many(of, since=noon, until=late, limit=9) == 2
+    assert predictions.many(of, since=iso(MORNING), until=noon, limit=9) == 4
+    assert predictions.many(of, since=iso(MORNING), until=late, limit=3) == 3
+    assert predictions.many("nobody@0", since=iso(MORNING), until=late, limit=3) == 0
 
 
 @everywhere

@@ -12,7 +12,6 @@ from bedside.core.errors import Refused
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.policy import Act, Resource
-from bedside.core.records.prediction import Prediction
 from bedside.core.records.version import ModelVersion
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.door import enter
@@ -114,12 +113,11 @@ def live_performance(
     path = Window(
         since=min(days.since, days.until - timedelta(days=PATH_DAYS - 1)), until=days.until
     )
-    found = _given(platform, version, path, most + 1)
-    if len(found) > most:
-        found = _given(platform, version, days, most + 1 if by_itself else None)
-        if by_itself and len(found) > most:
-            return _left_out(platform, version, days)
-    longer = read_rows(platform, version.id, bundle, found)
+    if by_itself and _is_more(platform, version, days, most):
+        return _left_out(platform, version, days)
+    begin, end = (days if _is_more(platform, version, path, most) else path).ends
+    given = platform.predictions.find(version=version.id, since=begin, until=end)
+    longer = read_rows(platform, version.id, bundle, list(given))
     read = longer.within(days)
     told = _told(platform, version, bundle, days, (read, longer))
     platform.ledger.append(
@@ -130,13 +128,11 @@ def live_performance(
     return told
 
 
-def _given(
-    platform: Platform, version: ModelVersion, days: Window, limit: int | None
-) -> list[Prediction]:
-    """The newest answers of these days, so many at most."""
+def _is_more(platform: Platform, version: ModelVersion, days: Window, most: int) -> bool:
+    """Whether more than so many answers were given on these days."""
     since, until = days.ends
-    found = platform.predictions.find(version=version.id, since=since, until=until, limit=limit)
-    return list(found)
+    found = platform.predictions.many(version.id, since=since, until=until, limit=most + 1)
+    return found > most
 
 
 def _left_out(platform: Platform, version: ModelVersion, days: Window) -> dict[str, Any]:

@@ -138,6 +138,17 @@ class Predictions(Protocol):
         """
         ...
 
+    def many(self, version: str, *, since: str, until: str, limit: int) -> int:
+        """How many answers of a version were recorded since one time and before another.
+
+        Args:
+            version: The id of a version.
+            since: ISO 8601 as `iso` writes it.
+            until: The same.
+            limit: No further than this is counted.
+        """
+        ...
+
     def notes(self, prediction_ids: Sequence[str]) -> list[PredictionNote]:
         """What became known of these predictions later, oldest first; every `value` is sealed."""
         ...

@@ -69,6 +69,14 @@ class SqlPredictions:
             conditions.append(columns.at < until)
         return self._found(*conditions, limit=limit)
 
+    def many(self, version: str, *, since: str, until: str, limit: int) -> int:
+        """How many answers of a version were recorded since one time and before another."""
+        columns = PREDICTIONS.c
+        mine = (columns.version == version, columns.at >= since, columns.at < until)
+        some = select(columns.sequence).where(*mine).limit(limit).subquery()
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
     def notes(self, prediction_ids: Sequence[str]) -> list[PredictionNote]:
         """What became known of these predictions later, oldest first; every `value` is sealed."""
         found: list[PredictionNote] = []
