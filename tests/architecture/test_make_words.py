@@ -111,6 +111,24 @@ def test_ci_runs_the_words_in_turn_and_sums_them_up(tmp_path):
     assert "tests: passed in" in ran.stdout.split("== Summary of .ci/run")[1]
 
 
+def test_ci_makes_what_others_made_beside_the_first_steps_and_tells_what_is_not_there(tmp_path):
+    makefile = (
+        "check demo image-test:\n\t@true\n"
+        "test:\n\t@echo mlflow-$(BEDSIDE_NO_MLFLOW) manifests-$(BEDSIDE_NO_MANIFESTS)-\n"
+        ".venv-aces/.installed .venv-deploy/.installed:\n\t@echo made-$@\n"
+    )
+
+    ran = ci_in(tmp_path, makefile)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "made-.venv-aces/.installed" in ran.stdout
+    assert "mlflow-1 manifests--" in ran.stdout
+    told = ran.stdout.split("== Summary of .ci/run")[1]
+    assert "es-aces, apart: passed in" in told
+    assert "MLflow: NOT tested with a server" in told
+    assert "Helm" not in told
+
+
 @pytest.mark.parametrize("word", ["check", "demo", "image-test", "test"])
 def test_ci_fails_and_names_the_step_that_failed(tmp_path, word):
     makefile = f"check demo image-test test:\n\t@[ $@ != {word} ]\n"
