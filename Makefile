@@ -21,7 +21,8 @@ help: ## Show these words.
 $(STAMP): pyproject.toml constraints.txt tools/venv.sh
 	@[ -x $(BIN)/pip ] || sh tools/venv.sh $(VENV)
 	@echo "Installing Bedside and its development tools into $(VENV)."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib src || true # pip would use one core alone
 	@touch $@
 
 demo: $(STAMP) ## Take a clinical model through its whole life on real biopsies.
@@ -77,7 +78,7 @@ conformance: $(STAMP) ## Run the suites that others wrote; DATA=DIR says where t
 ACES := .venv-aces
 $(ACES)/.installed: tools/conformance/aces-requirements.txt tools/venv.sh
 	@sh tools/venv.sh $(ACES)
-	@$(ACES)/bin/python -m pip install --quiet -r $<
+	@$(ACES)/bin/python -m pip install --quiet --no-compile -r $<
 	@touch $@
 
 conformance-aces: $(STAMP) $(ACES)/.installed
@@ -87,28 +88,28 @@ conformance-aces: $(STAMP) $(ACES)/.installed
 PYCANON := .venv-pycanon
 $(PYCANON)/.installed: tools/pycanon-requirements.txt tools/venv.sh
 	@sh tools/venv.sh $(PYCANON)
-	@$(PYCANON)/bin/python -m pip install --quiet -r $<
+	@$(PYCANON)/bin/python -m pip install --quiet --no-compile -r $<
 	@touch $@
 
 # A full MLflow server needs an older pyarrow than Bedside does, so it lives apart as well.
 MLFLOW := .venv-mlflow
 $(MLFLOW)/.installed: tools/mlflow-requirements.txt tools/venv.sh
 	@sh tools/venv.sh $(MLFLOW)
-	@$(MLFLOW)/bin/python -m pip install --quiet -r $<
+	@$(MLFLOW)/bin/python -m pip install --quiet --no-compile -r $<
 	@touch $@
 
 # Helm, Kubernetes' schemas and the Compose specification judge what is exported; they live apart.
 DEPLOY := .venv-deploy
 $(DEPLOY)/.installed: tools/deploy-requirements.txt tools/venv.sh
 	@sh tools/venv.sh $(DEPLOY)
-	@$(DEPLOY)/bin/python -m pip install --quiet -r $<
+	@$(DEPLOY)/bin/python -m pip install --quiet --no-compile -r $<
 	@touch $@
 
 # Evidently and NannyML need an older pandas, and NannyML an older LightGBM, so they live apart too.
 DRIFT_PEERS := .venv-drift-peers
 $(DRIFT_PEERS)/.installed: tools/drift-peers-requirements.txt tools/venv.sh
 	@sh tools/venv.sh $(DRIFT_PEERS)
-	@$(DRIFT_PEERS)/bin/python -m pip install --quiet -r $<
+	@$(DRIFT_PEERS)/bin/python -m pip install --quiet --no-compile -r $<
 	@touch $@
 
 image-test: $(STAMP) ## Build a version's image twice, start it without a network, and ask it.
