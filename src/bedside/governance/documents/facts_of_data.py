@@ -147,7 +147,7 @@ def leakage(case: Case) -> list[Line]:
     """What the audit found, and what was said to it."""
     told = case.evidence["leakage"]
     if not told:
-        return [case.seen("Found", "nothing", ("leakage",), section="leakage")]
+        return [case.seen("Leakage audit", "nothing was found", ("leakage",), section="leakage")]
     return [
         case.seen(
             "Acknowledged" if finding["because"] else "Warning",

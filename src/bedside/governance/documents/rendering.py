@@ -53,7 +53,10 @@ def summary(document: Document) -> str:
         lacking = len(items) - whole - part
         many = "1 gap" if lacking == 1 else f"{lacking} gaps"
         told = f"{whole} of {len(items)} answered from evidence, {part} in part; {many}"
-        return f"{told}." if not gaps else f"{told}: who must fill each is listed."
+        if not gaps:
+            return f"{told}."
+        each = f"or complete each of these {len(gaps)}" if part else "each"
+        return f"{told}: who must fill {each} is listed."
     if document.name == "probast_ai":
         return f"The evidence says something to {whole + part} of {len(items)} questions."
     return (
