@@ -36,7 +36,7 @@ def test_one_that_is_killed_at_drawn_moments_tells_what_one_without_a_stop_tells
 
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "killed_rehearsal.py", tmp_path, model, plan, "5", "2"],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
