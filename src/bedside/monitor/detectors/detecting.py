@@ -48,6 +48,7 @@ BUDGET: Final[Mapping[str, float]] = {
     "group calibration": 6.0,
     "spread": 4.0,
     "level": 4.0,
+    "codes": 4.0,
     "score": 4.0,
     "answering": 4.0,
     "alert": 3.0,

@@ -26,7 +26,7 @@ from bedside.monitor.stream.tally import Tally
 __all__ = ["Seen", "findings_of", "watch_days"]
 
 _SHARES: Final = frozenset(
-    {"missing", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
+    {"missing", "codes", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
 )
 """Families whose values are 0 and 1, so that a mean and a number give counts away."""
 
