@@ -25,6 +25,7 @@ from data_folder import data_folder
 from drilled import opened
 from house import ROOT
 from loopback import free_port
+from warm_start import warm_bedside
 
 pytestmark = pytest.mark.xdist_group("rollout_life")  # its fixtures are made once
 
@@ -50,7 +51,7 @@ def run_page(folder, **variables):
             **os.environ,
             **{name: str(value) for name, value in variables.items()},
             "BEDSIDE_WORKSPACE": str(folder / "w"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{warm_bedside()}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
     )
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
