@@ -1,6 +1,7 @@
 """The recorded answers of a version as live evidence takes them: read here, and only here."""
 
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -132,15 +133,19 @@ class AnswerReader:
 def _level_features(
     bundle: Bundle, features: FeatureSet
 ) -> Iterator[tuple[str, tuple[Feature, tuple[float, ...]]]]:
-    """For each declared subgroup, the feature that says to which level a patient belongs."""
+    """For each declared subgroup, the feature that says to which level a patient belongs.
+
+    It is the last value of the signal, of the longest window that there is.
+    """
     for name, group in bundle.declaration.evaluation.subgroups.items():
         last = [
             one
             for one in features.features
-            if one.signal == group.signal and one.aggregate == "last" and one.window_hours is None
+            if one.signal == group.signal and one.aggregate == "last"
         ]
         if last:
-            yield name, (last[0], group.edges)
+            longest = max(last, key=lambda one: one.window_hours or math.inf)
+            yield name, (longest, group.edges)
 
 
 def _answer(

@@ -173,6 +173,11 @@ def test_figures_are_the_evaluations_and_follow_up_may_come_in_later(
     assert live["harrell_c"]["estimate"] == pytest.approx(
         harrell_c(within, np.where(later, 0, cause), risks[:, -1])
     )
+    groups, held = now["subgroups"], json.loads(bundle.files[EVIDENCE])["subgroups"]
+    assert groups.keys() == held.keys() == {"sex", "age_band"}
+    for level, one in held["sex"].items():
+        live = groups["sex"][level]["metrics"]["uno_c"]["estimate"]
+        assert live == pytest.approx(one["metrics"]["uno_c"]["estimate"], rel=1e-6)
     (gate,) = now["gates"]
     assert (gate["metric"], gate["state"]) == ("uno_c", "pass")
     words = performance_words(now)
