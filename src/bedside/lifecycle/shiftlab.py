@@ -37,7 +37,7 @@ LABEL_DAYS = 30
 """In so many days about twice the patients come that theory asks for."""
 AGES = 2.2
 """A hospital that waits for outcomes is watched for so many times the sample size of theory."""
-MOST_LABELLED = 25_000
+MOST_LABELLED = 60_000
 """Where theory asks for more, a hospital is watched as if it asked for so many: what is not found
 by then counts as not found."""
 LABEL_FEATURES = 12
