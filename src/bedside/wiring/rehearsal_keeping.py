@@ -7,15 +7,14 @@ give the same: the clock, who comes and what happens are the plan's alone.
 
 import json
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.core.errors import Refused
 from bedside.core.ids import canonical_json
+from bedside.infra.database.sqlite import copy_sqlite
 from bedside.infra.files import write_atomically
 from bedside.lifecycle.rehearsal_state import YearState
 
@@ -128,9 +127,7 @@ def _copied(part: Path, to: Path) -> None:
     if part.is_dir():
         shutil.copytree(part, to)
     elif part.suffix == ".sqlite":
-        with closing(sqlite3.connect(part)) as from_, closing(sqlite3.connect(to)) as into:
-            from_.backup(into)
-        to.chmod(0o600)
+        copy_sqlite(part, to)
     elif not part.name.endswith((".sqlite-wal", ".sqlite-shm")):
         shutil.copy2(part, to)
 

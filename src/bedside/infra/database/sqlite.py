@@ -5,7 +5,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from bedside.core.disk import disk_trouble
 from bedside.core.errors import BedsideError, Refused, Unavailable
 
-__all__ = ["open_sqlite", "writing"]
+__all__ = ["copy_sqlite", "open_sqlite", "writing"]
 
 _ANOTHER_SHAPE = re.compile(r"no such column|has no column named")
 PATIENCE_MS = 10_000  # how long a statement waits for another process's lock
@@ -41,6 +41,20 @@ def open_sqlite(path: Path) -> Engine:
     with engine.connect() as connection:
         connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").one()
     return engine
+
+
+def copy_sqlite(path: Path, to: Path) -> None:
+    """A copy (mode 0600) of what is committed, also while others write.
+
+    Raises:
+        Unavailable, Refused: as `writing`.
+    """
+    _make_private(to)
+    try:
+        with closing(sqlite3.connect(path)) as here, closing(sqlite3.connect(to)) as there:
+            here.backup(there)
+    except sqlite3.Error as error:
+        raise _translated(error) or error from None
 
 
 @contextmanager
