@@ -146,6 +146,7 @@ class Trial:
         tallies = list(self.quiet[max(0, onset - BEFORE) : onset])
         found: dict[str, Any] = {"delay": None, "cause": None, "right": False, "settled": None}
         found |= {"strict": False, "settled_strict": None, "settled_cause": None}
+        known = _first_known(answers, FIRST_DAY + onset) if self.drawn_only else FIRST_DAY + onset
         edges = [edge for edge in (0, 1, 2, 7, 14, 28, 56, 112, 224) if edge < days] + [days]
         last = None
         for begin, end in pairwise([*edges, days + SETTLES + 1]):
@@ -157,6 +158,9 @@ class Trial:
                     self.baseline, self.watched.watch, detectors, [tally], resolved=resolved
                 )
                 detectors, resolved = seen.detectors, frozenset()
+                if tally.day < known:  # nothing can be found yet: a false alarm, and resolved
+                    resolved = frozenset(finding.stream for finding in seen.findings)
+                    continue
                 if found["delay"] is None and place < days:
                     drafts = self._relevant(injection, seen.findings, tallies)
                     if drafts:
@@ -219,6 +223,12 @@ def _told(draft: AlarmDraft, day: int) -> dict[str, Any]:
         "cause": draft.cause,
         "streams": [finding.stream for finding in draft.findings[:5]],
     }
+
+
+def _first_known(answers: Answers, onset: int) -> int:
+    """The day on which an outcome of a patient asked about since the onset is first known."""
+    told = (answers.day >= onset) & (answers.label_day != UNKNOWN_DAY)
+    return max(onset, int(answers.label_day[told].min())) if told.any() else onset
 
 
 def _labelled(baseline: Baseline, answers: Answers, onset: int, until: int) -> dict[str, int]:

@@ -207,6 +207,19 @@ def test_what_is_not_disturbed_is_not_found():
     assert trial.disturbed(same, 10, population.inputs, days=14)["delay"] is None
 
 
+def test_nothing_is_found_in_outcomes_before_the_first_is_known():
+    population = biopsies()
+    jumpy = replace(watched(population), watch=Watch(false_alarms=300))  # always alarms
+    fewer = Injection(kind="prevalence", size=0.5, words="")
+
+    trial = Trial(population=population, watched=jumpy, plan=PLAN, drawn_only=True)
+    found = trial.disturbed(fewer, 10, None, days=14)
+
+    assert trial.alarms
+    assert found["delay"] >= 2
+    assert found["labelled"] > 0
+
+
 @given(st.integers(1, 60).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
 def test_a_share_has_the_exact_interval_of_the_beta_distribution(told):
     hits, of = told
