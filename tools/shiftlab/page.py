@@ -22,7 +22,8 @@ feeds, assays and codes are made on the **events**; intake sets implausible valu
 features are computed, and the version answers, as at the bedside. From the onset on (00:00 of a
 day) every question sees the shifted record. The monitor is the one of `bedside monitor`: the
 same baselines, tallies, detectors, bars and causes, with the budget of one false alarm in 90
-days over everything that is watched.
+days over everything that is watched. Its bars are the default ones (`budget: measured`), and
+this is where it is measured whether they keep the budget.
 
 **How to read it.** *Found* is an alarm that can be about what was injected, within 36 days.
 *1st run* is found by the first daily run after the onset, *2nd run* by the second. *Cause
@@ -31,8 +32,10 @@ once* is on the day it was found. Brackets are exact 95 % intervals (Clopper-Pea
 Garwood). A row in *italics* does not count towards the aims: fewer than half of the patients
 have the signal, or only a share of them is hit. Where intake sets most values of a wrong unit
 aside, they never reach the model: *leniently*, "feed lost" counts as right as well, and
-*strictly* it does not. A lost code of a signal whose codes no feature tells apart is counted in the
-same two ways.
+*strictly* it does not. A shift that only outcomes show cannot be found before the first
+outcome of a patient seen since is known: what alarms earlier is false, and is resolved. A feed that half
+of the patients never had is not told from chance by the 10 to 20 patients of one small day,
+whoever looks.
 
 """
 AIMS = ("unit_change", "feed_lost")

@@ -8,8 +8,9 @@ from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import Alarm, Recovery
 from bedside.lifecycle.platform import Platform
 from bedside.monitor.causes.drafts import AlarmDraft
+from bedside.monitor.causes.places import PLACED
 
-__all__ = ["closed_lately", "home_of", "only_graver", "standing_for", "unheard"]
+__all__ = ["closed_lately", "groups_now", "home_of", "only_graver", "standing_for", "unheard"]
 
 
 def _evidence_of(about: Alarm | AlarmDraft) -> frozenset[tuple[str, str]]:
@@ -67,3 +68,16 @@ def only_graver(alarm: Alarm, draft: AlarmDraft) -> AlarmDraft:
         text=alarm.text,
         score_share=alarm.score_share,
     )
+
+
+def groups_now(alarm: Alarm, draft: AlarmDraft) -> tuple[str, ...]:
+    """The groups of an alarm that grows by a draft.
+
+    Of a cause that lies in places, those where it is seen now. Where that cannot be told, they stay
+    as they were; where it has spread everywhere, none is left.
+    """
+    if draft.cause != alarm.cause or draft.everywhere:
+        return draft.groups
+    if draft.cause in PLACED:
+        return draft.groups or alarm.groups
+    return tuple(dict.fromkeys((*alarm.groups, *draft.groups)))

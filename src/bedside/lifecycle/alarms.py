@@ -18,6 +18,7 @@ from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import CAUSES, SEVERITIES, Alarm, Recovery, Watch
 from bedside.lifecycle.alarm_matching import (
     closed_lately,
+    groups_now,
     home_of,
     only_graver,
     standing_for,
@@ -279,13 +280,13 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
         return _reopened(platform, version, before, draft)
     found = {(one.stream, one.side): one for one in before.findings}
     fresh = {(one.stream, one.side): shown_finding(one) for one in draft.findings}
-    signals, groups = _joined(before.signals, draft.signals), _joined(before.groups, draft.groups)
+    signals, groups = _joined(before.signals, draft.signals), groups_now(before, draft)
     severity = max(before.severity, draft.severity, key=SEVERITIES.index)
     rose = severity != before.severity
     new = len(fresh.keys() - found.keys())
     other = draft.cause != before.cause
     if other:
-        signals, groups = draft.signals, draft.groups
+        signals = draft.signals
     if not (rose or new or other or signals != before.signals or groups != before.groups):
         return before
     grown = replace(
@@ -306,6 +307,8 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
     how = f"{MORE_SEVERE}: {before.severity}, now {severity}; " if rose else ""
     if other:
         how += f"another cause is more likely: {before.cause}, now {draft.cause}; "
+    elif groups != before.groups:
+        how += "where it is seen is told otherwise; "
     shown = f"{how}{new} new finding{'' if new == 1 else 's'}"
     return keep_step(platform, grown, "grew", evidence_words(grown), shown=shown, about=version)
 

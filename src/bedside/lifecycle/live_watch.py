@@ -30,6 +30,7 @@ from bedside.lifecycle.watch_coverage import Coverage, coverage_of, due_after
 from bedside.lifecycle.watch_judging import DayJudge, Told, kept_tallies
 from bedside.lifecycle.watch_state import Outstanding, Progress, came_since
 from bedside.lifecycle.watched_answers import day_of
+from bedside.lifecycle.where_seen import WhereSeen
 from bedside.monitor.stream.tally import Tally
 from bedside.monitor.stream.tally_bytes import tally_to_bytes
 
@@ -177,6 +178,7 @@ class _Run:
             told=Told(findings=frozenset(progress.told), day=progress.told_on),
             volume=progress.volume,
             in_stage=_stage_began(platform, version.id),
+            where=WhereSeen(platform=platform, baseline=baseline, drawn=counter.drawn_on),
         )
         run = cls(
             platform=platform,

@@ -123,9 +123,13 @@ class DayCounter:
         if not usual:
             return ()
         then = (date.fromisoformat(day) - timedelta(days=usual)).isoformat()
-        if then in self.drawn:
-            return self.drawn[then]
-        return DayEntries.of(self.platform.watch_book.entries(self.version, then)).drawn
+        return self.drawn_on(then)
+
+    def drawn_on(self, day: str) -> tuple[int, ...]:
+        """The entries of the answers of a counted day that count."""
+        if day in self.drawn:
+            return self.drawn[day]
+        return DayEntries.of(self.platform.watch_book.entries(self.version, day)).drawn
 
     def _drawn(self, day: str, read: DayAnswers) -> tuple[Draws, dict[str, WatchedSubject]]:
         """Which rows count, and the subjects as they are after that."""

@@ -10,6 +10,7 @@ from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import Finding, Watch
 from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.where_seen import WhereSeen
 from bedside.monitor.causes.causes import likely
 from bedside.monitor.causes.units_seen import conversions
 from bedside.monitor.detectors.detecting import Detectors
@@ -65,6 +66,7 @@ class DayJudge:
         volume: How many questions came on the days that are over.
         in_stage: The day on which the version came to its present stage. An earlier day without a
             question says nothing: the version may have been out of use.
+        where: What finds the places of an alarm; None: nobody asks.
         raised: Alarms that were raised now.
         grown: Alarms that grew now.
         reopened: Alarms that had recovered and came back now.
@@ -78,6 +80,7 @@ class DayJudge:
     told: Told = field(default_factory=Told)
     volume: Volume = field(default_factory=Volume)
     in_stage: int = -1
+    where: WhereSeen | None = None
     raised: dict[str, None] = field(default_factory=dict)
     grown: dict[str, None] = field(default_factory=dict)
     reopened: dict[str, None] = field(default_factory=dict)
@@ -211,10 +214,11 @@ class DayJudge:
             for one in kept_tallies(self.platform, self.version.id, self.maker, since=since)
             if first is None or one.day < first
         ]
+        tallies = [*kept, *fresh]
         drafts = likely(
             self.maker.baseline,
             findings,
-            [*kept, *fresh],
+            tallies,
             units={
                 name: conversions(one.unit, signal=name, codes=one.codes)
                 for name, one in self.declared.signals.items()
@@ -222,6 +226,8 @@ class DayJudge:
             titles={name: one.label for name, one in self.declared.signals.items()},
             codes={name: one.codes for name, one in self.declared.signals.items()},
         )
+        if self.where is not None and tallies:
+            drafts = self.where.told(drafts, tallies[-1].day)
         before = {one.id: len(one.steps) for one in self.platform.alarms.all(self.version.name)}
         told = raise_alarms(
             self.platform, self.version, drafts,

@@ -23,6 +23,8 @@ class AlarmDraft:
         score_share: The share of the shift of the mean log-odds that its signals account for;
             None: it is not known, or the mean did not shift.
         findings: The evidence, the strongest first, with what follows from it.
+        everywhere: Whether it is known to be in every place; False: in those of `groups`, or it
+            cannot be told.
     """
 
     key: str
@@ -35,3 +37,4 @@ class AlarmDraft:
     groups: tuple[str, ...] = ()
     score_share: float | None = None
     findings: tuple[Finding, ...] = ()
+    everywhere: bool = False
