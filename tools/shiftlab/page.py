@@ -33,9 +33,9 @@ Garwood). A row in *italics* does not count towards the aims: fewer than half of
 have the signal, or only a share of them is hit. Where intake sets most values of a wrong unit
 aside, they never reach the model: *leniently*, "feed lost" counts as right as well, and
 *strictly* it does not. A shift that only outcomes show cannot be found before the first
-outcome of a patient seen since is known: what alarms earlier is false, and is resolved. A feed that half
-of the patients never had is not told from chance by the 10 to 20 patients of one small day,
-whoever looks.
+outcome of a patient seen since is known: what alarms earlier is false, and is resolved. A feed
+that half of the patients never had is not told from chance by the 10 to 20 patients of one
+small day, whoever looks.
 
 """
 AIMS = ("unit_change", "feed_lost")

@@ -1,6 +1,7 @@
 """A version in use is watched: each day once, the same whenever it is counted, and told."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,15 +10,18 @@ import pytest
 
 from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Unavailable
+from bedside.core.records.bundle import FEATURES
+from bedside.features.definition import feature_set_from_json
 from bedside.lifecycle import live_watch
 from bedside.lifecycle.alarms import resolve
 from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.live_watch import watch_live
 from bedside.lifecycle.missed_runs import check_runs
 from bedside.lifecycle.watch_state import DayEntries, Progress
+from bedside.lifecycle.where_seen import WhereSeen
 from bedside.monitor.stream.tally_bytes import tally_from_bytes
 from bedside.wiring.run_watch import RunWatch
-from live_ward import FIRST, a_built_workspace, a_ward
+from live_ward import FIRST, Ward, a_built_workspace, a_ward
 
 DAYS, EACH = 10, 40
 
@@ -353,3 +357,41 @@ def test_a_server_notices_that_nobody_watches_and_tells_prometheus_when_somebody
         if line.startswith("bedside_monitor_run_timestamp_seconds{")
     ]
     assert told == ward.clock.at.timestamp()
+
+
+def at_sites(ward, days, hit):
+    """These days, of patients of two sites; one input comes 25.4 times as high where it hits."""
+    column = feature_set_from_json(ward.bundle.files[FEATURES]).names.index("mean_smoothness.last")
+    for day in days:
+        rows = np.random.default_rng(day).integers(0, len(ward.risk), 60)
+        whose = 10_000 + 60 * day + np.arange(60)
+        matrix = ward.matrix[rows].copy()
+        matrix[np.isin(whose % 2, hit), column] *= 25.4
+        ward.answer(day, rows.tolist(), subjects=whose.tolist(), matrix=matrix)
+    ward.clock.at = ward.on(days[-1] + 1, 2.0)
+    return watch_live(ward.platform, "diagnosis")
+
+
+def test_an_alarm_says_at_which_site_it_is_seen_until_it_has_spread(ward, monkeypatch):
+    plain, look, looks = Ward._draft, WhereSeen._answers, []
+
+    def of_a_site(self, one, subject, row, risk, shown):
+        draft = plain(self, one, subject, row, risk, shown)
+        message = f"MSH|^~\\&|LAB|S{subject % 2}|B|X\rPID|1\rPV1|1|I|W{subject % 3}^1"
+        sealed = json.loads(draft.sealed) | {"request": message}
+        return replace(draft, sealed=json.dumps(sealed).encode())
+
+    monkeypatch.setattr(Ward, "_draft", of_a_site)
+    monkeypatch.setattr(WhereSeen, "_answers", lambda *told: looks.append(1) or look(*told))
+    at_sites(ward, range(8), [])
+    assert (alarms(ward), looks) == ([], [])  # nothing is opened again
+
+    at_sites(ward, range(8, 12), [1])
+    (first,) = alarms(ward)
+    at_sites(ward, range(12, 21), [0, 1])
+    (second,) = alarms(ward)
+
+    assert first.groups == ("site: S1",)
+    assert re.search(r" at site S1,? since .*; elsewhere as before", first.text)
+    assert (second.id, second.groups) == (first.id, ())
+    assert " at site " not in second.text

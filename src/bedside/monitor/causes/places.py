@@ -105,7 +105,8 @@ def with_places(draft: AlarmDraft, places: Places) -> AlarmDraft:
     text = draft.text
     if found:
         comma = "," if head.endswith(",") else ""
-        text = f"{head} {places.words}{comma} {since}; elsewhere as before{rest}"
+        of_all = " (figures are of all places)" if any(map(str.isdigit, head)) else ""
+        text = f"{head} {places.words}{comma} {since}; elsewhere as before{of_all}{rest}"
     return replace(draft, text=text, groups=(*draft.groups, *places.groups))
 
 
