@@ -128,13 +128,13 @@ class Hospital:
 
     def __post_init__(self) -> None:
         random = np.random.default_rng(self.seed)
-        learnt = people(6000, random)
+        learnt = self.drawn(6000, random)
         self.model = lgb.train(
             {"objective": "binary", "num_leaves": 8, "learning_rate": 0.1, "num_threads": 1,
              "verbose": -1, "seed": 1, "min_data_in_leaf": 40},
             lgb.Dataset(learnt.matrix, learnt.event), num_boost_round=80,
         )  # fmt: skip
-        held = people(self.held_out, random)
+        held = self.drawn(self.held_out, random)
         random_days = FIRST - 100 + np.arange(len(held)) % 60
         answers = self.answers(held, random_days, 0)
         self.baseline = make_baseline(
@@ -147,6 +147,10 @@ class Hospital:
             minimum=50,
             made_from="held-out patients",
         )
+
+    def drawn(self, n: int, random: Random) -> People:
+        """Patients whom the model learns from, and whom its baseline is made of."""
+        return people(n, random)
 
     def answers(
         self,

@@ -265,8 +265,9 @@ def _together(changes: Sequence[_Change]) -> _Change:
 
 
 def _stream_of(baseline: Baseline, draft: AlarmDraft) -> tuple[Stream, int] | None:
-    """The stream of the strongest finding that drawn answers tell, and its side.
+    """The stream of the strongest finding about an input, and its side.
 
+    Who was given no score is drawn for none, so abstentions tell no place.
     Where it is of the patients of a day, the same of one answer a patient.
     """
     for finding in draft.findings:
@@ -274,8 +275,7 @@ def _stream_of(baseline: Baseline, draft: AlarmDraft) -> tuple[Stream, int] | No
         if place is None:
             continue
         stream = baseline.streams[place]
-        withheld = stream.family == "answering" and stream.id.startswith("abstention")
-        if stream.group is None and (stream.family in (*INPUTS, "codes") or withheld):
+        if stream.family in (*INPUTS, "codes"):
             drawn = replace(stream, id=stream.id.removeprefix(SPOT))
             return drawn, 1 if finding.side == "up" else -1
     return None
