@@ -133,6 +133,11 @@ def _of_place(sealed: dict[str, Any], features: Sequence[str]) -> dict[str, Any]
     return {
         "values": [np.nan if (one := values.get(name)) is None else one for name in features],
         "codes": sealed.get("codes", NOT_COUNTED),
-        "site": site_of(request),
-        "ward": ward_of(request),
+        "site": _printable(site_of(request)),
+        "ward": _printable(ward_of(request)),
     }
+
+
+def _printable(name: str) -> str:
+    """A sender's text, as it may stand in a sentence."""
+    return "".join(one for one in name if one.isprintable())
