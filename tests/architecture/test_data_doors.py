@@ -31,6 +31,7 @@ UNSEALED = {
     "lifecycle/prediction_replay.py": "enters to read one record",
     "lifecycle/question_record.py": "is asked after prediction_replay has entered",
     "lifecycle/watched_answers.py": "is read by verbs that enter to watch: live_watch, baselines",
+    "lifecycle/where_seen.py": "is asked by live_watch, which enters to watch",
     "lifecycle/baselines.py": "set_baseline enters to watch; baseline_of is asked by watch_live",
     "lifecycle/note_book.py": "is read by verbs that enter to read records of a sample",
     "lifecycle/alarm_account.py": "enters to watch the model that the alarm is about",
