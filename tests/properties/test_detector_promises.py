@@ -102,7 +102,7 @@ def at_least(days):
     return days.mean() - norm.ppf(0.999) * days.std() / np.sqrt(days.size)
 
 
-BUDGET = Watch(false_alarms=1.0, per="10 d")
+BUDGET = Watch(budget="proved", false_alarms=1.0, per="10 d")
 RUNS = 400
 
 
@@ -191,7 +191,12 @@ def bar_of(family, streams):
               "calibration", "discrimination")  # fmt: skip
     watched = [a_stream(f"{family}:{i}", family=family) for i in range(streams)]
     watched += [a_stream(other, family=other) for other in others if other != family]
-    return bars(a_baseline(*watched), Watch())[0]
+    return bars(
+        a_baseline(*watched),
+        Watch(
+            budget="proved",
+        ),
+    )[0]
 
 
 def test_a_drop_of_the_auroc_is_found_before_twice_the_fixed_sample_size_in_nine_of_ten_runs():
