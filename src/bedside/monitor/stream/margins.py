@@ -13,11 +13,20 @@ STANDARD_ERRORS = 3.0
 """So many standard errors of the baseline's mean are in the range whatever matters: there are
 many inputs, and of a thousand some three have a true mean that is further away."""
 
-OF_PERFORMANCE = 1.0
-"""The same for families of performance, of which there are few, and whose drops are to be seen: two
-errors of a baseline of 20,000 with 400 events would be half of a change of the rate by a fifth."""
+OF_PERFORMANCE = 0.7
+"""The same for calibration and discrimination of everybody, of which there are few streams, and
+whose drops are to be seen: two errors of a baseline of 20,000 with 400 events would be half of a
+change of the rate by a fifth."""
 
-_PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
+OF_GROUPS = 1.0
+"""The same for performance in subgroups, of which there are more."""
+
+_ERRORS: Mapping[Family, float] = {
+    "calibration": OF_PERFORMANCE,
+    "discrimination": OF_PERFORMANCE,
+    "group calibration": OF_GROUPS,
+    "group discrimination": OF_GROUPS,
+}
 
 MATTERS: Mapping[Family, float] = {
     # Of 100 patients, 2 more without a value: less changes no score that anyone acts on.
@@ -99,7 +108,7 @@ def mean_range(
         event_share: See `matters`.
         pooled: Of placements of everybody judged, whose mean is surer: half as much matters.
     """
-    errors = OF_PERFORMANCE if family in _PERFORMANCE else STANDARD_ERRORS
+    errors = _ERRORS.get(family, STANDARD_ERRORS)
     least = matters(family, mean, event_share) / (2 if pooled else 1)
     margin = max(errors * sd / np.sqrt(n), least)
     return max(0.0, mean - margin), min(1.0, mean + margin)
