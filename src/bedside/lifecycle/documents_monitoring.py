@@ -152,6 +152,7 @@ def _watch(declared: Declaration) -> dict[str, Any]:
     return {
         "false_alarms": watch.false_alarms,
         "per": watch.per,
+        "budget": watch.budget,
         "every": watch.every,
         "owner": watch.owner,
         "retrain_every": watch.retrain_every,

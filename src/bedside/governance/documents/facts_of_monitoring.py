@@ -89,7 +89,10 @@ def process(held: Held) -> list[Line]:
 def budget(held: Held) -> list[Line]:
     """How many false alarms were agreed to."""
     watch = held.told["watch"]
-    text = f"on average at most {watch['false_alarms']:g} in {watch['per']}, over all figures"
+    how = "proved" if watch["budget"] == "proved" else "measured on simulated hospitals"
+    text = (
+        f"on average at most {watch['false_alarms']:g} in {watch['per']}, over all figures ({how})"
+    )
     owner = held.line("Answers for alarms", str(watch["owner"]), ("watch", "owner"))
     return [held.line("False alarms of a version", text, ("watch",)), owner]
 

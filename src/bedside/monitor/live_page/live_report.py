@@ -97,6 +97,7 @@ def live_report(
         "streams": len(baseline.streams),
         "false_alarms": watch.false_alarms,
         "per": watch.per,
+        "budget": watch.budget,
         "owner": watch.owner,
         "alarms": [_alarm(alarm, at) for alarm in reversed(alarms)],
         "coverage": None if coverage is None else dict(coverage),
