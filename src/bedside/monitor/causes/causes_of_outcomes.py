@@ -65,7 +65,10 @@ def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> E
     doubt = (3 - figures) * math.log(several + 1)
     if all(one.group is not None for one in findings):
         doubt = 0.0
-    whole = _weight(evidence, first.family.removeprefix("group "), None)
+    # Nobody's outcomes in sum move because one group is ranked worse.
+    whole = max(_weight(evidence, family, None) for family in ("calibration", "discrimination"))
+    if "calibration" in first.family:
+        whole = _weight(evidence, "calibration", None)
     if _weight(evidence, first.family, first.group) < whole + doubt:
         return None
     group = first.group or ""
@@ -110,10 +113,10 @@ def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Exp
     others = _odds(evidence, "not alerted", "not shown", "shown")
     if acted is None or acted.z > -_SURE:
         return None
-    if others is not None and (
-        others.shift**2 * others.weight > min(_misfit_of_one_shift(acted, others), _UNLIKELY)
-    ):
-        return None
+    if others is not None:
+        moved = others.shift**2 * others.weight / _unsure(evidence, others)
+        if moved > min(_misfit_of_one_shift(acted, others), _UNLIKELY):
+            return None
     return Explanation(
         cause="treatment_effect", kind="performance", onset=onset, findings=tuple(findings),
         what=f"the outcome is rarer than foretold where staff acted on an alert, by "
@@ -123,8 +126,9 @@ def _treated(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Exp
 
 @dataclass(frozen=True, slots=True)
 class _Odds:
-    """Outcome less risk: its mean, the shift of the log-odds that makes it, and its weight."""
+    """Outcome less risk of n: its mean, the shift of the log-odds that makes it, its weight."""
 
+    n: float
     mean: float
     shift: float
     weight: float
@@ -141,6 +145,19 @@ def _misfit_of_one_shift(one: _Odds, other: _Odds) -> float:
     return one.weight * other.weight / both * (one.shift - other.shift) ** 2
 
 
+def _unsure(evidence: Evidence, some: _Odds) -> float:
+    """How many times larger the variance of a shift is because the baseline is measured too.
+
+    For a baseline of b patients and n since it is 1 + n / b, which the error of everybody's
+    residuals, (1 + outcome - risk) / 2, tells beside the variance of the outcomes.
+    """
+    whole = next((one for one in evidence.of("calibration") if one.group is None), None)
+    if whole is None:
+        return 1.0
+    alone = some.weight / some.n / 4 / whole.n
+    return 1 + max(whole.error**2 / alone - 1, 0.0) * some.n / whole.n
+
+
 def _odds(evidence: Evidence, *care: str) -> _Odds | None:
     """Of the patients with this care; None: ten or fewer.
 
@@ -150,7 +167,7 @@ def _odds(evidence: Evidence, *care: str) -> _Odds | None:
     n, residual, variance = (sum(cell[place] for cell in cells) for place in range(3))
     if n < FEWEST or variance <= 0:
         return None
-    return _Odds(residual / n, residual / variance, variance)
+    return _Odds(n, residual / n, residual / variance, variance)
 
 
 def _for_all(evidence: Evidence, findings: Sequence[Finding], onset: int) -> Explanation:
