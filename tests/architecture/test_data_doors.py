@@ -38,7 +38,6 @@ UNSEALED = {
     "lifecycle/incidents.py": "enters to watch the model it is about",
     "lifecycle/hl7_feed.py": "gives a sender the answer that it had",
     "lifecycle/step_decisions.py": "repeats a reviewer's own evidence, which names no patient",
-    "lifecycle/interventions.py": "enters to watch, before anything is read",
     "lifecycle/live_interventions.py": "is read by live_performance, which enters to watch",
     "lifecycle/order_drafts.py": "is read by interventions, which enters to watch",
     "lifecycle/live_opened.py": "is read by live_performance, which enters to watch",

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
-
 from bedside.core.clock import day_text
 from bedside.core.errors import BedsideError
 from bedside.core.records.watch import Alarm
@@ -12,8 +10,7 @@ from bedside.lifecycle.baselines import baseline_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.watch_judging import kept_tallies
-from bedside.metrics.sequential import advanced, evidence
-from bedside.monitor.detectors.detecting import stake_weights
+from bedside.monitor.detectors.watching import evidence_by_day
 from bedside.monitor.stream.tally_maker import TallyMaker
 
 __all__ = ["BEFORE", "EvidencePath", "evidence_path"]
@@ -62,12 +59,7 @@ def evidence_path(platform: Platform, alarm: Alarm) -> EvidencePath | None:
     if place is None or not tallies:
         return None
     side = 0 if first.side == "up" else 1
-    state = np.zeros_like(tallies[0].wealth[place : place + 1])
-    weights = stake_weights(baseline)[place]
-    path = []
-    for tally in tallies:
-        state = advanced(state, tally.wealth[place : place + 1])
-        path.append(round(max(float(evidence(state, weights)[0][side]), 0.0), 4))
+    path = evidence_by_day(baseline, tallies, place)[:, side].round(4).tolist()
     return EvidencePath(
         text=first.text,
         days=tuple(day_text(tally.day) for tally in tallies),

@@ -1,7 +1,6 @@
 """Which alerts of a version were followed by what its declaration calls an intervention."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from bedside.lifecycle.door import enter
 from bedside.lifecycle.live_interventions import newest_marks
 from bedside.lifecycle.order_drafts import draft_orders
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.predictions import opened_predictions
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
 
@@ -94,7 +94,7 @@ def find_interventions(platform: Platform, version_id: str, data: Path | None) -
     clean, _ = seen(platform, declared, data)
     with platform.lock():
         found = list(platform.predictions.find(version=version.id))[::-1]
-        alerts, nobody = _alerts(_opened(platform, found))
+        alerts, nobody = _alerts(opened_predictions(platform, found))
         drafts = draft_orders(platform, declared, version.name, since=_first_at(found))
         marks = _marks(platform, declared, clean, drafts, alerts)
         before = newest_marks(platform, list(marks))
@@ -244,17 +244,6 @@ def _alerts(opened: Iterable[tuple[Prediction, Mapping[str, Any]]]) -> tuple[_Al
         times.append(_since_1970(parse_instant(one.as_of)))
     columns = (np.array(some, dtype=np.int64) for some in (subjects, times))
     return _Alerts(tuple(names), *columns), nobody
-
-
-def _opened(
-    platform: Platform, found: Sequence[Prediction]
-) -> Iterator[tuple[Prediction, dict[str, Any]]]:
-    """Each prediction with what lies sealed of it; empty where that was erased."""
-    for begin in range(0, len(found), _AT_ONCE):
-        some = found[begin : begin + _AT_ONCE]
-        sealed = dict(platform.ledger.unseal_all([one.sequence for one in some]))
-        for one in some:
-            yield one, json.loads(sealed[one.sequence]) if one.sequence in sealed else {}
 
 
 def _first_at(found: Sequence[Prediction]) -> str | None:

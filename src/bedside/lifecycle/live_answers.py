@@ -17,8 +17,6 @@ from bedside.lifecycle.platform import Platform
 
 __all__ = ["AnswerReader", "answers_of"]
 
-_AT_ONCE = 500  # entries
-
 
 def answers_of(
     platform: Platform,
@@ -51,11 +49,7 @@ def answers_of(
 
 def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int | None, dict[str, Any]]:
     """What lies sealed in these entries of the ledger, but for whom was erased."""
-    told: dict[int | None, dict[str, Any]] = {}
-    for begin in range(0, len(sequences), _AT_ONCE):
-        for sequence, content in platform.ledger.unseal_all(sequences[begin : begin + _AT_ONCE]):
-            told[sequence] = json.loads(content)
-    return told
+    return {at: json.loads(content) for at, content in platform.ledger.unseal_all(sequences)}
 
 
 class AnswerReader:

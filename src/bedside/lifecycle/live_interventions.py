@@ -29,27 +29,22 @@ Floats = npt.NDArray[np.float64]
 _STATES = ("followed", "none", "running", "open")
 _FEEDBACK = ("accepted", "acted")
 _MARKS = ("intervened", "not_intervened")
-_AT_ONCE = 500  # entries
 _HOUR = 3600.0
 _FEW = "ten patients or fewer"
 
 
 def newest_marks(platform: Platform, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """By prediction, what its newest note says of interventions; none of those erased."""
-    notes: list[PredictionNote] = []
-    for begin in range(0, len(names), _AT_ONCE):
-        notes += platform.predictions.notes(names[begin : begin + _AT_ONCE])
-    return _unsealed(platform, notes)
+    return _unsealed(platform, platform.predictions.notes(names))
 
 
 def _unsealed(platform: Platform, notes: Iterable[PredictionNote]) -> dict[str, dict[str, Any]]:
     last = {one.prediction_id: one.sequence for one in notes if one.kind in _MARKS}
     of = {sequence: name for name, sequence in last.items()}
-    wanted, found = sorted(of), dict[str, dict[str, Any]]()
-    for begin in range(0, len(wanted), _AT_ONCE):
-        for sequence, content in platform.ledger.unseal_all(wanted[begin : begin + _AT_ONCE]):
-            found[of[sequence]] = json.loads(content)["interventions"]
-    return found
+    return {
+        of[sequence]: json.loads(content)["interventions"]
+        for sequence, content in platform.ledger.unseal_all(sorted(of))
+    }
 
 
 def treated_of(platform: Platform, read: LiveRead, declared: Declaration) -> dict[str, Any]:

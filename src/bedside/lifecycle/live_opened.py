@@ -7,7 +7,7 @@ dropped. So judging after a day opens that day alone, and finds the same as if i
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ __all__ = ["PLACES", "drop_opened", "opened_of", "site_of"]
 PLACES = ("ward", "site")
 """Groups that a message tells, beside those that features tell."""
 
-_AT_ONCE = 500  # entries
 _HOUR = 3600.0
 _FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 
@@ -67,7 +66,7 @@ def opened_of(
     came = [one for one in outcomes if one.sequence not in heard]
     days = {one.sequence: day_of(one.at) for one in new}
     days |= {one.sequence: day_of(one.at) for one in came}
-    content = dict(_unsealed(platform, list(days)))
+    content = _unsealed(platform, list(days))
     answers = [
         _answer(reader, one, content[one.sequence]) for one in new if one.sequence in content
     ]
@@ -140,11 +139,9 @@ def _by_day(
     return {day: Opened.of(some, came, groups) for day, (some, came) in parts.items()}
 
 
-def _unsealed(platform: Platform, sequences: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _unsealed(platform: Platform, sequences: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What lies sealed in these entries, but for whom was erased."""
-    for begin in range(0, len(sequences), _AT_ONCE):
-        for at, content in platform.ledger.unseal_all(sequences[begin : begin + _AT_ONCE]):
-            yield at, json.loads(content)
+    return {at: json.loads(content) for at, content in platform.ledger.unseal_all(sequences)}
 
 
 def _answer(reader: AnswerReader, made: Prediction, sealed: Mapping[str, Any]) -> OpenedAnswer:

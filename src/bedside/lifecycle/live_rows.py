@@ -25,7 +25,6 @@ from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_D
 
 __all__ = ["LiveRead", "read_rows", "watched"]
 
-_AT_ONCE = 500  # predictions
 _HOUR = 3600.0
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
 
@@ -158,10 +157,8 @@ def _notes(
     platform: Platform, predictions: Sequence[Prediction]
 ) -> dict[str, list[PredictionNote]]:
     notes: dict[str, list[PredictionNote]] = {}
-    for begin in range(0, len(predictions), _AT_ONCE):
-        some = [one.prediction_id for one in predictions[begin : begin + _AT_ONCE]]
-        for note in platform.predictions.notes(some):
-            notes.setdefault(note.prediction_id, []).append(note)
+    for note in platform.predictions.notes([one.prediction_id for one in predictions]):
+        notes.setdefault(note.prediction_id, []).append(note)
     return notes
 
 

@@ -17,7 +17,6 @@ from bedside.lifecycle.platform import Platform
 __all__ = ["draft_orders", "orders_of_call"]
 
 ORDERING = ("order-sign", "order-select")
-_AT_ONCE = 500  # entries
 _TIME = pl.Datetime("us", "UTC")
 _COLUMNS: dict[str, Any] = {
     "subject_id": pl.Int64, "time": _TIME, "known_at": _TIME, "code": pl.String,
@@ -78,12 +77,11 @@ def _rows(
         for one in platform.predictions.find(model=model, since=since)
         if one.channel == "cds_hooks"
     ]
-    for begin in range(0, len(found), _AT_ONCE):
-        some = {one.sequence: one for one in found[begin : begin + _AT_ONCE]}
-        for sequence, content in platform.ledger.unseal_all(some):
-            sealed = json.loads(content)
-            subject, request = sealed.get("subject"), sealed.get("request")
-            if isinstance(subject, int) and isinstance(request, str):
-                at = parse_instant(some[sequence].as_of)
-                for code, signed in orders_of_call(request):
-                    yield subject, at, at, code, signed
+    as_of = {one.sequence: one.as_of for one in found}
+    for sequence, content in platform.ledger.unseal_all(as_of):
+        sealed = json.loads(content)
+        subject, request = sealed.get("subject"), sealed.get("request")
+        if isinstance(subject, int) and isinstance(request, str):
+            at = parse_instant(as_of[sequence])
+            for code, signed in orders_of_call(request):
+                yield subject, at, at, code, signed

@@ -24,7 +24,15 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
 
-__all__ = ["Outcomes", "judged", "last_horizon", "matched_labels", "note", "outcomes"]
+__all__ = [
+    "Outcomes",
+    "judged",
+    "last_horizon",
+    "matched_labels",
+    "note",
+    "opened_predictions",
+    "outcomes",
+]
 
 _AT_ONCE = 500  # notes in one commit, predictions in one question
 _TIME = pl.Datetime("us", "UTC")
@@ -127,7 +135,7 @@ def judged(
     labels = _labels(platform, found)
     rows = [
         _row(one, sealed, labels.get(one.prediction_id), features)
-        for one, sealed in _opened(platform, found)
+        for one, sealed in opened_predictions(platform, found)
     ]
     details = {"version": version.id, "predictions_count": len(found)}
     platform.ledger.append(platform.actor, "prediction.judge", details)
@@ -162,7 +170,7 @@ def outcomes(platform: Platform, version_id: str, data: Path | None) -> Outcomes
     with platform.lock():
         found = _oldest_first(platform, version.id, None, None)
         before, last = _heard(platform, found), last_horizon(question)
-        asked = _asked(_opened(platform, found))
+        asked = _asked(opened_predictions(platform, found))
         matched = matched_labels(question, asked, told)
         known = matched.filter(pl.col("value").is_not_null())
         new = [
@@ -278,7 +286,7 @@ def _oldest_first(
     return list(found)[::-1]
 
 
-def _opened(
+def opened_predictions(
     platform: Platform, found: Sequence[Prediction]
 ) -> Iterator[tuple[Prediction, dict[str, Any]]]:
     """Each prediction with what lies sealed of it; empty where that was erased."""

@@ -40,7 +40,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Explain = Callable[[Floats], Floats]
 
-_AT_ONCE = 500  # entries
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
 _POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _DIGITS = 11  # 44 bits of the tag: a day times it is still a number of 64 bits
@@ -229,10 +228,7 @@ def _value(content: bytes) -> float:
 
 def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int, bytes]:
     """What lies sealed in these entries, but for whom was erased."""
-    found: dict[int, bytes] = {}
-    for begin in range(0, len(sequences), _AT_ONCE):
-        found |= dict(platform.ledger.unseal_all(sequences[begin : begin + _AT_ONCE]))
-    return found
+    return dict(platform.ledger.unseal_all(sequences))
 
 
 def _subjects(

@@ -13,7 +13,6 @@ import numpy as np
 
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.codes_seen import NOT_COUNTED
-from bedside.core.records.prediction import Prediction
 from bedside.lifecycle.live_opened import site_of
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.watched_answers import day_of, ward_of
@@ -30,7 +29,6 @@ from bedside.monitor.stream.streams import Baseline
 
 __all__ = ["WhereSeen"]
 
-_AT_ONCE = 500  # entries
 _MOST = 5_000  # answers before an onset, and as many since; those nearest to it, and the newest
 _DAYS_SINCE = 91  # the newest
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
@@ -92,13 +90,11 @@ class WhereSeen:
 
     def _answers(self, sequences: Sequence[int]) -> Answers:
         """What of these answers tells an input and a place; without whose subject was erased."""
-        made: list[Prediction] = []
-        opened: dict[int, dict[str, Any]] = {}
-        for begin in range(0, len(sequences), _AT_ONCE):
-            some = sequences[begin : begin + _AT_ONCE]
-            made += self.platform.predictions.entered(some)
-            for at, content in self.platform.ledger.unseal_all(some):
-                opened[at] = _of_place(json.loads(content), self.baseline.names)
+        opened = {
+            at: _of_place(json.loads(content), self.baseline.names)
+            for at, content in self.platform.ledger.unseal_all(sequences)
+        }
+        made = self.platform.predictions.entered(sequences)
         rows = [one for one in made if one.sequence in opened]
         told = [opened[one.sequence] for one in rows]
         size, width = len(rows), len(self.baseline.names)

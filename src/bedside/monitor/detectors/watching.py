@@ -10,6 +10,7 @@ from bedside.core.clock import day_text
 from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
+from bedside.metrics.sequential import STAKES, advanced, evidence
 from bedside.monitor.detectors.detecting import (
     NEVER,
     Detectors,
@@ -23,7 +24,7 @@ from bedside.monitor.detectors.detecting import (
 from bedside.monitor.stream.streams import Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
-__all__ = ["Seen", "findings_of", "watch_days"]
+__all__ = ["Seen", "evidence_by_day", "findings_of", "watch_days"]
 
 _SHARES: Final = frozenset(
     {"missing", "codes", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
@@ -117,6 +118,25 @@ def findings_of(baseline: Baseline, detectors: Detectors, bar: Floats) -> tuple[
         )
         for stream, side, log_evidence in over
     )
+
+
+def evidence_by_day(baseline: Baseline, tallies: Sequence[Tally], place: int) -> Floats:
+    """The log evidence about one stream after each of these days, counted from the first on.
+
+    Args:
+        baseline: Of s streams.
+        tallies: Of its days, in order.
+        place: Of the stream, 0 to s - 1.
+
+    Returns:
+        Shape (days, 2), up and down; at least 0.
+    """
+    weights = stake_weights(baseline)[place]
+    state, found = np.zeros((2, len(STAKES))), np.zeros((len(tallies), 2))
+    for at, tally in enumerate(tallies):
+        state = advanced(state, tally.wealth[place])
+        found[at] = np.maximum(evidence(state, weights), 0.0)
+    return found
 
 
 def _finding(

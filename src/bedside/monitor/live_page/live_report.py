@@ -10,10 +10,10 @@ import numpy as np
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import CAUSES, Alarm, Watch
-from bedside.metrics.sequential import advanced, evidence
 from bedside.monitor.causes.attribution import attributed
 from bedside.monitor.causes.explained import plain
-from bedside.monitor.detectors.detecting import bars, stake_weights
+from bedside.monitor.detectors.detecting import bars
+from bedside.monitor.detectors.watching import evidence_by_day
 from bedside.monitor.live_page.live_figures import (
     Z,
     area_of,
@@ -163,14 +163,7 @@ def _path(
     place = baseline.index(stream)
     if place is None:
         return None
-    state = np.zeros_like(tallies[0].wealth[place : place + 1])
-    weights = stake_weights(baseline)[place]
-    up, down = [], []
-    for tally in tallies:
-        state = advanced(state, tally.wealth[place : place + 1])
-        found = evidence(state, weights)[0]
-        up.append(round(max(float(found[0]), 0.0), 4))
-        down.append(round(max(float(found[1]), 0.0), 4))
+    up, down = evidence_by_day(baseline, tallies, place).round(4).T.tolist()
     return {
         "bar": round(float(bars(baseline, watch)[place]), 4),
         "days": [day_text(tally.day) for tally in tallies],
