@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from bedside.core.clock import day_text
 from bedside.core.records.watch import Finding
 from bedside.monitor.causes.causes_of_outcomes import (
-    PERFORMANCE,
     explained_by_outcomes,
     late_labels,
 )
@@ -21,7 +20,7 @@ from bedside.monitor.causes.explained import Case, Explanation, onset_of
 from bedside.monitor.causes.telling import sentence
 from bedside.monitor.causes.units_seen import Conversion
 from bedside.monitor.causes.weighing import LARGE_EFFECT, effect_of, score_share, severity_of
-from bedside.monitor.stream.streams import Baseline
+from bedside.monitor.stream.streams import PERFORMANCE, Baseline
 from bedside.monitor.stream.tally import Tally
 
 __all__ = ["AlarmDraft", "likely"]

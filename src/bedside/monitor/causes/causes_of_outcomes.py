@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from bedside.core.records.watch import Finding
 from bedside.monitor.causes.evidence_of import FEWEST, Evidence, Move
 from bedside.monitor.causes.explained import Case, Explanation, onset_of
-from bedside.monitor.stream.streams import POOLED
+from bedside.monitor.stream.streams import PERFORMANCE, POOLED
 from bedside.monitor.wording import per_cent
 
-__all__ = ["PERFORMANCE", "explained_by_outcomes", "late_labels"]
+__all__ = ["explained_by_outcomes", "late_labels"]
 
-PERFORMANCE = ("calibration", "discrimination", "group calibration", "group discrimination")
 _SURE = 3.0  # standard errors
 _UNLIKELY = 6.6  # chi squared that 1 of 100 standing still reach
 _ENOUGH = 20  # patients outside the group
@@ -66,9 +65,8 @@ def _one_group(evidence: Evidence, findings: Sequence[Finding], onset: int) -> E
     if all(one.group is not None for one in findings):
         doubt = 0.0
     # Nobody's outcomes in sum move because one group is ranked worse.
-    whole = max(_weight(evidence, family, None) for family in ("calibration", "discrimination"))
-    if "calibration" in first.family:
-        whole = _weight(evidence, "calibration", None)
+    families = {"calibration", first.family.removeprefix("group ")}
+    whole = max(_weight(evidence, family, None) for family in families)
     if _weight(evidence, first.family, first.group) < whole + doubt:
         return None
     group = first.group or ""

@@ -3,6 +3,7 @@
 from bedside.core.records.watch import AlarmSeverity
 from bedside.monitor.causes.evidence_of import Evidence, Move
 from bedside.monitor.causes.explained import Case, Explanation
+from bedside.monitor.stream.streams import PERFORMANCE
 
 __all__ = ["effect_of", "score_share", "severity_of"]
 
@@ -68,8 +69,7 @@ def severity_of(
     if explanation.cause in ("unit_change", "feed_lost") and effect >= SOME_EFFECT:
         return "medium"
     if explanation.cause == "volume" or families & {  # patients may be without a risk
-        "calibration", "discrimination", "group calibration", "group discrimination",
-        "score", "alert", "answering",
+        *PERFORMANCE, "score", "alert", "answering",
     }:  # fmt: skip
         return "medium"
     return "medium" if about_inputs and effect >= SOME_EFFECT else "low"

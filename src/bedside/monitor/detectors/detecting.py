@@ -13,7 +13,7 @@ from bedside.core.clock import parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
 from bedside.metrics.sequential import STAKES, advanced, evidence
-from bedside.monitor.stream.streams import Baseline, Stream
+from bedside.monitor.stream.streams import PERFORMANCE, Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
 __all__ = [
@@ -61,10 +61,6 @@ within a family every stream has the same, so a thousand inputs do not drown the
 
 _OTHER = 1.0
 _FORM = 1
-
-_PERFORMANCE: Final = frozenset(
-    {"discrimination", "calibration", "group discrimination", "group calibration"}
-)
 
 _SPARE: Final[Mapping[str, float]] = {
     "discrimination": 2.0,
@@ -211,7 +207,7 @@ def spare_of(family: str) -> float:
 
 def weights_of(family: str) -> tuple[float, ...]:
     """How much each of the J stakes counts in the evidence of a stream of a family, 1 in all."""
-    return _FOR_SLOW if family in _PERFORMANCE else _FOR_SUDDEN
+    return _FOR_SLOW if family in PERFORMANCE else _FOR_SUDDEN
 
 
 def stake_weights(baseline: Baseline) -> Floats:

@@ -13,6 +13,7 @@ from bedside.monitor.stream.grids import Grid
 
 __all__ = [
     "FORM",
+    "PERFORMANCE",
     "POOLED",
     "Baseline",
     "CodeBaseline",
@@ -50,6 +51,15 @@ Family = Literal[
     "group discrimination",
     "delay",
 ]
+
+
+PERFORMANCE: tuple[Family, ...] = (
+    "calibration",
+    "discrimination",
+    "group calibration",
+    "group discrimination",
+)
+"""Families that tell of outcomes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
