@@ -19,6 +19,7 @@ from bedside.features.definition import feature_set_from_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.opening import open_database, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
+from bedside.interop.sealed_answer import sealed_answer
 from bedside.lifecycle.build import build
 from bedside.lifecycle.cohort import build_features
 from bedside.lifecycle.platform import Platform
@@ -117,7 +118,6 @@ class Ward:
         threshold = self.bundle.threshold_for(row)
         told = {
             "subject": subject,
-            "request": "{}",
             "features": {
                 name: None if np.isnan(value) else float(value)
                 for name, value in zip(names, row, strict=True)
@@ -138,7 +138,7 @@ class Ward:
             "outcome": "score", "channel": "test", "caller": "t", "shown": shown,
         }  # fmt: skip
         return LedgerDraft(
-            actor=SERVER, action="answer", details=details, sealed=json.dumps(told).encode(),
+            actor=SERVER, action="answer", details=details, sealed=sealed_answer(told, b"{}"),
             subject=subject,
         )  # fmt: skip
 

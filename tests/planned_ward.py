@@ -1,7 +1,6 @@
 """The diagnosis with an automatic plan and declared responses, built for real, and its ward."""
 
 import asyncio
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ from bedside.core.clock import FixedClock
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.version import Stage
 from bedside.data.collect.bundled import breast_cancer
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.build import build
 from bedside.lifecycle.predictions import note
 from bedside.lifecycle.release import approve, open_bundle, release
@@ -122,7 +122,7 @@ def outcomes_came(platform, rows):
     }
     for made in list(platform.predictions.find()):
         if not platform.predictions.notes([made.prediction_id]):
-            subject = json.loads(platform.ledger.unseal(made.sequence))["subject"]
+            subject = opened_answer(platform.ledger.unseal(made.sequence))["subject"]
             note(platform, made.prediction_id, "outcome", value=truth[subject])
 
 

@@ -12,6 +12,7 @@ from bedside.core.clock import iso
 from bedside.core.records.answer import Abstention, Failure, Score
 from bedside.interop.fhir.reading import read_resources
 from bedside.interop.open_inference.request import read_request
+from bedside.interop.sealed_answer import opened_answer
 from served import (
     NOW,
     a_declaration,
@@ -65,7 +66,7 @@ def test_every_question_has_exactly_one_outcome_and_it_is_recorded(history, mode
     if isinstance(outcome, Score):
         assert 0 <= outcome.risk <= 1
         assert outcome.alert == (outcome.risk >= 0.3)
-        assert json.loads(sealed)["answer"]["outcome"]["risk"] == outcome.risk
+        assert opened_answer(sealed)["answer"]["outcome"]["risk"] == outcome.risk
 
 
 @st.composite

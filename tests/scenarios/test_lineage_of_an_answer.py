@@ -14,6 +14,7 @@ from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
 from bedside.interop.cds_hooks.request import read_call
 from bedside.interop.fhir.places import resource_places
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.erase import erase
 from bedside.lifecycle.explain_features import explain_features
 from bedside.lifecycle.lineage import lineage
@@ -81,7 +82,7 @@ def test_an_answer_leads_to_its_own_request_and_through_its_version_to_the_raw_f
     assert kinds == ["version", "snapshot", "snapshot", "raw"]
     assert branch.text == "biopsies.csv, 569 records"
     (record,) = found.records
-    request = json.loads(platform.ledger.unseal(entry.sequence))["request"].encode()
+    request = opened_answer(platform.ledger.unseal(entry.sequence))["request"].encode()
     assert (record.offset, record.length) == (0, len(request))
     up = lineage(platform, str(model / "biopsies.csv")).made_from
     assert entry.details["prediction_id"] in str(up)
@@ -93,7 +94,7 @@ def test_each_reason_of_an_answer_leads_to_the_bytes_of_its_own_input(silent):
 
     found = lineage(platform, entry.details["prediction_id"])
 
-    sealed = json.loads(platform.ledger.unseal(entry.sequence))
+    sealed = opened_answer(platform.ledger.unseal(entry.sequence))
     request = sealed["request"].encode()
     assert 1 <= len(found.reasons) <= 5
     for reason, kept in zip(found.reasons, sealed["answer"]["outcome"]["reasons"], strict=True):

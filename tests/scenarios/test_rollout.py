@@ -16,6 +16,7 @@ from bedside.core.records.ledger import LedgerDraft
 from bedside.core.records.rollout import Canary
 from bedside.core.records.version import Approval, Stage
 from bedside.data.collect.bundled import breast_cancer
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle import rollout as rollout_module
 from bedside.lifecycle.build import build
 from bedside.lifecycle.history import history
@@ -158,7 +159,7 @@ def test_two_versions_meet_the_same_real_questions_and_the_better_known_one_goes
     }
     until(lambda: len(list(platform.predictions.find())) == 2 * cases.height)
     for made in list(platform.predictions.find()):
-        subject = json.loads(platform.ledger.unseal(made.sequence))["subject"]
+        subject = opened_answer(platform.ledger.unseal(made.sequence))["subject"]
         note(platform, made.prediction_id, "outcome", value=truth[subject])
     approve(platform, first, step=Stage.LIVE, **YES)
     release(platform, first, Stage.LIVE)
@@ -169,7 +170,7 @@ def test_two_versions_meet_the_same_real_questions_and_the_better_known_one_goes
     evidence = next(v for v in told["versions"] if v["version"] == second)["evidence"]
     risks = {}
     for made in platform.predictions.find(version=second):
-        sealed = json.loads(platform.ledger.unseal(made.sequence))
+        sealed = opened_answer(platform.ledger.unseal(made.sequence))
         risks[sealed["subject"]] = sealed["answer"]["outcome"]["risk"]
     area = roc_auc_score(list(map(truth.get, risks)), list(risks.values()))
     assert evidence["figures"]["auroc"]["estimate"] == pytest.approx(area)

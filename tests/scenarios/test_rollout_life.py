@@ -18,6 +18,7 @@ import bedside.usecases
 from bedside.core.records.bundle import FEATURES, MODEL
 from bedside.core.records.version import Stage
 from bedside.features.definition import feature_set_from_json
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.cohort import build_features
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.respond import seen
@@ -120,7 +121,7 @@ def test_a_replayed_history_gives_the_very_risk_that_the_data_set_gives(lived):
     features = feature_set_from_json(bundle.files[FEATURES])
     served = {}
     for one in platform.predictions.find(version=version.id, outcome="score"):
-        sealed = json.loads(platform.ledger.unseal(one.sequence))
+        sealed = opened_answer(platform.ledger.unseal(one.sequence))
         served[sealed["subject"], datetime.fromisoformat(one.as_of)] = sealed["answer"]["outcome"][
             "risk"
         ]

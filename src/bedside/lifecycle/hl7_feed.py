@@ -3,27 +3,29 @@
 The queue is the journal itself. A message is answered after it was acknowledged, and the number of
 the next one is kept durably only when every answer so far lies in the ledger and in the outbox. It
 may be stopped at any moment and started again: what was answered is found again by its sender and
-its control id, so nothing is answered twice, and nothing that asks is passed over.
+its control id, or by its bytes, so nothing is answered twice, and nothing that asks is passed over.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bedside.core.errors import BedsideError, Invalid, Refused
-from bedside.core.ids import digest_bytes, subject_pseudonym
+from bedside.core.clock import parse_instant
+from bedside.core.errors import BedsideError, Invalid
+from bedside.core.ids import subject_pseudonym
 from bedside.core.records.answer import Answer, Failure
 from bedside.core.records.asked import Asked
 from bedside.core.records.fhir_letter import Letter, LetterState
 from bedside.core.records.received import Received
 from bedside.interop.answer_json import answer_from_json
-from bedside.interop.hl7v2.kept import digest_kept, read_kept
+from bedside.interop.hl7v2.kept import kept_likeness, read_kept
 from bedside.interop.hl7v2.message import Message
 from bedside.interop.hl7v2.result import Addressed
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.hl7_history import patients_of
+from bedside.lifecycle.hl7_identity import ControlIds, Known, Sighting
 from bedside.lifecycle.hl7_questions import (
     CALLER,
     CHANNEL,
@@ -41,6 +43,7 @@ from bedside.serve.hl7v2 import Results
 __all__ = ["Hl7Feed", "Round", "feed_name"]
 
 UNEXPECTED = "unexpected"
+REUSED = "control_id_reused"
 _TOGETHER = 64  # messages that are looked at, and questions that are under way, at once
 _LOG = logging.getLogger("bedside.hl7")
 
@@ -56,8 +59,9 @@ class Round:
 
     `messages` came; they led to `asked` questions, one for each model. Of these were `answered`
     (a score or an abstention), `failed` (the model), `unread` (no answer, noted in the outbox).
-    `repeated` had their answer before; of them `reused` came with other content under the same
-    control id. `problem` is the code of what ended the look early: it is done again.
+    `repeated` had their answer before. `reused` came with other content under a control id that
+    was in use: answered, or `unread` where nothing but the content tells them from the message
+    before. `problem` is the code of what ended the look early: it is done again.
     """
 
     messages: int = 0
@@ -86,6 +90,7 @@ class Hl7Feed:
     def __init__(self, answering: Answering) -> None:
         self._at = answering
         self._name = feed_name(answering.source.name)
+        self._ids = ControlIds(answering, self._first)
         self._remembered = answering.feed.oldest
         self._oldest = -1
         self._pending: Sequence[Received] = ()
@@ -174,32 +179,36 @@ class Hl7Feed:
     def _prepare(self, received: Sequence[Received]) -> tuple[Round, list[Ready]]:
         """The questions that the messages ask and that were not answered yet, ready to be put."""
         done, prepared = Round(), list[Ready]()
-        digests: dict[str, str] = {}
+        self._ids.begin()
         at, codes, erased = self._at, codes_of(self._at), self._at.erased()
         for one in received:
             message = message_of(one)
             if message is None:
                 continue
             self._add(one, message)
-            for question in questions_of(at, one, message):
-                done += Round(asked=1)
-                digest = digest_bytes(one.content)
-                if question.key in digests or at.outbox.known(question.key):
-                    done += self._repeated(question, digests.get(question.key))
-                    continue
-                digests[question.key] = digest
-                try:
-                    ready = ready_of(at, question, codes, erased)
-                except Invalid as error:
-                    done += self._unread(question, error.code)
-                except BedsideError:
-                    raise
-                except Exception as error:
-                    _LOG.error("a message could not be read: %s", type(error).__name__)
-                    done += self._unread(question, UNEXPECTED)
-                else:
+            for asked in questions_of(at, one, message):
+                question, known = self._ids.judged(asked)
+                done += Round(asked=1) + self._noted(question, known)
+                if known in (Known.FRESH, Known.RESTARTED):
+                    self._ids.ask(question)
+                    told, ready = self._readied(question, codes, erased)
+                    done += told
                     prepared += [] if ready is None else [ready]
         return done, prepared
+
+    def _readied(
+        self, question: Question, codes: set[str], erased: set[str]
+    ) -> tuple[Round, Ready | None]:
+        """The question with what is known; nothing where it cannot be put, which is noted."""
+        try:
+            return Round(), ready_of(self._at, question, codes, erased)
+        except Invalid as error:
+            return self._unread(question, error.code), None
+        except BedsideError:
+            raise
+        except Exception as error:
+            _LOG.error("a message could not be read: %s", type(error).__name__)
+            return self._unread(question, UNEXPECTED), None
 
     def _add(self, received: Received, message: Message) -> None:
         """Remember a message once; one that breaks what reads it must not stop the feed."""
@@ -265,8 +274,7 @@ class Hl7Feed:
         found = None if tag is None else at.predictions.answered(tag)
         if found is None:
             return None
-        sealed: dict[str, Any] = json.loads(at.ledger.unseal(found.sequence))
-        return sealed
+        return opened_answer(at.ledger.unseal(found.sequence))
 
     def _put(self, prepared: Ready, answer: Answer) -> None:
         question, at = prepared.question, self._at
@@ -290,22 +298,32 @@ class Hl7Feed:
             abstentions=channel.abstentions,
         )
 
-    def _repeated(self, question: Question, first: str | None) -> Round:
-        """A message that had its answer; that another came under its control id is recorded.
+    def _first(self, question: Question) -> Sighting | None:
+        """The message that led to the answer to this question, as the ledger kept it.
 
-        `first` is the digest of the first message, where it is known already.
+        Raises:
+            Refused: its patient was erased.
         """
-        if first is None:
-            try:
-                sealed = self._sealed(question)
-            except Refused:
-                sealed = None
-            first = None if sealed is None else digest_kept(sealed["request"].encode())
-        if first is None or first == digest_bytes(question.received.content):
+        sealed = self._sealed(question)
+        if sealed is None:
+            return None
+        as_of = parse_instant(answer_from_json(sealed["answer"]).as_of)
+        return Sighting(kept_likeness(sealed["request"].encode()), as_of)
+
+    def _noted(self, question: Question, known: Known) -> Round:
+        """That a message had its answer; that another came under its control id is recorded."""
+        if known is Known.FRESH:
+            return Round()
+        if known is Known.AGAIN:
             return Round(repeated=1)
-        details: dict[str, object] = {"model": question.model, "place": question.received.place}
-        self._at.record("hl7.control_id_reused", details)
-        return Round(repeated=1, reused=1)
+        is_asked = known is Known.RESTARTED
+        details: dict[str, object] = {
+            "model": question.model,
+            "place": question.received.place,
+            "asked": is_asked,
+        }
+        self._at.record(f"hl7.{REUSED}", details)
+        return Round(reused=1) + (Round() if is_asked else self._unread(question, REUSED))
 
     def _unread(self, question: Question, problem: str) -> Round:
         """A question that cannot be asked is noted for a person, and holds up nobody."""
@@ -319,6 +337,7 @@ class Hl7Feed:
             "code": problem,
         }
         at.record("hl7.unread", details)
+        self._ids.note_unread(question)
         at.outbox.put(
             Letter(
                 key=question.key,

@@ -1,6 +1,5 @@
 """The recorded answers of a version as live evidence takes them: read here, and only here."""
 
-import json
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from bedside.core.records.prediction import Prediction
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.features.definition import Feature, FeatureSet, feature_set_from_json
 from bedside.features.inputs import as_served, set_aside_note
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.cohort import band_names
 from bedside.lifecycle.platform import Platform
 
@@ -49,7 +49,7 @@ def answers_of(
 
 def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int | None, dict[str, Any]]:
     """What lies sealed in these entries of the ledger, but for whom was erased."""
-    return {at: json.loads(content) for at, content in platform.ledger.unseal_all(sequences)}
+    return {at: opened_answer(content) for at, content in platform.ledger.unseal_all(sequences)}
 
 
 class AnswerReader:

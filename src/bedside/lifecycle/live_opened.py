@@ -5,8 +5,6 @@ another form, is opened again from the ledger, and what tells of somebody who wa
 dropped. So judging after a day opens that day alone, and finds the same as if it had opened all.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,24 +13,15 @@ import numpy as np
 from bedside.core.clock import parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.watched_answers import day_of, ward_of
+from bedside.lifecycle.watched_answers import PLACES, day_of, site_of, ward_of
 from bedside.monitor.judged.opened import NAN, Opened, OpenedAnswer, OpenedOutcome
 
-__all__ = ["PLACES", "drop_opened", "opened_of", "site_of"]
-
-PLACES = ("ward", "site")
-"""Groups that a message tells, beside those that features tell."""
+__all__ = ["drop_opened", "opened_of"]
 
 _HOUR = 3600.0
-_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
-
-
-def site_of(request: str | None) -> str:
-    """Which facility sent the question, if an HL7 v2 message says so (MSH-4); else ''."""
-    found = None if not request else _FACILITY.match(request)
-    return "" if found is None else found.group(1).strip()
 
 
 def opened_of(
@@ -141,7 +130,7 @@ def _by_day(
 
 def _unsealed(platform: Platform, sequences: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What lies sealed in these entries, but for whom was erased."""
-    return {at: json.loads(content) for at, content in platform.ledger.unseal_all(sequences)}
+    return {at: opened_answer(content) for at, content in platform.ledger.unseal_all(sequences)}
 
 
 def _answer(reader: AnswerReader, made: Prediction, sealed: Mapping[str, Any]) -> OpenedAnswer:

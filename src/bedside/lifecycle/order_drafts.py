@@ -1,6 +1,5 @@
 """What staff were ordering, from the CDS Hooks calls that a model answered, as columns."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
 from bedside.interop.cds_hooks.request import HookCall, read_call
 from bedside.interop.fhir.orders import codes_by_order
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["draft_orders", "orders_of_call"]
@@ -79,7 +79,7 @@ def _rows(
     ]
     as_of = {one.sequence: one.as_of for one in found}
     for sequence, content in platform.ledger.unseal_all(as_of):
-        sealed = json.loads(content)
+        sealed = opened_answer(content)
         subject, request = sealed.get("subject"), sealed.get("request")
         if isinstance(subject, int) and isinstance(request, str):
             at = parse_instant(as_of[sequence])

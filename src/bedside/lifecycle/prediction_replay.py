@@ -29,6 +29,7 @@ from bedside.interop.fhir.reading import read_resources
 from bedside.interop.fhir_out.kept import read_kept
 from bedside.interop.hl7v2 import kept as hl7v2_kept
 from bedside.interop.open_inference.request import read_request
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -109,7 +110,7 @@ def recorded(platform: Platform, prediction_id: str) -> Recorded:
         prediction=found,
         entry=entry,
         notes=told,
-        sealed=None if sealed is None else json.loads(sealed),
+        sealed=None if sealed is None else opened_answer(sealed),
     )
 
 

@@ -19,6 +19,7 @@ from bedside.core.records.prediction import NoteKind, Prediction, PredictionNote
 from bedside.core.records.question import Question
 from bedside.core.records.snapshot import Zone
 from bedside.governance.predictions import NOTE
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -92,7 +93,7 @@ def note(
             "An outcome has a value, and nothing else has one.", fix="give value for an outcome."
         )
     found = platform.predictions.get(prediction_id)
-    subject = json.loads(platform.ledger.unseal(found.sequence)).get("subject")
+    subject = opened_answer(platform.ledger.unseal(found.sequence)).get("subject")
     draft = _draft(platform, found.prediction_id, kind, subject, {"value": value} | (said or {}))
     (entry,) = platform.ledger.append_all([draft])
     return PredictionNote(
@@ -294,7 +295,7 @@ def opened_predictions(
         some = found[begin : begin + _AT_ONCE]
         sealed = dict(platform.ledger.unseal_all(one.sequence for one in some))
         for one in some:
-            yield one, json.loads(sealed[one.sequence]) if one.sequence in sealed else {}
+            yield one, opened_answer(sealed[one.sequence]) if one.sequence in sealed else {}
 
 
 def last_horizon(question: Question) -> float | None:

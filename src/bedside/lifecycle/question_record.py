@@ -1,6 +1,5 @@
 """Which bytes of a request an answer rests on: the request as it lies sealed in the ledger."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from bedside.interop.fhir.reading import read_resources
 from bedside.interop.fhir_out.kept import read_kept
 from bedside.interop.open_inference.metadata import inputs_of
 from bedside.interop.open_inference.places import input_places
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 
@@ -134,7 +134,7 @@ def _reasons_of(sealed: dict[str, Any]) -> list[dict[str, Any]]:
 def _unsealed(platform: Platform, answer: LedgerEntry) -> dict[str, Any]:
     """What the ledger keeps sealed of an answer; empty when it can no longer be read."""
     try:
-        found: dict[str, Any] = json.loads(platform.ledger.unseal(answer.sequence))
+        found = opened_answer(platform.ledger.unseal(answer.sequence))
     except (NotFound, Refused):
         return {}
     return found

@@ -21,17 +21,20 @@ from bedside.core.records.codes_seen import NOT_COUNTED
 from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.package.older import TREES, form_to_explain
 from bedside.deploy.rollout.answers import LiveAnswer
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
 from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_DAY, Answers
 
 __all__ = [
+    "PLACES",
     "DayAnswers",
     "Explain",
     "day_of",
     "explainer_for",
     "midnight_after",
     "read_day",
+    "site_of",
     "subject_number",
     "ward_of",
     "with_contributions",
@@ -40,7 +43,11 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Explain = Callable[[Floats], Floats]
 
+PLACES = ("ward", "site")
+"""Groups that a message tells, beside those that features tell."""
+
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
+_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _DIGITS = 11  # 44 bits of the tag: a day times it is still a number of 64 bits
 
@@ -74,6 +81,12 @@ def day_of(at: str) -> str:
 def subject_number(tag: str | None) -> int:
     """The same number for the same subject in every run; -1: nobody is named, or erased."""
     return -1 if tag is None else int(tag[:_DIGITS], 16)
+
+
+def site_of(request: str | None) -> str:
+    """Which facility sent the question, if an HL7 v2 message says so (MSH-4); else ''."""
+    found = None if not request else _FACILITY.match(request)
+    return "" if found is None else found.group(1).strip()
 
 
 def ward_of(request: str | None) -> str:
@@ -199,23 +212,24 @@ class _Told:
 class _Row:
     answer: LiveAnswer
     features: Mapping[str, float | None]
-    ward: str
+    places: Mapping[str, str]
     about: str
     aside: str
     codes: str
 
     @classmethod
     def of(cls, reader: AnswerReader, made: Prediction, content: bytes | None) -> "_Row":
-        sealed: dict[str, Any] = {} if content is None else json.loads(content)
+        sealed: dict[str, Any] = {} if content is None else opened_answer(content)
         answer = reader.read(made, sealed, None)
         outcome = (sealed.get("answer") or {}).get("outcome") or {}
+        request = sealed.get("request")
         aside = [
             reader.set_aside[one] for one in outcome.get("notes") or () if one in reader.set_aside
         ]
         return cls(
             answer,
             sealed.get("features") or {},
-            ward_of(sealed.get("request")),
+            {"site": site_of(request), "ward": ward_of(request)},
             about=outcome.get("signal") or "",
             aside=" ".join(aside),
             codes=sealed.get("codes", NOT_COUNTED),
@@ -261,11 +275,14 @@ def _columns(
     firsts = [
         one.as_of if one.subject_tag is None else subjects[one.subject_tag].first for one in rows
     ]
+    told_of = [
+        {**part.answer.groups, **{name: one for name, one in part.places.items() if one}}
+        for part in parts
+    ]
     groups = {
-        name: _texts([dict(part.answer.groups).get(name, "") for part in parts])
-        for name in reader.dimensions
+        name: _texts([one.get(name, "") for one in told_of])
+        for name in (*reader.dimensions, *PLACES)
     }
-    groups["ward"] = _texts([part.ward for part in parts])
     return Answers(
         day=np.array([day_number(day_of(one.at)) for one in rows], dtype=np.int64),
         subject=np.array([subject_number(one.subject_tag) for one in rows], dtype=np.int64),

@@ -4,7 +4,6 @@ Only where an alarm of such a cause is raised, or looked into again; the days th
 without it.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,12 @@ import numpy as np
 
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.codes_seen import NOT_COUNTED
-from bedside.lifecycle.live_opened import site_of
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.watched_answers import day_of, ward_of
+from bedside.lifecycle.watched_answers import day_of, site_of, ward_of
 from bedside.monitor.causes.drafts import AlarmDraft
-from bedside.monitor.causes.places import DAYS_BEFORE, PLACED, places_of, with_places
+from bedside.monitor.causes.place_figures import told_at
+from bedside.monitor.causes.places import DAYS_BEFORE, PLACED, places_of
 from bedside.monitor.stream.answers import (
     ABSTENTION,
     FAILURE,
@@ -67,7 +67,7 @@ class WhereSeen:
         if not any((names != "").any() for names in answers.groups.values()):
             return list(drafts)
         return [
-            with_places(draft, places_of(self.baseline, draft, answers))
+            told_at(self.baseline, draft, places_of(self.baseline, draft, answers), answers)
             if draft.cause in PLACED
             else draft
             for draft in drafts
@@ -91,7 +91,7 @@ class WhereSeen:
     def _answers(self, sequences: Sequence[int]) -> Answers:
         """What of these answers tells an input and a place; without whose subject was erased."""
         opened = {
-            at: _of_place(json.loads(content), self.baseline.names)
+            at: _of_place(opened_answer(content), self.baseline.names)
             for at, content in self.platform.ledger.unseal_all(sequences)
         }
         made = self.platform.predictions.entered(sequences)

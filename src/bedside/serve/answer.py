@@ -9,8 +9,6 @@ from concurrent.futures import Future
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Self
 
-import msgspec
-
 from bedside.core.clock import Clock, iso
 from bedside.core.errors import Refused, Unavailable
 from bedside.core.ids import digest_bytes, random_uuid
@@ -26,6 +24,7 @@ from bedside.features.definition import feature_set_from_json
 from bedside.features.inputs import as_served, check_inputs, clean_events, set_aside_note
 from bedside.interop.answer_json import answer_told
 from bedside.interop.fhir.reading import unread
+from bedside.interop.sealed_answer import sealed_answer
 from bedside.serve.made import Gathering, Made, Question, tried
 from bedside.serve.scoring import Broken, Scored, Scorer, ToScore
 
@@ -40,7 +39,6 @@ _SUSPENDED = Abstention(
     text="The model is suspended until somebody has looked into an alarm about it; decide as "
     "without it.",
 )
-_ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 class _Read(NamedTuple):
@@ -270,7 +268,6 @@ class Answerer:
             "nonce": os.urandom(16).hex(),
             "subject": facts.subject,
             "request_id": asked.request_id,
-            "request": asked.request.decode(),
         }
         outcome: Score | Abstention | Failure
         if isinstance(told, Broken):
@@ -291,7 +288,7 @@ class Answerer:
         )
         sealed["answer"] = answer_told(answer)
         sealed["codes"] = codes_of(self.declaration, facts.events, asked.as_of, facts.unknown)
-        content = _ENCODE(sealed)
+        content = sealed_answer(sealed, asked.request)
         details = {
             "version": self.version_id,
             "stage": answer.stage,

@@ -1,7 +1,6 @@
 """The same request again gets the first answer again, from this process or from the ledger."""
 
 import asyncio
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from bedside.core.ports import Ledger, Predictions
 from bedside.core.records.answer import Answer, Failure
 from bedside.core.records.asked import Asked
 from bedside.interop.answer_json import answer_from_json
+from bedside.interop.sealed_answer import opened_answer
 
 __all__ = ["AskedBefore", "Tagging", "request_tag"]
 
@@ -83,7 +83,7 @@ class AskedBefore:
                 fix="ask again later, or with another request id.",
                 code="first_answer_missing",
             )
-        sealed = json.loads(self._ledger.unseal(found.sequence))
+        sealed = opened_answer(self._ledger.unseal(found.sequence))
         _same(sealed["request"].encode(), asked.request)
         return answer_from_json(sealed["answer"])
 

@@ -1,6 +1,5 @@
 """CDS Hooks wired: who may call, which FHIR servers are asked, and what a card links to."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from bedside.core.records.cds_client import CdsAccess, CdsClient
 from bedside.data.adapters.fhir_server.prefetch import ListedServers, fetch_document
 from bedside.infra.database.opening import open_database, writing
 from bedside.interop.cds_hooks.clients import FILE, read_clients
+from bedside.interop.sealed_answer import opened_answer
 from bedside.serve.adapters.fetched_keys import FetchedKeys
 from bedside.serve.adapters.jose_keys import JoseKeys
 from bedside.serve.adapters.sql_replay import SqlReplay
@@ -98,7 +98,7 @@ def finding(predictions: Predictions, ledger: Ledger) -> Callable[[str], KnownPr
         except BedsideError:
             return None
         try:
-            subject = json.loads(ledger.unseal(found.sequence)).get("subject")
+            subject = opened_answer(ledger.unseal(found.sequence)).get("subject")
         except (BedsideError, ValueError):
             subject = None
         return KnownPrediction(

@@ -1,7 +1,6 @@
 """Watching a real FHIR server on loopback: who changed is asked about once, and written once."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from bedside.core.records.version import Stage
 from bedside.data.adapters.fhir_server.conversation import FhirConversation
 from bedside.features.definition import expand
 from bedside.infra.database.opening import open_database, writing
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.fhir_watch import Round, Watch, Watched
 from bedside.lifecycle.prediction_replay import READERS
 from bedside.lifecycle.question_record import traced_reasons
@@ -273,7 +273,7 @@ def test_what_was_asked_can_be_read_again_and_each_reason_leads_to_its_record(se
     at = watching()
     at.look()
     ((entry, sealed),) = at.served.ledger.kept
-    told = json.loads(sealed)
+    told = opened_answer(sealed)
     declared = at.served.answerer.declaration
 
     facts = READERS["fhir"](

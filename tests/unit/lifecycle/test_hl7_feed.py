@@ -20,6 +20,7 @@ from bedside.core.records.hl7v2_channel import Hl7v2, ResultCode
 from bedside.core.records.mllp import MllpOptions
 from bedside.core.records.version import Stage
 from bedside.interop.hl7v2.message import read_message
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.collect import collect
 from bedside.lifecycle.hl7_feed import Round
 from bedside.lifecycle.prediction_replay import READERS
@@ -196,9 +197,107 @@ def test_a_message_that_is_sent_again_is_not_answered_again_whenever_that_is(war
 
     done = at.look()
 
-    assert (done.repeated, done.reused, done.answered) == (2, 1, 0)
-    assert (len(at.letters()), len(at.answers())) == (1, 1)
-    assert "hl7.control_id_reused" in [one.action for one in at.platform.ledger.entries()]
+    assert (done.repeated, done.reused, done.unread, done.answered) == (1, 1, 1, 0)
+    assert len(at.answers()) == 1
+    assert sorted(one.state for one in at.letters()) == ["unreadable", "waiting"]
+    assert reuses(at) == [False]
+
+
+def reuses(at: Ward) -> list[bool]:
+    """Of each other message under an id in use, whether it was asked about, as the ledger says."""
+    entries = at.platform.ledger.entries()
+    return [one.details["asked"] for one in entries if one.action == "hl7.control_id_reused"]
+
+
+DAY = timedelta(days=1)
+SOON = timedelta(minutes=5)
+
+
+def test_a_counter_that_begins_anew_after_the_window_asks_and_each_message_asks_once(ward):
+    at = ward(channel=asked_by(*ASKED))
+    second = an_oru("1", patient="8", lactate=9.0, made=NOW + DAY)
+    third = an_oru("1", patient="9", lactate=1.0, made=NOW + 2 * DAY)
+    at.receive(an_oru("1"))
+    at.receive(second, at=NOW + DAY)
+    assert at.look().answered == 2
+    at.restart()
+    at.receive(an_oru("1"), second, at=NOW + DAY + SOON)
+    at.receive(third, at=NOW + 2 * DAY)
+
+    done = at.look()
+
+    assert (done.repeated, done.answered, done.reused) == (2, 1, 0)
+    assert (len(at.letters()), len(at.answers()), reuses(at)) == (3, 3, [])
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (an_oru("1", patient="8"), "another patient"),
+        (an_oru("1", lactate=9.0, made=NOW + SOON), "made at another time"),
+        (an_oru("1").replace(b"ORU^R01^ORU_R01", b"ORU^R30^ORU_R30"), "another kind"),
+    ],
+)
+def test_within_the_window_what_is_told_apart_asks_and_that_its_id_was_in_use_is_noted(
+    ward, other, said
+):
+    at = ward(channel=asked_by(*ASKED, "ORU^R30"))
+    at.receive(an_oru("1"), other, an_oru("1"))
+
+    done = at.look()
+
+    assert (done.answered, done.repeated, done.reused, done.unread) == (2, 1, 1, 0), said
+    at.restart()
+    at.receive(other, an_oru("1"), at=NOW + 3 * DAY)
+    assert at.look().repeated == 2
+    assert (len(at.answers()), reuses(at)) == (2, [True])
+
+
+def test_what_was_only_stamped_anew_within_the_window_is_the_same_message(ward):
+    at = ward(channel=asked_by(*ASKED))
+    again = an_oru("1").replace(b"20260301120000", b"20260301120500", 1)
+    assert again != an_oru("1")
+    at.receive(an_oru("1"), again)
+    assert at.look().repeated == 1
+    at.restart()
+    at.receive(again, at=NOW + SOON)
+    assert at.look().repeated == 1
+    assert (len(at.answers()), reuses(at)) == (1, [])
+
+
+def test_the_window_is_as_the_source_declares_it(ward):
+    at = ward(channel=asked_by(*ASKED), listener=MllpOptions(port=0, control_id_seconds=60))
+    at.receive(an_oru("1"))
+    at.receive(an_oru("1", lactate=9.0), at=NOW + SOON)
+
+    assert (at.look().answered, reuses(at)) == (2, [])
+
+
+def test_what_could_not_be_read_is_known_again_and_another_under_its_id_is_asked(ward):
+    at = ward(channel=asked_by(*ASKED))
+    nobody = an_oru("1").replace(b"7^^^WEST^MR", b"")
+    at.receive(nobody)
+    assert at.look().unread == 1
+    at.restart()
+    at.receive(nobody, an_oru("1"))
+
+    done = at.look()
+
+    assert (done.repeated, done.answered, done.reused, done.unread) == (1, 1, 1, 0)
+
+
+def test_after_its_first_patient_was_erased_an_id_serves_another(ward):
+    at = ward(channel=asked_by(*ASKED))
+    at.receive(an_oru("1"))
+    at.look()
+    subject = subject_pseudonym("7^^^WEST", salt="bedside")
+    at.platform.ledger.forget(subject)
+    at.erased = {at.platform.tag(f"bedside:{subject}")}
+    at.receive(an_oru("1"), an_oru("1", patient="8"))
+
+    done = at.look()
+
+    assert (done.answered, done.unread) == (1, 0)
 
 
 def test_two_senders_may_use_one_control_id(ward):
@@ -302,7 +401,7 @@ def test_an_answer_is_read_again_from_what_the_ledger_kept(ward):
     at.receive(admission("0"), an_oru("1", unit="mg/dL", lactate=36.0))
     at.look()
     (entry,) = [one for one in at.platform.ledger.entries() if one.action == "answer"]
-    kept = json.loads(at.platform.ledger.unseal(entry.sequence))
+    kept = opened_answer(at.platform.ledger.unseal(entry.sequence))
 
     facts = READERS["hl7v2"](at.served.answerer.declaration, kept["request"].encode(), NOW)
 
@@ -321,7 +420,7 @@ def test_a_result_under_a_code_that_nobody_asks_for_is_told_by_its_code(ward):
     at.look()
 
     (entry,) = [one for one in at.platform.ledger.entries() if one.action == "answer"]
-    kept = json.loads(at.platform.ledger.unseal(entry.sequence))
+    kept = opened_answer(at.platform.ledger.unseal(entry.sequence))
     assert CodeSeen("", "LOINC//32693-4", False) in codes_from_text(kept["codes"])
 
 
@@ -375,8 +474,9 @@ class Dying:
 @given(
     steps=st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=10),
     fate=st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=4),
+    is_one_id=st.booleans(),
 )
-def test_wherever_a_process_dies_every_message_that_asks_has_one_answer(steps, fate):
+def test_wherever_a_process_dies_every_message_that_asks_has_one_answer(steps, fate, is_one_id):
     with tempfile.TemporaryDirectory() as folder:
         left: list[tuple[int, bool]] = []
         at = Ward(
@@ -388,7 +488,8 @@ def test_wherever_a_process_dies_every_message_that_asks_has_one_answer(steps, f
         sent = set()
         try:
             for number, looks in steps:
-                content = an_oru(str(number), patient=str(number), lactate=1.0 + number)
+                control = "1" if is_one_id else str(number)
+                content = an_oru(control, patient=str(number), lactate=1.0 + number)
                 at.receive(admission(f"a{number}", patient=str(number)), content)
                 sent.add(number)
                 if looks:

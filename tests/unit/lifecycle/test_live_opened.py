@@ -9,6 +9,7 @@ import pytest
 
 from bedside.core.records.bundle import FEATURES
 from bedside.features.definition import feature_set_from_json
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle import live_opened
 from bedside.lifecycle import live_performance as module
 from bedside.lifecycle.keys import rotate_key
@@ -36,7 +37,7 @@ def ward(built, tmp_path, monkeypatch):
     def of_a_ward(self, one, subject, row, risk, shown):
         draft = plain(self, one, subject, row, risk, shown)
         where = f"MSH|^~\\&|LAB|S{one.subject % 2}|B|X\rPID|1\rPV1|1|I|W{one.subject % 3}^1"
-        sealed = json.loads(draft.sealed) | ({"request": where} if one.subject % 5 else {})
+        sealed = opened_answer(draft.sealed) | ({"request": where} if one.subject % 5 else {})
         return replace(draft, sealed=json.dumps(sealed).encode())
 
     monkeypatch.setattr(Ward, "_draft", of_a_ward)
@@ -142,7 +143,7 @@ def test_the_columns_are_what_lies_sealed(ward):
         names = feature_set_from_json(ward.bundle.files[FEATURES]).names
         corrected = 0
         for made, answer, other in zip(read.predictions, read.answers, read.others, strict=True):
-            sealed = json.loads(platform.ledger.unseal(made.sequence))
+            sealed = opened_answer(platform.ledger.unseal(made.sequence))
             outcome = sealed["answer"]["outcome"]
             assert set(sealed["features"]) == set(names)
             assert (answer.risk, answer.alert, answer.threshold) == tuple(

@@ -14,6 +14,7 @@ from bedside.core.clock import iso
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.ledger import LedgerDraft
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle import live_performance as module
 from bedside.lifecycle.live_page import add_performance
 from bedside.lifecycle.live_performance import live_performance
@@ -315,7 +316,7 @@ def test_wards_and_sites_that_a_message_names_are_told_apart(ward, monkeypatch):
         draft = plain(self, one, subject, row, risk, shown)
         where = "ICU" if (subject or 0) % 2 else "MED"
         message = f"MSH|^~\\&|LAB|NORTH|BEDSIDE|X\rPID|1\rPV1|1|I|{where}^12^1"
-        sealed = json.loads(draft.sealed) | {"request": message}
+        sealed = opened_answer(draft.sealed) | {"request": message}
         return replace(draft, sealed=json.dumps(sealed).encode())
 
     monkeypatch.setattr(Ward, "_draft", of_a_ward)
@@ -355,7 +356,7 @@ def test_the_page_of_the_run_shows_it_and_every_name_from_outside_is_escaped(war
 
     def of_a_ward(self, *told):
         draft = plain(self, *told)
-        sealed = json.loads(draft.sealed) | {"request": "MSH|^~|L|<i>N|B|\rPV1|1|I|<b>ICU"}
+        sealed = opened_answer(draft.sealed) | {"request": "MSH|^~|L|<i>N|B|\rPV1|1|I|<b>ICU"}
         return replace(draft, sealed=json.dumps(sealed).encode())
 
     monkeypatch.setattr(Ward, "_draft", of_a_ward)

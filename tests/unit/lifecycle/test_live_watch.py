@@ -12,6 +12,7 @@ from bedside.core.clock import iso, parse_instant
 from bedside.core.errors import Unavailable
 from bedside.core.records.bundle import FEATURES
 from bedside.features.definition import feature_set_from_json
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle import live_watch
 from bedside.lifecycle.alarms import resolve
 from bedside.lifecycle.baselines import baseline_of
@@ -236,7 +237,7 @@ def test_an_erased_patient_is_counted_no_more_and_the_days_since_are_counted_aga
 
 
 def subject_of(ward, made):
-    return json.loads(ward.platform.ledger.unseal(made.sequence))["subject"]
+    return opened_answer(ward.platform.ledger.unseal(made.sequence))["subject"]
 
 
 def test_what_is_left_after_an_erasure_is_what_a_count_from_the_start_gives(ward):
@@ -378,7 +379,7 @@ def test_an_alarm_says_at_which_site_it_is_seen_until_it_has_spread(ward, monkey
     def of_a_site(self, one, subject, row, risk, shown):
         draft = plain(self, one, subject, row, risk, shown)
         message = f"MSH|^~\\&|LAB|S{subject % 2}|B|X\rPID|1\rPV1|1|I|W{subject % 3}^1"
-        sealed = json.loads(draft.sealed) | {"request": message}
+        sealed = opened_answer(draft.sealed) | {"request": message}
         return replace(draft, sealed=json.dumps(sealed).encode())
 
     monkeypatch.setattr(Ward, "_draft", of_a_site)

@@ -10,6 +10,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.asked import Asked
 from bedside.core.records.caller import Caller
 from bedside.interop.answer_json import answer_from_json
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.prediction_replay import READERS
 from bedside.serve.made import Question
 from served import NOW, HttpClient, a_hook_call, a_served_model, a_tensor, an_inference, app_for
@@ -31,7 +32,7 @@ def test_the_kept_request_gives_the_same_answer_again(channel: str) -> None:
     response = HttpClient(app_for(served.answerer)).post(path, json=body)
     assert response.status_code == 200, response.text
     entry, sealed = served.ledger.kept[-1]
-    kept: dict[str, Any] = json.loads(sealed)
+    kept: dict[str, Any] = opened_answer(sealed)
     before = answer_from_json(kept["answer"])
     content, as_of = kept["request"].encode(), datetime.fromisoformat(entry.details["as_of"])
 

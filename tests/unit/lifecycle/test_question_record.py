@@ -3,6 +3,7 @@
 import json
 
 from bedside.features.definition import expand
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.question_record import traced_reasons
 from served import (
     HttpClient,
@@ -21,7 +22,7 @@ def traced(path, body, channel):
     client = HttpClient(app_for(served.answerer))
     assert client.post(path, json=body).status_code == 200
     ((_, kept),) = served.ledger.kept
-    sealed = json.loads(kept)
+    sealed = opened_answer(kept)
     declaration = a_declaration()
     reasons = traced_reasons(declaration, expand(declaration), channel, sealed)
     return {reason.feature: reason for reason in reasons}, sealed["request"].encode()

@@ -8,6 +8,7 @@ import pytest
 from bedside.core.errors import Refused, Unavailable, WrongUnit
 from bedside.core.records.answer import Abstention, AbstentionReason, Failure, Score
 from bedside.core.records.version import Stage
+from bedside.interop.sealed_answer import opened_answer
 from served import a_patient, a_served_model, an_event, hours_ago
 
 
@@ -66,10 +67,10 @@ def test_an_answer_is_in_the_ledger_with_its_patient_data_sealed():
     assert entry.details["outcome"] == "score"
     assert entry.details["bundle"] == "ab" * 32
     assert "4.2" not in json.dumps(entry.details)
-    assert json.loads(sealed)["features"]["lactate.last"] == 4.2
-    assert json.loads(sealed)["features"]["systolic.last"] is None
-    assert json.loads(sealed)["subject"] == 99
-    assert json.loads(sealed)["answer"]["outcome"]["risk"] == answer.outcome.risk
+    assert opened_answer(sealed)["features"]["lactate.last"] == 4.2
+    assert opened_answer(sealed)["features"]["systolic.last"] is None
+    assert opened_answer(sealed)["subject"] == 99
+    assert opened_answer(sealed)["answer"]["outcome"]["risk"] == answer.outcome.risk
 
 
 def test_the_input_digest_differs_between_two_equal_patients_so_that_nobody_can_guess_values():

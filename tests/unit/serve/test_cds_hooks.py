@@ -20,6 +20,7 @@ from bedside.core.records.features import FeatureRule
 from bedside.core.records.version import Stage
 from bedside.interop.cds_hooks.cards import suggestion_id
 from bedside.interop.cds_hooks.checking import check_discovery, check_request, check_response
+from bedside.interop.sealed_answer import opened_answer
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck
 from bedside.serve.cds_hooks import CdsParts
@@ -93,7 +94,7 @@ class Keeping:
     def __call__(self, prediction_id: str) -> KnownPrediction | None:
         for entry, sealed in self._served.ledger.kept:
             if entry.details.get("prediction_id") == prediction_id:
-                subject = json.loads(sealed or b"{}")["subject"]
+                subject = opened_answer(sealed or b"{}")["subject"]
                 version = entry.details["version"]
                 return KnownPrediction(
                     model=self._model, version=version, subject=subject, shown=self._shown
@@ -214,9 +215,9 @@ def test_an_order_that_the_model_asks_for_is_an_event_of_now():
     client.post("/cds-services/sepsis-now", json=none)
 
     (_, first), (_, second) = served.ledger.kept
-    (name,) = [key for key in json.loads(first)["features"] if DRUG in key or "1298088" in key]
-    assert json.loads(first)["features"][name] == 0.0
-    assert json.loads(second)["features"][name] is None
+    (name,) = [key for key in opened_answer(first)["features"] if DRUG in key or "1298088" in key]
+    assert opened_answer(first)["features"][name] == 0.0
+    assert opened_answer(second)["features"][name] is None
     assert "not taken into account" not in asked["cards"][0]["detail"]
 
 
@@ -343,7 +344,7 @@ def test_what_did_not_come_is_fetched_and_kept_without_the_token():
     assert queries["observations"].startswith("Observation?patient=pat-1&code=")
     summaries = [one.json()["cards"][0]["summary"] for one in (fetched, sent)]
     assert summaries[0] == summaries[1]
-    kept = json.loads(json.loads(served.ledger.kept[0][1])["request"])
+    kept = json.loads(opened_answer(served.ledger.kept[0][1])["request"])
     assert kept["prefetch"]["observations"] == whole["observations"]
     assert "fhirAuthorization" not in kept
     assert b"s3cret-t0ken" not in served.ledger.kept[0][1]
@@ -416,7 +417,7 @@ def test_feedback_is_recorded_against_its_prediction_with_its_subject():
     assert (second["override"], second["commented"]) == ("palliative", True)
     assert "Planted" not in json.dumps(second)
     assert b"Planted" in served.ledger.kept[2][1]
-    patient = json.loads(served.ledger.kept[0][1])["subject"]
+    patient = opened_answer(served.ledger.kept[0][1])["subject"]
     assert patient is not None
     assert subjects == [patient, patient]
 

@@ -16,6 +16,7 @@ from bedside.develop.train.calibrating.fitting import with_calibration
 from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.uncertainty import learn_uncertainty
 from bedside.features.definition import expand
+from bedside.interop.sealed_answer import opened_answer
 from bedside.models.calibration import venn_abers_pair
 from bedside.models.form import Hazards
 from bedside.models.learnt import LearntModel
@@ -92,7 +93,7 @@ def on_the_wires(made, *, lactate=4.2, sex="female"):
 
 
 def sealed_of(made):
-    return json.loads(made.ledger.kept[0][1])
+    return opened_answer(made.ledger.kept[0][1])
 
 
 def outcome_of(made):

@@ -1,6 +1,5 @@
 """What training chose is asked for, read and cleaned on every wire, or the model is not served."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ from bedside.core.records.answer import Score
 from bedside.core.records.declaration import Channels, Signal
 from bedside.core.records.features import ChosenCode, FeatureRule, Learnt, Vocabulary
 from bedside.features.definition import expand
+from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.question_record import traced_reasons
 from served import (
     START,
@@ -61,7 +61,7 @@ def a_model(chosen=VALUED, **changes):
 def scored(served):
     """The features behind the one answer, by name, as they lie sealed in the ledger."""
     ((_, sealed),) = served.ledger.kept
-    return json.loads(sealed)["features"]
+    return opened_answer(sealed)["features"]
 
 
 def a_client(served):
@@ -144,7 +144,7 @@ def test_a_reason_by_a_chosen_code_leads_back_to_its_place_in_the_request():
     a_client(served).post("/v2/models/sepsis/infer", json=an_inference(*tensors))
 
     ((_, sealed),) = served.ledger.kept
-    reasons = traced_reasons(declaration, features, "open_inference", json.loads(sealed))
+    reasons = traced_reasons(declaration, features, "open_inference", opened_answer(sealed))
     (reason,) = [one for one in reasons if one.feature == f"{POTASSIUM}.last"]
     assert [(record.name, record.codes) for record in reason.records] == [
         ("inputs[2]", (POTASSIUM,))

@@ -1,13 +1,12 @@
 """`$predict`: what the FHIR wire answers, and what it says where there is no score."""
 
-import json
-
 import pytest
 
 from bedside.core.records.caller import Caller
 from bedside.core.records.codes_seen import CodeSeen, codes_from_text
 from bedside.core.records.declaration import Channels
 from bedside.core.records.version import Stage
+from bedside.interop.sealed_answer import opened_answer
 from bedside.serve.app import create_app
 from fhir_asking import (
     a_call,
@@ -43,7 +42,7 @@ def test_a_result_under_a_code_that_no_signal_has_is_sealed_by_its_code():
 
     assert response.status_code == 200
     ((_, sealed),) = served.ledger.kept
-    seen = codes_from_text(json.loads(sealed)["codes"])
+    seen = codes_from_text(opened_answer(sealed)["codes"])
     assert CodeSeen("", "LOINC//32693-4", False) in seen
 
 

@@ -20,6 +20,7 @@ from bedside.infra.database.sqlite import open_sqlite, writing
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
+from bedside.interop.sealed_answer import opened_answer
 from bedside.models.form_json import form_to_json
 from bedside.serve.answer import Answerer
 from learning import fitted_trees
@@ -93,7 +94,7 @@ def test_both_wires_answer_and_the_ledger_is_whole_and_keeps_the_patient_sealed(
     first, second = ledger.entries()
     assert [each.status_code for each in responses] == [200, 200]
     assert (first.details["channel"], second.details["channel"]) == ("open_inference", "cds_hooks")
-    assert json.loads(ledger.unseal(1))["features"]["lactate.last"] == 4.2
+    assert opened_answer(ledger.unseal(1))["features"]["lactate.last"] == 4.2
     on_disk = b"".join(each.read_bytes() for each in tmp_path.glob("ledger.sqlite*"))
     assert first.details["prediction_id"].encode() in on_disk
     assert b"lactate" not in on_disk

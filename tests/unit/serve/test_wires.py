@@ -8,6 +8,7 @@ import pytest
 
 from bedside.core.errors import Invalid
 from bedside.core.records.version import Stage
+from bedside.interop.sealed_answer import opened_answer
 from served import (
     VERSION,
     HttpClient,
@@ -60,7 +61,7 @@ def test_a_reason_goes_out_without_the_digests_of_its_raw_records(path, body):
     response = a_client(served).post(path, json=body)
 
     ((_, sealed),) = served.ledger.kept
-    reasons = json.loads(sealed)["answer"]["outcome"]["reasons"]
+    reasons = opened_answer(sealed)["answer"]["outcome"]["reasons"]
     sources = [one for reason in reasons for one in reason["sources"]]
     assert {one["code"] for one in sources} >= {"LOINC//2524-7", "LOINC//8867-4"}
     rows = {one["row"] for one in sources if one["row"]}
