@@ -8,6 +8,7 @@ import typer
 from bedside.cli.access import access_app
 from bedside.cli.alarms import alarm_app, alarms
 from bedside.cli.backup import backup, restore
+from bedside.cli.chapters import Chapters
 from bedside.cli.compare import compare, history
 from bedside.cli.consent import consent_app
 from bedside.cli.console import console
@@ -33,6 +34,7 @@ from bedside.cli.frame import (
     opened,
     opened_for,
     show,
+    show_done,
 )
 from bedside.cli.hl7 import hl7_app
 from bedside.cli.keys import keys_app
@@ -58,6 +60,7 @@ from bedside.cli.up import up
 __all__ = ["app", "run"]
 
 app = typer.Typer(
+    cls=Chapters,
     help="Take a clinical model from raw hospital data to the bedside, and keep it safe there.",
     no_args_is_help=True,
     add_completion=False,
@@ -228,15 +231,13 @@ def reproduce(
 ) -> None:
     """Build a version again from its raw data, compare it, and name the cause of what differs."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.data_words import reproduced_words  # noqa: PLC0415
         from bedside.lifecycle.reproduce import reproduce as verb  # noqa: PLC0415
         from bedside.usecases import folder_of  # noqa: PLC0415
 
         place = None if folder is None else folder_of(folder)
         done = verb(opened(workspace, actor, purpose or "audit", as_json), version, place)
-        show(asdict(done), as_json, lambda: reproduced_words(done))
+        show_done(done, as_json, reproduced_words)
         if done.outcome == "different":
             raise typer.Exit(4)
 
