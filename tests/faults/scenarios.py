@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet  # noqa: F401 - before the forks, which would each load it
 
 from bedside.core.clock import SystemClock
 from bedside.core.records.ledger import Actor
