@@ -12,6 +12,7 @@ from bedside.core.records.collection import Collection, KnownAt
 from bedside.core.records.declaration import Channels
 from bedside.core.records.fhir_letter import Letter, LetterState
 from bedside.core.records.hl7v2_channel import Hl7v2
+from bedside.core.records.mllp import MllpOptions
 from bedside.core.records.version import Stage
 from bedside.data.adapters.mllp.following import Follower
 from bedside.data.adapters.mllp.journal import Journal
@@ -122,9 +123,10 @@ class Ward:
     channel: Hl7v2 = Hl7v2(messages=("ORU^R01", "ADT^A01"), receiving_application="EHR")  # noqa: RUF009
     around: Callable[[Any], Any] = lambda outbox: outbox
     before: tuple[bytes, ...] = ()
+    listener: MllpOptions | None = None
 
     def __post_init__(self) -> None:
-        self.source = the_source()
+        self.source = the_source(listener=self.listener)
         self.platform: Platform = open_workspace(
             self.folder, actor=actor_of("test", "test"), progress=LineProgress()
         )

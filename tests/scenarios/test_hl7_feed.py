@@ -187,15 +187,18 @@ def public_messages() -> list[bytes]:
     return [one.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\r") for one in found]
 
 
-def asks_of(messages: list[bytes]) -> set[tuple[str, str, str]]:
-    """Sender and control id of each message that asks, by another parser."""
+def asks_of(messages: list[bytes]) -> set[tuple[str, str, str, bytes]]:
+    """Sender, control id and content of each message that asks, by another parser.
+
+    Some senders of the public messages gave one control id to many of them.
+    """
     asking = set()
     for one in messages:
         head = hl7.parse(one.decode().replace("\n", "\r").split("\r")[0] + "\r")[0]
         kind = "^".join(str(head[9]).split("^")[:2])
         if kind in ASKING:
             control = str(head[10]).strip() or repr(one)
-            asking.add((str(head[3]), str(head[4]), control))
+            asking.add((str(head[3]), str(head[4]), control, one))
     return asking
 
 

@@ -59,13 +59,14 @@ class Answering:
 
 
 class Question(NamedTuple):
-    """One message to one model; `key` names it for ever."""
+    """One message to one model; `key` names it for ever, `control` its sender's control id."""
 
     received: Received
     message: Message
     model: str
     channel: Hl7v2
     key: str
+    control: str
 
 
 class Ready(NamedTuple):
@@ -102,7 +103,7 @@ def questions_of(at: Answering, received: Received, message: Message) -> Iterato
             continue
         told = (at.source.name, model.name, header.application, header.facility, control)
         key = at.tag("\n".join((CHANNEL, *told)))
-        yield Question(received, message, model.name, channel, key)
+        yield Question(received, message, model.name, channel, key, key)
 
 
 def ready_of(at: Answering, question: Question, codes: set[str], erased: set[str]) -> Ready | None:

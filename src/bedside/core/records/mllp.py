@@ -1,9 +1,9 @@
 """Where the MLLP listener listens, who may connect, and what it bears."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from bedside.core.errors import Invalid
+from bedside.core.loopback import is_loopback
 
 __all__ = ["MllpCounts", "MllpOptions"]
 
@@ -28,6 +28,9 @@ class MllpOptions:
         idle_seconds: How long a connection may say nothing.
         rotate_seconds: How old a file of the journal grows before the next one is begun, so that
             its messages can be collected.
+        control_id_seconds: How long a sender gives a control id (MSH-10) to no other message.
+            Within it, a message under the same id is the first one, sent again; after it, another
+            one may come under it. 0: only the same bytes are the same message.
 
     Raises:
         Invalid: it would listen beyond this machine without TLS, or a limit is out of range.
@@ -43,6 +46,7 @@ class MllpOptions:
     message_seconds: float = 30.0
     idle_seconds: float = 3600.0
     rotate_seconds: float = 300.0
+    control_id_seconds: float = 86_400.0
 
     def __post_init__(self) -> None:
         files = (self.tls_certificate, self.tls_key, self.tls_authorities)
@@ -51,7 +55,7 @@ class MllpOptions:
                 "TLS needs three files: a certificate, its key, and the senders' authorities.",
                 fix="give all of tls_certificate, tls_key and tls_authorities.",
             )
-        if not all(files) and not _is_this_machine(self.host):
+        if not all(files) and not is_loopback(self.host):
             raise Invalid(
                 "The listener would be reachable from other machines without asking who sends.",
                 fix="give TLS files, or listen on 127.0.0.1.",
@@ -64,6 +68,7 @@ class MllpOptions:
             "message_seconds": (self.message_seconds, 0.1, 3600),
             "idle_seconds": (self.idle_seconds, 0.1, 7 * 86_400),
             "rotate_seconds": (self.rotate_seconds, 0.1, 86_400),
+            "control_id_seconds": (self.control_id_seconds, 0, 366 * 86_400),
         }
         for name, (value, low, high) in limits.items():
             if not low <= value <= high:
@@ -87,10 +92,3 @@ class MllpCounts:
     connections: int = 0
     turned_away: int = 0
     cut_off: int = 0
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

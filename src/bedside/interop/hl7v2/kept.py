@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,10 +19,25 @@ from bedside.interop.fhir.patient import age_in_years
 from bedside.interop.hl7v2.message import Header
 from bedside.interop.strict_json import decode
 
-__all__ = ["asked_codes", "digest_kept", "kept_question", "read_kept"]
+__all__ = ["Likeness", "asked_codes", "kept_likeness", "kept_question", "likeness", "read_kept"]
 
 _SEX = "BEDSIDE//sex"
 _LETTER = {"female": "F", "male": "M", "other": "O", "unknown": "U"}  # HL7 table 0001
+
+
+class Likeness(NamedTuple):
+    """By what a message is told from others that came under its control id.
+
+    `digest` is that of all its bytes, `rest` that of all but MSH-7, which a sender may write anew
+    when it sends a message again; `made` is MSH-7, `kind` MSH-9, `patient` whom it names. Of a
+    question that an older version kept, all but `digest` and `patient` are empty.
+    """
+
+    digest: str
+    rest: str
+    made: str
+    kind: str
+    patient: str
 
 
 class _Event(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +59,9 @@ class _Kept(msgspec.Struct, frozen=True):
     events: tuple[_Event, ...]
     notes: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    rest: str = ""
+    made: str = ""
+    kind: str = ""
 
 
 _KEPT = msgspec.json.Decoder(_Kept)
@@ -78,25 +97,48 @@ def kept_question(
         notes: What is to be said beside a score.
         others: Codes of the numbers that came and that no model asks for.
     """
+    alike = likeness(header, content, patient)
     kept = _Kept(
         patient=patient,
         sender=(header.application, header.facility),
         control=header.control,
-        message=digest_bytes(content),
+        message=alike.digest,
         events=tuple(map(_written, events)),
         notes=tuple(notes),
         others=tuple(others),
+        rest=alike.rest,
+        made=alike.made,
+        kind=alike.kind,
     )
     return msgspec.json.encode(kept)
 
 
-def digest_kept(content: bytes) -> str:
-    """The digest of the message that led to a kept question.
+def likeness(header: Header, content: bytes, patient: str) -> Likeness:
+    """By what a message is told from others; `patient` as the feed names them."""
+    return Likeness(
+        digest=digest_bytes(content),
+        rest=digest_bytes(_without_made(content)),
+        made=header.made,
+        kind=header.name,
+        patient=patient,
+    )
+
+
+def kept_likeness(content: bytes) -> Likeness:
+    """That of the message that led to a kept question.
 
     Raises:
         Invalid: it is something else.
     """
-    return decode(_KEPT, content, "The request").message
+    kept = decode(_KEPT, content, "The request")
+    return Likeness(kept.message, kept.rest, kept.made, kept.kind, kept.patient)
+
+
+def _without_made(content: bytes) -> bytes:
+    """The message without its MSH-7, which is the seventh field of its first line."""
+    head, end, rest = content.partition(b"\r")
+    fields = head.split(head[3:4]) if len(head) > 3 else [head]
+    return head[3:4].join((*fields[:6], *fields[7:])) + end + rest
 
 
 def read_kept(declaration: Declaration, content: bytes, as_of: datetime) -> Facts:
