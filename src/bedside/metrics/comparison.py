@@ -4,15 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
+from scipy.special import ndtr
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, as_labels, as_probabilities
+from bedside.metrics.intervals import Z
+from bedside.metrics.placements import placements
 
 __all__ = ["Difference", "auroc_interval", "delong_test"]
-
-_Z = float(ndtri(0.975))
 
 
 class Difference(NamedTuple):
@@ -44,7 +43,7 @@ def auroc_interval(label: ArrayLike, risk: ArrayLike) -> tuple[float, float, flo
     [0.75, 0.057, 1.0]
     """
     areas, covariance = _areas(label, (risk,))
-    half = _Z * float(np.sqrt(covariance[0, 0]))
+    half = Z * float(np.sqrt(covariance[0, 0]))
     area = float(areas[0])
     return area, max(area - half, 0.0), min(area + half, 1.0)
 
@@ -81,7 +80,7 @@ def delong_test(label: ArrayLike, risk_a: ArrayLike, risk_b: ArrayLike) -> Diffe
     if error < 1e-12:
         return Difference(difference, difference, difference, 1.0 if difference == 0 else 0.0)
     p = float(2 * ndtr(-abs(difference) / error))
-    return Difference(difference, difference - _Z * error, difference + _Z * error, p)
+    return Difference(difference, difference - Z * error, difference + Z * error, p)
 
 
 def _areas(label: ArrayLike, risks: tuple[ArrayLike, ...]) -> tuple[Floats, Floats]:
@@ -98,9 +97,9 @@ def _areas(label: ArrayLike, risks: tuple[ArrayLike, ...]) -> tuple[Floats, Floa
     of_ill, of_well = [], []
     for risk in risks:
         values = as_probabilities(risk, labels.size)
-        among_all = rankdata(values)
-        of_ill.append((among_all[ill] - rankdata(values[ill])) / negatives)
-        of_well.append(1 - (among_all[~ill] - rankdata(values[~ill])) / positives)
+        of_cases, of_controls = placements(values[ill], values[~ill])
+        of_ill.append(of_cases)
+        of_well.append(of_controls)
     ill_part = np.atleast_2d(np.cov(np.stack(of_ill))) / positives
     well_part = np.atleast_2d(np.cov(np.stack(of_well))) / negatives
     return np.stack(of_ill).mean(axis=1), np.asarray(ill_part + well_part)

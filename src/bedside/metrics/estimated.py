@@ -9,6 +9,7 @@ from scipy.special import expit, logit, ndtri, stdtrit
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, as_labels, as_probabilities, as_weights, ratio
 from bedside.metrics.calibration import log_odds
+from bedside.metrics.intervals import wilson
 
 __all__ = [
     "Estimate",
@@ -206,12 +207,10 @@ def tracked_error(
         high: Shape (t,), upper ends.
         realised: Shape (t,), the figure once labels came; NaN where it is not known. The
             periods' errors are taken to be independent.
-        confidence: Of the intervals of the mean error and of the coverage.
+        confidence: Of the intervals of the mean error and of the coverage (Wilson's).
 
     Raises:
         Invalid: shapes differ, an interval is upside down, or nothing came true yet.
-
-    Source: Wilson, J Am Stat Assoc 1927;22:209-212, for the interval of the coverage.
 
     >>> tracked = tracked_error([0.8, 0.7], [0.75, 0.6], [0.85, 0.8], [0.81, 0.55])
     >>> round(tracked.mean_error, 6), tracked.coverage
@@ -235,9 +234,7 @@ def tracked_error(
         spread = error.std(ddof=1) / np.sqrt(n)
         margin = float(stdtrit(n - 1, (1 + confidence) / 2) * spread)
     held = float(((least <= came) & (came <= most)).mean())
-    z2 = float(ndtri((1 + confidence) / 2)) ** 2
-    middle = (held + z2 / (2 * n)) / (1 + z2 / n)
-    reach = np.sqrt(z2) * np.sqrt(held * (1 - held) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    coverage = wilson(held, n, z=float(ndtri((1 + confidence) / 2)))
     return Tracked(
         n=n,
         mean_error=float(error.mean()),
@@ -246,8 +243,8 @@ def tracked_error(
         mean_absolute=float(np.abs(error).mean()),
         root_mean_square=float(np.sqrt((error**2).mean())),
         coverage=held,
-        coverage_low=float(max(0.0, middle - reach)),
-        coverage_high=float(min(1.0, middle + reach)),
+        coverage_low=coverage[0],
+        coverage_high=coverage[1],
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
-from scipy.stats import mannwhitneyu, rankdata
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, as_probabilities
+from bedside.metrics.placements import placements
 
 __all__ = [
     "DomainDrift",
@@ -224,6 +224,8 @@ def reconstruction_drift(prepared: Reconstruction, current: ArrayLike) -> Recons
     Raises:
         Invalid: there is no row, or another number of columns.
     """
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415  (slow to import)
+
     rows = np.asarray(current, dtype=np.float64)
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != len(prepared.ranked):
         raise Invalid(
@@ -264,11 +266,11 @@ def _rebuilding_errors(prepared: Reconstruction, rows: Floats) -> Floats:
 
 def _told_apart(then: Floats, now: Floats) -> tuple[float, float, float]:
     """AUROC of held-out scores, its variance (DeLong), and a one-sided p-value."""
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415  (slow to import)
+
     if not (np.isfinite(then).all() and np.isfinite(now).all()):
         raise Invalid("The classifier gave no score to a row.", fix="give one that always does.")
-    together = rankdata(np.concatenate([then, now]))
-    of_then = 1 - (together[: then.size] - rankdata(then)) / now.size
-    of_now = (together[then.size :] - rankdata(now)) / then.size
+    of_now, of_then = placements(now, then)
     variance = of_then.var(ddof=1) / then.size + of_now.var(ddof=1) / now.size
     p = float(mannwhitneyu(now, then, alternative="greater", method="asymptotic").pvalue)
     return float(of_now.mean()), float(variance), p if np.isfinite(p) else 1.0

@@ -5,18 +5,16 @@ from typing import Any
 import numpy as np
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
+from bedside.metrics.intervals import Z, wilson
 from bedside.monitor.disclosure import significant
 
 __all__ = ["difference_of", "estimate_of", "ratio_of", "share_of", "share_of_range"]
 
-_Z = 1.959963984540054
 _SMALL = f"{SUPPRESS_AT_OR_BELOW} subjects or fewer on one side: not shown"
 
 
 def share_of(count: int, total: int) -> dict[str, Any]:
     """A share with its Wilson interval; not shown where it, or its rest, is ten or fewer.
-
-    Source: Wilson, J Am Stat Assoc 1927;22:209-212.
 
     >>> share_of(50, 100)
     {'estimate': 0.5, 'low': 0.404, 'high': 0.596, 'n': 100}
@@ -25,15 +23,9 @@ def share_of(count: int, total: int) -> dict[str, Any]:
     """
     if min(count, total - count) <= SUPPRESS_AT_OR_BELOW:
         return Estimate(estimate=None, low=None, high=None, n=total, why=_SMALL).as_json()
-    share, z2 = count / total, _Z**2
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    reach = _Z / (1 + z2 / total) * float(np.sqrt(share * (1 - share) / total + z2 / 4 / total**2))
-    return Estimate(
-        estimate=significant(share),
-        low=significant(middle - reach),
-        high=significant(middle + reach),
-        n=total,
-    ).as_json()
+    share = count / total
+    low, high = (significant(end) for end in wilson(share, total))
+    return Estimate(estimate=significant(share), low=low, high=high, n=total).as_json()
 
 
 def share_of_range(count: list[int], total: int) -> dict[str, Any]:
@@ -51,8 +43,8 @@ def estimate_of(
     """
     return Estimate(
         estimate=significant(estimate, 4),
-        low=significant(max(estimate - _Z * se, least), 4),
-        high=significant(min(estimate + _Z * se, most), 4),
+        low=significant(max(estimate - Z * se, least), 4),
+        high=significant(min(estimate + Z * se, most), 4),
         n=n,
     ).as_json()
 
@@ -68,7 +60,7 @@ def ratio_of(estimate: float, se_log: float, n: int) -> dict[str, Any]:
     >>> ratio_of(1.0, 0.1, 100)
     {'estimate': 1.0, 'low': 0.822, 'high': 1.217, 'n': 100}
     """
-    reach = float(np.exp(_Z * se_log))
+    reach = float(np.exp(Z * se_log))
     return Estimate(
         estimate=significant(estimate, 4),
         low=significant(estimate / reach, 4),

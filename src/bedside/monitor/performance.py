@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.accuracy import squared_errors
 from bedside.metrics.arrays import Floats
 from bedside.metrics.calibration import expected_observed_ratio, log_odds, recalibrate
 from bedside.metrics.discrimination import auroc
+from bedside.metrics.placements import placements
 from bedside.monitor.disclosure import significant
 
 __all__ = ["auroc_standard_error", "hanley_mcneil_error", "performance_of"]
@@ -66,16 +66,13 @@ def auroc_standard_error(label: Floats, risk: Floats) -> float:
         label: Shape (n,), 0 or 1; each class at least twice.
         risk: Shape (n,).
 
-    Source: DeLong et al., Biometrics 1988;44:837-845, by midranks as in Sun & Xu, IEEE Signal
-        Process Lett 2014;21:1389-1393.
+    Source: DeLong et al., Biometrics 1988;44:837-845.
 
     >>> auroc_standard_error(np.array([0.0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]))
     0.0
     """
     with_event, without = risk[label > 0], risk[label == 0]
-    ranks = rankdata(np.concatenate([with_event, without]))
-    above = (ranks[: with_event.size] - rankdata(with_event)) / without.size
-    below = 1 - (ranks[with_event.size :] - rankdata(without)) / with_event.size
+    above, below = placements(with_event, without)
     variance = above.var(ddof=1) / with_event.size + below.var(ddof=1) / without.size
     return float(np.sqrt(variance))
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv
-from scipy.stats import binom
 
 from bedside.core.records.evidence import Estimate
 from bedside.core.records.outcome import OutcomeKind
 from bedside.deploy.rollout.answers import Columns, LiveAnswer
 from bedside.metrics.bootstrap import estimate_from, replicate_blocks
 from bedside.metrics.family import Family
+from bedside.metrics.intervals import clopper_pearson
 from bedside.metrics.resampled.binary import alerting_family, burden_family, risk_families
 from bedside.metrics.resampled.levels import level_families
 from bedside.metrics.resampled.values import values_family
@@ -50,9 +49,7 @@ def share(hit: Bools, subject: Ints) -> Estimate:
     spread = float((each**2).sum()) * patients / max(patients - 1, 1) / n**2
     effective = min(rate * (1 - rate) / spread, n) if spread > 0 and patients > 1 else patients
     effective = max(effective, 1.0)
-    hits = rate * effective
-    low = float(betaincinv(hits, effective - hits + 1, ENDS[0])) if rate > 0 else 0.0
-    high = float(betaincinv(hits + 1, effective - hits, ENDS[1])) if rate < 1 else 1.0
+    low, high = clopper_pearson(rate * effective, effective)
     return Estimate(estimate=rate, low=low, high=high, n=n)
 
 
@@ -63,6 +60,8 @@ def quantile(values: Floats, level: float) -> Estimate:
 
     Source: Conover, Practical Nonparametric Statistics, 3rd ed. 1999, section 3.2.
     """
+    from scipy.stats import binom  # noqa: PLC0415  (slow to import)
+
     n = values.size
     if not n:
         return Estimate(estimate=None, low=None, high=None, n=0, why="no answer yet")

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bedside.develop.evaluate.statistics import Rows
+from bedside.metrics.intervals import wilson
 
 __all__ = ["calibration_groups", "came_by"]
 
@@ -13,7 +14,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST, SUBJECTS_EACH = 10, 20
-Z = 1.959964
 
 
 def calibration_groups(rows: Rows) -> dict[str, Any]:
@@ -74,6 +74,4 @@ def _observed(rows: Rows, some: Ints) -> float:
 def _ends(rows: Rows, share: float, size: int) -> tuple[float | None, float | None]:
     if rows.outcome in ("survival", "regression"):
         return None, None
-    middle = (share + Z * Z / (2 * size)) / (1 + Z * Z / size)
-    half = Z / (1 + Z * Z / size) * np.sqrt(share * (1 - share) / size + (Z / (2 * size)) ** 2)
-    return float(middle - half), float(middle + half)
+    return wilson(share, size)

@@ -14,6 +14,7 @@ from bedside.develop.evaluate.likely_units import LooksLike
 from bedside.metrics.bootstrap import estimate_from, replicate_counts
 from bedside.metrics.calibration import log_odds
 from bedside.metrics.expected import expected_auroc
+from bedside.metrics.intervals import Z
 from bedside.models.links import logistic
 
 __all__ = ["Feed", "Found", "UnitMet", "delay_words", "expected_performance", "findings_of"]
@@ -259,4 +260,4 @@ def expected_performance(
 
 
 def _error(figure: Mapping[str, Any]) -> float:
-    return (float(figure["high"]) - float(figure["low"])) / (2 * 1.959964)
+    return (float(figure["high"]) - float(figure["low"])) / (2 * Z)

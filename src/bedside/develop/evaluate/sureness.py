@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.develop.evaluate.evidence import rounded
 from bedside.develop.evaluate.statistics import Rows
+from bedside.metrics.intervals import wilson
 from bedside.models.conformal import ConformalInterval, ConformalSets, likely, strangeness
 from bedside.models.domain import DomainCheck
 from bedside.models.form import ModelForm
@@ -18,7 +19,6 @@ from bedside.models.uncertainty import LearntUncertainty
 __all__ = ["sureness_evidence", "sureness_sentences"]
 
 Floats = npt.NDArray[np.float64]
-Z = 1.959963984540054
 _FEW = f"{SUPPRESS_AT_OR_BELOW} subjects or fewer: not shown"
 
 
@@ -102,15 +102,11 @@ def _share(
     """The mean over subjects of the share of their rows, with Wilson's interval.
 
     It is wide enough, as no number in [0, 1] varies more than one that is 0 or 1.
-
-    Source: Wilson, J Am Stat Assoc 1927;22:209-212.
     """
     _, whose = np.unique(rows.subject[some], return_inverse=True)
     n = int(whose.max()) + 1 if len(whose) else 0
     if n <= SUPPRESS_AT_OR_BELOW:
         return Estimate(estimate=None, low=None, high=None, n=None, why=_FEW).as_json()
     share = float((np.bincount(whose, weights=came[some]) / np.bincount(whose)).mean())
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    reach = Z / (1 + Z**2 / n) * float(np.sqrt(share * (1 - share) / n + Z**2 / 4 / n**2))
-    low, high = max(middle - reach, 0.0), min(middle + reach, 1.0)
+    low, high = wilson(share, n)
     return Estimate(estimate=share, low=low, high=high, n=n).as_json()

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from bedside.core.records.declaration import Gate
 from bedside.core.records.evidence import figure_text
+from bedside.metrics.intervals import Z
 from bedside.metrics.multiplicity import holm
 from bedside.metrics.names import METRICS
 
@@ -17,7 +18,6 @@ GateState = Literal["pass", "fail", "not yet"]
 ALPHA = 0.025
 """One-sided, as the end of a 95 % interval."""
 
-_Z = 1.959964
 _ENDS = {"estimate": "", "low": ", lower end", "high": ", upper end"}
 _NOBODY = ("", "unknown")
 
@@ -118,7 +118,7 @@ def _chance(gate: Gate, figure: Mapping[str, Any]) -> float | None:
 def _upper(away: float, half: float) -> float:
     if half <= 0:
         return 0.0 if away > 0 else 1.0
-    return float(ndtr(-away * _Z / half))
+    return float(ndtr(-away * Z / half))
 
 
 def _result(

@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaincinv
 
 from bedside.core.records.evidence import Estimate
+from bedside.metrics.intervals import Z, garwood
 
 __all__ = ["rate_of", "ratio_of"]
 
-_ENDS = (0.025, 0.975)
-_Z = 1.959964
+_TAIL = 0.025
 
 
 def rate_of(each: ArrayLike, exposure: float) -> Estimate:
@@ -35,9 +34,7 @@ def rate_of(each: ArrayLike, exposure: float) -> Estimate:
         return Estimate(estimate=None, low=None, high=None, n=0, why="no time has passed")
     total = float(events.sum())
     size = float((events**2).sum()) / total if total > 0 else 1.0
-    clusters = total / size
-    low = float(gammaincinv(clusters, _ENDS[0])) if clusters > 0 else 0.0
-    high = float(gammaincinv(clusters + 1, _ENDS[1]))
+    low, high = garwood(total / size, tail=_TAIL)
     return Estimate(
         estimate=total / exposure,
         low=low * size / exposure,
@@ -65,7 +62,7 @@ def ratio_of(top: ArrayLike, bottom: ArrayLike) -> Estimate:
         return Estimate(estimate=None, low=None, high=None, n=0, why="there is none")
     ratio = float(above.sum()) / total
     if ratio == 0:
-        return Estimate(estimate=0.0, low=0.0, high=-math.log(_ENDS[0]) / total, n=n)
+        return Estimate(estimate=0.0, low=0.0, high=-math.log(_TAIL) / total, n=n)
     spread = math.sqrt(float(((above - ratio * below) ** 2).sum())) / total
-    reach = math.exp(_Z * spread / ratio)
+    reach = math.exp(Z * spread / ratio)
     return Estimate(estimate=ratio, low=ratio / reach, high=ratio * reach, n=n)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bedside.core.clock import day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.comparison import auroc_interval
+from bedside.metrics.intervals import Z, wilson
 from bedside.monitor.causes.evidence_of import CARE
 from bedside.monitor.stream.cells import Layout
 from bedside.monitor.stream.streams import Baseline
@@ -20,7 +21,6 @@ __all__ = ["area_of", "by_care", "by_group", "by_month", "calibration", "in_peri
 
 Ints = npt.NDArray[np.int64]
 
-Z = 1.959964
 LENGTHS = (1, 7, 14, 28)
 """Days of a period: the shortest in which most periods have enough patients to be shown."""
 
@@ -71,7 +71,8 @@ def mean_figure(baseline: Baseline, stream: str) -> Callable[[Tally], Figure]:
             return hidden("ten patients or fewer")
         mean = total / n
         if yes_or_no:
-            return {**_wilson(mean, n), "n": int(n)}
+            low, high = wilson(mean, n)
+            return {"estimate": mean, "low": low, "high": high, "n": int(n)}
         spread = max(float(tally.squares[place]) / n - mean * mean, 0.0)
         half = Z * math.sqrt(spread / n)
         return {"estimate": mean, "low": mean - half, "high": mean + half, "n": int(n)}
@@ -204,9 +205,3 @@ def _scaled(figure: Figure, scale: float, shift: float) -> Figure:
     if figure["estimate"] is None:
         return figure
     return {**figure, **{key: scale * figure[key] - shift for key in ("estimate", "low", "high")}}
-
-
-def _wilson(share: float, n: float) -> Figure:
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return {"estimate": share, "low": max(middle - half, 0.0), "high": min(middle + half, 1.0)}

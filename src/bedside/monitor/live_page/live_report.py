@@ -10,12 +10,12 @@ import numpy as np
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import CAUSES, Alarm, Watch
+from bedside.metrics.intervals import Z
 from bedside.monitor.causes.attribution import attributed
 from bedside.monitor.causes.explained import plain
 from bedside.monitor.detectors.detecting import bars
 from bedside.monitor.detectors.watching import evidence_by_day
 from bedside.monitor.live_page.live_figures import (
-    Z,
     area_of,
     by_care,
     by_group,

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, gammaincinv
 
 from bedside.core.errors import Invalid
+from bedside.metrics.intervals import clopper_pearson, garwood
 
 __all__ = ["Rate", "false_alarms", "found_rows", "rate", "rate_per"]
 
@@ -32,26 +32,21 @@ def rate(hits: int, of: int) -> Rate:
     Raises:
         Invalid: `hits` is not between 0 and `of`, or `of` is 0.
 
-    Source: Clopper & Pearson, Biometrika 1934;26(4):404-413.
-
     >>> told = rate(19, 20)
     >>> round(told.low, 4), round(told.high, 4)
     (0.7513, 0.9987)
     """
     if not 0 <= hits <= of or of == 0:
         raise Invalid("A share needs hits among at least one.", fix="give 0 to `of` hits.")
-    low = float(betaincinv(hits, of - hits + 1, 0.025)) if hits else 0.0
-    high = float(betaincinv(hits + 1, of - hits, 0.975)) if hits < of else 1.0
+    low, high = clopper_pearson(hits, of)
     return Rate(estimate=hits / of, low=low, high=high, of=of)
 
 
 def rate_per(events: int, periods: int) -> Rate:
-    """Events in each period, with the exact interval of a Poisson count.
+    """Events in each period, with Garwood's exact interval of a Poisson count.
 
     Raises:
         Invalid: a number is below 0, or there is no period.
-
-    Source: Garwood, Biometrika 1936;28(3-4):437-442.
 
     >>> told = rate_per(0, 200)
     >>> round(told.high, 4)
@@ -59,8 +54,7 @@ def rate_per(events: int, periods: int) -> Rate:
     """
     if events < 0 or periods < 1:
         raise Invalid("A rate needs at least one period.", fix="give 1 period or more.")
-    low = float(gammaincinv(events, 0.025)) if events else 0.0
-    high = float(gammaincinv(events + 1, 0.975))
+    low, high = garwood(events)
     return Rate(estimate=events / periods, low=low / periods, high=high / periods, of=periods)
 
 

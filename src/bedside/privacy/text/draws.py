@@ -8,7 +8,7 @@ from random import Random
 from bedside.privacy.text.lists import Lists
 from bedside.privacy.text.tokens import folded
 
-__all__ = ["Draw", "cased", "name_draw", "same_shape", "town_draw"]
+__all__ = ["Draw", "cased", "name_draw", "origin_by_name", "same_shape", "town_draw"]
 
 Draw = Callable[[Random], str]
 
@@ -29,7 +29,8 @@ def origins() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
 
 
 @lru_cache(maxsize=1)
-def _origin_of_name() -> Mapping[str, str]:
+def origin_by_name() -> Mapping[str, str]:
+    """The origin of each name in the lists of `origins`, folded."""
     known: dict[str, str] = {}
     for origin, sorts in origins().items():
         for names in sorts.values():
@@ -40,7 +41,7 @@ def _origin_of_name() -> Mapping[str, str]:
 
 def origin_of(words: Sequence[str], otherwise: str) -> str:
     """Of which origin a name is, by the first word that is known; else as given."""
-    known = _origin_of_name()
+    known = origin_by_name()
     found = next((known[folded(word)] for word in words if folded(word) in known), otherwise)
     return found if found in origins() else "en"
 

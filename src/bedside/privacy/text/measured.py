@@ -7,15 +7,15 @@ bounds are those of Clopper and Pearson for as many identifiers as the notes are
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from scipy.stats import beta, t
+from scipy.special import stdtrit
 
 from bedside.core.errors import Invalid
 from bedside.core.records.certificate import Found
 from bedside.core.records.identifier import IdentifierKind
+from bedside.metrics.intervals import clopper_pearson
 from bedside.privacy.text.annotated import LabelledSpan
-from bedside.privacy.text.draws import origins
+from bedside.privacy.text.draws import origin_by_name
 from bedside.privacy.text.lists import Lists
 from bedside.privacy.text.tokens import folded, tokens_of
 
@@ -53,7 +53,7 @@ class Measured:
 
 
 def bounds(hits: float, of: float, level: float = LEVEL) -> tuple[float, float]:
-    """The one-sided lower and the one-sided upper bound of a share; (0, 1) of nothing.
+    """The one-sided lower and upper bounds of Clopper and Pearson of a share; (0, 1) of nothing.
 
     Args:
         hits: How many; may be a fraction where `of` is one.
@@ -63,16 +63,10 @@ def bounds(hits: float, of: float, level: float = LEVEL) -> tuple[float, float]:
     Raises:
         Invalid: `hits` is not from 0 to `of`, or the level is not between 0 and 1.
 
-    Source: Clopper & Pearson, Biometrika 1934;26(4):404-413.
-
     >>> round(bounds(300, 300)[0], 4)
     0.9901
     """
-    if not 0 <= hits <= of or not 0 < level < 1:
-        raise Invalid("That is no share, or no level.", fix="give 0 <= hits <= of, and 0.95, say.")
-    low = float(beta.ppf(1 - level, hits, of - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(level, hits + 1, of - hits)) if hits < of else 1.0
-    return low, high
+    return clopper_pearson(hits, of, tail=1 - level)
 
 
 def bounds_of_clusters(pairs: Sequence[_Pair], level: float = LEVEL) -> tuple[float, float]:
@@ -94,7 +88,7 @@ def bounds_of_clusters(pairs: Sequence[_Pair], level: float = LEVEL) -> tuple[fl
     spread = sum((hit - share * many) ** 2 for hit, many in there)
     variance = notes / (notes - 1) * spread / of**2
     worth = share * (1 - share) / variance + 1 if variance > 0 else float(of)
-    worth *= (float(t.ppf(level, of - 1)) / float(t.ppf(level, notes - 1))) ** 2
+    worth *= (float(stdtrit(of - 1, level)) / float(stdtrit(notes - 1, level))) ** 2
     if worth >= of:
         return low, high
     wide = bounds(share * worth, worth, level)
@@ -197,19 +191,9 @@ def _is_name(span: LabelledSpan) -> bool:
 def _origin(name: str, lists: Lists) -> str:
     """Of which origin a name is, as far as our short lists tell; else whether any list has it."""
     words = [folded(token.text) for token in tokens_of(name) if token.text.isalpha()]
-    known = _origins()
+    known = origin_by_name()
     for word in words:
         if word in known:
             return known[word]
     listed = [word for word in words if set(lists.letters.get(word, "")) & set("FMGL")]
     return "origin unknown, in a list" if listed else "origin unknown, in no list"
-
-
-@lru_cache(maxsize=1)
-def _origins() -> dict[str, str]:
-    known: dict[str, str] = {}
-    for origin, sorts in origins().items():
-        for names in sorts.values():
-            for name in names:
-                known.setdefault(folded(name), origin)
-    return known

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scipy.stats import beta
-
 from bedside.core.errors import Invalid
 from bedside.core.records.identifier import IdentifierSpan
+from bedside.metrics.intervals import clopper_pearson
 from bedside.privacy.text.annotated import AnnotatedNote, LabelledSpan
 from bedside.privacy.text.tokens import tokens_of
 
-__all__ = ["Score", "Share", "exact_interval", "score_notes", "spans_by_kind"]
+__all__ = ["Score", "Share", "score_notes", "spans_by_kind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,8 @@ class Share:
         return self.hits / self.of if self.of else float("nan")
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """The Clopper-Pearson interval."""
-        return exact_interval(self.hits, self.of, level)
+        """The Clopper-Pearson interval; (0, 1) where there was nothing to find."""
+        return clopper_pearson(self.hits, self.of, tail=(1 - level) / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +68,6 @@ class Score:
         """The harmonic mean of strict precision and recall; NaN where both are of nothing."""
         total = self.recall.of + self.precision.of
         return 2 * self.recall.hits / total if total else float("nan")
-
-
-def exact_interval(hits: int, of: int, level: float = 0.95) -> tuple[float, float]:
-    """The Clopper-Pearson interval of a share; (0, 1) where nothing was looked at.
-
-    Source: Clopper & Pearson, Biometrika 1934;26(4):404-413.
-
-    >>> low, high = exact_interval(300, 300)
-    >>> round(low, 4), high
-    (0.9878, 1.0)
-    """
-    if not 0 < level < 1:
-        raise Invalid("The level is not between 0 and 1.", fix="give 0.95, say.")
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, of - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, of - hits)) if hits < of else 1.0
-    return low, high
 
 
 def score_notes(
