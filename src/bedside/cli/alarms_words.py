@@ -7,6 +7,7 @@ from typing import Any
 from bedside.core.clock import parse_instant
 from bedside.core.records.watch import CAUSES, Alarm
 from bedside.lifecycle.alarm_delivery import Delivered
+from bedside.monitor.wording import per_cent
 
 __all__ = [
     "alarm_line",
@@ -74,7 +75,9 @@ def alarm_words(told: Mapping[str, Any]) -> str:
     ]
     if told["groups"]:
         lines.append(f"About: {', '.join(told['groups'])}.")
-    lines += ["", "What was seen:", *(f"  {_finding(one)}" for one in told["findings"])]
+    lines += ["", "What was seen:"]
+    for one in told["findings"]:
+        lines += [f"  {_finding(one)}", *(f"    {_at_place(one, at)}" for at in one["places"])]
     lines += ["", "What happened:", *(f"  {_step(one)}" for one in told["steps"])]
     for name, what in (("acknowledge", "acknowledged"), ("resolve", "resolved")):
         seconds = told[f"seconds_to_{name}"]
@@ -135,6 +138,19 @@ def _what(alarm: Alarm) -> str:
 
 def _finding(one: Mapping[str, Any]) -> str:
     return f"{one['text']} [{one['stream']}]"
+
+
+def _at_place(finding: Mapping[str, Any], at: Mapping[str, Any]) -> str:
+    """What a finding is in one place."""
+
+    def told(name: str) -> str:
+        value = at[name]
+        if value is None:
+            return "hidden (ten patients or fewer)"
+        return per_cent(value) if finding["is_share"] else f"{value:.3g}"
+
+    patients = "" if at["n"] is None else f", {at['n']:,} patients"
+    return f"{at['place']}: {told('then')} before, {told('now')} since{patients}"
 
 
 def _step(one: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from bedside.core.clock import parse_instant
 from bedside.core.records.watch import CAUSES, Alarm
 from bedside.lifecycle.alarm_path import EvidencePath
 from bedside.lifecycle.in_use import STANDING, InUse
+from bedside.monitor.wording import per_cent
 
 __all__ = [
     "MOST_WORDS",
@@ -125,9 +126,18 @@ def _template(name: str) -> Template:
     environment.filters.update(
         moment=lambda at: f"{at[:10]} {at[11:16]} UTC",
         sign=lambda word: _SIGNS[word],
-        figure=lambda value: f"{value:.3g}",
+        mean=_mean,
     )
     return environment.get_template(f"{name}.html.j2")
+
+
+def _mean(told: Mapping[str, Any], name: str, is_share: bool | None = None) -> str:
+    """A mean as it is shown: a share in per cent; one of ten patients or fewer is hidden."""
+    value = told[name]
+    if value is None:
+        return "hidden"
+    share = told["is_share"] if is_share is None else is_share
+    return per_cent(value) if share else f"{value:.3g}"
 
 
 def _listed(alarm: Alarm, now: datetime | None) -> dict[str, Any]:

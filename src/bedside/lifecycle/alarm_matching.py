@@ -5,15 +5,25 @@ from dataclasses import replace
 
 from bedside.core.clock import parse_duration, parse_instant
 from bedside.core.records.version import ModelVersion
-from bedside.core.records.watch import Alarm, Recovery
+from bedside.core.records.watch import Alarm, Finding, Recovery
+from bedside.lifecycle.alarm_steps import shown_finding
 from bedside.lifecycle.platform import Platform
 from bedside.monitor.causes.drafts import AlarmDraft
 from bedside.monitor.causes.places import PLACED
 
-__all__ = ["closed_lately", "groups_now", "home_of", "only_graver", "standing_for", "unheard"]
+__all__ = [
+    "closed_lately",
+    "evidence_of",
+    "findings_now",
+    "groups_now",
+    "home_of",
+    "only_graver",
+    "standing_for",
+    "unheard",
+]
 
 
-def _evidence_of(about: Alarm | AlarmDraft) -> frozenset[tuple[str, str]]:
+def evidence_of(about: Alarm | AlarmDraft) -> frozenset[tuple[str, str]]:
     """Stream and side of each finding."""
     return frozenset((one.stream, one.side) for one in about.findings)
 
@@ -37,22 +47,22 @@ def closed_lately(
 
 def home_of(alarms: Iterable[Alarm], draft: AlarmDraft) -> Alarm:
     """The one that shares most findings with a draft, the oldest of several."""
-    mine = _evidence_of(draft)
-    return max(alarms, key=lambda one: (len(mine & _evidence_of(one)), -one.steps[0].entry))
+    mine = evidence_of(draft)
+    return max(alarms, key=lambda one: (len(mine & evidence_of(one)), -one.steps[0].entry))
 
 
 def standing_for(
     known: Mapping[str, Alarm], taken: Collection[str], draft: AlarmDraft
 ) -> Alarm | None:
     """The open alarm that rests on findings of the draft, and has no draft of its own."""
-    mine = _evidence_of(draft)
-    free = [one for key, one in known.items() if key not in taken and mine & _evidence_of(one)]
+    mine = evidence_of(draft)
+    free = [one for key, one in known.items() if key not in taken and mine & evidence_of(one)]
     return home_of(free, draft) if free else None
 
 
 def unheard(known: Mapping[str, Alarm], draft: AlarmDraft) -> AlarmDraft | None:
     """The draft without what open alarms rest on; None: nothing of it is new."""
-    heard = {one for alarm in known.values() for one in _evidence_of(alarm)}
+    heard = {one for alarm in known.values() for one in evidence_of(alarm)}
     left = tuple(one for one in draft.findings if (one.stream, one.side) not in heard)
     return replace(draft, findings=left) if left or not draft.findings else None
 
@@ -81,3 +91,24 @@ def groups_now(alarm: Alarm, draft: AlarmDraft) -> tuple[str, ...]:
     if draft.cause in PLACED:
         return draft.groups or alarm.groups
     return tuple(dict.fromkeys((*alarm.groups, *draft.groups)))
+
+
+def findings_now(alarm: Alarm, draft: AlarmDraft, groups: tuple[str, ...]) -> tuple[Finding, ...]:
+    """The findings of an alarm that grows by a draft, the furthest over its bar first.
+
+    Figures of places stand as long as the alarm names the places.
+
+    Args:
+        alarm: As it was.
+        draft: What it grows by.
+        groups: That the alarm has then.
+    """
+    same = groups == alarm.groups
+    found = {
+        (one.stream, one.side): one if same else replace(one, places=()) for one in alarm.findings
+    }
+    for one in map(shown_finding, draft.findings):
+        key = (one.stream, one.side)
+        before = found[key].places if key in found else ()
+        found[key] = replace(one, places=one.places or before)
+    return tuple(sorted(found.values(), key=lambda one: one.bar - one.log_evidence))

@@ -18,6 +18,8 @@ from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import CAUSES, SEVERITIES, Alarm, Recovery, Watch
 from bedside.lifecycle.alarm_matching import (
     closed_lately,
+    evidence_of,
+    findings_now,
     groups_now,
     home_of,
     only_graver,
@@ -32,6 +34,7 @@ from bedside.monitor.causes.drafts import AlarmDraft
 
 __all__ = [
     "MORE_SEVERE",
+    "OTHER_CAUSE",
     "acknowledge",
     "assign",
     "note",
@@ -44,6 +47,9 @@ __all__ = [
 
 MORE_SEVERE = "more severe"
 """How the text of a step `grew` begins where the severity rose, so that it is told again."""
+
+OTHER_CAUSE = "another cause is more likely"
+"""What it says where the cause was corrected, which is told again too."""
 
 
 def raise_alarms(
@@ -278,12 +284,10 @@ def _reopened(platform: Platform, version: ModelVersion, before: Alarm, draft: A
 def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: AlarmDraft) -> Alarm:
     if before.state == "recovered":
         return _reopened(platform, version, before, draft)
-    found = {(one.stream, one.side): one for one in before.findings}
-    fresh = {(one.stream, one.side): shown_finding(one) for one in draft.findings}
     signals, groups = _joined(before.signals, draft.signals), groups_now(before, draft)
     severity = max(before.severity, draft.severity, key=SEVERITIES.index)
     rose = severity != before.severity
-    new = len(fresh.keys() - found.keys())
+    new = len(evidence_of(draft) - evidence_of(before))
     other = draft.cause != before.cause
     if other:
         signals = draft.signals
@@ -300,13 +304,11 @@ def _grown(platform: Platform, version: ModelVersion, before: Alarm, draft: Alar
         signals=signals,
         groups=groups,
         score_share=draft.score_share,
-        findings=tuple(
-            sorted((found | fresh).values(), key=lambda one: one.bar - one.log_evidence)
-        ),
+        findings=findings_now(before, draft, groups),
     )
     how = f"{MORE_SEVERE}: {before.severity}, now {severity}; " if rose else ""
     if other:
-        how += f"another cause is more likely: {before.cause}, now {draft.cause}; "
+        how += f"{OTHER_CAUSE}: {before.cause}, now {draft.cause}; "
     elif groups != before.groups:
         how += "where it is seen is told otherwise; "
     shown = f"{how}{new} new finding{'' if new == 1 else 's'}"

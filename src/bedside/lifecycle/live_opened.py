@@ -13,10 +13,11 @@ import numpy as np
 from bedside.core.clock import parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
+from bedside.interop.hl7v2.place import place_told
 from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.watched_answers import PLACES, day_of, site_of, ward_of
+from bedside.lifecycle.watched_answers import PLACES, day_of
 from bedside.monitor.judged.opened import NAN, Opened, OpenedAnswer, OpenedOutcome
 
 __all__ = ["drop_opened", "opened_of"]
@@ -135,8 +136,7 @@ def _unsealed(platform: Platform, sequences: Sequence[int]) -> dict[int, dict[st
 
 def _answer(reader: AnswerReader, made: Prediction, sealed: Mapping[str, Any]) -> OpenedAnswer:
     read = reader.read(made, sealed, None)
-    request = sealed.get("request")
-    places = {"ward": ward_of(request), "site": site_of(request)}
+    places = place_told(sealed.get("request"))._asdict()
     return OpenedAnswer(
         sequence=made.sequence,
         named=made.subject_tag is not None,

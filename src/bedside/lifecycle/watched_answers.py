@@ -5,7 +5,6 @@ same: a label is the one that was told first, and whether staff acted is what wa
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -21,6 +20,7 @@ from bedside.core.records.codes_seen import NOT_COUNTED
 from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.package.older import TREES, form_to_explain
 from bedside.deploy.rollout.answers import LiveAnswer
+from bedside.interop.hl7v2.place import place_told
 from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.live_answers import AnswerReader
 from bedside.lifecycle.platform import Platform
@@ -34,21 +34,17 @@ __all__ = [
     "explainer_for",
     "midnight_after",
     "read_day",
-    "site_of",
     "subject_number",
-    "ward_of",
     "with_contributions",
 ]
 
 Floats = npt.NDArray[np.float64]
 Explain = Callable[[Floats], Floats]
 
-PLACES = ("ward", "site")
+PLACES = ("site", "ward")
 """Groups that a message tells, beside those that features tell."""
 
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
-_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
-_POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]{1,40})")
 _DIGITS = 11  # 44 bits of the tag: a day times it is still a number of 64 bits
 
 
@@ -81,18 +77,6 @@ def day_of(at: str) -> str:
 def subject_number(tag: str | None) -> int:
     """The same number for the same subject in every run; -1: nobody is named, or erased."""
     return -1 if tag is None else int(tag[:_DIGITS], 16)
-
-
-def site_of(request: str | None) -> str:
-    """Which facility sent the question, if an HL7 v2 message says so (MSH-4); else ''."""
-    found = None if not request else _FACILITY.match(request)
-    return "" if found is None else found.group(1).strip()
-
-
-def ward_of(request: str | None) -> str:
-    """Where the patient lay, if an HL7 v2 message says so (PV1-3, the point of care); else ''."""
-    found = None if not request else _POINT_OF_CARE.search(request)
-    return "" if found is None else found.group(1).strip()
 
 
 def explainer_for(platform: Platform, bundle: Bundle, reader: AnswerReader) -> Explain | None:
@@ -222,14 +206,13 @@ class _Row:
         sealed: dict[str, Any] = {} if content is None else opened_answer(content)
         answer = reader.read(made, sealed, None)
         outcome = (sealed.get("answer") or {}).get("outcome") or {}
-        request = sealed.get("request")
         aside = [
             reader.set_aside[one] for one in outcome.get("notes") or () if one in reader.set_aside
         ]
         return cls(
             answer,
             sealed.get("features") or {},
-            {"site": site_of(request), "ward": ward_of(request)},
+            place_told(sealed.get("request"))._asdict(),
             about=outcome.get("signal") or "",
             aside=" ".join(aside),
             codes=sealed.get("codes", NOT_COUNTED),

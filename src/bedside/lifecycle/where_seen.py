@@ -12,9 +12,10 @@ import numpy as np
 
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.codes_seen import NOT_COUNTED
+from bedside.interop.hl7v2.place import place_told
 from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.watched_answers import day_of, site_of, ward_of
+from bedside.lifecycle.watched_answers import PLACES, day_of
 from bedside.monitor.causes.drafts import AlarmDraft
 from bedside.monitor.causes.place_figures import told_at
 from bedside.monitor.causes.places import DAYS_BEFORE, PLACED, places_of
@@ -114,10 +115,7 @@ class WhereSeen:
             label=nothing,
             label_day=np.full(size, UNKNOWN_DAY, dtype=np.int64),
             acted=none,
-            groups={
-                name: np.array([one[name] for one in told], dtype=np.str_)
-                for name in ("site", "ward")
-            },
+            groups={name: np.array([one[name] for one in told], dtype=np.str_) for name in PLACES},
             codes=np.array([one["codes"] for one in told], dtype=np.str_),
         )
 
@@ -125,15 +123,8 @@ class WhereSeen:
 def _of_place(sealed: dict[str, Any], features: Sequence[str]) -> dict[str, Any]:
     """Of one sealed answer: its features, NaN where missing, its codes, and where it came from."""
     values = sealed.get("features") or {}
-    request = sealed.get("request")
     return {
         "values": [np.nan if (one := values.get(name)) is None else one for name in features],
         "codes": sealed.get("codes", NOT_COUNTED),
-        "site": _printable(site_of(request)),
-        "ward": _printable(ward_of(request)),
+        **place_told(sealed.get("request"))._asdict(),
     }
-
-
-def _printable(name: str) -> str:
-    """A sender's text, as it may stand in a sentence."""
-    return "".join(one for one in name if one.isprintable())

@@ -7,7 +7,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 
-__all__ = ["count_range", "hide_small", "merge_small", "nearest_count", "scaled", "significant"]
+__all__ = [
+    "count_range",
+    "hide_small",
+    "merge_small",
+    "nearest_count",
+    "scaled",
+    "significant",
+    "told_share",
+]
 
 
 def merge_small(edges: Sequence[float], counts: ArrayLike) -> tuple[list[float], NDArray[np.int64]]:
@@ -95,3 +103,17 @@ def significant(value: float, digits: int = 3) -> float:
     (1330.0, 0.00123)
     """
     return float(f"{value:.{digits - 1}e}")
+
+
+def told_share(share: float, n: int) -> float:
+    """The share; where one to ten of the n are behind it or its rest, that of five of them.
+
+    >>> told_share(0.3, 100), told_share(0.02, 100), told_share(0.97, 100)
+    (0.3, 0.05, 0.95)
+    """
+    ones = round(share * n)
+    few = min(ones, n - ones)
+    if few == 0 or few > SUPPRESS_AT_OR_BELOW:
+        return share
+    five = min(5.0, n / 2) / n
+    return five if ones == few else 1 - five

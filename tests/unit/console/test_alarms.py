@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from re import findall
+from re import DOTALL, findall
 
 import httpx
 import numpy as np
@@ -21,6 +21,7 @@ from bedside.console.alarm_pages import MOST_WORDS, alarm_page
 from bedside.console.alarms import _fields, alarms_app
 from bedside.core.errors import Invalid
 from bedside.core.records.ledger import Actor
+from bedside.core.records.watch import AtPlace
 from bedside.lifecycle.alarm_account import alarm_told
 from bedside.lifecycle.alarms import raise_alarms
 from bedside.lifecycle.live_watch import watch_live
@@ -89,7 +90,7 @@ def test_an_alarm_is_seen_through_by_forms_and_each_is_in_the_ledger(platform, a
         listed = browser.get("/").text
         assert (alarm.text in listed, "the ward" in listed) == (True, True)
         page = browser.get(place).text
-        for told in ("creatinine is missing more often", "9.0", "240", "0.1"):
+        for told in ("creatinine is missing more often", "9.0", "240", "10 %", "90 %"):
             assert told in page
 
         assert sent(browser, f"{place}/acknowledge", text="I look.").status_code == 200
@@ -113,6 +114,24 @@ def test_an_alarm_is_seen_through_by_forms_and_each_is_in_the_ledger(platform, a
     ]  # fmt: skip
     sealed = json.loads(platform.ledger.unseal(after.steps[-1].entry))
     assert sealed == {"action": "It is back."}
+
+
+def test_figures_of_a_named_place_stand_beneath_those_of_all_places(platform):
+    places = (
+        AtPlace(place="site: B", then=0.1, now=0.975, n=120),
+        AtPlace(place="elsewhere", then=0.125, now=None, n=None),
+    )
+    (alarm,) = raise_alarms(platform, VERSION, [a_draft(a_finding(places=places))])
+
+    with entered(platform) as browser:
+        page = browser.get(f"/alarms/{alarm.id}").text
+
+    rows = [
+        " ".join(findall(r">([^<>]+)</td>", row)) for row in findall(r"<tr.*?</tr>", page, DOTALL)
+    ]
+    assert "site: B 10 % 98 % 120 2026-02-27" in rows
+    assert "elsewhere 12 % hidden 10 or fewer 2026-02-27" in rows
+    assert "(all places)" in page
 
 
 def test_a_form_that_is_not_taken_changes_nothing_and_keeps_what_was_typed(platform, alarm):

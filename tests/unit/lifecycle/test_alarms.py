@@ -9,6 +9,7 @@ from alarming import TOLD, VERSION, a_draft, a_finding, an_alarming_platform
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.records.version import Stage
+from bedside.core.records.watch import AtPlace
 from bedside.interop.fhir_out.audit_actions import Pattern, pattern_of
 from bedside.lifecycle.alarm_account import alarm_told, times_of
 from bedside.lifecycle.alarms import (
@@ -122,6 +123,24 @@ def test_evidence_of_an_alarm_with_a_draft_of_its_own_raises_no_other(platform):
     assert [one.stream for one in new.findings] == ["placement"]
     assert (graver.id, graver.cause, graver.severity) == (lost.id, "feed_lost", "high")
     assert len(platform.alarms.all()) == 2
+
+
+def test_figures_of_places_stand_as_long_as_the_alarm_names_the_places(platform):
+    at_b = AtPlace(place="site: B", then=0.1, now=0.9, n=40)
+    first = a_draft(a_finding(places=(at_b,)), groups=("site: B",))
+    more = a_draft(a_finding(), a_finding("missing:creatinine.count"))
+
+    def raised(draft):
+        return platform.alarms.get(raise_alarms(platform, VERSION, [draft])[0].id)
+
+    def places(alarm):
+        return {one.stream: one.places for one in alarm.findings}
+
+    assert places(raised(first)) == {"missing:creatinine.last": (at_b,)}
+    grown = raised(more)
+    assert (grown.groups, places(grown)["missing:creatinine.last"]) == (("site: B",), (at_b,))
+    spread = raised(replace(more, everywhere=True))
+    assert (spread.groups, set(places(spread).values())) == ((), {()})
 
 
 def test_what_rests_on_ten_patients_or_fewer_is_not_kept(platform):

@@ -13,6 +13,7 @@ __all__ = [
     "AlarmSeverity",
     "AlarmStep",
     "AlarmStepKind",
+    "AtPlace",
     "Cause",
     "Finding",
     "Recovery",
@@ -158,6 +159,23 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtPlace:
+    """What a finding's stream was in one place, and is. Aggregates only.
+
+    Args:
+        place: Such as `site: B` or `ward: ICU`; `elsewhere`: everywhere but there.
+        then: The mean there in the weeks before the alarm's onset; None: of ten patients or fewer.
+        now: The mean there since the onset; None: likewise.
+        n: How many patients that is of; None: ten or fewer.
+    """
+
+    place: str
+    then: float | None
+    now: float | None
+    n: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One watched stream that left its range: the evidence of an alarm. Aggregates only.
 
@@ -174,6 +192,7 @@ class Finding:
         now: The mean since `since`; None: of ten patients or fewer, and not shown.
         n: How many patients it rests on; None: ten or fewer.
         text: In plain words.
+        places: The same in each place that the alarm names, and elsewhere; empty: it names none.
     """
 
     stream: str
@@ -188,6 +207,7 @@ class Finding:
     now: float | None
     n: int | None
     text: str
+    places: tuple[AtPlace, ...] = ()
 
 
 AlarmStepKind = Literal[

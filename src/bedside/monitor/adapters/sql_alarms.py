@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from bedside.core.errors import NotFound
 from bedside.core.ids import canonical_json
-from bedside.core.records.watch import Alarm, AlarmStep, Finding
+from bedside.core.records.watch import Alarm, AlarmStep, AtPlace, Finding
 
 __all__ = ["SqlAlarms", "Writing"]
 
@@ -94,7 +94,12 @@ def _alarm(told: str) -> Alarm:
     kept: dict[str, Any] = json.loads(told)
     known = {one.name for one in fields(Alarm)}
     kept = {name: value for name, value in kept.items() if name in known}
-    kept["findings"] = tuple(Finding(**one) for one in kept["findings"])
+    kept["findings"] = tuple(map(_finding, kept["findings"]))
     kept["steps"] = tuple(AlarmStep(**one) for one in kept["steps"])
     kept |= {name: tuple(kept[name]) for name in ("signals", "groups")}
     return Alarm(**kept)
+
+
+def _finding(told: dict[str, Any]) -> Finding:
+    places = tuple(AtPlace(**one) for one in told.get("places", ()))
+    return Finding(**{**told, "places": places})

@@ -6,6 +6,7 @@ before it. No stream is added, so the budget of false alarms stays as it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,18 @@ from bedside.monitor.stream.cells import counted
 from bedside.monitor.stream.streams import SPOT, Baseline, Stream
 from bedside.monitor.stream.values import Sums, atoms_of, sums_of
 
-__all__ = ["DAYS_BEFORE", "PLACED", "Places", "places_of", "with_places"]
+__all__ = [
+    "DAYS_BEFORE",
+    "PLACED",
+    "Places",
+    "counts_of",
+    "periods",
+    "places_of",
+    "with_places",
+]
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 PLACED: frozenset[Cause] = frozenset({"unit_change", "feed_lost", "assay_bias", "coding_change"})
 """Causes that may lie in one place: what brings a measurement there."""
@@ -96,8 +106,53 @@ def places_of(baseline: Baseline, draft: AlarmDraft, answers: Answers) -> Places
     return Places(site=site.named, ward=search.look("ward", there).named)
 
 
-def with_places(draft: AlarmDraft, places: Places) -> AlarmDraft:
-    """The draft with these places in its groups and in its sentence; its key stays."""
+def periods(day: Ints, onset: int) -> tuple[Bools, Bools]:
+    """Which answers are of the weeks before an onset, and which since; each of shape (n,).
+
+    Args:
+        day: Of each of n answers.
+        onset: Which is known to a few days only, so the week before it is left out where enough
+            patients came earlier.
+    """
+    before = (day >= onset - DAYS_BEFORE) & (day < onset)
+    earlier = before & (day < onset - _WEEK)
+    return earlier if earlier.sum() >= _ENOUGH else before, day >= onset
+
+
+def counts_of(baseline: Baseline, answers: Answers, rows: Sequence[Bools]) -> list[Ints]:
+    """The counts of some of these answers in the cells of a baseline; of each of some masks.
+
+    Args:
+        baseline: Of the version.
+        answers: n drawn ones.
+        rows: Masks of shape (n,), of which no two share an answer.
+    """
+    which = np.full(len(answers), -1)
+    for place, mine in enumerate(rows):
+        which[mine] = place
+    return list(_counts(baseline, answers, which, len(rows)))
+
+
+def _counts(baseline: Baseline, answers: Answers, which: npt.NDArray[Any], count: int) -> Ints:
+    """Shape (count, cells): of the answers of each number; -1: of none."""
+    size = len(answers)
+    numbered = replace(
+        answers,
+        day=which.astype(np.int64),
+        label_day=np.full(size, UNKNOWN_DAY, dtype=np.int64),
+    )
+    every = np.ones(size, dtype=np.bool_)
+    return counted(baseline, numbered, np.arange(count), drawn=every, first=every, last=~every)
+
+
+def with_places(draft: AlarmDraft, places: Places, there: str = "") -> AlarmDraft:
+    """The draft with these places in its groups and in its sentence; its key stays.
+
+    Args:
+        draft: The alarm.
+        places: Where it is seen.
+        there: What is told of them, as a clause.
+    """
     if not places.groups:
         return replace(draft, everywhere=places.everywhere)
     since = f"since {day_words(day_number(draft.onset))}"
@@ -105,8 +160,10 @@ def with_places(draft: AlarmDraft, places: Places) -> AlarmDraft:
     text = draft.text
     if found:
         comma = "," if head.endswith(",") else ""
-        of_all = " (figures are of all places)" if any(map(str.isdigit, head)) else ""
-        text = f"{head} {places.words}{comma} {since}; elsewhere as before{of_all}{rest}"
+        others = "other figures" if there else "figures"
+        of_all = f" ({others} are of all places)" if any(map(str.isdigit, head)) else ""
+        told = f"there {there}, elsewhere as before" if there else "elsewhere as before"
+        text = f"{head} {places.words}{comma} {since}; {told}{of_all}{rest}"
     return replace(draft, text=text, groups=(*draft.groups, *places.groups))
 
 
@@ -156,9 +213,7 @@ class _Search:
     def of(
         cls, baseline: Baseline, stream: Stream, side: int, answers: Answers, onset: int
     ) -> "_Search":
-        day = answers.day
-        before = (day >= onset - DAYS_BEFORE) & (day < onset)
-        earlier = before & (day < onset - _WEEK)
+        before, since = periods(answers.day, onset)
         known = baseline.index(stream.id)
         usual = None if known is None else baseline.streams[known]
         return cls(
@@ -167,8 +222,8 @@ class _Search:
             usual=None if usual is None else _Mean(max(usual.n, 1), usual.mean, usual.sd**2),
             side=side,
             answers=answers,
-            since=day >= onset,
-            before=earlier if earlier.sum() >= _ENOUGH else before,
+            since=since,
+            before=before,
         )
 
     def look(self, dimension: str, rows: Bools) -> _Verdict:
@@ -205,16 +260,7 @@ class _Search:
 
     def _means(self, of: npt.NDArray[np.intp], count: int, rows: Bools) -> list[_Mean]:
         """Of each place, the mean of the stream over these rows, towards the side."""
-        size = len(self.answers)
-        by_place = replace(
-            self.answers,
-            day=np.where(rows, of, -1).astype(np.int64),
-            label_day=np.full(size, UNKNOWN_DAY, dtype=np.int64),
-        )
-        every = np.ones(size, dtype=np.bool_)
-        counts = counted(
-            self.baseline, by_place, np.arange(count), drawn=every, first=every, last=~every
-        )
+        counts = _counts(self.baseline, self.answers, np.where(rows, of, -1), count)
         atoms = atoms_of(self.baseline, [self.stream])
         return [_mean(sums_of(atoms, row)) for row in counts]
 

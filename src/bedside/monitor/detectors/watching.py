@@ -21,15 +21,11 @@ from bedside.monitor.detectors.detecting import (
     restarted,
     stake_weights,
 )
-from bedside.monitor.stream.streams import Baseline, Stream
+from bedside.monitor.disclosure import told_share
+from bedside.monitor.stream.streams import SHARES, Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
 __all__ = ["Seen", "evidence_by_day", "findings_of", "watch_days"]
-
-_SHARES: Final = frozenset(
-    {"missing", "codes", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
-)
-"""Families whose values are 0 and 1, so that a mean and a number give counts away."""
 
 _SIDES: Final[tuple[Literal["up", "down"], ...]] = ("up", "down")
 
@@ -150,8 +146,8 @@ def _finding(
     bar: float,
 ) -> Finding:
     shown = n > SUPPRESS_AT_OR_BELOW
-    if shown and stream.family in _SHARES:
-        now = _told_share(now, n)
+    if shown and stream.family in SHARES:
+        now = told_share(now, n)
     where = f" ({stream.group})" if stream.group else ""
     moved = f"from {stream.mean:.3g} to {now:.3g}" if shown else f"{side} from {stream.mean:.3g}"
     patients = f"over {n} patients" if shown else "over ten patients or fewer"
@@ -169,13 +165,3 @@ def _finding(
         n=n if shown else None,
         text=f"{stream.title}{where}: {moved} since {day_text(since)}, {patients}",
     )
-
-
-def _told_share(share: float, n: int) -> float:
-    """The share; where one to ten of the n are behind it or its rest, that of five of them."""
-    ones = round(share * n)
-    few = min(ones, n - ones)
-    if few == 0 or few > SUPPRESS_AT_OR_BELOW:
-        return share
-    five = min(5.0, n / 2) / n
-    return five if ones == few else 1 - five

@@ -9,7 +9,7 @@ import numpy as np
 
 from bedside.core.clock import day_number, day_text
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
-from bedside.core.records.watch import CAUSES, Alarm, Watch
+from bedside.core.records.watch import CAUSES, Alarm, Finding, Watch
 from bedside.metrics.intervals import Z
 from bedside.monitor.causes.attribution import attributed
 from bedside.monitor.causes.explained import plain
@@ -26,7 +26,7 @@ from bedside.monitor.live_page.live_figures import (
 )
 from bedside.monitor.live_page.live_words import ADVICE, state_of
 from bedside.monitor.stream.cells import Layout
-from bedside.monitor.stream.streams import Baseline
+from bedside.monitor.stream.streams import Baseline, is_share
 from bedside.monitor.stream.tally import Tally, summed
 
 __all__ = ["FORM", "live_report"]
@@ -34,6 +34,7 @@ __all__ = ["FORM", "live_report"]
 FORM = "bedside.live-report/1"
 MOST_SIGNALS = 12
 _ENOUGH_DAYS = 5
+_FIGURES = 3  # findings of an alarm
 
 
 def live_report(
@@ -224,6 +225,7 @@ def _alarm(alarm: Alarm, at: str) -> dict[str, Any]:
     opened = date.fromisoformat(alarm.raised[:10])
     return {
         "id": alarm.id,
+        "groups": list(alarm.groups),
         "severity": alarm.severity,
         "kind": alarm.kind,
         "cause": alarm.cause,
@@ -239,8 +241,29 @@ def _alarm(alarm: Alarm, at: str) -> dict[str, Any]:
         "advice": ADVICE[alarm.cause],
         "findings": len(alarm.findings),
         "over_bar": None if first is None else round(first.log_evidence - first.bar, 4),
+        "figures": [_figure(one) for one in _told_first(alarm.findings)],
         "steps": [
             {"kind": step.kind, "at": step.at, "by": step.by, "text": step.text}
             for step in alarm.steps
         ],
+    }
+
+
+def _told_first(findings: Sequence[Finding]) -> list[Finding]:
+    """The strongest, those with figures of places first."""
+    return sorted(findings, key=lambda one: not one.places)[:_FIGURES]
+
+
+def _figure(finding: Finding) -> dict[str, Any]:
+    """What a finding's stream was and is: of all places, in each that is named, and elsewhere."""
+    everywhere = {"place": None, "then": finding.then, "now": finding.now, "n": finding.n}
+    places = [
+        {"place": one.place, "then": one.then, "now": one.now, "n": one.n} for one in finding.places
+    ]
+    return {
+        "stream": finding.stream,
+        "what": finding.text.rpartition(": ")[0] or finding.text,
+        "is_share": is_share(finding.stream),
+        "since": finding.since,
+        "figures": [everywhere, *places],
     }

@@ -59,7 +59,12 @@ def render_live_page(report: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     page.filters.update(
-        day=_day, moment=_moment, per_cent=per_cent, interval=_interval, difference=_difference
+        day=_day,
+        moment=_moment,
+        per_cent=per_cent,
+        interval=_interval,
+        difference=_difference,
+        mean=_mean,
     )
     return page.get_template("live.html").render(
         report=report,
@@ -130,3 +135,10 @@ def _difference(figure: Mapping[str, Any]) -> str:
         return str(figure.get("why", "–"))
     middle, low, high = (100 * figure[key] for key in ("estimate", "low", "high"))
     return f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _mean(value: float | None, is_share: bool) -> str:
+    """A mean: a share in per cent; one of ten patients or fewer is hidden."""
+    if value is None:
+        return "hidden"
+    return per_cent(value) if is_share else f"{value:.3g}"

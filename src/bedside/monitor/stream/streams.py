@@ -13,14 +13,17 @@ from bedside.monitor.stream.grids import Grid
 
 __all__ = [
     "FORM",
+    "OF_THE_DAY",
     "PERFORMANCE",
     "POOLED",
+    "SHARES",
     "Baseline",
     "CodeBaseline",
     "Family",
     "FeatureBaseline",
     "Group",
     "Stream",
+    "is_share",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +32,9 @@ FORM = "bedside.stream-baseline/1"
 
 SPOT = "today:"
 """How the ids of streams begin that count every patient in the house, each day anew."""
+
+OF_THE_DAY = ", of all patients of the day"
+"""How their titles end."""
 
 POOLED = "placement"
 """Id of the stream of placements of all judged subjects, whatever came true."""
@@ -60,6 +66,20 @@ PERFORMANCE: tuple[Family, ...] = (
     "group discrimination",
 )
 """Families that tell of outcomes."""
+
+
+SHARES: frozenset[Family] = frozenset(
+    {"missing", "codes", "beyond", "tail", "level", "alert", "answering", "unlike", "delay"}
+)
+"""Families whose values are 0 and 1, so that a mean and a number give counts away."""
+
+_OF_SHARES = frozenset(
+    {
+        "missing", "code", "unknown_code", "beyond", "low", "high", "level", "alert", "abstention",
+        "failure", "slow", "unlike", "label_delay",
+    }
+)  # fmt: skip
+"""How the ids of their streams begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,3 +265,12 @@ class Baseline:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {stream.id: place for place, stream in enumerate(self.streams)}
+
+
+def is_share(stream: str) -> bool:
+    """Whether the mean of a stream is a share of patients, by its id.
+
+    >>> is_share("today:missing:creatinine.last"), is_share("rank:creatinine.last")
+    (True, False)
+    """
+    return stream.removeprefix(SPOT).partition(":")[0] in _OF_SHARES

@@ -9,7 +9,15 @@ from bedside.core.records.watch import AlarmKind
 from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.codes import code_streams
 from bedside.monitor.stream.grids import End
-from bedside.monitor.stream.streams import POOLED, SPOT, Baseline, Family, FeatureBaseline, Stream
+from bedside.monitor.stream.streams import (
+    OF_THE_DAY,
+    POOLED,
+    SPOT,
+    Baseline,
+    Family,
+    FeatureBaseline,
+    Stream,
+)
 
 __all__ = ["missing_alike", "wanted"]
 
@@ -108,7 +116,7 @@ def _of_a_day(feature: FeatureBaseline) -> Iterator[Stream]:
     """The shares among all patients of a day, by the last answer of each."""
     for stream in _of_feature(feature):
         if stream.family in ("missing", "beyond", "tail"):
-            title = f"{stream.title}, of all patients of the day"
+            title = f"{stream.title}{OF_THE_DAY}"
             yield replace(stream, id=f"{SPOT}{stream.id}", title=title)
 
 

@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from alarming import a_finding
 from bedside.core.records.codes_seen import CodeSeen, codes_to_text
-from bedside.core.records.watch import Alarm, Watch
+from bedside.core.records.watch import Alarm, AtPlace, Watch
 from bedside.monitor.live_page.codes_table import codes_table
 from bedside.monitor.live_page.live_report import live_report
 from bedside.monitor.live_page.page import render_live_page
@@ -68,6 +69,28 @@ def test_the_page_says_first_where_the_version_stands_and_what_to_do(told):
     alarm = page.index("Creatinine comes about")
     advice = page.index("Ask the laboratory or the interface team")
     assert state < alarm < advice < page.index("<svg")
+
+
+def test_the_figures_of_an_alarm_stand_by_place_with_shares_in_per_cent(hospital):
+    random = np.random.default_rng(3)
+    baseline, tallies = quarter(hospital, people(400, random), people(400, random))
+    at_b = AtPlace(place="site: <B>", then=0.1, now=0.9, n=120)
+    findings = (
+        a_finding("rank:creatinine.last", then=0.5, now=0.93, n=None),
+        a_finding("missing:creatinine.last", then=0.1, now=0.4, places=(at_b,)),
+    )
+    report = a_report(baseline, tallies, alarms=[an_alarm("It moved.", findings=findings)])
+
+    page = render_live_page(report)
+
+    (told,) = report["alarms"]
+    assert [one["stream"] for one in told["figures"]] == [
+        "missing:creatinine.last", "rank:creatinine.last",
+    ]  # fmt: skip
+    rows = [" ".join(re.findall(r">([^<>]+)</td>", row)) for row in page.split("<tr>")]
+    assert "all places 10 % 40 % 240" in [row.split("more often ")[-1] for row in rows]
+    assert "site: &lt;B&gt; 10 % 90 % 120" in rows
+    assert any(row.endswith("all places 0.5 0.93 10 or fewer") for row in rows)
 
 
 def test_a_code_that_went_and_one_that_nobody_knows_are_shown_with_their_signal(hospital):
