@@ -22,7 +22,8 @@ from bedside.lifecycle import scoring
 from bedside.lifecycle.build import build
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
-from bedside.lifecycle.scoring import BatchScores, score_version
+from bedside.lifecycle.scores import BatchScores
+from bedside.lifecycle.scoring import score_version
 from bedside.lifecycle.scoring_task import visible_events
 from bedside.serve.answer import Answerer
 from bedside.serve.made import Made, Question

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bedside.lifecycle.scoring import BatchScores
+from bedside.lifecycle.scores import BatchScores
 
 __all__ = ["scored_json", "scored_words"]
 
@@ -13,10 +13,11 @@ def scored_json(done: BatchScores) -> dict[str, Any]:
         "version": done.version.id,
         "bundle": done.version.bundle,
         "stage": done.version.stage.value,
-        "snapshot": done.snapshot,
+        "table" if done.is_table else "snapshot": done.of,
         "rows": done.rows,
         "subjects": done.subjects,
         **done.counts,
+        **({"left_out": done.left_out} if done.is_table else {}),
         "output": done.output,
         "parts": list(done.parts),
         "to": done.to,
@@ -32,6 +33,8 @@ def scored_words(done: BatchScores) -> str:
         *(f"  {outcome:<11} {count:>12,}" for outcome, count in done.counts.items()),
         f"Sealed in the workspace as {done.output[:12]}…, in {len(done.parts)} part(s).",
     ]
+    if done.left_out:
+        lines.append(f"Left out, as their patients refused it or were erased: {done.left_out:,}.")
     if done.counts["failure"]:
         lines.append("! The model FAILED on some rows: look at their code before you use the rest.")
     if done.to is not None:

@@ -23,6 +23,7 @@ __all__ = [
     "as_served",
     "check_inputs",
     "clean_events",
+    "factor_to",
     "needs_no_unit",
     "plausible_ranges",
     "set_aside_note",
@@ -169,14 +170,23 @@ def _in_unit(value: float, unit: str | None, rule: Plausible) -> float:
             f"'{rule.signal}' holds a value that is not a finite number.",
             fix="leave the value out when it was not measured.",
         )
+    factor, offset = factor_to(rule, unit)
+    return value * factor + offset
+
+
+def factor_to(rule: Plausible, unit: str | None) -> tuple[float, float]:
+    """Factor and offset that take a value to the declared unit: value * factor + offset.
+
+    Raises:
+        WrongUnit: it cannot be converted.
+    """
     if unit is None or unit == rule.unit:
-        return value
+        return 1.0, 0.0
     if rule.unit is None:
         if needs_no_unit(unit):
-            return value
+            return 1.0, 0.0
         raise WrongUnit(rule.signal, got=unit, expected="no unit")
-    factor, offset = conversion(rule.signal, source=unit, target=rule.unit)
-    return value * factor + offset
+    return conversion(rule.signal, source=unit, target=rule.unit)
 
 
 def visible_at(events: Sequence[Event], as_of: datetime) -> list[Event]:

@@ -27,6 +27,7 @@ __all__ = [
     "consented",
     "enter_identity",
     "left_out",
+    "left_out_of_rows",
     "record_consent",
     "withdraw_consent",
 ]
@@ -122,10 +123,38 @@ def left_out(
         asked: For which purpose, and as of when.
         merged: Subjects that are one person, as pairs.
     """
-    refused = Resource(zone=snapshot.manifest.zone, consent="deny")
-    if not asked.permitted_only and with_consent(platform, act, refused, asked.purpose):
+    if _counts_for_nothing(platform, act, snapshot.manifest.zone, asked):
         return LeftOut(asked=asked, subjects=frozenset())
-    told = _told(platform, snapshot, asked.moment, merged)
+    return _left(_told(platform, snapshot, asked.moment, merged), asked)
+
+
+def left_out_of_rows(
+    platform: Platform, act: Act, asked: Asked, *, salt: str, zone: Zone
+) -> LeftOut:
+    """Who is left out of rows that are in no snapshot: by what the workspace has written down.
+
+    Args:
+        platform: The workspace; its policies say whether a refusal counts for this act.
+        act: What is done with them.
+        asked: For which purpose, and as of when.
+        salt: Of their pseudonyms.
+        zone: Of the rows.
+    """
+    if _counts_for_nothing(platform, act, zone, asked):
+        return LeftOut(asked=asked, subjects=frozenset())
+    told: dict[int, list[tuple[datetime, Provision]]] = defaultdict(list)
+    for identifier, consent in platform.consents.identified():
+        told[subject_pseudonym(identifier, salt=salt)].append((consent.recorded, consent.provision))
+    return _left(told, asked)
+
+
+def _counts_for_nothing(platform: Platform, act: Act, zone: Zone | None, asked: Asked) -> bool:
+    """Whether a refusal does not count."""
+    refused = Resource(zone=zone, consent="deny")
+    return not asked.permitted_only and with_consent(platform, act, refused, asked.purpose)
+
+
+def _left(told: Told, asked: Asked) -> LeftOut:
     wanted = "permit" if asked.permitted_only else "deny"
     found = {
         subject

@@ -24,6 +24,7 @@ from bedside.lifecycle.intake import pseudonym_of, tags_of
 from bedside.lifecycle.live_opened import drop_opened
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
+from bedside.lifecycle.scores import has_scores_of
 from bedside.lifecycle.steps import forget_steps
 
 __all__ = ["Erasure", "TrainedOn", "ancestors", "erase"]
@@ -97,7 +98,8 @@ def erase(platform: Platform, subject: str, *, is_pseudonym: bool = False) -> Er
         everyone = set[int]().union(*wanted.ids.values()) if wanted.ids else set[int]()
         sealed = sum(len(platform.ledger.sealed_for(one)) for one in everyone)
         touched = [s for s in snapshots if _is_in(s, wanted, files)]
-        if not touched and not sealed and not before.intersection(tags):
+        known = bool(touched or sealed or before.intersection(tags))
+        if not known and not has_scores_of(platform, everyone):
             raise NotFound(
                 "No snapshot, file or prediction of this workspace knows this subject.",
                 fix="give the identifier as the source writes it, or --pseudonym with the number.",

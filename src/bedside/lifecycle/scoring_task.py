@@ -1,19 +1,14 @@
 """Scoring one shard, as it is given to an engine: named by digests, answered by a digest."""
 
-import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from bedside.core.ids import canonical_json
-from bedside.core.records.answer import Abstention, Score
 from bedside.core.records.bundle import FEATURES, MODEL, Bundle
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.event import EVENT_COLUMNS, Event
@@ -23,22 +18,15 @@ from bedside.features.definition import FeatureSet, feature_set_from_json
 from bedside.features.inputs import as_served
 from bedside.features.inputs_at import COLUMNS, check_rows, rows_that_decide
 from bedside.features.plan import columns_of
-from bedside.lifecycle.frames import frame_bytes, frame_of
+from bedside.lifecycle.frames import frame_of
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.scored_table import MOVED, put_result, reasons_of, spread, table_of
 from bedside.serve.bulk import BulkScorer, Rows
-from bedside.serve.scoring import Broken, Scorer, ToScore
+from bedside.serve.scoring import Scorer, ToScore
 
-__all__ = ["Loaded", "loaded", "read_result", "score_shard", "visible_events"]
+__all__ = ["Loaded", "loaded", "score_shard", "visible_events"]
 
 AT_ONCE = 1 << 16  # rows whose features are held at once
-_REASON = pl.Struct(
-    {
-        "feature": pl.String,
-        "text": pl.String,
-        "contribution": pl.Float64,
-        "measured_at": pl.String,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +59,13 @@ def score_shard(platform: Platform, model: Loaded, task: dict[str, Any]) -> byte
     Args:
         platform: Whose store is used.
         model: The version.
-        task: `snapshot`, `shard`, `asked` and `aside` (objects), `rows` (the first and one after
-            the last), `version`, `reasons`.
+        task: `snapshot`, `shard`, `asked` and `aside` (objects), `version`, `reasons`.
 
     Returns:
         JSON: the sealed object with the rows (`part`), and how many came to each `outcome`.
     """
     snapshot = platform.store.open(task["snapshot"])
-    start, end = task["rows"]
-    asked = frame_of(platform.objects.get(task["asked"]))[start:end]
+    asked = frame_of(platform.objects.get(task["asked"]))
     aside = frame_of(platform.objects.get(task["aside"]))
     declared = as_served(model.bundle.declaration, model.features)
     source = _events(partial(snapshot.shard, task["shard"]), model.features, declared, task)
@@ -88,10 +74,7 @@ def score_shard(platform: Platform, model: Loaded, task: dict[str, Any]) -> byte
         _scored(model, source, asked[at : at + AT_ONCE], checked[at : at + AT_ONCE], task)
         for at in range(0, asked.height, AT_ONCE)
     ]
-    table = pl.concat(tables)
-    counts = Counter(table["outcome"].to_list())
-    part = platform.objects.put(frame_bytes(table))
-    return canonical_json({"part": part, "counts": dict(counts), "rows": table.height})
+    return put_result(platform, pl.concat(tables))
 
 
 def _events(
@@ -117,10 +100,10 @@ def _scored(
     chosen = asked[fit]
     matrix = features_at(model.features, events, chosen)
     rows = model.bulk.score(matrix)
-    told = _table(rows, model.bulk.names)
+    told = table_of(rows, model.bulk.names)
     if task["reasons"]:
         told = told.with_columns(_reasons(model, events, chosen, rows))
-    whole = _spread(told, fit, checked)
+    whole = spread(told, fit, checked)
     return pl.concat(
         [
             asked.select("subject_id", pl.col("prediction_time").alias("as_of")),
@@ -136,73 +119,15 @@ def _scored(
     )
 
 
-def _table(rows: Rows, names: tuple[str, ...]) -> pl.DataFrame:
-    number = {"risk": rows.risk, "threshold": rows.threshold, "low": rows.low, "high": rows.high}
-    outputs = {f"output.{name}": rows.outputs[:, at] for at, name in enumerate(names)}
-    failed = pl.Series(rows.failed)
-    reason = pl.Series(rows.reason, dtype=pl.String)
-    made = pl.DataFrame(
-        {
-            "reason": reason,
-            "signal": pl.Series(rows.signal, dtype=pl.String),
-            **{name: pl.Series(values) for name, values in (number | outputs).items()},
-            "alert": pl.Series(rows.alert),
-            "likely": pl.Series(rows.likely, dtype=pl.List(pl.String)),
-            "_failed": failed,
-        }
-    )
-    outcome = (
-        pl.when(pl.col("reason").is_null())
-        .then(pl.lit("score"))
-        .when("_failed")
-        .then(pl.lit("failure"))
-        .otherwise(pl.lit("abstention"))
-    )
-    scored = pl.col("reason").is_null()
-    return made.select(
-        outcome.alias("outcome"),
-        "reason",
-        "signal",
-        pl.col("risk").fill_nan(None),
-        *(pl.col(name).fill_nan(None) for name in outputs),
-        pl.col("threshold").fill_nan(None),
-        pl.when(scored).then("alert").alias("alert"),
-        pl.col("low").fill_nan(None),
-        pl.col("high").fill_nan(None),
-        "likely",
-    )
-
-
-def _spread(told: pl.DataFrame, fit: Any, checked: pl.DataFrame) -> pl.DataFrame:
-    """The rows in their places, and between them those that were not fit, with why."""
-    place = np.full(checked.height, told.height, dtype=np.int64)
-    place[fit] = np.arange(told.height)
-    gap = pl.DataFrame({name: [None] for name in told.columns}, schema=told.schema)
-    whole = pl.concat([told, gap])[place]
-    return whole.with_columns(
-        pl.col("outcome").fill_null("abstention"),
-        whole["reason"].fill_null(checked["reason"]),
-        whole["signal"].fill_null(checked["signal"]),
-    )
-
-
 def _reasons(model: Loaded, events: pl.DataFrame, asked: pl.DataFrame, rows: Rows) -> pl.Series:
     """What moved each score, as it is told at the bedside; none of what is no score."""
     told: list[list[dict[str, Any]] | None] = []
     for at, (as_of, own) in enumerate(visible_events(events, asked)):
         scored: Any = None
-        if rows.reason[at] is None:
+        if rows.reason[at] < 0:
             (scored,) = model.scorer.score_many([ToScore(own, as_of)])
-        if scored is None or isinstance(scored, Broken) or isinstance(scored.outcome, Abstention):
-            told.append(None)
-            continue
-        score: Score = scored.outcome
-        told.append([_named(msgspec.to_builtins(one)) for one in score.reasons])
-    return pl.Series("reasons", told, dtype=pl.List(_REASON))
-
-
-def _named(reason: dict[str, Any]) -> dict[str, Any]:
-    return {name: reason[name] for name in ("feature", "text", "contribution", "measured_at")}
+        told.append(reasons_of(scored))
+    return pl.Series("reasons", told, dtype=MOVED)
 
 
 def visible_events(
@@ -225,9 +150,3 @@ def visible_events(
             rows = [] if part is None else part.select(EVENT_COLUMNS).iter_rows(named=True)
             kept = subject, [Event(**row) for row in rows]
         yield moment, kept[1]
-
-
-def read_result(result: bytes) -> dict[str, Any]:
-    """What `score_shard` answered."""
-    told: dict[str, Any] = json.loads(result)
-    return told

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from bedside.models.form import ModelForm
 from bedside.models.links import linked
 
-__all__ = ["ConformalInterval", "ConformalSets", "likely", "margins_before", "strangeness"]
+__all__ = ["ConformalInterval", "ConformalSets", "edges_of", "likely", "margins_before"]
+__all__ += ["strangeness"]
 
 Floats = npt.NDArray[np.float64]
 TIED = 1e-6  # what is stranger than the limit by no more than this is not ruled out
@@ -28,6 +29,12 @@ class ConformalInterval:
 
     coverage: float
     half_width: float
+
+
+def edges_of(sets: ConformalSets) -> Floats:
+    """How strange each label may just be that is not ruled out; shape (labels,)."""
+    limits = np.asarray(sets.limits)
+    return np.asarray(limits + TIED * (1 + np.abs(limits)))
 
 
 def strangeness(form: ModelForm, margins: Floats) -> Floats:
@@ -77,6 +84,5 @@ def likely(sets: ConformalSets, strange: Floats) -> npt.NDArray[np.bool_]:
 
     Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005, section 4.5.
     """
-    limits = np.asarray(sets.limits)
-    kept = strange <= limits + TIED * (1 + np.abs(limits))
+    kept = strange <= edges_of(sets)
     return np.asarray(kept | ~kept.any(axis=1, keepdims=True))

@@ -9,11 +9,13 @@ import numpy.typing as npt
 __all__ = ["Domain", "DomainCheck", "Unlike"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 MOST_TOLD = 3
 WORTH_TELLING = 0.3  # a feature that gives less than this share of the most is not told
 LARGEST = 1e300
 FARTHEST = 1000.0  # standard deviations; what lies further counts as this far
 NEVER_OTHER = 5.0  # so far counts any other number where all but a few training rows had one
+NEAR = 1e-9
 FEW = 32  # rows for which all features at once is faster than one feature after the other
 CHUNK = 2048  # rows at once, to bound memory
 
@@ -128,6 +130,38 @@ class DomainCheck:
             return tuple(Unlike(column=int(self._columns[at]), way="value") for at in told)
         return tuple(self._named(row, at, never=False) for at in told)
 
+    def first_unlike(self, matrix: Floats) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """The first feature that `unlike` names of each row of shape (n, k); -1 where it is like.
+
+        Returns:
+            The features, shape (n,), and which rows are so near to a limit, or to another feature
+            as the first, that each must be looked at alone: sums may differ in their last digits.
+        """
+        parts = [self._first(matrix[at : at + CHUNK]) for at in range(0, len(matrix), CHUNK)]
+        if not parts:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+        return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
+
+    def _first(self, matrix: Floats) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        parts, surprise = self._parts(matrix), self._surprise(matrix)
+        distances = np.stack([parts.sum(axis=1), surprise.sum(axis=1)], axis=1) / self._limits
+        near = (np.abs(distances - 1) <= NEAR).any(axis=1)
+        first = np.full(len(matrix), -1, dtype=np.int64)
+        never = self._never(matrix)
+        has_never = never.any(axis=1)
+        first[has_never] = never[has_never].argmax(axis=1)
+        near[has_never] = False
+        outside = np.flatnonzero(~has_never & (distances > 1).any(axis=1))
+        by_number = distances[outside, 0] >= distances[outside, 1]
+        level = np.abs(distances[outside, 0] - distances[outside, 1])
+        near[outside] |= level <= NEAR * distances[outside].max(axis=1)
+        for rows, told in ((outside[by_number], parts), (outside[~by_number], surprise)):
+            if len(rows):
+                most = told[rows].argmax(axis=1)
+                near[rows] |= _have_a_rival(told[rows], most)
+                first[rows] = self._columns[most] if told is parts else most
+        return first, near
+
     def _distances(self, matrix: Floats) -> Floats:
         parts = self._parts(matrix).sum(axis=1), self._surprise(matrix).sum(axis=1)
         return np.asarray(np.stack(parts, axis=1) / self._limits)
@@ -213,6 +247,13 @@ class DomainCheck:
             for knots, column in zip(self._knots, known.T, strict=True)
         ]
         return np.stack(made, axis=1) if made else np.zeros(known.shape, np.int64)
+
+
+def _have_a_rival(parts: Floats, most: Ints) -> npt.NDArray[np.bool_]:
+    """In which rows, shape (n, m), another part is as large as the one at `most`, or nearly."""
+    largest = np.take_along_axis(parts, most[:, None], axis=1)
+    alike = parts >= largest - NEAR * (1 + np.abs(largest))
+    return np.asarray(alike.sum(axis=1) > 1)
 
 
 def _tail(knots: Floats, scores: Floats, end: int, whole: float) -> float:

@@ -86,6 +86,13 @@ class LearntModel:
             return every[:, 0]
         return np.asarray(every[:, 1:].mean(axis=1) - every[:, 0])
 
+    def margin(self, matrix: Floats) -> Floats:
+        """What the contributions of each row add up to, but for the last digits; shape (n,)."""
+        every = self.margins(matrix)
+        if self.form.link != "softmax":
+            return every[:, 0]
+        return np.asarray(every[:, 1:].mean(axis=1) - every[:, 0])
+
     def _margins(self, at: int, matrix: Floats) -> Floats:
         part = self.form.members[at].part
         if isinstance(part, Trees):

@@ -16,6 +16,7 @@ from bedside.models.calibration import calibration_for, venn_abers_pair
 from bedside.models.conformal import (
     ConformalInterval,
     ConformalSets,
+    edges_of,
     likely,
     margins_before,
     strangeness,
@@ -46,6 +47,23 @@ class Sureness:
 
 
 _NOT_TOLD = Sureness()
+NEAR = 1e-9
+"""A margin so near to a limit may lie on its other side when it is added up in another order."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ManySureness:
+    """What is said beside n scores, as in `Sureness`; NaN for None.
+
+    `likely` is None where no labels are told, else the place of each row's in `sets`. `near` are
+    rows so near to a limit that each must be judged alone.
+    """
+
+    low: Floats
+    high: Floats
+    near: npt.NDArray[np.bool_]
+    likely: npt.NDArray[np.int64] | None = None
+    sets: tuple[tuple[str, ...], ...] = ()
 
 
 class Certainty:
@@ -121,6 +139,40 @@ class Certainty:
                 low, high = min(*pair, risk), max(*pair, risk)
         return Sureness(low=low, high=high, likely=self._likely(margin, outputs))
 
+    def of_many(
+        self, matrix: Floats, margin: Floats, risk: Floats, outputs: Floats
+    ) -> ManySureness:
+        """What `of` says of each row, but of those that are `near`.
+
+        Args:
+            matrix: Shape (n, k), at least one row.
+            margin: Shape (n,), perhaps with other last digits.
+            risk: Shape (n,).
+            outputs: Shape (n, m).
+        """
+        many = ManySureness(
+            low=np.full(len(matrix), np.nan),
+            high=np.full(len(matrix), np.nan),
+            near=np.zeros(len(matrix), dtype=np.bool_),
+        )
+        if isinstance(self._conformal, ConformalInterval):
+            many.low[:] = risk - self._conformal.half_width
+            many.high[:] = risk + self._conformal.half_width
+        elif self._form is not None:
+            _bound(many, self._form, matrix, margin, risk)
+        if isinstance(self._conformal, ConformalSets) and self._form is not None:
+            before = margins_before(self._form, outputs, margin)
+            strange = strangeness(self._form, before)
+            sets, place = np.unique(likely(self._conformal, strange), axis=0, return_inverse=True)
+            edges = edges_of(self._conformal)
+            many.near |= (np.abs(strange - edges) <= NEAR * (1 + np.abs(edges))).any(axis=1)
+            many.likely = place.reshape(-1)
+            many.sets = tuple(
+                tuple(word for word, inside in zip(self._labels, one, strict=True) if inside)
+                for one in sets
+            )
+        return many
+
     def _likely(self, margin: float, outputs: Floats) -> tuple[str, ...] | None:
         if not isinstance(self._conformal, ConformalSets) or self._form is None:
             return None
@@ -136,6 +188,33 @@ class Certainty:
 def _light(content: bytes) -> ModelForm:
     """The form without its parts, which others run."""
     return replace(form_from_json(content), members=())
+
+
+def _bound(
+    many: ManySureness, form: ModelForm, matrix: Floats, margin: Floats, risk: Floats
+) -> None:
+    """Put in the bounds of Venn-Abers calibration, of each group its own."""
+    which = np.zeros(len(matrix), dtype=np.int64)
+    for at, group in enumerate(form.groups, start=1):
+        which[matrix[:, group.column] == group.value] = at  # the last that fits decides
+    every = [form.calibration, *(one.calibration for one in form.groups)]
+    for at, applied in enumerate(every):
+        own = np.flatnonzero(which == at)
+        if applied.kind != "venn_abers" or not len(own):
+            continue
+        pair = venn_abers_pair(applied, margin[own])
+        many.low[own] = np.minimum(pair.min(axis=1), risk[own])
+        many.high[own] = np.maximum(pair.max(axis=1), risk[own])
+        many.near[own] |= _near_to(np.asarray(applied.knots), margin[own])
+
+
+def _near_to(knots: Floats, margin: Floats) -> npt.NDArray[np.bool_]:
+    """Which margins, shape (n,), lie so near to one of the ascending knots that it may matter."""
+    least = NEAR * (1 + np.abs(margin))
+    between = np.searchsorted(knots, margin - least) != np.searchsorted(
+        knots, margin + least, "right"
+    )
+    return np.asarray(between)
 
 
 def _told(found: Sequence[Unlike], features: Sequence[Feature]) -> str:

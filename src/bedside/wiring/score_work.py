@@ -5,10 +5,11 @@ from pathlib import Path
 
 from bedside.lifecycle.opening import opened
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.scoring_rows_task import score_block
 from bedside.lifecycle.scoring_task import Loaded, loaded, score_shard
 from bedside.lifecycle.shards import read_task
 
-__all__ = ["score"]
+__all__ = ["score", "score_rows"]
 
 
 def score(task: bytes) -> bytes:
@@ -16,6 +17,13 @@ def score(task: bytes) -> bytes:
     told = read_task(task)
     platform, model = _ready(told["workspace"], told["bundle"])
     return score_shard(platform, model, told)
+
+
+def score_rows(task: bytes) -> bytes:
+    """Score one block of a plain table; the task names it by its digest."""
+    told = read_task(task)
+    platform, model = _ready(told["workspace"], told["bundle"])
+    return score_block(platform, model, told)
 
 
 @lru_cache(maxsize=1)

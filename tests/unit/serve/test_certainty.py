@@ -9,11 +9,9 @@ import pytest
 from bedside.core.errors import Refused
 from bedside.core.records.answer import Abstention, AbstentionReason, Failure
 from bedside.core.records.bundle import GroupThreshold
-from bedside.core.records.declaration import Learner, Signal, Uncertainty
+from bedside.core.records.declaration import Signal
 from bedside.core.records.outcome import Outcome
-from bedside.core.records.question import Predicate, Question, Window
 from bedside.develop.train.calibrating.fitting import with_calibration
-from bedside.develop.train.matrix import Matrix
 from bedside.develop.train.uncertainty import learn_uncertainty
 from bedside.features.definition import expand
 from bedside.interop.sealed_answer import opened_answer
@@ -32,53 +30,9 @@ from served import (
     an_observation,
     app_for,
 )
+from unsure import declared, served, some_stays
 
 INFER, HOOK = "/v2/models/sepsis/infer", "/cds-services/sepsis-now"
-ASKED = Question(
-    ask="sepsis?",
-    predicates={"sepsis": Predicate(code="OUTCOME//sepsis")},
-    trigger="hour",
-    windows={"target": Window(start="trigger", end="trigger + 6 h", label="sepsis")},
-)
-
-
-def declared(*, outcome=None, coverage=None, domain=None, calibration="platt", **changes):
-    question = replace(ASKED, outcome=outcome or Outcome())
-    return a_declaration(
-        question=question,
-        learner=Learner(calibration=calibration),
-        uncertainty=Uncertainty(coverage=coverage, domain=domain),
-        **changes,
-    )
-
-
-def some_stays(declaration, n, *, seed):
-    """Made-up stays in which a high lactate means trouble; many other values are missing."""
-    features = expand(declaration)
-    random = np.random.default_rng(seed)
-    matrix = random.normal(100.0, 15.0, (n, len(features.features)))
-    lactate = random.gamma(4.0, 0.5, n)
-    for at, feature in enumerate(features.features):
-        if feature.signal == "lactate":
-            matrix[:, at] = lactate
-        elif feature.labels:
-            matrix[:, at] = random.integers(0, 2, n)
-        elif feature.name == "age.last":
-            matrix[:, at] = random.uniform(40, 90, n)
-        elif feature.signal != "heart_rate":
-            matrix[random.random(n) < 0.6, at] = np.nan
-    label = (random.random(n) < 1 / (1 + np.exp(3 - 1.5 * lactate))).astype(np.int64)
-    return Matrix(features=matrix, label=label, names=features.names, target=lactate + 1)
-
-
-def served(declaration, form=None, **more):
-    """A model with what was really learnt of its uncertainty."""
-    form = form or a_form(declaration)
-    train, tuning = (some_stays(declaration, 500, seed=seed) for seed in (1, 2))
-    form = with_calibration(form, tuning, declaration.learner.calibration)
-    categories = [len(one.labels) for one in expand(declaration).features]
-    told = learn_uncertainty(form, train, tuning, declaration.uncertainty, categories=categories)
-    return a_served_model(declaration=declaration, form=form, uncertainty=told, **more), form
 
 
 def on_the_wires(made, *, lactate=4.2, sex="female"):

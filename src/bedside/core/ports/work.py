@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Engine", "Explainer", "Predictor", "Progress"]
+__all__ = ["Engine", "Explainer", "Margins", "Predictor", "Progress"]
 
 
 class Engine(Protocol):
@@ -30,6 +30,15 @@ class Explainer(Protocol):
 
     def contributions(self, matrix: Any) -> Any:
         """On the model's margin, shape (n, n_features + 1); the last column is what is expected."""
+        ...
+
+
+@runtime_checkable
+class Margins(Protocol):
+    """An explainer that tells the margin of a score without its parts, which is much faster."""
+
+    def margin(self, matrix: Any) -> Any:
+        """Before calibration, shape (n,): what the contributions add up to."""
         ...
 
 

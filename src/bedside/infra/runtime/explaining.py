@@ -26,3 +26,7 @@ class FormExplainer:
     def contributions(self, matrix: Any) -> Any:
         """Before calibration, shape (n, k + 1); the last column is the expected margin."""
         return self._model.contributions(matrix)
+
+    def margin(self, matrix: Any) -> Any:
+        """Before calibration, shape (n,): what the contributions add up to."""
+        return self._model.margin(matrix)
