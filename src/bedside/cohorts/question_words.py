@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of, parse_duration
 from bedside.core.records.question import CodePattern, Predicate, Question, TimeAtRisk, Window
 from bedside.core.records.question_grammar import bounds_words, outcome_name
 
@@ -157,7 +157,7 @@ def _span_words(duration: str) -> str:
     >>> [_span_words(one) for one in ("365 d", "1826 d", "91 d", "30 d", "24 h", "2 h")]
     ['1 year', '5 years', '3 months (91 d)', '30 days', '1 day', '2 h']
     """
-    days = parse_duration(duration).total_seconds() / 86_400
+    days = days_of(duration)
     for length, unit, exact in ((365.25, "year", True), (30.4375, "month", False)):
         count = round(days / length)
         nearly = count >= (1 if exact else 2) and abs(days - count * length) <= 1

@@ -1,4 +1,4 @@
-"""Time as an argument: whoever needs the time is given a clock."""
+"""Time as an argument: whoever needs the time is given a clock; and how times are read and told."""
 
 import re
 from dataclasses import dataclass
@@ -7,9 +7,12 @@ from typing import Protocol
 
 from bedside.core.errors import Invalid
 
-__all__ = ["Clock", "FixedClock", "SystemClock", "date_of_day", "day_number", "day_text", "iso"]
-__all__ += ["parse_duration", "parse_instant"]
+__all__ = ["HOUR", "Clock", "FixedClock", "SystemClock", "date_of_day", "day_number", "day_text"]
+__all__ += ["days_of", "hours_of", "iso", "microseconds", "parse_duration", "parse_instant"]
+__all__ += ["since_1970"]
 
+HOUR = 3_600_000_000  # microseconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 
 _UNITS = (
@@ -134,3 +137,45 @@ def parse_duration(text: str) -> timedelta:
     except OverflowError:
         raise Invalid("A duration is longer than time.", fix="write a shorter one.") from None
     return -length if found["sign"] else length
+
+
+def days_of(duration: str) -> float:
+    """A duration that is written, in days.
+
+    Raises:
+        Invalid: see `parse_duration`.
+
+    >>> days_of("36 h")
+    1.5
+    """
+    return parse_duration(duration) / timedelta(days=1)
+
+
+def hours_of(duration: str) -> float:
+    """A duration that is written, in hours.
+
+    Raises:
+        Invalid: see `parse_duration`.
+
+    >>> hours_of("90 min")
+    1.5
+    """
+    return parse_duration(duration) / timedelta(hours=1)
+
+
+def microseconds(length: timedelta) -> int:
+    """A length of time as a whole number, exactly.
+
+    >>> microseconds(timedelta(seconds=1))
+    1000000
+    """
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
+
+
+def since_1970(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly, of a moment that has a zone.
+
+    >>> since_1970(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return microseconds(moment - _EPOCH)

@@ -27,6 +27,7 @@ __all__ = [
     "rows_of",
     "shard_columns",
     "sparse_features_at",
+    "stamps",
 ]
 
 Ints = npt.NDArray[np.int64]
@@ -76,7 +77,7 @@ def sparse_features_at(
 def _asked(asked: pl.DataFrame) -> tuple[Ints, Ints]:
     """Of each row the subject and the moment."""
     subject: Ints = asked["subject_id"].cast(pl.Int64).to_numpy()
-    return subject, _stamps(asked["prediction_time"], ALWAYS)
+    return subject, stamps(asked["prediction_time"], ALWAYS)
 
 
 def shard_columns(
@@ -102,7 +103,7 @@ def _shard(feature_set: FeatureSet, events: Events) -> EventColumns:
     plan = plan_of(feature_set)
     table = _read(events, columns_of(feature_set))
     code = _codes(plan, table["code"])
-    known_at = _stamps(table["known_at"], ALWAYS)
+    known_at = stamps(table["known_at"], ALWAYS)
     superseded = np.full(table.height, NEVER)
     if table["replaces"].null_count() < table.height:
         correcting = np.flatnonzero(table["replaces"].is_not_null().to_numpy())
@@ -111,11 +112,11 @@ def _shard(feature_set: FeatureSet, events: Events) -> EventColumns:
     return EventColumns(
         subject=table["subject_id"].cast(pl.Int64).to_numpy(),
         code=code,
-        time=_stamps(table["time"], ALWAYS),
+        time=stamps(table["time"], ALWAYS),
         known_at=known_at,
         superseded_at=superseded,
         value=_values(plan, table),
-        end=_stamps(table["end"], NEVER) if plan.reads_ends else None,
+        end=stamps(table["end"], NEVER) if plan.reads_ends else None,
         label=_labels(plan, table["text"], code) if plan.labels else None,
     )
 
@@ -140,9 +141,10 @@ def _codes(plan: Plan, code: pl.Series) -> Ints:
     return found
 
 
-def _stamps(times: pl.Series, empty: int) -> Ints:
-    stamps: Ints = times.cast(pl.Datetime("us", "UTC")).to_physical().fill_null(empty).to_numpy()
-    return stamps
+def stamps(times: pl.Series, empty: int) -> Ints:
+    """Microseconds since 1970 UTC, shape (n,); `empty` where there is no time."""
+    found: Ints = times.cast(pl.Datetime("us", "UTC")).to_physical().fill_null(empty).to_numpy()
+    return found
 
 
 def _values(plan: Plan, table: pl.DataFrame) -> Floats:

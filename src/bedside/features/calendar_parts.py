@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.clock import microseconds, since_1970
 from bedside.features.definition import Feature
 
 __all__ = ["calendar_parts"]
@@ -71,11 +72,8 @@ def _changes(zone: str, year: int) -> tuple[Ints, Ints]:
             since.append(_change(place, day, later))
             ahead.append(_ahead(place, later))
         day = later
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    moments = [(moment - epoch) // timedelta(microseconds=1) for moment in (*since, end)]
-    return np.array(moments), np.array(
-        [one // timedelta(microseconds=1) for one in (*ahead, ahead[-1])]
-    )
+    moments = [since_1970(moment) for moment in (*since, end)]
+    return np.array(moments), np.array([microseconds(one) for one in (*ahead, ahead[-1])])
 
 
 def _change(place: ZoneInfo, before: datetime, after: datetime) -> datetime:

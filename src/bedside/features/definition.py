@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import hours_of
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration, Signal
@@ -218,7 +218,7 @@ def _windows(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> li
     if signal.role == "static":
         return [None]
     if aggregate in WINDOWLESS:
-        return [_hours(rule.lookback)]
+        return [hours_of(rule.lookback)]
     if not rule.windows:
         raise Invalid(f"'{aggregate}' of '{name}' needs a window.", fix="add windows: [6h, 24h].")
     if aggregate == "from_baseline" and (rule.baseline is None or "all" in rule.windows):
@@ -226,7 +226,7 @@ def _windows(name: str, signal: Signal, aggregate: str, rule: FeatureRule) -> li
             f"'from_baseline' of '{name}' needs a baseline before a window with a start.",
             fix="add baseline: 30 d, and windows other than all.",
         )
-    return [None if window == "all" else _hours(window) for window in rule.windows]
+    return [None if window == "all" else hours_of(window) for window in rule.windows]
 
 
 def _feature(
@@ -254,7 +254,7 @@ def _feature(
         categories=labels,
         event_unit=signal.unit,
         ordered=rule.encode == "ordinal",
-        baseline_hours=_hours(rule.baseline or "0 h") if aggregate == "from_baseline" else None,
+        baseline_hours=hours_of(rule.baseline or "0 h") if aggregate == "from_baseline" else None,
     )
 
 
@@ -266,10 +266,6 @@ def _encoded(feature: Feature, rule: FeatureRule) -> Iterator[Feature]:
     told = {**asdict(feature), "aggregate": "last_is", "unit": "1"}
     for label in feature.categories:
         yield Feature(**{**told, "name": f"{feature.name}.is_{label}", "category": label})
-
-
-def _hours(text: str) -> float:
-    return parse_duration(text).total_seconds() / 3600
 
 
 def feature_set_to_json(feature_set: FeatureSet) -> bytes:

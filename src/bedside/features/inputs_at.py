@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import microseconds, parse_duration
 from bedside.core.records.answer import AbstentionReason
 from bedside.core.records.declaration import Declaration, Eligibility
 from bedside.features import figures
+from bedside.features.batch import stamps
 from bedside.features.compiled import entry
 from bedside.features.figures import ALWAYS, NEVER
 from bedside.features.inputs import plausible_ranges
@@ -122,7 +122,7 @@ class _Table:
         self._signals = declaration.signals
         self._required = [name for name, one in declaration.signals.items() if one.required]
         self._rules = list(declaration.eligibility)
-        self._moment = _stamps(asked["prediction_time"], ALWAYS)
+        self._moment = stamps(asked["prediction_time"], ALWAYS)
         subjects = asked["subject_id"].unique().sort()
         self._subject: Ints = np.searchsorted(
             subjects.to_numpy(), asked["subject_id"].to_numpy()
@@ -152,7 +152,7 @@ class _Table:
         stale = np.zeros(len(newest.found), dtype=np.bool_)
         limit = self._signals[name].stale_after
         if limit is not None:
-            longest = parse_duration(limit) // timedelta(microseconds=1)
+            longest = microseconds(parse_duration(limit))
             timed = newest.found & (newest.time != ALWAYS)
             stale = timed & (self._moment - np.where(timed, newest.time, 0) > longest)
         return (
@@ -194,8 +194,8 @@ class _Placed:
         self._starts = np.stack(
             [np.searchsorted(ids, asked), np.searchsorted(ids, asked, side="right")], axis=1
         ).astype(np.int64)
-        self.time = _stamps(events["time"], ALWAYS)
-        self.known_at = _stamps(events["known_at"], ALWAYS)
+        self.time = stamps(events["time"], ALWAYS)
+        self.known_at = stamps(events["known_at"], ALWAYS)
         self.value = (
             events["value"].cast(pl.Float64).to_numpy()
             if "value" in events.columns
@@ -302,8 +302,3 @@ def _without_aside(events: pl.DataFrame, aside: pl.DataFrame) -> pl.DataFrame:
     return marked.join(silent.select("_row"), on="_row", how="anti", maintain_order="left").drop(
         "_row"
     )
-
-
-def _stamps(times: pl.Series, empty: int) -> Ints:
-    stamps: Ints = times.cast(pl.Datetime("us", "UTC")).to_physical().fill_null(empty).to_numpy()
-    return stamps

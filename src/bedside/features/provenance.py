@@ -4,16 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from bedside.core.clock import HOUR, since_1970
 from bedside.core.records.event import Event
 from bedside.core.records.features import CALENDAR
 from bedside.features.definition import OF_SPANS, Feature
 from bedside.features.kernel import ALWAYS, NEVER
-from bedside.features.single import microseconds
 
 __all__ = ["OF_ONE", "Record", "sources_of"]
-
-
-HOUR = 3_600_000_000  # microseconds
 
 
 class _Fact(NamedTuple):
@@ -37,7 +34,7 @@ class Record:
     def __init__(
         self, events: Sequence[Event], as_of: datetime, codes: Collection[str] | None = None
     ) -> None:
-        self.moment = microseconds(as_of)
+        self.moment = since_1970(as_of)
         corrected = {e.replaces for e in events if e.replaces and e.known_at <= as_of}
         self._by_code: dict[str, list[Event]] = {}
         self._series: dict[tuple[object, ...], list[_Fact]] = {}
@@ -45,7 +42,7 @@ class Record:
             if codes is not None and event.code not in codes:
                 continue
             known = event.known_at <= as_of and (event.time is None or event.time <= as_of)
-            if known and not (event.source_row and event.source_row in corrected):
+            if known and not (corrected and event.source_row in corrected):
                 self._by_code.setdefault(event.code, []).append(event)
 
     def sources(self, feature: Feature) -> tuple[Event, ...]:
@@ -74,7 +71,7 @@ class Record:
         hours = feature.window_hours
         if hours is None:
             return (event,)
-        inside = event.time is not None and microseconds(event.time) > self._opened(hours)
+        inside = event.time is not None and since_1970(event.time) > self._opened(hours)
         return (event,) if inside else ()
 
     def _facts(self, feature: Feature) -> list[_Fact]:
@@ -83,8 +80,8 @@ class Record:
         if series not in self._series:
             facts = [
                 _Fact(
-                    ALWAYS if event.time is None else microseconds(event.time),
-                    microseconds(event.known_at),
+                    ALWAYS if event.time is None else since_1970(event.time),
+                    since_1970(event.known_at),
                     value,
                     event,
                 )
@@ -153,7 +150,7 @@ def _number(feature: Feature, event: Event) -> float | None:
 
 
 def _end(fact: _Fact) -> int:
-    return NEVER if fact.event.end is None else microseconds(fact.event.end)
+    return NEVER if fact.event.end is None else since_1970(fact.event.end)
 
 
 def _extreme(best: Callable[[Iterable[float]], float]) -> Callable[[list[_Fact]], list[_Fact]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.clock import microseconds, since_1970
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import canonical_json
 from bedside.core.records.event import Event
@@ -20,7 +21,7 @@ from bedside.features.definition import FeatureSet, feature_set_to_json
 from bedside.features.figures import ALWAYS, NEVER, NO_REALS, NO_WHOLES
 from bedside.features.kernel import Floats, Ints
 from bedside.features.plan import Plan, plan_of
-from bedside.features.single import label_of, microseconds, says, value_of
+from bedside.features.single import label_of, says, value_of
 from bedside.features.walk import at_moment, forget
 
 __all__ = ["SubjectState"]
@@ -75,7 +76,7 @@ class SubjectState:
                 fix="give a lateness of 0 or more.",
             )
         self._plan = plan_of(feature_set)
-        self._lateness = lateness // timedelta(microseconds=1)
+        self._lateness = microseconds(lateness)
         self._at_least = at_least
         self._size = 0
         self._ints = np.empty((6, 64), dtype=np.int64)
@@ -102,8 +103,8 @@ class SubjectState:
 
     def add(self, event: Event) -> None:
         """Take in one event of the subject, clean, of any code; the same one twice counts once."""
-        time = ALWAYS if event.time is None else microseconds(event.time)
-        known_at = microseconds(event.known_at)
+        time = ALWAYS if event.time is None else since_1970(event.time)
+        known_at = since_1970(event.known_at)
         content = _content(event) if event.source_row else ""
         record = self._records.get(event.source_row) if event.source_row else None
         if record is not None and content in record.contents:
@@ -121,7 +122,7 @@ class SubjectState:
             record.contents |= {content}
             record.newest = max(record.newest, time, known_at)
             record.held += len(entries)
-        end = NEVER if event.end is None else microseconds(event.end)
+        end = NEVER if event.end is None else since_1970(event.end)
         superseded_at, number = (record.superseded_at, record.number) if record else (NEVER, -1)
         for series, value in entries:
             self._insert((series, time, known_at, superseded_at, end, number), value)
@@ -136,7 +137,7 @@ class SubjectState:
             Refused: the state needs a rebuild.
             Invalid: `as_of` is too early.
         """
-        moment = microseconds(as_of)
+        moment = since_1970(as_of)
         if self._needs_rebuild:
             raise Refused(
                 "An event came that reaches behind what this state still holds.",

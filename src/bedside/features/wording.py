@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import hours_of
 from bedside.core.records.features import EVER
 from bedside.core.units import display
 from bedside.features.definition import WINDOWLESS, Feature
@@ -12,7 +12,7 @@ from bedside.features.plain_words import ago, lasting, number
 
 __all__ = ["definition", "describe", "describe_now", "title", "window"]
 
-_EVER_HOURS = parse_duration(EVER).total_seconds() / 3600
+_EVER_HOURS = hours_of(EVER)
 _GIVEN = ("RXNORM", "ATC", "NDC", "CVX", "MEDICATION", "INFUSION", "DRUG")
 _HOURS = {"h": 1.0, "d": 24.0, "a": 24 * 365.25}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -1,6 +1,6 @@
 """What a model predicts, in the words of its declaration."""
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.question_grammar import outcome_name
 
@@ -12,7 +12,6 @@ __all__ = [
     "value_unit",
 ]
 
-DAY = 86_400.0  # seconds
 _YEAR = 365.25  # days
 
 
@@ -49,7 +48,7 @@ def horizon_words(duration: str) -> str:
     >>> [horizon_words(one) for one in ("365 d", "1826 d", "1 d", "30 days", "24 h", "90 min")]
     ['1 year', '5 years', '1 day', '30 days', '1 day', '90 min']
     """
-    days = parse_duration(duration).total_seconds() / DAY
+    days = days_of(duration)
     years = round(days / _YEAR)
     if years and abs(days - years * _YEAR) <= 1:
         return f"{years} year{'s' * (years > 1)}"

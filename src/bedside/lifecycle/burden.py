@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from bedside.core.clock import hours_of
 from bedside.core.errors import Refused
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import EVIDENCE
-from bedside.develop.evaluate.alerts import hours_of
 from bedside.develop.evaluate.burden import Burden, burden_of, render_burden
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle

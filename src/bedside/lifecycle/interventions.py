@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import polars as pl
 from bedside.cohorts.question.entries import NEVER, Ints
 from bedside.cohorts.question.following import Followed, followed
 from bedside.cohorts.question.predicates import Shard
-from bedside.core.clock import parse_duration, parse_instant
+from bedside.core.clock import HOUR, microseconds, parse_duration, parse_instant, since_1970
 from bedside.core.errors import Invalid
 from bedside.core.ids import canonical_json
 from bedside.core.records.declaration import Declaration
@@ -34,8 +34,6 @@ from bedside.lifecycle.respond import seen
 __all__ = ["Interventions", "find_interventions", "predicate_of", "shown_by"]
 
 _AT_ONCE = 500  # entries
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR = 3_600_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +169,8 @@ def shown_by(
     end = _end_of(declared, events, now)
     marks: list[dict[str, dict[str, Any]]] = [{} for _ in times]
     for name, one in interventions.items():
-        within = _micros(one.within)
-        before = None if one.not_within is None else _micros(one.not_within)
+        within = microseconds(parse_duration(one.within))
+        before = None if one.not_within is None else microseconds(parse_duration(one.not_within))
         by: dict[str, Followed] = {
             one.shows: followed(shard, name, subjects, times, within=within, before=before)
         }
@@ -188,7 +186,7 @@ def shown_by(
                 mark[name] = {"state": "running"}
             elif first[at] != NEVER:
                 sources = sorted(kind for kind, found in by.items() if found.first[at] != NEVER)
-                hours = round(float(first[at] - times[at]) / _HOUR, 4)
+                hours = round(float(first[at] - times[at]) / HOUR, 4)
                 mark[name] = {"state": "followed", "hours": hours, "by": sources}
             else:
                 mark[name] = {"state": "none" if is_over[at] else "open"}
@@ -225,7 +223,7 @@ def _end_of(declared: Declaration, events: pl.DataFrame, now: datetime) -> int:
         last = parse_instant(question.data_end)
     if not isinstance(last, datetime):
         return -NEVER
-    return _since_1970(min(last, now)) - _micros(question.settles_after)
+    return since_1970(min(last, now)) - microseconds(parse_duration(question.settles_after))
 
 
 def _alerts(opened: Iterable[tuple[Prediction, Mapping[str, Any]]]) -> tuple[_Alerts, int]:
@@ -241,7 +239,7 @@ def _alerts(opened: Iterable[tuple[Prediction, Mapping[str, Any]]]) -> tuple[_Al
             continue
         names.append(one.prediction_id)
         subjects.append(subject)
-        times.append(_since_1970(parse_instant(one.as_of)))
+        times.append(since_1970(parse_instant(one.as_of)))
     columns = (np.array(some, dtype=np.int64) for some in (subjects, times))
     return _Alerts(tuple(names), *columns), nobody
 
@@ -270,11 +268,3 @@ def _draft(
         sealed=canonical_json({"interventions": mark}),
         subject=subject,
     )
-
-
-def _micros(length: str) -> int:
-    return parse_duration(length) // _MICROSECOND
-
-
-def _since_1970(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bedside.core.clock import HOUR
 from bedside.core.ports import Predictor
 from bedside.core.records.declaration import Declaration
 from bedside.develop.evaluate.out_of_fold import curve_days_of, target_of
@@ -17,7 +18,6 @@ __all__ = ["HOURS_A_ROW", "judged_rows", "matrix_of"]
 
 Floats = npt.NDArray[np.float64]
 HOURS_A_ROW = 1.0  # what a prediction stands for where alerts are counted by the day
-HOUR = 3.6e9  # microseconds
 
 
 def matrix_of(asked: pl.DataFrame, features: Floats, names: tuple[str, ...]) -> Matrix:

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.outcome import OutcomeKind
@@ -147,9 +146,7 @@ def followed_in(rows: LiveRows, declared: Declaration) -> list[dict[str, Any]]:
 
 def _horizons(declared: Declaration) -> tuple[float, ...]:
     """In days; none where the outcome is no time until an event."""
-    return tuple(
-        parse_duration(one) / timedelta(days=1) for one in declared.question.outcome.horizons
-    )
+    return tuple(days_of(one) for one in declared.question.outcome.horizons)
 
 
 def _as_rows(rows: LiveRows, declared: Declaration) -> Rows:

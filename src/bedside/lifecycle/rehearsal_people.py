@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bedside.cohorts.question import ask
-from bedside.core.clock import iso, parse_duration
+from bedside.core.clock import days_of, iso
 from bedside.core.errors import Invalid
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.asked import Asked, Facts
@@ -141,8 +141,8 @@ class People:
         return self.table(np.concatenate([self.built[:0], *some]), self._name("recent"))
 
     def _until(self) -> int:
-        waits = parse_duration(self._plan.known_after)
-        return max(len(self._came) - math.ceil(waits.total_seconds() / 86_400), 0)
+        waits = math.ceil(days_of(self._plan.known_after))
+        return max(len(self._came) - waits, 0)
 
     def _name(self, what: str) -> Path:
         return self._scratch / f"{what}-day-{len(self._came)}.parquet"

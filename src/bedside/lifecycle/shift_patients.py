@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import HOUR, parse_duration
 from bedside.core.records.bundle import LEARNT, MODEL
 from bedside.core.records.declaration import Declaration
 from bedside.data.prepare import prepare
@@ -166,7 +166,7 @@ class Bench:
         ids, first = np.unique(asked["subject_id"].rle_id().to_numpy(), return_index=True)
         del ids
         start = np.append(first, asked.height).astype(np.int64)
-        moment = asked["prediction_time"].to_physical().to_numpy() / 3.6e9
+        moment = asked["prediction_time"].to_physical().to_numpy() / HOUR
         threshold = self.patients.bundle.threshold
         subjects = asked["subject_id"].gather(first)
         return Population(
@@ -275,7 +275,7 @@ def bench_of(
     """
     asked = patients.asked
     since = (pl.col("prediction_time") - pl.col("prediction_time").first()).over("subject_id")
-    place = asked.select((since.dt.total_microseconds() / 3.6e9).alias("hours"))["hours"]
+    place = asked.select((since.dt.total_microseconds() / HOUR).alias("hours"))["hours"]
     kept = (place.to_numpy() % EVERY_HOURS) < 1e-9
     if most is not None:
         ids = asked["subject_id"].unique().to_numpy()

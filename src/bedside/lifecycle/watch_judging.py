@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from bedside.core.clock import day_number, day_text, parse_duration
+from bedside.core.clock import day_number, day_text, days_of
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import Finding, Watch
@@ -22,7 +22,6 @@ from bedside.monitor.stream.tally_maker import TallyMaker
 
 __all__ = ["DayJudge", "Told", "kept_tallies"]
 
-_DAY = 86_400.0  # seconds
 _AGAIN = 7  # days after which what was raised is looked into again: it may have become graver
 
 
@@ -205,7 +204,7 @@ class DayJudge:
 
     def _raise(self, findings: Sequence[Finding], fresh: Sequence[Tally]) -> None:
         """Raise or grow an alarm for each likely cause of these findings."""
-        window = int(parse_duration(self.watch.window).total_seconds() // _DAY)
+        window = int(days_of(self.watch.window))
         onset = min(date.fromisoformat(one.since) for one in findings)
         since = (onset - timedelta(days=window)).isoformat()
         first = min((one.day for one in fresh), default=None)

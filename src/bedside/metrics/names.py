@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.outcome import Outcome
 from bedside.metrics.words.alerts import ALERTS
@@ -111,7 +111,7 @@ def last_horizon(outcome: Outcome) -> float | None:
     """The last horizon in days; None where the outcome has none."""
     if not outcome.horizons:
         return None
-    return parse_duration(outcome.horizons[-1]).total_seconds() / 86400
+    return days_of(outcome.horizons[-1])
 
 
 def metrics_by(days: float | None) -> dict[str, Metric]:
@@ -142,7 +142,7 @@ def metric_names(declaration: Declaration) -> frozenset[str]:
     if outcome.kind == "binary":
         names.update(_RISK, _ALERTING, GAPS if evaluation.subgroups else ())
     elif outcome.kind == "survival":
-        earlier = [parse_duration(text).total_seconds() / 86400 for text in outcome.horizons[:-1]]
+        earlier = [days_of(text) for text in outcome.horizons[:-1]]
         names.update(_SURVIVAL, _HORIZON, _SURVIVAL_ALERTING)
         names.update(at_horizon(name, days) for name in _HORIZON for days in earlier)
     elif outcome.kind == "regression":

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.watch import Finding, Recovery
 from bedside.metrics.recovery import Returned, returned
 from bedside.monitor.stream.day_tally import Tally
 from bedside.monitor.stream.streams import SPOT, Baseline, Stream
 
-__all__ = ["LONGEST", "BackSince", "back_since", "days_of"]
+__all__ = ["LONGEST", "BackSince", "back_since"]
 
 LONGEST = 180
 """Days that are looked back at most: a stream that came back did so within them."""
@@ -98,11 +98,6 @@ def _is_back(
         and stream.least <= found.mean <= stream.most
         and stream.least <= now <= stream.most
     )
-
-
-def days_of(length: str) -> int:
-    """Whole days of a length that is declared so."""
-    return parse_duration(length).days
 
 
 def _mean(total: npt.NDArray[np.float64], n: npt.NDArray[np.float64]) -> float:

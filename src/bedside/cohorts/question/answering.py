@@ -15,12 +15,12 @@ from bedside.cohorts.question.prediction_times import (
     Anchors,
     anchors_of,
     kept_rows,
-    microseconds,
     still_standing,
 )
 from bedside.cohorts.question.reading import predicates_of
 from bedside.cohorts.question.time_at_risk import FollowUp, follow_up
 from bedside.cohorts.question.windows import bounds_met, labelled, washed_out
+from bedside.core.clock import microseconds, parse_duration
 from bedside.core.records.question import Question
 from bedside.core.records.question_grammar import (
     bounds_words,
@@ -76,7 +76,7 @@ class Answerer:
         self.question = question
         self.counter = counter
         self.predicates = predicates_of(question)
-        self.settles = microseconds(question.settles_after)
+        self.settles = microseconds(parse_duration(question.settles_after))
         self.optional = frozenset({_TAKEN_BACK, _AT_ONCE})
 
     def answer(self, events: pl.DataFrame) -> Answered:

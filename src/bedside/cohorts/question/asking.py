@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from bedside.cohorts.question.entries import ALWAYS, NEVER, Bools, Ints
 from bedside.cohorts.question.flow import FlowCounter
 from bedside.cohorts.question.judged import KNOWN, judged
 from bedside.cohorts.question.reading import columns_of
-from bedside.core.clock import parse_instant
+from bedside.core.clock import parse_instant, since_1970
 from bedside.core.errors import Invalid
 from bedside.core.records.flow import FlowStep
 from bedside.core.records.outcome import Outcome
@@ -29,7 +29,6 @@ _ROWS: dict[str, Any] = {
     "label": pl.Int64,
 }
 _NEEDED = ("subject_id", "time", "known_at", "code")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def ask(
     for events in tables:
         _check(question, events)
         if events.height:
-            latest = max(latest, _micros(events["known_at"].max()))  # type: ignore[arg-type]
+            latest = max(latest, since_1970(events["known_at"].max()))  # type: ignore[arg-type]
         parts.append(answerer.answer(events))
     if not counter.rows("trigger"):
         raise Invalid(
@@ -87,9 +86,9 @@ def ask(
             fix="check the code of its predicate against the collected events.",
         )
     if data_end is not None:
-        latest = _micros(data_end)
+        latest = since_1970(data_end)
     elif question.data_end is not None:
-        latest = _micros(parse_instant(question.data_end))
+        latest = since_1970(parse_instant(question.data_end))
     rows = [_told(part, question.outcome, latest, counter, answerer.settles) for part in parts]
     whole = pl.concat([pl.DataFrame(schema=_schema(question)), *rows])
     return Cohort(rows=whole, flow=counter.steps(optional=answerer.optional))
@@ -108,11 +107,6 @@ def _check(question: Question, events: pl.DataFrame) -> None:
             fix="read the columns that columns_of(question) names.",
             code="missing_column",
         )
-
-
-def _micros(moment: datetime) -> int:
-    length = moment - _EPOCH
-    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
 
 
 def _schema(question: Question) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import numpy as np
 from bedside.cohorts.question.entries import ALWAYS, NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
 from bedside.cohorts.question.prediction_times import Anchors
+from bedside.core.clock import microseconds
 from bedside.core.records.question import Question
 from bedside.core.records.question_grammar import TRIGGER, Edge, edges_in_order
 
 __all__ = ["EdgeTimes", "edge_times"]
 
-MICROSECOND = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def edge_times(question: Question, shard: Shard, anchors: Anchors) -> dict[str, 
 
 def _edge(edge: Edge, of: EdgeTimes, shard: Shard, subject: Ints) -> EdgeTimes:
     if edge.event is None:
-        offset = round(edge.offset.total_seconds() / MICROSECOND)
+        offset = microseconds(edge.offset)
         return EdgeTimes(
             time=of.time + offset,
             found=of.found,

@@ -6,24 +6,13 @@ import numpy as np
 
 from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
-from bedside.core.clock import parse_duration
+from bedside.core.clock import microseconds, parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.question import Question
 
-__all__ = ["Anchors", "anchors_of", "kept_rows", "microseconds", "still_standing"]
-
+__all__ = ["Anchors", "anchors_of", "kept_rows", "still_standing"]
 
 _MOST_ROWS = 20_000_000  # of one shard, some 100 bytes each while they are answered
-
-
-def microseconds(duration: str) -> int:
-    """A duration as a whole number.
-
-    >>> microseconds("1 s")
-    1000000
-    """
-    length = parse_duration(duration)
-    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +64,7 @@ def anchors_of(question: Question, shard: Shard, asked: Bools) -> tuple[Anchors,
         )
     last = _last_moments(question, shard, triggers)
     if times.every is not None:
-        return triggers, _repeated(triggers, last, microseconds(times.every))
+        return triggers, _repeated(triggers, last, microseconds(parse_duration(times.every)))
     return triggers, _at_each(triggers, last, shard, str(times.each))
 
 
@@ -88,7 +77,7 @@ def _last_moments(question: Question, shard: Shard, triggers: Anchors) -> Ints:
         until, _ = shard.moments(times.until).next(subject, time, inclusive=False)
         last = np.minimum(last, until - 1)
     if times.at_most is not None:
-        last = np.minimum(last, time + microseconds(times.at_most))
+        last = np.minimum(last, time + microseconds(parse_duration(times.at_most)))
     latest: Ints = np.maximum(last, time)
     return latest
 

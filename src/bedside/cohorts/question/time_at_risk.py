@@ -7,12 +7,10 @@ import numpy.typing as npt
 
 from bedside.cohorts.question.entries import NEVER, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
-from bedside.cohorts.question.prediction_times import microseconds
+from bedside.core.clock import HOUR, microseconds, parse_duration
 from bedside.core.records.question import TimeAtRisk
 
 __all__ = ["FollowUp", "follow_up"]
-
-HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +114,8 @@ def follow_up(
 
     return FollowUp(
         prediction=prediction,
-        start=prediction + microseconds(risk.start),
-        end=prediction + microseconds(risk.end),
+        start=prediction + microseconds(parse_duration(risk.start)),
+        end=prediction + microseconds(parse_duration(risk.end)),
         outcome=first((risk.outcome,)),
         competing=first(risk.competing),
         censored=first(risk.censored_by),

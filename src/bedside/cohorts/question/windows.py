@@ -7,7 +7,7 @@ import numpy as np
 from bedside.cohorts.question.edges import EdgeTimes
 from bedside.cohorts.question.entries import ALWAYS, Bools, Ints
 from bedside.cohorts.question.predicates import Shard
-from bedside.cohorts.question.prediction_times import microseconds
+from bedside.core.clock import microseconds, parse_duration
 from bedside.core.records.question import Washout, Window
 from bedside.core.records.question_grammar import parse_bounds
 
@@ -67,7 +67,7 @@ def washed_out(shard: Shard, washout: Washout, subject: Ints, prediction: Ints) 
     """Rows with the predicate in the span up to the prediction time, as it was known then."""
     start = np.full_like(prediction, ALWAYS)
     if washout.span is not None:
-        start = prediction - microseconds(washout.span)
+        start = prediction - microseconds(parse_duration(washout.span))
     counted = shard.history(washout.predicate).known(
         subject, start, prediction, closed=(True, True), at=prediction
     )

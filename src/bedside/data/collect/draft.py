@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import microseconds, parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.ids import subject_pseudonym
 from bedside.core.records.collection import Collection
@@ -145,7 +144,7 @@ def _ruled(facts: pl.DataFrame, source: Collection) -> pl.DataFrame:
             {
                 "kind": kind,
                 "_recorded": source.known_at[kind].recorded,
-                "_delay": parse_duration(source.known_at[kind].after) // timedelta(microseconds=1),
+                "_delay": microseconds(parse_duration(source.known_at[kind].after)),
                 "_from": source.known_at[kind].counted_from,
             }
             for kind in kinds

@@ -8,13 +8,12 @@ of the first such alert. After an alert, the same subject causes no other until 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import hours_of
 from bedside.core.records.declaration import Alerts, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.develop.evaluate.disclosure import hidden_cells
@@ -22,7 +21,7 @@ from bedside.develop.evaluate.statistics import Rows
 from bedside.features.compiled import entry
 from bedside.metrics.bootstrap import estimate_from, left_out, replicate_blocks
 
-__all__ = ["ALERT_METRICS", "Timeline", "Walked", "alert_evidence", "hours_of", "timeline_of"]
+__all__ = ["ALERT_METRICS", "Timeline", "Walked", "alert_evidence", "timeline_of"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,15 +78,6 @@ class Walked:
 
     counts: Ints
     lead: Floats
-
-
-def hours_of(text: str) -> float:
-    """A duration in hours.
-
-    >>> hours_of("90 min")
-    1.5
-    """
-    return parse_duration(text) / timedelta(hours=1)
 
 
 def timeline_of(rows: Rows, lead: float) -> Timeline:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.version import GateResult
 from bedside.metrics.names import METRICS
@@ -61,7 +61,7 @@ def _what(declaration: Declaration) -> str:
 
 
 def _days(horizons: Sequence[str]) -> list[str]:
-    return [f"{parse_duration(one).total_seconds() / 86400:,g}" for one in horizons]
+    return [f"{days_of(one):,g}" for one in horizons]
 
 
 def _how_well(declaration: Declaration, evidence: Mapping[str, Any]) -> str:

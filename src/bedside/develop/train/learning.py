@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.errors import Invalid, Refused
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.training import Augmentation
@@ -34,7 +34,6 @@ from bedside.models.learnt import LearntModel
 
 __all__ = ["Trained", "copies_of_rows", "learn", "plan_of"]
 
-DAY = 86_400.0  # seconds
 SAME = 1e-12  # of a margin that is a sum of terms
 
 
@@ -152,7 +151,7 @@ def plan_of(declaration: Declaration, feature_set: FeatureSet, fills: Fills | No
         options=declaration.learner,
         columns=(*columns, *(Column(name=name) for name in told_of)),
         outcome=outcome,
-        horizons=tuple(parse_duration(one).total_seconds() / DAY for one in outcome.horizons),
+        horizons=tuple(days_of(one) for one in outcome.horizons),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.records.evidence import figure_text
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Cited, Line, Path
@@ -61,7 +61,7 @@ def title_of(name: str, case: Case | None = None) -> str:
 def _last_horizon(case: Case) -> float | None:
     """In days; None where the outcome has none."""
     horizons = case.declared["question"]["outcome"]["horizons"]
-    return parse_duration(horizons[-1]).total_seconds() / 86400 if horizons else None
+    return days_of(horizons[-1]) if horizons else None
 
 
 def in_order(told: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
+from bedside.core.clock import since_1970
+
 __all__ = ["EARLIEST_YEAR", "LATEST_YEAR", "NO_ZONE", "WRONG_YEAR", "birth_instant", "microseconds"]
 
 EARLIEST_YEAR, LATEST_YEAR = 1850, 2200
@@ -14,7 +16,6 @@ _MOMENT = re.compile(
     r"(Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = timedelta(microseconds=1)
 
 
@@ -51,7 +52,7 @@ def microseconds(text: str, zone: tzinfo | None) -> int | str:
             local = datetime(int(year), int(month), int(day), int(hour), int(minute))  # noqa: DTZ001
             micros = int((fraction or "0")[:6].ljust(6, "0"))
             parts = timedelta(seconds=_second(second), microseconds=micros)
-        return (local.replace(tzinfo=where, fold=1).astimezone(UTC) + parts - _EPOCH) // _LAST
+        return since_1970(local.replace(tzinfo=where, fold=1).astimezone(UTC) + parts)
     except (ValueError, OverflowError):
         return MALFORMED
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bedside.core.clock import since_1970
 from bedside.core.errors import Refused
 
 __all__ = [
@@ -109,7 +110,7 @@ def sealed_frame(
     """
     clear = b"".join(part for one in messages for part in (_LENGTH.pack(len(one)), one))
     if messages:
-        clear = _PLACE.pack(0 if at is None else (at - _EPOCH) // timedelta(microseconds=1)) + clear
+        clear = _PLACE.pack(0 if at is None else since_1970(at)) + clear
     nonce = os.urandom(NONCE)
     sealed = nonce + cipher.encrypt(nonce, clear, header.written() + _PLACE.pack(place))
     return _head(len(sealed), place) + sealed

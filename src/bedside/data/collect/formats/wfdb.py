@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import parse_instant, since_1970
 from bedside.core.errors import Invalid
 from bedside.core.ids import digest_bytes
 from bedside.core.records.collection import Collection
@@ -150,7 +149,7 @@ def _start(header: Header, source: Collection) -> int:
                 fix="write it like 2000-01-01T00:00:00Z.",
                 code="wrong_declaration",
             ) from None
-        return _micros(moment)
+        return since_1970(moment)
     if source.timezone is None:
         raise refused("the time has no zone and the source declares no timezone")
     try:
@@ -161,12 +160,7 @@ def _start(header: Header, source: Collection) -> int:
             fix="write it like Europe/Berlin.",
             code="wrong_declaration",
         ) from None
-    return _micros(header.start.replace(tzinfo=zone))
-
-
-def _micros(moment: datetime) -> int:
-    since = moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    return since_1970(header.start.replace(tzinfo=zone))
 
 
 def _after(start: int, seconds: npt.NDArray[np.float64]) -> _Micros:
