@@ -21,7 +21,8 @@ from scipy.stats import norm
 from bedside.core.records.watch import Watch
 from bedside.metrics.sample_sizes import auroc_sample_size, observed_expected_sample_size
 from bedside.metrics.sequential import STAKES, advanced, between_day_sd, evidence, wealth_by
-from bedside.monitor.detectors.detecting import BUDGET, bars, spare_of, weights_of
+from bedside.monitor.detectors.detecting import bars, weights_of
+from bedside.monitor.stream.families import FAMILIES, rules_of
 from bedside.monitor.stream.margins import mean_range, share_range
 from bedside.monitor.stream.streams import Baseline, Stream
 
@@ -32,17 +33,18 @@ RATES = "false alarms in 90 days | first alarm, mean | none in 360 days |"
 FOUND = "fixed-sample size | median | 90 % by | before 2 × the size |"
 Array = np.ndarray
 PROVED = "proved" in sys.argv
+PART = FAMILIES["calibration"].weight / sum(one.weight for one in FAMILIES.values())
 SLOW, SUDDEN = (np.array(weights_of(family)) for family in ("calibration", "missing"))
 
 
 def spared(bar: Array | list[float], family: str) -> Array:
     """A proved bar, lowered where the budget is the measured one."""
-    return np.asarray(bar) - (0.0 if PROVED else np.log(spare_of(family)))
+    return np.asarray(bar) - (0.0 if PROVED else np.log(rules_of(family).spare))
 
 
 def bars_of(sizes: dict[str, int]) -> Array:
     """The bars of so many streams of each family, where every other family has one."""
-    sizes = dict.fromkeys(BUDGET, 1) | sizes
+    sizes = dict.fromkeys(FAMILIES, 1) | sizes
     streams = tuple(
         Stream(
             id=f"{family}:{i}", kind="input", family=family, feature=None, signal=None, group=None,
@@ -277,7 +279,7 @@ def calibrations(runs: int) -> Iterator[str]:
     """A fifth more, or fewer, events than were foretold."""
     yield f"\n| change | share of events | baseline | {FOUND}"
     yield "|---|---|---|---|---|---|---|"
-    bar = spared([np.log(180 * sum(BUDGET.values()) / BUDGET["calibration"])], "calibration")
+    bar = spared([np.log(180 / PART)], "calibration")
     for share, subjects in ((0.02, 0), (0.1, 0), (0.3, 0), (0.1, 20_000)):
         a, b = 1.2, 1.2 * (1 - share) / share
         spread = share * (1 - share) / (a + b + 1)
@@ -308,8 +310,7 @@ def few_judged(runs: int) -> Iterator[str]:
 
     One patient in ten has the event, and the AUROC is 0.85.
     """
-    parts = sum(BUDGET.values())
-    yield f"\nThe budget is {BUDGET['calibration'] / parts:.3f} for each of the two families."
+    yield f"\nThe budget is {PART:.3f} for each of the two families."
     yield "\n| baseline of | judged a day | family | runs with a false alarm in 90 days |"
     yield "|---|---|---|---|"
     share, a, b = 0.1, 1.2, 10.8
@@ -321,7 +322,7 @@ def few_judged(runs: int) -> Iterator[str]:
                 risk = RNG.beta(a, b, (runs, k))
                 return ((1 + (RNG.random((runs, k)) < risk) - risk) / 2)[:, None, :]
 
-            bar = spared([np.log(180 * parts / BUDGET["calibration"])], "calibration")
+            bar = spared([np.log(180 / PART)], "calibration")
             means = 0.5 + RNG.normal(0, sd / np.sqrt(n), (runs, 1))
             ends = ranges("calibration", means, sd, np.array([n]), share)
             yield few_row(n, per_day, "calibration", detected(residuals, bar, *ends, 90))

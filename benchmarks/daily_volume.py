@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bedside.core.records.watch import Watch
-from bedside.monitor.detectors.detecting import BUDGET, shares_of
+from bedside.monitor.detectors.detecting import shares_of
 from bedside.monitor.detectors.volume import LEARN_DAYS, DayCount, Volume, watch_volume
+from bedside.monitor.stream.families import FAMILIES
 from bedside.monitor.stream.streams import Baseline, Stream
 
 QUARTER = 90
@@ -32,7 +33,7 @@ def of_all_families() -> Baseline:
             id=family, kind="input", family=family, feature=None, signal=None, group=None,
             title="", mean=0.5, sd=0.5, n=1, least=0.4, most=0.6,
         )
-        for family in BUDGET if family != "volume"
+        for family in FAMILIES if family != "volume"
     )  # fmt: skip
     return Baseline(
         made_from="", streams=streams, subjects=1, seed=1, span_hours=0.0, threshold=None,

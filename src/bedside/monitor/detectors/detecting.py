@@ -9,15 +9,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of
 from bedside.core.errors import Invalid
 from bedside.core.records.watch import Watch
 from bedside.metrics.sequential import STAKES, advanced, evidence
+from bedside.monitor.stream.families import rules_of
 from bedside.monitor.stream.streams import PERFORMANCE, Baseline, Stream
 from bedside.monitor.stream.tally import Tally
 
 __all__ = [
-    "BUDGET",
     "NEVER",
     "Detectors",
     "bars",
@@ -26,7 +26,6 @@ __all__ = [
     "over_bar",
     "restarted",
     "shares_of",
-    "spare_of",
     "stake_weights",
     "weights_of",
 ]
@@ -37,39 +36,7 @@ Ints = npt.NDArray[np.int64]
 NEVER: Final = -1
 """Day of detectors that have counted none yet, and of an onset that there is none of."""
 
-BUDGET: Final[Mapping[str, float]] = {
-    "discrimination": 30.0,
-    "calibration": 30.0,
-    "missing": 10.0,
-    "rank": 8.0,
-    "beyond": 8.0,
-    "tail": 8.0,
-    "group discrimination": 6.0,
-    "group calibration": 6.0,
-    "spread": 4.0,
-    "level": 4.0,
-    "codes": 4.0,
-    "score": 4.0,
-    "answering": 4.0,
-    "alert": 3.0,
-    "volume": 3.0,
-    "unlike": 2.0,
-    "delay": 1.0,
-}
-"""Parts of the budget of false alarms that go to each family of streams, of those that there are;
-within a family every stream has the same, so a thousand inputs do not drown the performance."""
-
-_OTHER = 1.0
 _FORM = 1
-
-_SPARE: Final[Mapping[str, float]] = {
-    "discrimination": 2.0,
-    "calibration": 2.0,
-    # With lower bars, one group was named where it was everybody's outcomes that had changed.
-    "group discrimination": 1.0,
-    "group calibration": 1.0,
-}
-_SPARE_OF_OTHERS = 8.0
 
 _FOR_SLOW: Final = (0.03, 0.12, 0.30, 0.35, 0.15, 0.05)
 _FOR_SUDDEN: Final = (0.08, 0.08, 0.12, 0.17, 0.25, 0.30)
@@ -177,32 +144,23 @@ def bars(baseline: Baseline, watch: Watch) -> Floats:
     """What the log evidence of each stream has to reach, so that the budget is kept.
 
     With a budget of one false alarm in A days, a stream with the share w of it has the bar
-    log(2 A / w), for its two sides. Shares are those of `BUDGET`, of the families that there
-    are, split evenly over the streams of a family. How many questions come is watched of every
-    version (`volume`), though no baseline tells of it. Those bars prove the budget; where it is to
-    be kept as measured (`watch.budget`), each is lower by the log of `spare_of`.
+    log(2 A / w), for its two sides. Shares are by the weights of the families that there are, split
+    evenly over the streams of a family. How many questions come is watched of every version
+    (`volume`), though no baseline tells of it. Those bars prove the budget; where it is to be kept
+    as measured (`watch.budget`), each is lower by the log of its family's spare.
 
     Returns:
         Shape (s,).
     """
     families: list[str] = [stream.family for stream in baseline.streams]
-    days = parse_duration(watch.per).total_seconds() / 86_400 / watch.false_alarms
+    days = days_of(watch.per) / watch.false_alarms
     shares = shares_of(baseline)
     parts = _parts(baseline)
     each = [shares[family] * part for family, part in zip(families, parts, strict=True)]
-    spare = [1.0 if watch.budget == "proved" else spare_of(family) for family in families]
+    spare = [1.0 if watch.budget == "proved" else rules_of(family).spare for family in families]
     return np.array(
         [math.log(2 * days / share / more) for share, more in zip(each, spare, strict=True)]
     )
-
-
-def spare_of(family: str) -> float:
-    """How many times lower than proved the bar of a family is while the budget is measured.
-
-    In undisturbed quarters the proved bars of inputs were never come near, and those of
-    performance a quarter as often as allowed (docs/reference/alarms.md).
-    """
-    return _SPARE.get(family, _SPARE_OF_OTHERS)
 
 
 def weights_of(family: str) -> tuple[float, ...]:
@@ -251,7 +209,7 @@ def _by_signal(stream: Stream) -> bool:
 def shares_of(baseline: Baseline) -> dict[str, float]:
     """The share of the budget of each family that there is, and of the volume; 1 in all."""
     families = dict.fromkeys([*(stream.family for stream in baseline.streams), "volume"])
-    parts = {family: BUDGET.get(family, _OTHER) for family in families}
+    parts = {family: rules_of(family).weight for family in families}
     whole = sum(parts.values())
     return {family: part / whole for family, part in parts.items()}
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
-from bedside.core.clock import day_text, parse_duration
+from bedside.core.clock import day_text, days_of
 from bedside.core.errors import Invalid
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.watch import Finding, Watch
@@ -157,7 +157,7 @@ def watch_volume(
         The volume after them; each day with findings, and those; the findings after the last.
     """
     share = shares_of(baseline)["volume"] / _STREAMS
-    budget = parse_duration(watch.per).total_seconds() / 86_400 / watch.false_alarms / share
+    budget = days_of(watch.per) / watch.false_alarms / share
     now, by_day = volume, []
     for one in days:
         if one.day <= now.day:
@@ -180,7 +180,7 @@ def _a_day(volume: Volume, one: DayCount, rarest: float, *, judged: bool) -> Vol
     if judged and like and one.day - volume.days[0].day >= LEARN_DAYS:
         tails = np.array([_tails(known, one, name) for name in ("questions", "patients")])
         silent = one.questions == 0 and bool(tails[0, 0] <= rarest)
-        z = norm.isf(np.maximum(tails[:, ::-1], _RAREST))[..., None]
+        z = -ndtri(np.maximum(tails[:, ::-1], _RAREST))[..., None]
         shifts = np.array(SHIFTS)
         detectors = counted_day(
             detectors, one.day, n=np.ones(2),

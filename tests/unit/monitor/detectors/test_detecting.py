@@ -19,9 +19,9 @@ from bedside.monitor.detectors.detecting import (
     over_bar,
     restarted,
     shares_of,
-    spare_of,
     stake_weights,
 )
+from bedside.monitor.stream.families import rules_of
 from bedside.monitor.stream.streams import FeatureBaseline
 from detected import a_baseline, a_day, a_stream, slow_evidence, slow_wealth
 
@@ -65,7 +65,7 @@ def test_a_measured_budget_lowers_each_bar_by_what_its_family_has_to_spare():
 
     lower = bars(baseline, Watch(budget="proved")) - bars(baseline, Watch())
 
-    assert np.exp(lower) == pytest.approx([8, spare_of("calibration")])
+    assert np.exp(lower) == pytest.approx([8, rules_of("calibration").spare])
 
 
 def test_the_stakes_of_a_stream_weigh_one_in_all_and_large_ones_more_where_it_breaks_off():

@@ -8,7 +8,7 @@ import pytest
 
 from bedside.core.records.watch import Watch
 from bedside.monitor.causes.causes import likely
-from bedside.monitor.detectors.detecting import BUDGET, shares_of
+from bedside.monitor.detectors.detecting import shares_of
 from bedside.monitor.detectors.volume import (
     LEARN_DAYS,
     SILENCE,
@@ -17,9 +17,10 @@ from bedside.monitor.detectors.volume import (
     Volume,
     watch_volume,
 )
+from bedside.monitor.stream.families import FAMILIES
 from detected import a_baseline, a_day, a_stream
 
-ALL = a_baseline(*[a_stream(name, family=name) for name in BUDGET if name != "volume"])
+ALL = a_baseline(*[a_stream(name, family=name) for name in FAMILIES if name != "volume"])
 WEEK = np.array([1.2, 1.15, 1.1, 1.1, 1.05, 0.75, 0.65])
 BEGIN = 20_000  # a Thursday
 
