@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
+from bedside.core.kept_code import kept
+
 __all__ = ["allocating", "compiled", "entry", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,11 +64,7 @@ def entry(*modules: ModuleType) -> Callable[[F], F]:
         )
         whole.__doc__, whole.__qualname__ = function.__doc__, function.__qualname__
         whole.__module__ = function.__module__
-        made: Any
-        try:
-            made = _njit(cache=True, **_WHOLE)(whole)
-        except RuntimeError:  # nowhere to keep it
-            made = _njit(**_WHOLE)(whole)
+        made: Any = kept(_njit, whole, **_WHOLE)
         return made  # type: ignore[no-any-return]
 
     return decorate

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from bedside.core.kept_code import kept
+
 __all__ = ["kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -17,9 +19,4 @@ def kernel(function: F) -> F:
     weightings the inner one, so that each row is read once for all. It calls only what stands in
     its own file: Numba looks at no other to see whether what was kept is still good.
     """
-    made: Any
-    try:
-        made = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # nowhere to keep it
-        made = numba.njit(nogil=True, error_model="numpy")(function)
-    return made  # type: ignore[no-any-return]
+    return kept(numba.njit, function, nogil=True, error_model="numpy")

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from bedside.core.kept_code import kept
+
 __all__ = ["compiled", "entry"]
 
 _njit: Any = numba.njit
@@ -21,9 +23,4 @@ def compiled(function: F) -> F:
 
 def entry(function: F) -> F:
     """Machine code that Python calls, and kept beside the source where that is possible."""
-    made: Any
-    try:
-        made = _njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # nowhere to keep it
-        made = _njit(nogil=True, error_model="numpy")(function)
-    return made  # type: ignore[no-any-return]
+    return kept(_njit, function, nogil=True, error_model="numpy")

@@ -144,7 +144,7 @@ def test_a_correction_reaches_no_other_subject():
 
 
 def test_without_a_place_to_keep_the_code_it_is_compiled_all_the_same(tmp_path):
-    program = "from bedside.features.walk import walk; print(type(walk._cache).__name__)"
+    program = "from bedside.features.walk import walk; print(walk.stats.cache_path or None)"
 
     def kept(**told):
         done = subprocess.run(
@@ -153,5 +153,5 @@ def test_without_a_place_to_keep_the_code_it_is_compiled_all_the_same(tmp_path):
         )  # fmt: skip
         return done.stdout.strip()
 
-    assert kept(NUMBA_CACHE_DIR=str(tmp_path)) == "FunctionCache"
-    assert kept(NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == "NullCache"
+    assert kept(NUMBA_CACHE_DIR=str(tmp_path)).startswith(str(tmp_path))
+    assert kept(NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == "None"
