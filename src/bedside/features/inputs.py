@@ -30,6 +30,8 @@ __all__ = [
     "visible_at",
 ]
 
+_SHOWN = 10  # names of categories
+
 
 def needs_no_unit(unit: str) -> bool:
     """Whether a unit only says that there is none, in UCUM.
@@ -205,7 +207,8 @@ def check_inputs(
 ) -> Abstention | None:
     """The reason not to score this patient now, or None.
 
-    In this order: a required signal out of range, missing or stale; then not eligible.
+    In this order: a signal that came as a text that is none of its categories, as a wire hands it
+    on; a required signal out of range, missing or stale; then not eligible.
     """
     if (
         isinstance(events, ToldNow)
@@ -214,6 +217,9 @@ def check_inputs(
         and events.layout.once(_needs_nothing, events, declaration)
     ):
         return None
+    unknown = _of_no_category(declaration, events, as_of)
+    if unknown is not None:
+        return unknown
     asked = _asked_of(declaration)
     latest = _latest(asked.owners, events, as_of) if asked.owners else {}
     for name, signal, stale_after in asked.required:
@@ -233,6 +239,48 @@ def _needs_nothing(told: ToldNow, declaration: Declaration) -> bool:
     if declaration.eligibility:
         return False
     return check_inputs(declaration, list(told), (), told.as_of) is None
+
+
+def _labels(declaration: Declaration) -> dict[str, tuple[str, frozenset[str]]]:
+    """By code of a signal whose categories are declared: its name, and their labels."""
+    return {
+        code: (name, frozenset(signal.categories.values()))
+        for name, signal in declaration.signals.items()
+        if signal.categories and not signal.learn_categories and signal.role != "outcome"
+        for code in signal.codes
+    }
+
+
+_labels_of = Kept(_labels)
+
+
+def _of_no_category(
+    declaration: Declaration, events: Sequence[Event], as_of: datetime
+) -> Abstention | None:
+    """The reason not to score where a category came that is not known; its text is not repeated."""
+    labels = _labels_of(declaration)
+    if not labels or isinstance(events, ToldNow):
+        return None
+    for event in events:
+        text = event.text
+        if text is None or event.code not in labels:
+            continue
+        name, known = labels[event.code]
+        if text in known or event.known_at > as_of or (event.time and event.time > as_of):
+            continue
+        return Abstention(
+            reason=AbstentionReason.OUT_OF_RANGE,
+            signal=name,
+            text=f"{declaration.signals[name].label} came as a category that this model does not "
+            f"know; check how it is recorded (it knows: {_some(sorted(known))}).",
+        )
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ __all__ = [
     "CodeSeen",
     "codes_from_text",
     "codes_to_text",
+    "cut_text",
 ]
 
 MOST = 40
@@ -76,5 +77,14 @@ def codes_from_text(text: str) -> tuple[CodeSeen, ...]:
 
 def _fit(one: CodeSeen) -> CodeSeen:
     """Without what would be read as the end of it, and not longer than a code is."""
-    signal, code = (" ".join(part.split()) for part in (one.signal, one.code))
-    return one._replace(signal=signal, code=code if len(code) <= LONGEST else _LONGER)
+    return one._replace(signal=" ".join(one.signal.split()), code=cut_text(one.code))
+
+
+def cut_text(text: str) -> str:
+    """A stranger's text in the place of a category: as it is kept of a code.
+
+    >>> cut_text("room  air"), cut_text("Mrs Smith " * 20)
+    ('room air', '(a longer text)')
+    """
+    plain = " ".join(text.split())
+    return plain if len(plain) <= LONGEST else _LONGER

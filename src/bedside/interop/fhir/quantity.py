@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from bedside.core.records.codes_seen import cut_text
 from bedside.core.records.declaration import Signal
 from bedside.core.units import KNOWN_UNITS
 from bedside.interop.asked import category_labels, find_label, is_chosen
@@ -19,7 +20,10 @@ _NUMBERS = ("valueQuantity", "valueInteger")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A number in `unit`, or a category's label in `text`. `bound`: only a limit was reported."""
+    """A number in `unit`, or a category in `text`: its label, or what came if that is none.
+
+    `bound`: only a limit was reported.
+    """
 
     number: float | None = None
     unit: str | None = None
@@ -78,24 +82,26 @@ def _present(measured: Measured) -> list[str]:
 
 
 def _category(measured: Measured, signal: Signal, where: str) -> Value:
+    """The label; else the text that came, for whoever answers to say so and to count it."""
     concept = measured.value_codeable_concept or CodeableConcept()
     number, truth = measured.value_integer, measured.value_boolean
-    label = find_label(
-        signal,
+    told = [
         *codes_of(concept),
         concept.text,
         measured.value_string,
         *(name for coding in concept.coding for name in (coding.display, coding.code)),
         None if number is None else f"{number:g}",
         None if truth is None else str(truth).lower(),
-    )
-    if label is None:
+    ]
+    label = find_label(signal, *told)
+    came = label or next((cut_text(one) for one in told if one), None)
+    if came is None:
         raise invalid(
             where,
             f"is not a category of {signal.label}.",
             fix=f"give one of: {', '.join(category_labels(signal))}.",
         )
-    return Value(text=label)
+    return Value(text=came)
 
 
 def _number(measured: Measured, signal: Signal, where: str) -> Value:

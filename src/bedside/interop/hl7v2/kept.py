@@ -17,6 +17,7 @@ from bedside.interop.asked import asked_marks, asked_signals, find_label
 from bedside.interop.fhir.codes import AGE, BIRTH, SEX
 from bedside.interop.fhir.patient import age_in_years
 from bedside.interop.hl7v2.message import Header
+from bedside.interop.hl7v2.place import place_in_message
 from bedside.interop.strict_json import decode
 
 __all__ = ["Likeness", "asked_codes", "kept_likeness", "kept_question", "likeness", "read_kept"]
@@ -62,6 +63,7 @@ class _Kept(msgspec.Struct, frozen=True):
     rest: str = ""
     made: str = ""
     kind: str = ""
+    ward: str = ""
 
 
 _KEPT = msgspec.json.Decoder(_Kept)
@@ -109,6 +111,7 @@ def kept_question(
         rest=alike.rest,
         made=alike.made,
         kind=alike.kind,
+        ward=place_in_message(content.decode(errors="ignore")).ward,
     )
     return msgspec.json.encode(kept)
 

@@ -11,8 +11,9 @@ import msgspec
 __all__ = ["NOWHERE", "Place", "place_in_message", "place_told"]
 
 _LONGEST = 40  # characters of a name
-_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|^~&\\\r\n]+)")
-_POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|^~&\\\r\n]+)")
+_BETWEEN = re.compile(r"[\^~&]")
+_FACILITY = re.compile(r"^MSH\|[^|]*\|[^|]*\|([^|\r\n]+)")
+_POINT_OF_CARE = re.compile(r"(?:^|[\r\n])PV1\|[^|]*\|[^|]*\|([^|\r\n]+)")
 
 
 class Place(NamedTuple):
@@ -63,5 +64,6 @@ def place_told(request: str | None) -> Place:
 
 
 def _name(text: str) -> str:
-    """As it may stand in a sentence."""
-    return "".join(one for one in text[:_LONGEST] if one.isprintable()).strip()
+    """The first component, as it may stand in a sentence."""
+    first = _BETWEEN.split(text, 1)[0]
+    return "".join(one for one in first[:_LONGEST] if one.isprintable()).strip()

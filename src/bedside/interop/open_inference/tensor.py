@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from bedside.core.clock import parse_duration
+from bedside.core.records.codes_seen import cut_text
 from bedside.core.records.event import Event, event_of
 from bedside.core.records.told_now import Layout
 from bedside.core.units import KNOWN_UNITS
@@ -226,7 +227,11 @@ class TensorReader:
         return sha256(f"{self.name}[{index}]".encode()).digest()
 
     def _text(self, value: object, index: int) -> str | None:
-        """The label of a category, None of a mark; what should be a number is refused."""
+        """The label of a category, None of a mark; what should be a number is refused.
+
+        A text that is none of the categories is handed on as it is, for whoever answers to say so
+        and to count it.
+        """
         where, signal = f"{self._where} data[{index}]", self._signal
         if value is None:
             raise invalid(where, "is null.", fix="leave out what was not measured.")
@@ -236,11 +241,10 @@ class TensorReader:
             return None
         if self._is_number:
             raise invalid(where, "is not a finite number.", fix="send a JSON number.")
-        label = self._labels.get(value) or find_label(signal, value) if type(value) is str else None
-        if label is None:
+        if type(value) is not str:
             raise invalid(
                 where,
                 "is not a category of this signal.",
                 fix=f"send one of: {', '.join(category_labels(signal))}.",
             )
-        return label
+        return self._labels.get(value) or find_label(signal, value) or cut_text(value)

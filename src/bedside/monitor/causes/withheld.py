@@ -1,9 +1,9 @@
-"""What answers say of a signal themselves: that it was missing, or a value of it set aside."""
+"""What answers say of a signal themselves: that it was missing, set aside, or of no category."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bedside.core.records.watch import Finding
+from bedside.core.records.watch import Cause, Finding
 from bedside.monitor.causes.codes_moved import recoded_words
 from bedside.monitor.causes.evidence_of import Evidence
 from bedside.monitor.causes.explained import Case, Explanation, made, onset_of
@@ -16,7 +16,7 @@ GONE = ("missing", "stale")
 """Reasons of a signal that does not come."""
 
 IMPOSSIBLE = "out_of_range"
-"""The reason of a signal whose newest value is outside what is possible."""
+"""The reason of a signal whose newest value is outside what is possible, or of no category."""
 
 MOST = 0.5
 """Of what is to be explained, so much is enough."""
@@ -36,7 +36,7 @@ class _Withheld:
 
 
 def explained_by_abstentions(case: Case, findings: Sequence[Finding]) -> list[Explanation]:
-    """More abstentions because of one signal: it is lost, or comes in another unit.
+    """More abstentions because of one signal: it is lost, or comes in another unit or code.
 
     Without a signal that is required there is no score, and so no feature on record: the abstention
     alone names it. A signal counts where it explains half of the rise of all abstentions.
@@ -66,15 +66,32 @@ def explained_by_abstentions(case: Case, findings: Sequence[Finding]) -> list[Ex
     if first.more <= 0 or first.more < MOST * rise[0]:
         return []
     own = [one for one in findings if one.signal == first.signal and one.group is None]
-    if first.impossible > first.gone:
-        words = set_aside_words(case, first.signal, first.impossible)
-        return [made("unit_change", (first.signal,), onset, [*mine, *own], words)]
-    recoded = recoded_words(case, evidence.codes, first.signal, first.gone)
+    cause, words = _cause(case, evidence, first)
+    return [made(cause, (first.signal,), onset, [*mine, *own], words)]
+
+
+def _cause(case: Case, evidence: Evidence, withheld: _Withheld) -> tuple[Cause, str]:
+    """What is behind it, and in words."""
+    signal = withheld.signal
+    if withheld.impossible > withheld.gone:
+        other = _of_no_category(case, evidence, signal)
+        if other is not None:
+            return "coding_change", other
+        return "unit_change", set_aside_words(case, signal, withheld.impossible)
+    recoded = recoded_words(case, evidence.codes, signal, withheld.gone)
     if recoded is not None:
-        words = f"{recoded}, and no score is given without it"
-        return [made("coding_change", (first.signal,), onset, [*mine, *own], words)]
-    words = f"{feed_lost_words(case, (first.signal,))}, and no score is given without it"
-    return [made("feed_lost", (first.signal,), onset, [*mine, *own], words)]
+        return "coding_change", f"{recoded}, and no score is given without it"
+    return "feed_lost", f"{feed_lost_words(case, (signal,))}, and no score is given without it"
+
+
+def _of_no_category(case: Case, evidence: Evidence, signal: str) -> str | None:
+    """That a category came that the declaration does not know, in words; None: none did."""
+    if not any(one.seen.signal == signal and not one.seen.known for one in evidence.codes):
+        return None
+    told = recoded_words(case, evidence.codes, signal, 0.0)
+    if told is None:  # many texts, each of few
+        told = f"{case.name(signal)} comes with codes that the declaration does not know"
+    return f"{told}, and no score is given with it"
 
 
 def is_set_aside(evidence: Evidence, signal: str, share: float) -> float:

@@ -17,6 +17,8 @@ from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.streams import Baseline, CodeBaseline, Stream
 
 __all__ = [
+    "MOST_UNKNOWN",
+    "OTHERS",
     "UNKNOWN",
     "CodeColumns",
     "Watched",
@@ -32,6 +34,12 @@ Wanted = Callable[[CodeSeen], bool]
 
 UNKNOWN = "unknown_code"
 """Id of the stream of codes that belong to no signal, and how those of a signal's begin."""
+
+MOST_UNKNOWN = 100
+"""Codes of a day that are not known and counted each by itself."""
+
+OTHERS = "(others)"
+"""In the place of the code of all further ones."""
 
 _MOST = 40  # codes of one baseline, the most frequent
 
@@ -117,6 +125,10 @@ class CodeColumns:
         """Shape (m,), which have what is watched."""
         return self._rows(lambda one: _is(one, watched))
 
+    def has_any(self, codes: frozenset[CodeSeen]) -> Bools:
+        """Shape (m,), which have any of these codes."""
+        return self._rows(codes.__contains__)
+
     def of_signal(self, signal: str) -> Bools:
         """Shape (m,), which have any code of a signal."""
         return self._rows(lambda one: one.signal == signal)
@@ -142,10 +154,20 @@ def _is(one: CodeSeen, watched: Watched) -> bool:
 
 
 def codes_counted(answers: Answers, rows: Ints) -> tuple[int, dict[str, int]]:
-    """Of how many of these answers the codes are known, and how many saw each, by its mark."""
+    """Of how many of these answers the codes are known, and how many saw each, by its mark.
+
+    Of codes that are not known, the most frequent; the others of a signal are counted as one, so
+    that a sender of ever other texts fills no tally.
+    """
     columns = CodeColumns(answers, rows)
-    told = {one.mark: count for one, count in sorted(columns.counts().items())}
-    return int(columns.known.sum()), told
+    counts = columns.counts()
+    unknown = sorted((one for one in counts if not one.known), key=lambda one: (-counts[one], one))
+    rare = frozenset(unknown[MOST_UNKNOWN:])
+    told = {one: count for one, count in counts.items() if one not in rare}
+    for signal in {one.signal for one in rare}:
+        mine = frozenset(one for one in rare if one.signal == signal)
+        told[CodeSeen(signal, OTHERS, False)] = int(columns.has_any(mine).sum())
+    return int(columns.known.sum()), {one.mark: count for one, count in sorted(told.items())}
 
 
 def codes_of_baseline(some: Answers) -> tuple[CodeBaseline, ...]:

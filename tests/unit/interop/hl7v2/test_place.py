@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedside.interop.hl7v2.kept import kept_question
+from bedside.interop.hl7v2.message import read_message
 from bedside.interop.hl7v2.place import NOWHERE, Place, place_told
 
 MESSAGE = "MSH|^~\\&|LAB|St Anna^1|B|X\rPID|1||7\rPV1|1|I|7 West^12^1"
@@ -27,6 +29,15 @@ MESSAGE = "MSH|^~\\&|LAB|St Anna^1|B|X\rPID|1||7\rPV1|1|I|7 West^12^1"
 )
 def test_a_place_is_read_where_a_message_says_it(request_, place):
     assert place_told(request_) == place
+
+
+def test_a_question_that_a_message_led_to_keeps_its_place():
+    content = MESSAGE.replace("|X\r", "|X|20260301||ORU^R01|7|P|2.5\r").encode()
+    header = read_message(content).header
+
+    kept = kept_question(header, content, patient="7", events=[])
+
+    assert place_told(kept.decode()) == Place("St Anna", "7 West")
 
 
 @given(st.text(), st.text(), st.booleans())

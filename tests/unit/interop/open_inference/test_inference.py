@@ -145,7 +145,7 @@ def test_reasons_are_told_unless_the_request_wants_none():
         (a_tensor("lactate", 1, known_at=["2026-03-01T10:00:00Z"]), "needs a time for each value"),
         (a_tensor("lactate", 1, unit="apples"), "is not a UCUM unit"),
         (a_tensor("lactate", 1, time=["2026-03-01T10:00:00Z"]), "holds a field that is not known"),
-        (a_tensor("sex", "f"), r"data\[0\] is not a category .* one of: female, male"),
+        (a_tensor("sex", 1.0), r"data\[0\] is not a category .* one of: female, male"),
         (a_tensor("sepsis", 1), "is not an input of this model"),
     ],
 )

@@ -104,6 +104,17 @@ def withheld(share, why, signal):
     return change
 
 
+def withheld_for_a_category(signal, text):
+    """A category comes as a text that is not declared: no score, and no feature on record."""
+
+    def change(hospital, asked):
+        codes = codes_of(asked, ventilated=text)
+        asked.matrix[:] = np.nan
+        return {"abstain": 1.0, "why": "out_of_range", "about": signal, "codes": codes}
+
+    return change
+
+
 def set_aside(signal, left=0.0, times=1.0):
     """What is left of the values, where there is a rest, lies a little otherwise."""
 
@@ -161,6 +172,12 @@ CASES = [
     ("feed_lost", "no glucose for a third", without("glucose", share=0.35), {}),
     ("feed_lost", "no score without glucose", withheld(0.9, "missing", "glucose"), {}),
     ("unit_change", "a required one set aside", withheld(0.9, "out_of_range", "sodium"), {}),
+    (
+        "coding_change",
+        "no score for a category",
+        withheld_for_a_category("ventilation", "ja"),
+        {},
+    ),
     ("unit_change", "temperature set aside", set_aside("temperature"), {}),
     ("assay_bias", "sodium mostly set aside", set_aside("sodium", 0.3, 1.3), {}),
     ("assay_bias", "lactate a quarter lower", in_unit("lactate", 0.75), {}),
@@ -227,6 +244,15 @@ def test_a_signal_without_which_no_score_is_given_is_named(hospital):
     assert draft.text.startswith(
         "Glucose does not come any more, and no score is given without it,"
     )
+
+
+def test_a_category_for_which_no_score_is_given_is_told_with_its_text(hospital):
+    day, (draft,) = alarms_of(hospital, withheld_for_a_category("ventilation", "ja"))
+
+    assert day == ONSET
+    assert (draft.signals, draft.severity) == (("ventilation",), "high")
+    assert "'ja', which the declaration does not know, came in " in draft.text
+    assert "and no score is given with it" in draft.text
 
 
 @pytest.mark.parametrize(

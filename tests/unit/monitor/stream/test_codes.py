@@ -8,6 +8,7 @@ import pytest
 
 from bedside.core.records.codes_seen import CodeSeen, codes_from_text, codes_to_text
 from bedside.monitor.stream.baseline import baseline_from_json, baseline_to_json
+from bedside.monitor.stream.codes import MOST_UNKNOWN, OTHERS, codes_counted
 from bedside.monitor.stream.tally import tally_days, tally_from_bytes, tally_to_bytes
 from streamed import CODES, a_baseline, ward_answers
 
@@ -85,3 +86,19 @@ def test_what_is_longer_than_a_code_is_not_kept():
     (one,) = codes_from_text(codes_to_text([CodeSeen("note", "Mrs Smith " * 20, False)]))
 
     assert "Smith" not in one.code
+
+
+def test_a_sender_of_ever_other_texts_fills_no_tally():
+    answers = ward_answers(400, asked=1)
+    strange = [CodeSeen("on_oxygen", f"text {at}", False) for at in range(400)]
+    often = CodeSeen("on_oxygen", "ja", False)
+    texts = [codes_to_text([one, *([often] if at % 2 else [])]) for at, one in enumerate(strange)]
+    many = replace(answers, codes=np.array(texts))
+
+    coded, told = codes_counted(many, np.arange(400))
+
+    assert coded == 400
+    assert told[often.mark] == 200
+    others = told[CodeSeen("on_oxygen", OTHERS, False).mark]
+    assert others == 400 - (MOST_UNKNOWN - 1)
+    assert len(told) == MOST_UNKNOWN + 1
