@@ -13,7 +13,7 @@ from bedside.cli.frame import (
     Workspace,
     guarded,
     opened,
-    show,
+    show_done,
 )
 
 __all__ = ["deploy_app"]
@@ -52,8 +52,6 @@ def export(
 ) -> None:
     """Write a released version with a server that only scores, and how to run it."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.deploy_words import deployed_words, forms_of  # noqa: PLC0415
         from bedside.lifecycle.deploying import export_version  # noqa: PLC0415
         from bedside.wiring.images import image_builder  # noqa: PLC0415
@@ -68,4 +66,4 @@ def export(
             builder=image_builder(),
             canary_key=canary_key,
         )
-        show(asdict(done), as_json, lambda: deployed_words(done))
+        show_done(done, as_json, deployed_words)

@@ -12,6 +12,7 @@ from bedside.cli.frame import (
     guarded,
     opened,
     show,
+    show_done,
 )
 
 __all__ = ["features_app"]
@@ -77,8 +78,6 @@ def explain_(
 ) -> None:
     """Say what each feature was for a subject at a moment, and from which raw record it came."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.features_words import explained_words, in_depth_words  # noqa: PLC0415
         from bedside.core.clock import parse_instant  # noqa: PLC0415
         from bedside.lifecycle.explain_features import explain_features  # noqa: PLC0415
@@ -96,4 +95,4 @@ def explain_(
             only=feature,
         )
         words = explained_words if feature is None else in_depth_words
-        show(asdict(told), as_json, lambda: words(told))
+        show_done(told, as_json, words)

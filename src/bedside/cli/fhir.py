@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bedside.cli.frame import ActorOption, JsonOption, Workspace, guarded, opened, show
+from bedside.cli.frame import (
+    ActorOption,
+    JsonOption,
+    Workspace,
+    guarded,
+    opened,
+    show,
+    show_done,
+)
 
 if TYPE_CHECKING:
     from bedside.lifecycle.fhir_watch import Round
@@ -38,7 +46,6 @@ def watch(
     """Look for patients who changed, answer for each, and write the shown scores back."""
     with guarded(as_json):
         import sys  # noqa: PLC0415
-        from dataclasses import asdict  # noqa: PLC0415
 
         from bedside.cli.fhir_words import round_words  # noqa: PLC0415
         from bedside.wiring.fhir import Looking  # noqa: PLC0415
@@ -53,7 +60,7 @@ def watch(
                 print(round_words(done), file=sys.stderr, flush=True)
 
         done = verb(platform, model, looking, tell)
-        show(asdict(done), as_json, lambda: round_words(done))
+        show_done(done, as_json, round_words)
         if once and (done.problem or done.delivery.stopped):
             raise typer.Exit(5)
 

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from bedside.core.ports import Progress
     from bedside.lifecycle.platform import Platform
 
@@ -28,6 +30,7 @@ __all__ = [
     "opened_for",
     "progress_of",
     "show",
+    "show_done",
 ]
 
 Workspace = Annotated[
@@ -43,6 +46,7 @@ PurposeOption = Annotated[
 Version = Annotated[str, typer.Argument(help="NAME@DIGEST, the start of it, or a model's name.")]
 Folder = Annotated[str, typer.Argument(help="A model's folder, or the name of a use case.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder or file of the data.")]
+Done = TypeVar("Done", bound="DataclassInstance")
 _CODES: dict[type[BedsideError], int] = {Invalid: 2, NotFound: 3, Refused: 4, Unavailable: 5}
 
 
@@ -114,3 +118,10 @@ def guarded(as_json: bool) -> Iterator[None]:
 def show(document: dict[str, Any], as_json: bool, words: Callable[[], str]) -> None:
     """Print the document as JSON, or its words."""
     print(json.dumps(document, ensure_ascii=False) if as_json else words())
+
+
+def show_done(done: Done, as_json: bool, words: Callable[[Done], str]) -> None:
+    """Print what a verb did: its fields as JSON, or its words."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    show(asdict(done), as_json, lambda: words(done))

@@ -13,6 +13,7 @@ from bedside.cli.frame import (
     guarded,
     opened,
     show,
+    show_done,
 )
 
 __all__ = ["ledger_app"]
@@ -31,15 +32,13 @@ def ledger_verify(
 ) -> None:
     """Find any edited, dropped or reordered entry, and a ledger that was put back."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.ledger_words import is_behind, verified_words  # noqa: PLC0415
         from bedside.lifecycle.ledger_verify import verify_ledger  # noqa: PLC0415
         from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
 
         platform = opened(workspace, None, "audit", as_json)
         report = verify_ledger(platform, books_of(platform), against=against or ())
-        show(asdict(report), as_json, lambda: verified_words(report))
+        show_done(report, as_json, verified_words)
         if report.faults or report.checkpoint_faults:
             raise typer.Exit(4)
         if is_behind(report):
@@ -136,7 +135,7 @@ def ledger_export(
             )
             return
         done = export_ledger(platform, books_of(platform), to)
-        show(asdict(done), as_json, lambda: exported_words(done))
+        show_done(done, as_json, exported_words)
 
 
 @ledger_app.command("prove")
@@ -150,15 +149,13 @@ def ledger_prove(
 ) -> None:
     """Write a proof that one entry is in the ledger, for somebody who has a checkpoint."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.ledger_words import proved_words  # noqa: PLC0415
         from bedside.lifecycle.ledger_export import prove_entry  # noqa: PLC0415
         from bedside.wiring.checkpoints import books_of  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "audit", as_json)
         done = prove_entry(platform, books_of(platform), entry, to)
-        show(asdict(done), as_json, lambda: proved_words(done))
+        show_done(done, as_json, proved_words)
 
 
 @ledger_app.command("disclosures")

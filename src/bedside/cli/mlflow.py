@@ -16,6 +16,7 @@ from bedside.cli.frame import (
     opened,
     opened_for,
     show,
+    show_done,
 )
 
 __all__ = ["export", "import_model"]
@@ -36,8 +37,6 @@ def export(
 ) -> None:
     """Write a version as the folder of an MLflow model, which scores the same."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.mlflow_words import exported_words  # noqa: PLC0415
         from bedside.core.errors import Invalid  # noqa: PLC0415
         from bedside.lifecycle.exporting import export_mlflow  # noqa: PLC0415
@@ -46,7 +45,7 @@ def export(
             raise Invalid("A version is exported as mlflow alone.", fix="write --as mlflow.")
         platform = opened(workspace, actor, purpose or "release", as_json)
         done = export_mlflow(platform, version, to, register=register)
-        show(asdict(done), as_json, lambda: exported_words(done))
+        show_done(done, as_json, exported_words)
 
 
 def import_model(

@@ -15,6 +15,7 @@ from bedside.cli.frame import (
     guarded,
     opened,
     show,
+    show_done,
 )
 
 __all__ = ["prediction_app"]
@@ -102,14 +103,12 @@ def outcomes(
 ) -> None:
     """Note what came true on every prediction of a version, as newer data tell it."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.predictions_words import outcomes_words  # noqa: PLC0415
         from bedside.lifecycle.predictions import outcomes as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "monitoring", as_json)
         done = verb(platform, version, data)
-        show(asdict(done), as_json, lambda: outcomes_words(done))
+        show_done(done, as_json, outcomes_words)
 
 
 @prediction_app.command()
@@ -123,14 +122,12 @@ def interventions(
 ) -> None:
     """Note on every alert whether a declared intervention followed it, as newer data tell it."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.predictions_words import interventions_words  # noqa: PLC0415
         from bedside.lifecycle.interventions import find_interventions  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "monitoring", as_json)
         done = find_interventions(platform, version, data)
-        show(asdict(done), as_json, lambda: interventions_words(done))
+        show_done(done, as_json, interventions_words)
 
 
 @prediction_app.command()
@@ -149,8 +146,6 @@ def export(
 ) -> None:
     """Write the predictions of a version, their features and outcomes, for research."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.predictions_words import exported_words  # noqa: PLC0415
         from bedside.core.clock import parse_instant  # noqa: PLC0415
         from bedside.lifecycle.prediction_export import export_predictions  # noqa: PLC0415
@@ -164,4 +159,4 @@ def export(
             since=None if since is None else parse_instant(since),
             until=None if until is None else parse_instant(until),
         )
-        show(asdict(done), as_json, lambda: exported_words(done))
+        show_done(done, as_json, exported_words)

@@ -12,7 +12,7 @@ from bedside.cli.frame import (
     Workspace,
     guarded,
     opened,
-    show,
+    show_done,
 )
 
 __all__ = ["replay"]
@@ -50,8 +50,6 @@ def replay(
 ) -> None:
     """Ask a server about each patient of a data set, at each moment, with what was known then."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.replay_words import replayed_words, speed_of  # noqa: PLC0415
         from bedside.lifecycle.replay import Replaying  # noqa: PLC0415
         from bedside.wiring.replaying import replay_on, replay_server  # noqa: PLC0415
@@ -62,6 +60,6 @@ def replay(
         where = replay_server(server, token_file)
         platform = opened(workspace, actor, purpose or "quality and safety", as_json)
         done = replay_on(platform, where, model, data, replaying)
-        show(asdict(done), as_json, lambda: replayed_words(done))
+        show_done(done, as_json, replayed_words)
         if not done.is_whole:
             raise typer.Exit(5)

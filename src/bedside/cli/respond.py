@@ -13,6 +13,7 @@ from bedside.cli.frame import (
     guarded,
     opened,
     show,
+    show_done,
 )
 
 __all__ = ["promote", "resume", "retrain", "suspend"]
@@ -30,14 +31,12 @@ def suspend(
 ) -> None:
     """Let a version abstain from every answer until a person resumes it."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.respond_words import suspended_words  # noqa: PLC0415
         from bedside.lifecycle.suspending import suspend as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "quality and safety", as_json)
         done = verb(platform, model, reason=reason)
-        show(asdict(done), as_json, lambda: suspended_words(done))
+        show_done(done, as_json, suspended_words)
 
 
 def resume(
@@ -50,14 +49,12 @@ def resume(
 ) -> None:
     """Let a suspended version give scores again."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.respond_words import suspended_words  # noqa: PLC0415
         from bedside.lifecycle.suspending import resume as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "release", as_json)
         done = verb(platform, model, reason=reason)
-        show(asdict(done), as_json, lambda: suspended_words(done))
+        show_done(done, as_json, suspended_words)
 
 
 def retrain(
@@ -100,11 +97,9 @@ def promote(
 ) -> None:
     """Move a challenger one step on, where the signed plan of changes lets that go by itself."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.respond_words import promoted_words  # noqa: PLC0415
         from bedside.lifecycle.promoting import promote_inside_plan as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "release", as_json)
         done = verb(platform, model, data)
-        show(asdict(done), as_json, lambda: promoted_words(done))
+        show_done(done, as_json, promoted_words)

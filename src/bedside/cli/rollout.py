@@ -13,6 +13,7 @@ from bedside.cli.frame import (
     guarded,
     opened,
     show,
+    show_done,
 )
 from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
@@ -172,14 +173,12 @@ def rollback(
 ) -> None:
     """Take back what clinicians see of a model: the version in canary, else the live one."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.rollout_words import taken_back_words  # noqa: PLC0415
         from bedside.lifecycle.rollout import rollback as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "quality and safety", as_json)
         done = verb(platform, model, reason=reason)
-        show(asdict(done), as_json, lambda: taken_back_words(done))
+        show_done(done, as_json, taken_back_words)
 
 
 def hold(
@@ -192,14 +191,12 @@ def hold(
 ) -> None:
     """Send the version in canary back into silence."""
     with guarded(as_json):
-        from dataclasses import asdict  # noqa: PLC0415
-
         from bedside.cli.rollout_words import taken_back_words  # noqa: PLC0415
         from bedside.lifecycle.rollout import hold as verb  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or "quality and safety", as_json)
         done = verb(platform, model, reason=reason)
-        show(asdict(done), as_json, lambda: taken_back_words(done))
+        show_done(done, as_json, taken_back_words)
 
 
 def _stage(text: str, known: tuple[str, ...]) -> "Stage":
