@@ -17,7 +17,7 @@ AlarmMessage = Literal[
 ]
 ALARM_MESSAGES: dict[AlarmMessage, str] = {
     "alarm.raised": "a new alarm",
-    "alarm.grew": "an alarm became more severe, or was found to reach further",
+    "alarm.grew": "an alarm became more severe, or another cause of it became likelier",
     "alarm.recovered": "what it rests on is back, and a person has yet to say that it is over",
     "alarm.reopened": "it came back after it had recovered",
     "alarm.resolved": "a person resolved the alarm, or it recovered and closed by itself",

@@ -18,7 +18,7 @@ from bedside.core.ports.watch import Delivery
 from bedside.core.records.policy import Act
 from bedside.core.records.watch import SEVERITIES, Alarm, AlarmStep, AlarmStepKind
 from bedside.interop.alarm_json import AlarmMessage, alarm_message
-from bedside.lifecycle.alarms import MORE_SEVERE
+from bedside.lifecycle.alarms import MORE_SEVERE, OTHER_CAUSE
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 
@@ -76,10 +76,10 @@ def deliver_alarms(
 ) -> Delivered:
     """Put what no sink was told yet, then send whatever is due.
 
-    Each alarm is told as it stands after its latest step that matters: raised, more severe,
-    recovered, opened again, resolved. A sink that is declared later is told of the alarms that are
-    not resolved. What a sink is told of one alarm comes in order; once it does not take a message,
-    its others wait for the next run.
+    Each alarm is told as it stands after its latest step that matters: raised, more severe or of
+    another likely cause, recovered, opened again, resolved. A sink that is declared later is told
+    of the alarms that are not resolved. What a sink is told of one alarm comes in order; once it
+    does not take a message, its others wait for the next run.
 
     Args:
         platform: The workspace.
@@ -223,7 +223,7 @@ def _latest(alarm: Alarm) -> tuple[AlarmStep, AlarmMessage] | None:
     for step in reversed(alarm.steps):
         if step.kind in _TOLD_STEPS:
             return step, _TOLD_STEPS[step.kind]
-        if step.kind == "grew" and step.text.startswith(MORE_SEVERE):
+        if step.kind == "grew" and (MORE_SEVERE in step.text or OTHER_CAUSE in step.text):
             return step, "alarm.grew"
     return None
 

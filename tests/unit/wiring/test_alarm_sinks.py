@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from alarm_receiver import a_receiver
 from alarming import TOLD, VERSION, a_draft, an_alarming_platform
+from alertmanager_server import an_alertmanager
 from bedside.core.clock import FixedClock
 from bedside.core.errors import BedsideError, Invalid
 from bedside.core.web_address import WebAddress
@@ -163,6 +164,8 @@ def test_alertmanager_is_told_of_an_alert_that_ends_when_the_alarm_does(platform
     assert request.headers["authorization"] == f"Bearer {SECRET}"
     assert alert["labels"]["alertname"] == "BedsideAlarm"
     assert (alert["labels"]["alarm"], alert["labels"]["severity"]) == (alarm.id, "high")
+    assert {"cause", "kind"}.isdisjoint(alert["labels"])
+    assert alert["annotations"]["cause"] == alarm.cause
     assert alert["startsAt"] == alarm.raised
     assert alert["endsAt"] > datetime.now(UTC).isoformat()
     grown = alerts_of(json.loads(a_message(alarm, "alarm.grew")), now=NOW)
@@ -170,7 +173,55 @@ def test_alertmanager_is_told_of_an_alert_that_ends_when_the_alarm_does(platform
     assert [(one["labels"]["severity"], one["endsAt"] == NOW) for one in grown] == [
         ("high", False), ("low", True), ("medium", True),
     ]  # fmt: skip
-    assert [one["endsAt"] for one in over] == [NOW]
+    assert [one["endsAt"] for one in over] == [NOW] * 3
+
+
+def test_an_alarm_is_one_alert_of_a_real_alertmanager_whatever_is_corrected(tmp_path):
+    platform = an_alarming_platform(tmp_path / "w")
+    draft = a_draft(severity="low")
+    other = replace(draft, key="unit_change creatinine", cause="unit_change", text="It is a unit.")
+
+    with an_alertmanager() as server:
+
+        def firing():
+            with the_sink(platform, kind="alertmanager", url=server.url) as sink:
+                done = deliver_alarms(platform, [sink])
+            assert (done.later, done.dead) == (0, 0)
+            return {
+                one["fingerprint"]: (one["labels"]["severity"], one["annotations"]["cause"])
+                for one in server.firing()
+            }
+
+        (alarm,) = raise_alarms(platform, VERSION, [draft])
+        first = firing()
+        raise_alarms(platform, VERSION, [other])
+        corrected = firing()
+        raise_alarms(platform, VERSION, [replace(other, severity="high")])
+        graver = firing()
+        resolve(platform, alarm.id, action="mended")
+        over = firing()
+
+    assert list(first.values()) == [("low", "feed_lost")]
+    assert corrected == dict.fromkeys(first, ("low", "unit_change"))
+    assert list(graver.values()) == [("high", "unit_change")]
+    assert over == {}
+
+
+def test_what_rose_and_ended_while_a_server_was_down_has_ended_there(tmp_path):
+    platform = an_alarming_platform(tmp_path / "w")
+
+    with an_alertmanager() as server:
+        told = {"kind": "alertmanager", "url": server.url}
+        (alarm,) = raise_alarms(platform, VERSION, [a_draft(severity="low")])
+        with the_sink(platform, **told) as sink:
+            deliver_alarms(platform, [sink])
+        before = len(server.firing())
+        raise_alarms(platform, VERSION, [a_draft(severity="high")])
+        resolve(platform, alarm.id, action="mended")
+        with the_sink(platform, **told) as sink:
+            deliver_alarms(platform, [sink])
+
+        assert (before, server.firing()) == (1, [])
 
 
 class Mailbox:

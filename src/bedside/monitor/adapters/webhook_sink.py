@@ -141,30 +141,42 @@ class AlertmanagerSink:
 
 
 def alerts_of(message: Mapping[str, Any], *, now: str) -> list[dict[str, Any]]:
-    """The alerts of a message: its own, firing or ended, and ended ones where it rose."""
-    alarm = message["alarm"]
-    ended = message["type"] == "alarm.resolved"
-    own = _alert(
-        alarm,
-        alarm["severity"],
-        message["at"] if ended else iso(parse_instant(now) + _FIRES),
-    )
-    rose = message["type"] == "alarm.grew"
-    return [own, *(_alert(alarm, one, message["at"]) for one in message["less_severe"] if rose)]
+    """The alerts of a message: its own, firing or ended, and ended ones of what it may have been.
+
+    Labels are what an alert is known by, and routed by: of an alarm they change with its severity
+    alone, so that one that became graver reaches whom it should; what it was before is ended in
+    the same breath. Its likely cause, and all else that more days may correct, are annotations.
+    """
+    alarm, kind = message["alarm"], message["type"]
+    ends = iso(parse_instant(now) + _FIRES) if kind != "alarm.resolved" else message["at"]
+    milder = message["less_severe"] if kind != "alarm.raised" else []
+    return [
+        _alert(alarm, alarm["severity"], ends),
+        *(_alert(alarm, one, message["at"]) for one in milder),
+    ]
 
 
 def _alert(alarm: Mapping[str, Any], severity: str, ends: str) -> dict[str, Any]:
+    told = {
+        "summary": alarm["cause_text"],
+        "description": alarm["text"],
+        "cause": alarm["cause"],
+        "kind": alarm["kind"],
+        "signals": ", ".join(alarm["signals"]),
+        "groups": ", ".join(alarm["groups"]),
+        "onset": alarm["onset"],
+        "owner": alarm["owner"],
+        "standing": alarm["standing"],
+    }
     return {
         "labels": {
             "alertname": "BedsideAlarm",
             "alarm": alarm["id"],
             "model": alarm["model"],
             "version": alarm["version"],
-            "kind": alarm["kind"],
-            "cause": alarm["cause"],
             "severity": severity,
         },
-        "annotations": {"summary": alarm["cause_text"], "description": alarm["text"]},
+        "annotations": {name: text for name, text in told.items() if text},
         "startsAt": alarm["raised"],
         "endsAt": ends,
     }
