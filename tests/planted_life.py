@@ -236,9 +236,9 @@ class Life:
         at = ("--mode", mode, "--out")
         known = ("--language", "en", "--known", world["notes"] / "known.jsonl")
         text = ("deid", "text", world["notes"] / "notes", *known, *at, out / f"text {mode}")
-        self.run(f"deid text {mode}", *text)
+        self.run(f"deid text {mode}", *text, *more)
         dicom = ("deid", "dicom", world["dicom"], *at, out / f"dicom {mode}")
-        self.run(f"deid dicom {mode}", *dicom)
+        self.run(f"deid dicom {mode}", *dicom, *more)
         for name in ("ward", "synthea_bulk"):
             data = ("deid", "data", f"{name}/prepared", "--mode", mode, "--project", "p", *more)
             self.run(f"deid data {name} {mode}", *data)

@@ -36,6 +36,10 @@ CLOSING = """\
 - A grant of a role, and a consent, lie in the workspace's database, and the ledger tells of each
   change. A hospital's own policies are signed as well, and one that was changed outside of
   Bedside refuses everything.
+- What `bedside deid` releases needs, beside this door, two signatures where roles count; while
+  nobody holds a role it needs none, since there is nobody else who could sign. Notes without a
+  certificate and labelled notes leave as identified rows, so that `export-identified-rows` must
+  permit it too: [approvals](approvals.md#release-of-files).
 - An exported scoring server (`bedside deploy export`) holds no workspace: it checks the scopes of
   its clients, and no policy.
 - Of a patient's record a build reads the codes that its declaration names: they are in the

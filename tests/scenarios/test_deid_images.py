@@ -19,6 +19,7 @@ def test_images_of_a_project_keep_their_pseudonym_and_the_ledger_says_what_was_d
     (source / "one.dcm").write_bytes(as_bytes(a_ct()))
     (source / "us.dcm").write_bytes(as_bytes(a_ct(Modality="US")))
     words = ["deid", "dicom", str(source), "--mode", "expert", "--project", "trial-1"]
+    words += ["--dossier", "the finding of 3 May"]
 
     runs = [
         bedside_run(workspace, *words, "--out", str(tmp_path / name), "--json")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bedside.cli.deid_door import hand_asked
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
@@ -14,6 +15,7 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from bedside.core.records.certificate import CertificateUse, Found, RecallCertificate
@@ -148,33 +150,28 @@ def labels(
     out: Annotated[
         Path, typer.Option("--out", help="A new file of JSON lines; it names the patients.")
     ],
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the notes that were read and their labels to a plain file, which names the patients."""
-    with guarded(as_json):
-        import os  # noqa: PLC0415
+    """Write the notes that were read and their labels to a plain file, which names the patients.
 
-        from bedside.core.errors import Invalid  # noqa: PLC0415
-        from bedside.lifecycle.note_labels import labelled_notes  # noqa: PLC0415
-        from bedside.privacy.text.annotated import to_json  # noqa: PLC0415
+    Where roles count, two people sign for it, and a privacy officer alone may take it out.
+    """
+    with guarded(as_json):
+        from bedside.lifecycle.labels_out import take_labels_out  # noqa: PLC0415
 
         platform = opened(workspace, actor, purpose or _PURPOSE, as_json)
-        notes = labelled_notes(platform, dataset)
-        if out.exists():
-            raise Invalid("There is such a file already.", fix="give a new name.")
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.writelines(f"{to_json(note)}\n" for note in notes)
-        told = {"notes": len(notes), "file": str(out)}
-        platform.ledger.append(platform.actor, "deid.labels.export", {"notes": len(notes)})
+        hand = hand_asked(platform, passphrase_file, passphrase_fd)
+        notes = take_labels_out(platform, dataset, out, hand)
         show(
-            told,
+            {"notes": notes, "file": str(out)},
             as_json,
             lambda: (
-                f"{len(notes):,} notes with their labels: {out}\nTHE FILE IS NOT ENCRYPTED AND "
+                f"{notes:,} notes with their labels: {out}\nTHE FILE IS NOT ENCRYPTED AND "
                 "NAMES PATIENTS. `bedside deid train --sample` needs no such file; remove it."
             ),
         )

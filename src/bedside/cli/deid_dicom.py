@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bedside.cli.deid_data import Agreement, AttestedBy, Dossier, Mode, plan_of
+from bedside.cli.deid_door import NOT_TOLD, hand_asked, opened_if_any
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
     PurposeOption,
     Workspace,
     guarded,
-    opened,
     progress_of,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from bedside.privacy.dicom.options import DicomOptions
@@ -24,9 +26,7 @@ __all__ = ["dicom"]
 
 def dicom(
     path: Annotated[Path, typer.Argument(help="A DICOM file, or a folder of them.")],
-    mode: Annotated[
-        str, typer.Option("--mode", help="Release mode: safe_harbor, expert or limited_dataset.")
-    ],
+    mode: Mode,
     out: Annotated[Path, typer.Option("--out", help="A new folder for the cleaned files.")],
     retain: Annotated[
         list[str] | None,
@@ -54,30 +54,40 @@ def dicom(
         str | None,
         typer.Option("--project", help="Whose vault keeps the stand-ins; drawn anew if not given."),
     ] = None,
+    agreement: Agreement = "",
+    dossier: Dossier = "",
+    attested_by: AttestedBy = "",
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Clean headers by PS3.15 Annex E, blank text in pixels, and keep back what is too risky."""
+    """Clean headers by PS3.15 Annex E, blank text in pixels, and keep back what is too risky.
+
+    Where roles count, two people sign for it.
+    """
     with guarded(as_json):
+        from bedside.lifecycle.leaving import THIS_RUN  # noqa: PLC0415
         from bedside.wiring.deid_dicom import DicomRun, deidentify_images  # noqa: PLC0415
 
         options = _options(mode, retain, accept)
-        used = project is not None or workspace is not None
-        platform = (
-            opened(workspace, actor, purpose or "de-identification", as_json) if used else None
-        )
+        plan = plan_of(mode, project or THIS_RUN, agreement, dossier, attested_by, None)
+        platform = opened_if_any(workspace, actor, purpose, as_json, needed=project is not None)
         run = DicomRun(
             source=path,
             out=out,
             options=options,
+            plan=plan,
             regions=regions,
             salt=salt,
             project=project,
         )
-        report = deidentify_images(run, progress_of(as_json), platform)
-        show(report, as_json, lambda: _words(report))
+        hand = hand_asked(platform, passphrase_file, passphrase_fd)
+        report = deidentify_images(run, progress_of(as_json), platform, hand)
+        after = [] if platform is not None else [NOT_TOLD]
+        show(report, as_json, lambda: "\n".join([_words(report), *after]))
 
 
 def _options(mode: str, retain: list[str] | None, accept: list[str] | None) -> "DicomOptions":

@@ -1,8 +1,11 @@
-"""`bedside deid fhir`, `hl7`, `omop`, `table`: releasing files."""
+"""`bedside deid fhir`, `hl7`, `omop`, `table`: releasing files.
+
+With a workspace on the machine they go through its door: where roles count, two people sign.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +18,13 @@ from bedside.cli.deid_data import (
     pairs_of,
     plan_of,
 )
+from bedside.cli.deid_door import NOT_TOLD, hand_asked, opened_if_any
 from bedside.cli.frame import ActorOption, JsonOption, PurposeOption, Workspace, guarded, show
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
+
+if TYPE_CHECKING:
+    from bedside.lifecycle.deid_files import ReleasedFiles
+    from bedside.wiring.deid_files import FilesRun
 
 __all__ = ["fhir", "hl7", "omop", "table"]
 
@@ -47,6 +56,7 @@ def _released(
     plan_words: tuple[str, str | None, str, str, str, list[str] | None],
     salt: str,
     place: tuple[Path | None, str | None, str | None, bool],
+    signing: tuple[Path | None, int | None],
     subject: str = "",
     columns: dict[str, str] | None = None,
     certified: str = "",
@@ -56,27 +66,33 @@ def _released(
     with guarded(as_json):
         from dataclasses import asdict  # noqa: PLC0415
 
-        from bedside.wiring.deid_files import release_to  # noqa: PLC0415
+        from bedside.lifecycle.leaving import THIS_RUN  # noqa: PLC0415
+        from bedside.wiring.deid_files import FilesRun, release_to  # noqa: PLC0415
 
-        plan = plan_of(mode, project or "this-run", *more)  # type: ignore[arg-type]
-        platform = None
-        if project is not None:
-            from bedside.cli.frame import opened  # noqa: PLC0415
-
-            platform = opened(workspace, actor, purpose or "de-identification", as_json)
-        done = release_to(platform, source, out, form, plan, salt, subject, columns, certified)
-        show(
-            asdict(done),
-            as_json,
-            lambda: "\n".join(
-                [
-                    f"{done.written:,} files in {out}, as {mode.replace('_', ' ')}.",
-                    *([f"  {done.refused:,} files were no {form}."] if done.refused else []),
-                    f"  {sum(done.lost.values()):,} fields stayed behind, of "
-                    f"{len(done.lost):,} kinds: deidentification.json names them.",
-                ]
-            ),
+        run = FilesRun(
+            source=source,
+            target=out,
+            form=form,
+            plan=plan_of(mode, project or THIS_RUN, *more),  # type: ignore[arg-type]
+            salt=salt,
+            subject=subject,
+            columns=columns or {},
+            certified=certified,
         )
+        needed = project is not None or bool(certified)
+        platform = opened_if_any(workspace, actor, purpose, as_json, needed=needed)
+        done = release_to(platform, run, hand_asked(platform, *signing))
+        lines = [] if platform is not None else [f"  {NOT_TOLD}"]
+        show(asdict(done), as_json, lambda: "\n".join([*_words(done, run), *lines]))
+
+
+def _words(done: "ReleasedFiles", run: "FilesRun") -> list[str]:
+    return [
+        f"{done.written:,} files in {run.target}, as {run.plan.mode.replace('_', ' ')}.",
+        *([f"  {done.refused:,} files were no {run.form}."] if done.refused else []),
+        f"  {sum(done.lost.values()):,} fields stayed behind, of "
+        f"{len(done.lost):,} kinds: deidentification.json names them.",
+    ]
 
 
 def _command(form: str, says: str) -> Callable[..., None]:
@@ -93,6 +109,8 @@ def _command(form: str, says: str) -> Callable[..., None]:
         differently: Differently = None,
         salt: Salt = "bedside",
         certified: Certified = "",
+        passphrase_file: PassphraseFile = None,
+        passphrase_fd: PassphraseFd = None,
         workspace: Workspace = None,
         actor: ActorOption = None,
         purpose: PurposeOption = None,
@@ -100,7 +118,8 @@ def _command(form: str, says: str) -> Callable[..., None]:
     ) -> None:
         words = (mode, project, agreement, dossier, attested_by, differently)
         place = (workspace, actor, purpose, as_json)
-        _released(form, source, out, words, salt, place, certified=certified)
+        signing = (passphrase_file, passphrase_fd)
+        _released(form, source, out, words, salt, place, signing, certified=certified)
 
     released.__name__, released.__doc__ = form, says
     return released
@@ -133,6 +152,8 @@ def table(
     differently: Differently = None,
     salt: Salt = "bedside",
     certified: Certified = "",
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -143,4 +164,5 @@ def table(
     with guarded(as_json):
         columns = pairs_of(column, "COLUMN=KIND")
     place = (workspace, actor, purpose, as_json)
-    _released("table", source, out, words, salt, place, subject, columns, certified)
+    signing = (passphrase_file, passphrase_fd)
+    _released("table", source, out, words, salt, place, signing, subject, columns, certified)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bedside.cli.deid_data import Agreement, AttestedBy, Dossier, Mode, plan_of
+from bedside.cli.deid_door import NOT_TOLD, hand_asked, opened_if_any
 from bedside.cli.frame import (
     ActorOption,
     JsonOption,
@@ -14,9 +16,9 @@ from bedside.cli.frame import (
     opened,
     show,
 )
+from bedside.cli.passphrases import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
-    from bedside.core.records.release_mode import ReleaseMode
     from bedside.lifecycle.deid_notes import NotesRun
     from bedside.lifecycle.platform import Platform
 
@@ -31,9 +33,7 @@ MoreLists = Annotated[
 def text(
     path: Annotated[Path, typer.Argument(help="A text file, or a folder of .txt files.")],
     language: Language,
-    mode: Annotated[
-        str, typer.Option("--mode", help="Release mode: safe_harbor, expert or limited_dataset.")
-    ],
+    mode: Mode,
     out: Annotated[Path, typer.Option("--out", help="A new folder for the notes with stand-ins.")],
     known: Annotated[
         Path | None,
@@ -53,45 +53,43 @@ def text(
     certified: Annotated[
         str, typer.Option("--certified", help="The data set whose certificate must count for this.")
     ] = "",
+    agreement: Agreement = "",
+    dossier: Dossier = "",
+    attested_by: AttestedBy = "",
+    passphrase_file: PassphraseFile = None,
+    passphrase_fd: PassphraseFd = None,
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find what identifies somebody in notes, and write them with stand-ins."""
+    """Find what identifies somebody in notes, and write them with stand-ins.
+
+    Where roles count, two people sign for it; notes without a certificate leave as identified.
+    """
     with guarded(as_json):
         from bedside.lifecycle.deid_notes import NotesRun, deidentify_notes  # noqa: PLC0415
+        from bedside.lifecycle.leaving import THIS_RUN  # noqa: PLC0415
 
         run = NotesRun(
             source=path,
             out=out,
             language=language,
-            mode=_mode_of(mode),
+            plan=plan_of(mode, project or THIS_RUN, agreement, dossier, attested_by, None),
             known=known,
             labeller=labeller,
             lists=lists,
             project=project,
             finders=tuple(finder or ()),
         )
-        used = any(one is not None for one in (workspace, project, labeller)) or bool(certified)
-        platform = (
-            opened(workspace, actor, purpose or "de-identification", as_json) if used else None
-        )
+        needed = project is not None or labeller is not None or bool(certified)
+        platform = opened_if_any(workspace, actor, purpose, as_json, needed=needed)
         if certified and platform is not None:
             run = _certified(run, platform, certified)
-        report = deidentify_notes(run, platform)
-        show(report, as_json, lambda: _text_words(report, out))
-
-
-def _mode_of(told: str) -> "ReleaseMode":
-    from bedside.core.errors import Invalid  # noqa: PLC0415
-    from bedside.core.records.release_mode import ReleaseMode  # noqa: PLC0415
-
-    if told not in list(ReleaseMode):
-        raise Invalid(
-            "There is no such release mode.", fix="give safe_harbor, expert or limited_dataset."
-        )
-    return ReleaseMode(told)
+        hand = hand_asked(platform, passphrase_file, passphrase_fd)
+        report = deidentify_notes(run, platform, hand)
+        after = [] if platform is not None else [NOT_TOLD]
+        show(report, as_json, lambda: "\n".join([_text_words(report, out), *after]))
 
 
 def _certified(run: "NotesRun", platform: "Platform", data_set: str) -> "NotesRun":
@@ -107,7 +105,7 @@ def _certified(run: "NotesRun", platform: "Platform", data_set: str) -> "NotesRu
             fix="leave --lists and --finder out.",
         )
     notice = certified_notes(platform, data_set, run.language, run.labeller or "")
-    return replace(run, notice=notice)
+    return replace(run, certified=data_set, notice=notice)
 
 
 def train(

@@ -23,7 +23,15 @@ __all__ = [
 YEARS = 6
 """How far back somebody may ask. Source: 45 CFR 164.528(a)(3)."""
 
-Of = Literal["prediction", "version", "snapshot", "scores"]
+FILES = {
+    "deidentify.files": "files with your records",
+    "deid.text": "notes",
+    "deid.dicom": "images",
+    "deid.labels.export": "notes in which your name was marked",
+}
+"""What left the identified zone as files: the entry keeps sealed whose records were in them."""
+
+Of = Literal["prediction", "version", "snapshot", "scores", "files"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,12 @@ def disclosed_by(entry: LedgerEntry) -> Disclosed | None:
             what="the answer of a model about you",
             recipient=str(details.get("caller", "somebody who asked")),
         )
+    return _taken_out(entry)
+
+
+def _taken_out(entry: LedgerEntry) -> Disclosed | None:
+    """What somebody took out as files."""
+    details = entry.details
     taken = f"files taken out by {entry.actor}"
     if entry.action == "export" and "snapshot" in details:
         return Disclosed(
@@ -93,6 +107,14 @@ def disclosed_by(entry: LedgerEntry) -> Disclosed | None:
             what="a model's answers, with what it used and what came true",
             recipient=taken,
             mode=str(details.get("mode")),
+        )
+    if entry.action in FILES and "leaves_as" in details:
+        return Disclosed(
+            of="files",
+            id=str(entry.sequence),
+            what=f"{FILES[entry.action]} ({details.get('form')})",
+            recipient=taken,
+            mode=str(details["leaves_as"]),
         )
     return None
 

@@ -24,7 +24,7 @@ from bedside.privacy.fields.hl7v2 import Hl7Release
 from bedside.privacy.fields.omop import OmopRelease
 from bedside.privacy.fields.tables import TableRelease
 
-__all__ = ["FORMATS", "ReleasedFiles", "release_files"]
+__all__ = ["FORMATS", "ReleasedFiles", "check_places", "release_files"]
 
 FORMATS = ("fhir", "hl7", "omop", "table")
 LARGEST = 2 << 30  # bytes of one file, unpacked
@@ -39,6 +39,21 @@ class ReleasedFiles:
     written: int = 0
     refused: int = 0
     lost: dict[str, int] = field(default_factory=dict)
+
+
+def check_places(source: Path, target: Path, form: str) -> None:
+    """Refuse what cannot be released, before anybody signs for it.
+
+    Raises:
+        Invalid: the target holds something, or there is no such form.
+        NotFound: there is no such source.
+    """
+    if form not in FORMATS:
+        raise Invalid("There is no such form.", fix=f"use one of: {', '.join(FORMATS)}.")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise Invalid("The folder to write to is not empty.", fix="give a new folder.")
+    if not source.exists():
+        raise NotFound("There is no such file or folder.", fix="give one that is there.")
 
 
 def release_files(
@@ -69,10 +84,7 @@ def release_files(
         Invalid: the folder holds something, there is no such form, or no file is of it.
         NotFound: there is no such file.
     """
-    if form not in FORMATS:
-        raise Invalid("There is no such form.", fix=f"use one of: {', '.join(FORMATS)}.")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise Invalid("The folder to write to is not empty.", fix="give a new folder.")
+    check_places(source, target, form)
     release = _releasing(form, actions, subject, columns or {})
     done = ReleasedFiles()
     for number, (name, content) in enumerate(_files(source), start=1):

@@ -12,9 +12,11 @@ from bedside.core.errors import Invalid, NotFound, Unavailable
 from bedside.core.ids import canonical_json
 from bedside.core.ports.vault import Vault
 from bedside.core.records.identifier import IdentifierSpan
-from bedside.core.records.release_mode import ReleaseMode
+from bedside.lifecycle.leaving import Leaving, WhoseRecords, content_of, leave_zone, tell_left
 from bedside.lifecycle.platform import Platform
+from bedside.lifecycle.signed_effects import HandAsked
 from bedside.privacy.memory_vault import MemoryVault
+from bedside.privacy.rules import ReleasePlan
 from bedside.privacy.text.annotated import AnnotatedNote, annotated_folder
 from bedside.privacy.text.engine import NoteFinder, plugged_in
 from bedside.privacy.text.known import KnownIdentifiers
@@ -43,25 +45,45 @@ class NotesRun:
         source: A text file, or a folder of .txt files.
         out: A folder outside the source that is not there, or is empty.
         language: Of the notes.
-        mode: Which rule what is written must keep.
+        plan: The release mode, and what goes with it.
         known: A file of JSON lines: of each note what the record knows; or None.
         labeller: The digest of one that was trained in this workspace, or None.
         lists: A folder of more names and places, or None.
         project: Whose vault keeps the stand-ins; None: they are drawn for this run, and forgotten.
         finders: Names of plug-ins.
+        certified: The data set whose certificate counts for these notes; empty: none does.
         notice: What the report says of how much is left.
     """
 
     source: Path
     out: Path
     language: str
-    mode: ReleaseMode
+    plan: ReleasePlan
     known: Path | None = None
     labeller: str | None = None
     lists: Path | None = None
     project: str | None = None
     finders: tuple[str, ...] = ()
+    certified: str = ""
     notice: str = NOTICE
+
+    def leaving(self) -> Leaving:
+        """What exactly leaves: without a certificate nobody knows how much the notes still tell."""
+        with_names = {"known": self.known, "lists": self.lists}
+        return Leaving(
+            action="deid.text",
+            form="text",
+            content=content_of(self.source),
+            plan=self.plan,
+            certified=bool(self.certified),
+            how={
+                "language": self.language,
+                "labeller": self.labeller or "",
+                "finders": list(self.finders),
+                "certified": self.certified,
+            }
+            | {name: content_of(at).sha256 for name, at in with_names.items() if at is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +92,15 @@ class _Patient:
     known: KnownIdentifiers
 
 
-def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[str, Any]:
+def deidentify_notes(
+    run: NotesRun, platform: Platform | None = None, hand: HandAsked | None = None
+) -> dict[str, Any]:
     """Write every note with stand-ins, and a report of how many of each kind there were.
 
     The files are numbered in the order of the notes' names, since a name may name somebody too.
 
-    Without a project's vault each note that `known` does not name is a patient of its own.
+    Without a project's vault each note that `known` does not name is a patient of its own. In a
+    workspace notes for which no certificate counts leave as identified ones.
 
     Returns:
         The report, which is `report.json` beside the notes; it holds numbers alone.
@@ -83,20 +108,19 @@ def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[st
     Raises:
         Invalid: a file is not UTF-8, or `out` is not fit.
         NotFound: there is no note, or no such labeller.
+        Refused: as `leave_zone`.
         Unavailable: the extra `deid` is not installed, or a result cannot be written.
     """
-    if run.mode is ReleaseMode.IDENTIFIED:
-        raise Invalid(
-            "The mode 'identified' takes nothing out.",
-            fix="give safe_harbor, expert or limited_dataset.",
-        )
     paths = _notes(run.source)
     _check_out(run)
     lists = _lists(run.lists)
     weights = labeller_of(platform, run.labeller) if run.labeller else None
     finder = NoteFinder(run.language, lists=lists, weights=weights, passes=plugged_in(run.finders))
-    surrogates = Surrogates(_vault(run, platform), run.mode, run.language, lists=lists)
     patients = _patients(run.known) if run.known else {}
+    leaving = None if platform is None else run.leaving()
+    decision = None if platform is None or leaving is None else leave_zone(platform, leaving, hand)
+    whose = WhoseRecords(salt="")
+    surrogates = Surrogates(_vault(run, platform), run.plan.mode, run.language, lists=lists)
     counts: Counter[tuple[str, str]] = Counter()
     base = run.source if run.source.is_dir() else run.source.parent
     for first in range(0, len(paths), _AT_ONCE):
@@ -108,6 +132,8 @@ def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[st
             zip(names, texts, finder.find(texts, known), strict=True), start=first + 1
         ):
             subject = patients[name].subject if name in patients else None
+            whose.others |= subject is None
+            whose.subjects |= set() if subject is None else {subject}
             alone = place if run.project is None else None
             done = surrogates.replace(text, spans, alone if subject is None else subject)
             _write(
@@ -116,9 +142,9 @@ def deidentify_notes(run: NotesRun, platform: Platform | None = None) -> dict[st
             counts.update(_counted(spans))
     report = _report(run, len(paths), counts)
     _write(run.out / "report.json", (json.dumps(report, indent=1) + "\n").encode())
-    if platform is not None:
+    if platform is not None and leaving is not None:
         told = {key: value for key, value in report.items() if key not in ("kinds", "notice")}
-        platform.ledger.append(platform.actor, "deid.text", told)
+        tell_left(platform, leaving, whose, decision=decision, told=told)
     return report
 
 
@@ -239,7 +265,7 @@ def _report(run: NotesRun, notes: int, counts: Counter[tuple[str, str]]) -> dict
     return {
         "notes": notes,
         "language": run.language,
-        "mode": run.mode.value,
+        "mode": run.plan.mode.value,
         "labeller": run.labeller or "",
         "project": run.project or "",
         "identifiers": sum(counts.values()),

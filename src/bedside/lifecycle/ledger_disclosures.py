@@ -18,6 +18,7 @@ from bedside.governance.disclosures import (
 )
 from bedside.governance.disclosures_page import disclosures_page
 from bedside.lifecycle.intake import pseudonym_of
+from bedside.lifecycle.leaving import WhoseRecords
 from bedside.lifecycle.platform import Platform
 
 __all__ = ["Accounting", "account_of"]
@@ -48,7 +49,9 @@ def account_of(
     """Find every disclosure of a person's record in the last six years; asking is an entry itself.
 
     An answer about somebody is found by the ledger's own tag of them; a data set by opening it and
-    looking. A data set that is no longer kept is told too, for it cannot be ruled out.
+    looking; files that left by the sealed list of whose records were in them. A data set that is
+    no longer kept is told too, and so are files of people whom nobody named: they cannot be ruled
+    out.
 
     Args:
         platform: The workspace.
@@ -65,7 +68,8 @@ def account_of(
         raise Refused("The page is there already.", fix="give another name.", code="file_exists")
     now = platform.clock.now()
     since, until = iso(since_of(now)), iso(now)
-    search = _Search(platform, _subjects(platform, subject, is_pseudonym))
+    known_as = None if is_pseudonym else subject
+    search = _Search(platform, _subjects(platform, subject, is_pseudonym), known_as)
     found = tuple(search.among(platform.ledger.entries(), since))
     asked = {"since": since, "found_count": len(found)}
     entry = platform.ledger.append(
@@ -90,8 +94,8 @@ def _subjects(platform: Platform, subject: str, is_pseudonym: bool) -> set[int]:
 class _Search:
     """Looks through the entries, each data set being opened once."""
 
-    def __init__(self, platform: Platform, subjects: set[int]) -> None:
-        self._platform, self.subjects = platform, subjects
+    def __init__(self, platform: Platform, subjects: set[int], known_as: str | None) -> None:
+        self._platform, self.subjects, self._known_as = platform, subjects, known_as
         sealed = (platform.ledger.sealed_for(one) for one in subjects)
         self._own = {sequence for some in sealed for sequence in some}
         self._predictions: set[str] = set()
@@ -132,9 +136,16 @@ class _Search:
             return told.id in self._predictions, told.mode, told.what
         if told.of == "version":
             return told.id in self._versions, told.mode, f"{told.what}: model {told.id}"
+        if told.of == "files":
+            return self._in_files(int(told.id)), told.mode, told.what
         snapshot = self._scored.get(told.id, "") if told.of == "scores" else told.id
         is_in, mode, name = self._in_snapshot(snapshot)
         return is_in, mode, f"{told.what}: {name}"
+
+    def _in_files(self, entry: int) -> bool | None:
+        others = bool(self._platform.ledger.entry(entry).details.get("others"))
+        whose = WhoseRecords.opened(self._platform.ledger.unseal(entry), others=others)
+        return whose.holds(self.subjects, self._known_as)
 
     def _in_snapshot(self, digest: str) -> tuple[bool | None, str, str]:
         called = digest[:12]

@@ -33,7 +33,8 @@ from bedside.privacy.text.annotated import AnnotatedNote, LabelledSpan
 from bedside.privacy.text.engine import NoteFinder
 from bedside.privacy.text.training import kinds_of
 
-__all__ = ["Labelling", "Readers", "Shown", "decided_spans", "labelled_notes", "readers_of"]
+__all__ = ["Labelling", "Readers", "Shown", "decided_spans", "labelled_notes", "read_notes"]
+__all__ += ["readers_of"]
 
 Spans = tuple[LabelledSpan, ...]
 
@@ -303,6 +304,15 @@ def _decided(book: Book, sample: Sample) -> dict[int, Marked]:
 def labelled_notes(platform: Platform, data: str) -> list[AnnotatedNote]:
     """The newest sample of a data set with its labels, for training: every note somebody read.
 
+    Raises:
+        NotFound, Refused: as `read_notes`.
+    """
+    return [note for note, _ in read_notes(platform, data)]
+
+
+def read_notes(platform: Platform, data: str) -> list[tuple[AnnotatedNote, int | None]]:
+    """Every note of the newest sample that somebody read, with its labels and whose it is.
+
     Where it was decided, that counts; else all that any reader marked.
 
     Raises:
@@ -326,7 +336,10 @@ def labelled_notes(platform: Platform, data: str) -> list[AnnotatedNote]:
     if not read:
         raise NotFound("Nobody has read a note of the sample.", fix="run bedside deid label.")
     return [
-        AnnotatedNote(name=f"note-{note.place:06d}", text=note.text, spans=read[note.place])
+        (
+            AnnotatedNote(name=f"note-{note.place:06d}", text=note.text, spans=read[note.place]),
+            note.subject,
+        )
         for note in notes_of(platform, book, sample)
         if note.place in read
     ]

@@ -10,8 +10,11 @@ from bedside.core.ports import Progress
 from bedside.core.ports.vault import Vault
 
 if TYPE_CHECKING:
+    from bedside.lifecycle.leaving import Leaving
     from bedside.lifecycle.platform import Platform
+    from bedside.lifecycle.signed_effects import HandAsked
     from bedside.privacy.dicom.options import DicomOptions
+    from bedside.privacy.rules import ReleasePlan
 
 __all__ = ["DicomRun", "deidentify_images"]
 
@@ -24,6 +27,7 @@ class DicomRun:
         source: A file or a folder.
         out: A new folder for the results.
         options: Mode, options of the profile, what is let through.
+        plan: The same release mode, and what goes with it.
         regions: A CSV file of known regions, or None.
         salt: Of the declaration whose rows and notes the images belong to.
         project: Of the vault; None: stand-ins are drawn for this run alone and forgotten.
@@ -32,13 +36,34 @@ class DicomRun:
     source: Path
     out: Path
     options: "DicomOptions"
+    plan: "ReleasePlan"
     regions: Path | None = None
     salt: str = "bedside"
     project: str | None = None
 
+    def leaving(self) -> "Leaving":
+        """What exactly leaves."""
+        from bedside.lifecycle.leaving import Leaving, content_of  # noqa: PLC0415
+
+        regions = "" if self.regions is None else content_of(self.regions).sha256
+        return Leaving(
+            action="deid.dicom",
+            form="dicom",
+            content=content_of(self.source),
+            plan=self.plan,
+            how={
+                "retain": sorted(one.value for one in self.options.retain),
+                "accept": sorted(one.value for one in self.options.accept),
+                "regions": regions,
+            },
+        )
+
 
 def deidentify_images(
-    run: DicomRun, progress: Progress, platform: "Platform | None" = None
+    run: DicomRun,
+    progress: Progress,
+    platform: "Platform | None" = None,
+    hand: "HandAsked | None" = None,
 ) -> dict[str, Any]:
     """De-identify images, write the report beside them, and an entry in the ledger if there is one.
 
@@ -47,9 +72,11 @@ def deidentify_images(
 
     Raises:
         Invalid: a place or the file of known regions is not fit.
+        Refused: as `leave_zone`.
         Unavailable: a library or Tesseract is not installed, or a result cannot be written.
     """
     try:
+        from bedside.lifecycle.leaving import WhoseRecords, leave_zone, tell_left  # noqa: PLC0415
         from bedside.privacy.dicom.deidentifier import DicomDeidentifier  # noqa: PLC0415
         from bedside.privacy.dicom.folder import Places, deidentify_folder  # noqa: PLC0415
         from bedside.privacy.dicom.regions import SiteRegions  # noqa: PLC0415
@@ -68,14 +95,20 @@ def deidentify_images(
         regions=SiteRegions() if text is None else SiteRegions.read(text),
     )
     places = Places(source=run.source, out=run.out)
+    places.check()
+    leaving = None if platform is None else run.leaving()
+    decision = None if platform is None or leaving is None else leave_zone(platform, leaving, hand)
     result = deidentify_folder(places, deidentifier, progress)
     report = report_json(result, run.options)
     (run.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     page = run.out / "report.html"
     page.write_text(report_page(result, run.options), encoding="utf-8")
-    if platform is not None:
+    if platform is not None and leaving is not None:
         told = {key: value for key, value in report.items() if key != "kept_back"}
-        platform.ledger.append(platform.actor, "deid.dicom", {**told, "project": run.project or ""})
+        whose = WhoseRecords(
+            salt=run.salt, subjects=deidentifier.subjects, others=deidentifier.nameless > 0
+        )
+        tell_left(platform, leaving, whose, decision=decision, told=told)
     return {**report, "page": str(page), "images": str(run.out / "images")}
 
 

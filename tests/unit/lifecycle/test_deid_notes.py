@@ -6,6 +6,7 @@ import pytest
 from bedside.core.errors import Invalid, NotFound
 from bedside.core.records.release_mode import ReleaseMode
 from bedside.lifecycle.deid_notes import NotesRun, deidentify_notes, labeller_of, train_labeller
+from bedside.privacy.rules import ReleasePlan
 from bedside.privacy.text.annotated import to_json
 from bedside.privacy.text.training import TrainingOptions
 from bedside.wiring.progress import LineProgress
@@ -28,7 +29,7 @@ def run(tmp_path):
         source=notes,
         out=tmp_path / "out",
         language="en",
-        mode=ReleaseMode.EXPERT,
+        plan=ReleasePlan(mode=ReleaseMode.EXPERT, project="trial", dossier="finding"),
         known=known,
     )
 

@@ -328,7 +328,7 @@ def test_what_is_no_span_of_the_note_is_not_kept(platform: Platform) -> None:
 def test_free_texts_of_files_come_out_where_their_field_is_certified(
     platform: Platform, tmp_path: Path
 ) -> None:
-    from bedside.wiring.deid_files import release_to  # noqa: PLC0415
+    from bedside.wiring.deid_files import FilesRun, release_to  # noqa: PLC0415
 
     source = tmp_path / "letters"
     source.mkdir()
@@ -344,8 +344,16 @@ def test_free_texts_of_files_come_out_where_their_field_is_certified(
     columns = {"letter": "free_text", "other": "free_text"}
 
     def released(to: str) -> str:
-        release_to(platform, table, tmp_path / to, "table", plan, "bedside", "patient", columns,
-                   certified="ward/prepared")  # fmt: skip
+        run = FilesRun(
+            source=table,
+            target=tmp_path / to,
+            form="table",
+            plan=plan,
+            subject="patient",
+            columns=columns,
+            certified="ward/prepared",
+        )
+        release_to(platform, run)
         return (tmp_path / to / "00001.csv").read_text()
 
     before = released("before")

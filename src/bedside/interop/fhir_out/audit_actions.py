@@ -27,8 +27,8 @@ _PATTERNS = {
     Pattern.CREATE: (
         "alarm.raise", "answer", "approve", "access.add", "access.grant", "backup", "build.done",
         "checkpoint.key", "collect.done", "compare", "consent.record", "decision.open",
-        "decision.sign", "deid.certify", "deid.dicom", "deid.label", "deid.sample", "deid.text",
-        "deid.train", "deidentify", "deidentify.files", "deidentify.risk", "evaluate",
+        "decision.sign", "deid.certify", "deid.label", "deid.sample", "deid.train", "deidentify",
+        "deidentify.risk", "evaluate",
         "incident.open", "leakage", "monitor", "monitor.baseline", "policy.add", "prediction.note",
         "quality",
         "recalibrate", "respond", "retrain.done", "retrain.judged", "score", "signer.enrol",
@@ -54,9 +54,10 @@ _PATTERNS = {
         "features.explain", "ledger.disclosures", "monitor.performance", "prediction.judge",
     ),
     Pattern.DISCLOSURE: (
-        "export", "fhir.write_back", "hl7.result", "prediction.export", "score.export",
+        "deid.dicom", "deid.labels.export", "deid.text", "deidentify.files", "export",
+        "fhir.write_back", "hl7.result", "prediction.export", "score.export",
     ),
-    Pattern.EXPORT: ("deid.labels.export", "deploy.export", "ledger.export"),
+    Pattern.EXPORT: ("deploy.export", "ledger.export"),
 }  # fmt: skip
 _OF = {action: pattern for pattern, actions in _PATTERNS.items() for action in actions}
 

@@ -39,6 +39,8 @@ class DicomDeidentifier:
         salt: Of the declaration, so that a patient is the same subject as in rows and notes.
         finder: Finds text in pictures; None: a file with a picture is kept back.
         regions: What the site knows of its scanners.
+        subjects: The patients whose files were cleaned.
+        nameless: How many cleaned files name no patient.
     """
 
     options: DicomOptions
@@ -46,6 +48,8 @@ class DicomDeidentifier:
     salt: str
     finder: TextFinder | None
     regions: SiteRegions = field(default_factory=SiteRegions)
+    subjects: set[int] = field(default_factory=set, init=False)
+    nameless: int = field(default=0, init=False)
     _uids: "OrderedDict[int, UidStandIns]" = field(default_factory=OrderedDict, init=False)
 
     def file(self, content: bytes) -> FileOutcome:
@@ -96,7 +100,7 @@ class DicomDeidentifier:
 
         What the vault draws for the file is durable when this ends.
         """
-        subject = self._subject(dataset)
+        subject, is_named = self._subject(dataset)
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax.is_deflated:
             syntax = ExplicitVRLittleEndian  # the same elements, and every reader takes them
@@ -106,6 +110,8 @@ class DicomDeidentifier:
         except Exception:
             self._uids.pop(subject, None)  # what was drawn for it is not kept
             raise
+        self.subjects |= {subject} if is_named else set()
+        self.nameless += not is_named
         structured = cleaner.structured_seen
         mark(dataset, self.options, looked=looked, structured=structured, accepted=accepted)
         dataset.file_meta = fresh_meta(dataset, syntax)
@@ -130,16 +136,19 @@ class DicomDeidentifier:
         dataset[0x00100020] = DataElement(0x00100020, "LO", pseudonym)
         return cleaner
 
-    def _subject(self, dataset: Dataset) -> int:
-        """Whose it is: the patient by the rule of collecting; without one, the study as such."""
+    def _subject(self, dataset: Dataset) -> tuple[int, bool]:
+        """Whose it is: the patient by the rule of collecting; without one, the study as such.
+
+        The second says whether it is a patient's.
+        """
         for keyword, kind in (("PatientID", ""), ("StudyInstanceUID", "study:"),
                               ("SOPInstanceUID", "instance:")):  # fmt: skip
             if keyword in dataset:
                 raw = element_bytes(dataset.get_item(keyword)).strip(b" \0")
                 name = raw.decode(errors="replace")
                 if name:
-                    return subject_pseudonym(kind + name, salt=self.salt)
-        return subject_pseudonym("", salt=self.salt)
+                    return subject_pseudonym(kind + name, salt=self.salt), not kind
+        return subject_pseudonym("", salt=self.salt), False
 
     def _uids_of(self, subject: int, vault: Vault) -> UidStandIns:
         uids = self._uids.pop(subject, None) or UidStandIns(vault, subject)

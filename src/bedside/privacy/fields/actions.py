@@ -61,6 +61,7 @@ class FieldActions:
             patient is the same subject here and there.
         cleaner: Cleans free text; without it, none is released.
         lost: Counts what stays behind, by field.
+        subjects: Everybody whose record was met.
     """
 
     plan: ReleasePlan
@@ -69,11 +70,14 @@ class FieldActions:
     salt: str = "bedside"
     cleaner: TextCleaner | None = None
     lost: Counter[str] = field(default_factory=Counter)
+    subjects: set[int] = field(default_factory=set)
     _ids: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def subject(self, source_id: str) -> int:
         """The subject that the source's own patient identifier names."""
-        return subject_pseudonym(source_id, salt=self.salt)
+        subject = subject_pseudonym(source_id, salt=self.salt)
+        self.subjects.add(subject)
+        return subject
 
     def new_id(self, kind: str, old: str) -> str:
         """A UUID in place of a technical id, the same in all of this run and in no other.
