@@ -23,6 +23,14 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14s", b"lo", flags, b""))
 
 
+def metrics(token: str) -> tuple[int, str]:
+    """What it tells a monitoring system."""
+    with closing(http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)) as connection:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+        with connection.getresponse() as response:
+            return response.status, response.read().decode()
+
+
 def ask(request: dict[str, Any], token: str) -> tuple[int, Any]:
     """One question to the server."""
     with closing(http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)) as connection:
@@ -62,6 +70,13 @@ def main(work: dict[str, Any]) -> dict[str, Any]:
     found["seconds"] = round(time.monotonic() - began, 1)
     found["status"], found["answer"] = ask(work["request"], work["token"])
     found["stranger"], _ = ask(work["request"], "another")
+    found["observed"], found["metrics"] = metrics(work["token"])
+    added = subprocess.run(
+        [*run, *start, "--clients", "add", "ehr", "--scope", "describe/*"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    time.sleep(2.0)  # a running server knows a client within a second
+    found["client"], _ = metrics(json.loads(added.stdout)["token"])
     found["healthy"] = status([*run, *start, "--check"])
     looked = subprocess.run(
         [*run, "python3", "-c", work["look"]], capture_output=True, text=True, check=True

@@ -144,6 +144,11 @@ def test_the_image_gives_the_worked_example_and_lets_nobody_else_in(asked):
     assert (asked["status"], asked["stranger"]) == (200, 401)
 
 
+def test_the_image_tells_its_metrics_to_who_may_observe_alone(asked):
+    assert (asked["observed"], asked["client"]) == (200, 403)
+    assert "bedside_answers_total{" in asked["metrics"]
+
+
 def test_the_image_says_by_itself_whether_it_answers(asked):
     assert asked["unhealthy"] == 1, "before it was started"
     assert asked["healthy"] == 0, "while it answers"

@@ -477,7 +477,9 @@ def test_the_page_about_deploying_does_what_it_says(tmp_path):
     ]  # fmt: skip
     (exported,) = [text for command, text in said.items() if "deploy export" in command]
     assert "canary_key. It is a secret" in exported
-    (described,) = [text for command, text in said.items() if command.startswith("curl")]
+    (described,) = [text for command, text in said.items() if "/v2/models/" in command]
+    (counted,) = [text for command, text in said.items() if command.startswith("grep")]
+    assert "bedside_workers_ready 1.0" in counted
     assert '"name":"diagnosis"' in described
     assert "Serving on 127.0.0.1" in (tmp_path / "served.txt").read_text()
 

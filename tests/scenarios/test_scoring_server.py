@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from importlib.metadata import packages_distributions
+from io import StringIO
 
 import pytest
 
@@ -19,6 +20,7 @@ from bedside.deploy.package.scoring_install import scoring_libraries
 from bedside.lifecycle.deploying import export_version
 from bedside.serve.auth import token_digest
 from bedside.wiring.images import image_builder
+from bedside.wiring.scoring import main
 from exported import TOKEN, a_live_version, a_request
 
 pytestmark = pytest.mark.xdist_group("scoring_server")  # its fixtures are made once
@@ -125,13 +127,75 @@ def port_is_open(told):
 
 
 def asked(told, request, token=TOKEN):
+    status, content = called(told, "POST", "/v2/models/diagnosis/infer", token, json.dumps(request))
+    return status, json.loads(content)
+
+
+def called(told, method, path, token=TOKEN, content=None):
     with closing(
         http.client.HTTPConnection("127.0.0.1", int(told["BEDSIDE_PORT"]), timeout=20)
     ) as connection:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request("POST", "/v2/models/diagnosis/infer", json.dumps(request), headers)
+        connection.request(method, path, content, headers)
         with connection.getresponse() as response:
-            return response.status, json.loads(response.read())
+            return response.status, response.read().decode()
+
+
+def clients(told, *arguments):
+    """What `--clients` says, beside the running server; its exit status where it is refused."""
+    with redirect_stdout(StringIO()) as said:
+        status = main(["--clients", *arguments], told)
+    return json.loads(said.getvalue()) if status == 0 else status
+
+
+def until(condition, seconds=10.0):
+    """What a running server knows within a second or so."""
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
+
+
+RATES = {
+    "caller": {"per_second": 0.001, "burst": 8},
+    "failed": {"per_second": 1000.0, "burst": 1000},
+}
+
+
+def test_each_caller_does_what_it_may_alone_of_no_patient_is_told_and_the_release_is_only_read(
+    exported, tmp_path
+):
+    told, before = variables(exported, tmp_path), stamps(exported / "release")
+    (tmp_path / "access").mkdir()
+    (tmp_path / "access" / "access.json").write_text(json.dumps({"rates": RATES}))
+    told["BEDSIDE_ACCESS"] = str(tmp_path / "access")
+    request, _ = a_request(bundle_of(exported))
+    request["id"] = "Quetzal"
+    request["parameters"] = request.get("parameters", {}) | {"subject": "Quetzal"}
+
+    with served(told, tmp_path) as server:
+        assert server.poll() is None, (tmp_path / "log").read_text()
+        asks = clients(told, "add", "ehr", "--scope", "infer/diagnosis")["token"]
+        looks = clients(told, "add", "prometheus", "--scope", "observe/*")["token"]
+        assert until(lambda: called(told, "GET", "/metrics", looks)[0] == 200)
+        status, answer = asked(told, request, asks)
+        assert status == 200, answer
+        assert called(told, "GET", "/metrics", asks)[0] == 403
+        assert asked(told, request, looks)[0] == 403
+        _, metrics = called(told, "GET", "/metrics")
+        assert clients(told, "revoke", "ehr")["revoked"]
+        assert until(lambda: asked(told, request, asks)[0] == 401)
+        assert until(lambda: called(told, "GET", "/metrics", looks)[0] == 429), "of access.json"
+    listed = clients(told, "list")
+
+    assert re.search(r'^bedside_answers_total\{.*model="diagnosis".*\} 1.0$', metrics, re.M)
+    assert "Quetzal" not in metrics + (tmp_path / "log").read_text()
+    assert [(one["name"], bool(one["revoked"])) for one in listed["clients"]] == [
+        ("ehr", True), ("prometheus", False),
+    ]  # fmt: skip
+    assert clients(told, "revoke", "nobody") == 2
+    assert stamps(exported / "release") == before
+    assert (tmp_path / "state" / "bedside.sqlite").exists()
 
 
 def bundle_of(exported):
@@ -163,17 +227,6 @@ def test_a_server_without_any_training_library_scores_as_the_bundle_says(exporte
 
 def test_what_is_refused_to_the_server_is_every_library_that_trains():
     assert set(REFUSED) >= TRAINING
-
-
-def test_the_release_is_only_read(exported, tmp_path):
-    before = stamps(exported)
-    told = variables(exported, tmp_path)
-
-    with served(told, tmp_path) as server:
-        assert server.poll() is None, (tmp_path / "log").read_text()
-
-    assert stamps(exported) == before
-    assert (tmp_path / "state" / "bedside.sqlite").exists()
 
 
 def stamps(folder):

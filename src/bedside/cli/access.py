@@ -184,18 +184,9 @@ def _grant_line(told: dict[str, Any]) -> str:
 
 
 def _duration(told: str | None) -> "timedelta | None":
-    import re  # noqa: PLC0415
-    from datetime import timedelta  # noqa: PLC0415
+    from bedside.wiring.callers import lasts_of  # noqa: PLC0415
 
-    from bedside.core.errors import Invalid  # noqa: PLC0415
-
-    if told is None:
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,4})([hd])", told)
-    if found is None:
-        raise Invalid("--expires is no time that passes.", fix="write hours or days: 12h or 90d.")
-    number = int(found.group(1))
-    return timedelta(days=number) if found.group(2) == "d" else timedelta(hours=number)
+    return None if told is None else lasts_of(told)
 
 
 def _told(client: "Client") -> dict[str, Any]:

@@ -2,32 +2,26 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from bedside.core.errors import Invalid, NotFound
+from bedside.core.errors import Invalid
 from bedside.core.ports.access import Clients
 from bedside.core.records.client import Client
 from bedside.core.records.policy import Act, Resource
-from bedside.data.adapters.fhir_server.prefetch import fetch_document
-from bedside.infra.database.opening import open_database, writing
 from bedside.lifecycle.door import enter
+from bedside.lifecycle.people import note_sign_in
 from bedside.lifecycle.platform import Platform
-from bedside.serve.adapters.fetched_keys import FetchedKeys
-from bedside.serve.adapters.oidc_keys import OidcKeys
-from bedside.serve.adapters.oidc_provider import OidcProvider
-from bedside.serve.adapters.sealed_state import SealedState
-from bedside.serve.adapters.sql_clients import SqlClients
-from bedside.serve.adapters.sql_sessions import SqlSessions
-from bedside.serve.auth import Authenticator, KnownClients, first_run_token
-from bedside.serve.login import Login
-from bedside.serve.oidc import IssuerTokens
-from bedside.serve.rate_limits import RateLimits
 from bedside.serve.run import Exposure
-from bedside.wiring.access_file import AccessFile, read_access
+from bedside.wiring.access_file import read_access
+from bedside.wiring.callers import (
+    AccessWiring,
+    Asked,
+    CallerParts,
+    ClientDesk,
+    callers_of,
+    clients_in,
+)
 from bedside.wiring.settings import settings_of
 
 __all__ = [
@@ -43,80 +37,41 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A client that is to be let in: `subject` is of its certificate; without, it gets a token."""
-
-    name: str
-    scopes: frozenset[str]
-    subject: str | None = None
-    lasts: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessWiring:
-    """What a server adds for its callers: who knows them, who lets people in, how often."""
-
-    authenticators: tuple[Authenticator, ...]
-    limits: RateLimits = field(default_factory=RateLimits)
-    login: Login | None = None
-    hosts: tuple[str, ...] = ()
-
-
 def access_of(platform: Platform, environment: Mapping[str, str] = os.environ) -> AccessWiring:
     """Clients of the database, and what `access.json` in the workspace says, wired and started.
 
     Raises:
-        Invalid: the file is not as it must be.
+        Invalid: the file is not as it must be, or gives roles to groups where none count yet.
     """
-    told = read_access(platform.folder)
-    known = KnownClients(clients_of(platform), clock=platform.clock)
-    known.start()
-    limits = RateLimits(told.rates)
-    if told.issuer is None:
-        return AccessWiring(authenticators=(known,), limits=limits)
-    provider = OidcProvider(
-        told.issuer.issuer,
-        client_id=told.issuer.client_id,
-        secret=environment.get("BEDSIDE_OIDC_SECRET") or None,
-        fetch=partial(fetch_document, clock=platform.clock, certificates=told.certificates),
-    )
-    keys = FetchedKeys(provider.key_set, "issuer", read=OidcKeys)
-    keys.begin()
-    tokens = IssuerTokens(told.issuer, signatures=keys, clock=platform.clock)
-    host = None if told.base is None else urlsplit(told.base).hostname
-    return AccessWiring(
-        authenticators=(known, tokens),
-        limits=limits,
-        login=_login(platform, told, provider, keys),
-        hosts=() if host is None else (host,),
-    )
-
-
-def _login(
-    platform: Platform, told: AccessFile, provider: OidcProvider, keys: FetchedKeys
-) -> Login | None:
-    if told.issuer is None or told.issuer.client_id is None or told.base is None:
-        return None
     database = settings_of(platform.folder).database
-    place = open_database(database or platform.folder / "sessions.sqlite")
-    return Login(
-        told.issuer,
-        provider=provider,
-        signatures=keys,
-        sessions=SqlSessions(place, writing=writing, clock=platform.clock),
-        base=told.base,
-        seal=SealedState(bytes.fromhex(platform.tag("login"))),
+    parts = CallerParts(
+        folder=platform.folder,
+        clients=clients_of(platform),
+        sessions=database or platform.folder / "sessions.sqlite",
         clock=platform.clock,
-        record=lambda action, who: platform.ledger.append(platform.actor, action, {"who": who}),
+        tag=platform.tag,
+        record=lambda action, told: platform.ledger.append(platform.actor, action, told),
+        admit=partial(note_sign_in, platform),
     )
+    _check_groups(platform)
+    return callers_of(parts, environment)
+
+
+def _check_groups(platform: Platform) -> None:
+    """Groups give roles only where roles count: else a stranger would hold every one."""
+    issuer = read_access(platform.folder).issuer
+    if issuer is not None and issuer.groups and not platform.people.is_strict():
+        raise Invalid(
+            "access.json gives roles to groups, and nobody holds a role here yet, so that "
+            "everybody holds every role.",
+            fix="give the first by hand: bedside access grant user:YOU administrator.",
+            code="access_file",
+        )
 
 
 def clients_of(platform: Platform) -> Clients:
     """The clients of a workspace."""
-    settings = settings_of(platform.folder)
-    engine = open_database(settings.metadata)
-    return SqlClients(engine, writing=writing)
+    return clients_in(settings_of(platform.folder).metadata)
 
 
 def exposure_of(
@@ -142,27 +97,12 @@ def exposure_of(
 def add_client(platform: Platform, asked: Asked) -> tuple[Client, str | None]:
     """Let a client in; its token, which is shown this once, where it is known by one.
 
-    The ledger tells of it before it counts: a change that is not recorded is not made.
-
     Raises:
         Invalid: the name or a scope is none.
         Refused: a client of this name or certificate is there.
     """
-    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{asked.name}"))
-    token, digest = (None, None) if asked.subject is not None else first_run_token()
-    now = platform.clock.now()
-    client = Client(
-        name=asked.name,
-        scopes=asked.scopes,
-        token_sha256=digest,
-        subject=asked.subject,
-        added=now,
-        expires=None if asked.lasts is None else now + asked.lasts,
-    )
-    told = {"client": client.name, "scopes": sorted(client.scopes)}
-    platform.ledger.append(platform.actor, "access.add", told)
-    clients_of(platform).add(client)
-    return client, token
+    _enter(platform, asked.name)
+    return _desk(platform).add(asked)
 
 
 def rotate_client(platform: Platform, name: str) -> tuple[Client, str]:
@@ -172,12 +112,8 @@ def rotate_client(platform: Platform, name: str) -> tuple[Client, str]:
         NotFound: there is no such client.
         Refused: it is known by its certificate.
     """
-    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{name}"))
-    clients = clients_of(platform)
-    if _good(clients, name).subject is None:
-        platform.ledger.append(platform.actor, "access.rotate", {"client": name})
-    token, digest = first_run_token()
-    return clients.renew(name, digest), token
+    _enter(platform, name)
+    return _desk(platform).rotate(name)
 
 
 def revoke_client(platform: Platform, name: str) -> Client:
@@ -186,20 +122,22 @@ def revoke_client(platform: Platform, name: str) -> Client:
     Raises:
         NotFound: there is no such client.
     """
-    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{name}"))
-    clients = clients_of(platform)
-    _good(clients, name)
-    platform.ledger.append(platform.actor, "access.revoke", {"client": name})
-    return clients.revoke(name, platform.clock.now())
+    _enter(platform, name)
+    return _desk(platform).revoke(name)
 
 
 def list_clients(platform: Platform) -> list[Client]:
     """Every client, oldest first; those that were revoked too."""
-    return clients_of(platform).all()
+    return _desk(platform).all()
 
 
-def _good(clients: Clients, name: str) -> Client:
-    for one in clients.all():
-        if one.name == name and one.revoked is None:
-            return one
-    raise NotFound("There is no such client.", fix="see them all: bedside access list.")
+def _enter(platform: Platform, name: str) -> None:
+    enter(platform, Act.MANAGE_ACCESS, Resource(name=f"client:{name}"))
+
+
+def _desk(platform: Platform) -> ClientDesk:
+    return ClientDesk(
+        clients_of(platform),
+        clock=platform.clock,
+        record=lambda action, told: platform.ledger.append(platform.actor, action, told),
+    )

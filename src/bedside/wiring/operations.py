@@ -17,7 +17,6 @@ from bedside.core.ports import Ledger
 from bedside.serve.logs import JsonLines
 
 if TYPE_CHECKING:
-    from bedside.lifecycle.rollout import Fired, GuardJudged
     from bedside.serve.gate import Gate
     from bedside.serve.metrics import Metrics
     from bedside.serve.observed import Look, Observed
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from bedside.serve.service import Service
     from bedside.serve.tracing import Tracer
 
-__all__ = ["OPERATIONS_VARIABLES", "GuardCounts", "Operations", "counting_folder", "log_as_json"]
-__all__ += ["metrics_here", "socket_folder"]
+__all__ = ["OPERATIONS_VARIABLES", "Operations", "counting_folder", "log_as_json", "metrics_here"]
+__all__ += ["socket_folder"]
 
 OPERATIONS_VARIABLES = {
     "BEDSIDE_LOG": "json (the default of a server) or text",
@@ -156,30 +155,6 @@ class Operations:
             self._look.close()
         if self.tracer is not None:
             self.tracer.close()
-
-
-class GuardCounts:
-    """Counts what a watch on guards finds, beside the server processes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._metrics, self._clock = metrics_here(), clock
-        self._known: set[tuple[str, str, str]] = set()
-
-    def looked(self, judged: "list[GuardJudged]", fired: "list[Fired]") -> None:
-        """One look at every guard is over."""
-        now = {
-            (one.version.partition("@")[0], one.version, one.result.guard.metric): one.result.state
-            == "broken"
-            for one in judged
-        }
-        for key in self._known - set(now):
-            self._metrics.guard(*key, broken=False)
-        for key, broken in now.items():
-            self._metrics.guard(*key, broken=broken)
-        self._known |= set(now)
-        for one in fired:
-            self._metrics.guard_fired(one.version.partition("@")[0], one.then)
-        self._metrics.guards_judged(self._clock.now().timestamp())
 
 
 def _tracer(endpoint: str | None, clock: Clock) -> "Tracer | None":

@@ -1,11 +1,13 @@
 """The command of a server that only scores: `python -m bedside.wiring.scoring`.
 
 It loads no store of data and no training library, so it starts where none is installed. With
-`--check` it asks the running server whether it answers; with `--compile FOLDER` it keeps there what
-a start would compile, for an image.
+`--check` it asks the running server whether it answers; with `--clients` it lets clients in and
+out, also while the server runs; with `--compile FOLDER` it keeps there what a start would compile,
+for an image.
 """
 
 import http.client
+import json
 import os
 import ssl
 import sys
@@ -66,12 +68,20 @@ def _done(arguments: list[str], environment: Mapping[str, str]) -> int:
         case ["--check"]:
             settings = scoring_settings(environment)
             return 0 if is_answering(settings.host, settings.port, settings.exposure) else 1
+        case ["--clients", *told]:
+            from bedside.wiring.scoring_state import ScoringState, client_command  # noqa: PLC0415
+
+            desk = ScoringState(scoring_settings(environment)).desk()
+            print(json.dumps(client_command(desk, told)), flush=True)
+            return 0
         case ["--compile", folder]:
             from bedside.wiring.kept_code import keep_code  # noqa: PLC0415
 
             keep_code(Path(environment.get("BEDSIDE_RELEASE", "release")), Path(folder))
             return 0
-    raise Invalid("That is no way to start it.", fix="give nothing, --check or --compile FOLDER.")
+    raise Invalid(
+        "That is no way to start it.", fix="give nothing, --check, --clients or --compile FOLDER."
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """A server that only scores, made: the versions of a release, and a ledger and keys of its own."""
 
-import hmac
 import signal
 import sys
 import threading
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bedside.core.clock import Clock, SystemClock
+from bedside.core.clock import Clock
 from bedside.core.ports import Ledger
 from bedside.core.records.bundle import FEATURES, MODEL, Bundle
 from bedside.core.records.ledger import Actor
@@ -19,12 +18,7 @@ from bedside.deploy.adapters.openssf import OpenSsfSigner
 from bedside.deploy.export.served import TRUSTED
 from bedside.deploy.package.older import form_to_explain
 from bedside.features.definition import feature_set_from_json
-from bedside.governance.adapters.sql_ledger import SqlLedger
-from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
-from bedside.infra.database.opening import open_database, writing
-from bedside.infra.keys.ed25519 import Ed25519Signer
-from bedside.infra.keys.secrets import Secrets
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
 from bedside.lifecycle.serving_release import open_release
@@ -32,14 +26,16 @@ from bedside.serve.answer import Answerer
 from bedside.serve.app import create_app
 from bedside.serve.asked_before import AskedBefore
 from bedside.serve.auth import TokenCheck
-from bedside.serve.gate import Gate
+from bedside.serve.observed import Observed
 from bedside.serve.run import server_of
 from bedside.serve.served import ServedModel
 from bedside.serve.service import Service, models_of
 from bedside.serve.worker import end_stuck, end_when_stuck
+from bedside.wiring.callers import callers_of
 from bedside.wiring.cds import cds_of, finding
-from bedside.wiring.key_service import keys_of
+from bedside.wiring.operations import Operations, log_as_json
 from bedside.wiring.scoring_settings import ScoringSettings
+from bedside.wiring.scoring_state import ScoringState
 
 __all__ = ["Scoring", "scoring_of", "serve_release"]
 
@@ -50,7 +46,7 @@ ACTOR = Actor(name="service:scoring", purpose="treatment")
 class Scoring:
     """The application, and what ends it once no request comes any more."""
 
-    app: Gate
+    app: Observed
     close: Callable[[], None]
 
 
@@ -60,6 +56,7 @@ def serve_release(settings: ScoringSettings) -> int:
     Raises:
         Refused: as `scoring_of`, or nothing protects an address beyond loopback.
     """
+    log_as_json()
     stuck = threading.Event()
     scoring = scoring_of(settings, on_stuck=stuck.set)
     server = server_of(scoring.app, settings.host, settings.port, exposure=settings.exposure)
@@ -83,20 +80,17 @@ def scoring_of(settings: ScoringSettings, *, on_stuck: Callable[[], None] | None
         on_stuck: Called when the process has to be replaced.
 
     Raises:
-        Invalid: the file of CDS Hooks clients is not as it must be.
+        Invalid: the file of CDS Hooks clients, or `access.json`, is not as it must be.
         Refused: the release or a bundle is not as it was signed, or does not reproduce its worked
             example; or the keys are not as they must be.
     """
-    clock = SystemClock()
     released = open_release(settings.release, OpenSsfSigner(None, settings.release / TRUSTED))
-    secrets = Secrets(settings.state / "keys", keys_of(settings.workspace, clock))
-    books, predictions = _books(settings, secrets, clock)
-    ledger = GroupCommit(books)
+    state = ScoringState(settings)
+    clock, books, predictions, tag = state.clock, state.books, state.predictions, state.tag
+    operations = Operations(workers=1, clock=clock)
+    ledger = operations.counted(GroupCommit(operations.timed(books)))
     models = _models(released, ledger, clock)
     ledger.append(ACTOR, "serve.start", {"versions": [told.version for told, _ in released]})
-
-    def tag(text: str) -> str:
-        return hmac.digest(secrets.secret("erased"), text.encode(), "sha256").hex()
 
     service = Service(
         models,
@@ -112,32 +106,28 @@ def scoring_of(settings: ScoringSettings, *, on_stuck: Callable[[], None] | None
         database=settings.workspace.database or settings.state / "cds_replay.sqlite",
         find=finding(predictions, books),
     )
+    access = callers_of(state.caller_parts())
     app = create_app(
         service,
-        authenticators=[TokenCheck(settings.token_sha256), *cds.authenticators],
-        allowed_hosts=[*settings.allowed_hosts, *cds.hosts],
+        authenticators=[
+            TokenCheck(settings.token_sha256),
+            *access.authenticators,
+            *cds.authenticators,
+        ],
+        allowed_hosts=[*settings.allowed_hosts, *cds.hosts, *access.hosts],
+        limits=access.limits,
+        login=access.login,
         cds=cds.parts,
+        more=operations.routes(service),
     )
+    operations.start()
 
     def close() -> None:
         service.close()
         ledger.close()
+        operations.close()
 
-    return Scoring(app=app, close=close)
-
-
-def _books(
-    settings: ScoringSettings, secrets: Secrets, clock: Clock
-) -> tuple[SqlLedger, SqlPredictions]:
-    engine = open_database(settings.workspace.database or settings.state / "bedside.sqlite")
-    ledger = SqlLedger(
-        engine,
-        writing=writing,
-        clock=clock,
-        sealing_key=secrets.secret("ledger-sealing", key="ledger"),
-        signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,
-    )
-    return ledger, SqlPredictions(engine)
+    return Scoring(app=operations.watched(app), close=close)
 
 
 def _models(

@@ -9,6 +9,7 @@ from pathlib import Path
 from bedside.core.errors import Invalid
 from bedside.interop.cds_hooks.clients import FILE
 from bedside.serve.run import Exposure
+from bedside.wiring.access_file import FILE as ACCESS_FILE
 from bedside.wiring.settings import Settings, settings_of
 
 __all__ = ["SCORING_VARIABLES", "ScoringSettings", "scoring_settings"]
@@ -22,6 +23,7 @@ SCORING_VARIABLES = {
     "BEDSIDE_KEY_PASSPHRASE_FILE": "the file with the passphrase that seals the key file",
     "BEDSIDE_CANARY_KEY_FILE": "the file with the canary key of the workspace that exported it",
     "BEDSIDE_CDS_CLIENTS": "the folder with cds_clients.json and the key sets that it names",
+    "BEDSIDE_ACCESS": "the folder with access.json: the issuer of tokens, and how often is asked",
     "BEDSIDE_COMPILED": "the folder with machine code of this release, kept when it was built",
     "BEDSIDE_DATABASE_FILE": "the file with the URL of the PostgreSQL for the ledger",
     "BEDSIDE_ALLOWED_HOSTS": "host names that requests may be addressed to, joined by commas",
@@ -52,6 +54,7 @@ class ScoringSettings:
         exposure: What protects it beyond loopback.
         canary_key: Draws the patients of a canary; None: a key of its own.
         cds_clients: The folder with `cds_clients.json`; None: in `state`.
+        access: The folder with `access.json`; None: in `state`.
         workspace: Where keys and ledger are, as any workspace's settings say it.
     """
 
@@ -64,6 +67,7 @@ class ScoringSettings:
     exposure: Exposure = field(default_factory=Exposure)
     canary_key: bytes | None = field(default=None, repr=False)
     cds_clients: Path | None = None
+    access: Path | None = None
     workspace: Settings = field(repr=False)
 
 
@@ -94,7 +98,8 @@ def scoring_settings(environment: Mapping[str, str] = os.environ) -> ScoringSett
         allowed_hosts=hosts,
         exposure=_exposure(told),
         canary_key=_canary_key(told),
-        cds_clients=_cds_clients(told),
+        cds_clients=_folder_with(told, "BEDSIDE_CDS_CLIENTS", FILE),
+        access=_folder_with(told, "BEDSIDE_ACCESS", ACCESS_FILE),
         workspace=settings_of(state, whole),
     )
 
@@ -128,13 +133,12 @@ def _canary_key(told: Mapping[str, str]) -> bytes | None:
     return bytes.fromhex(text)
 
 
-def _cds_clients(told: Mapping[str, str]) -> Path | None:
+def _folder_with(told: Mapping[str, str], name: str, file: str) -> Path | None:
     """A folder that is named and holds no such file must not pass for nobody being let in."""
-    name = "BEDSIDE_CDS_CLIENTS"
     if name not in told:
         return None
     folder = Path(told[name])
-    if not (folder / FILE).is_file():
+    if not (folder / file).is_file():
         raise _wrong(name)
     return folder
 

@@ -31,8 +31,9 @@ from bedside.wiring.access import access_of
 from bedside.wiring.alarm_counting import AlarmCounting
 from bedside.wiring.cds import cds_of, finding
 from bedside.wiring.checkpoints import CheckpointWatch
+from bedside.wiring.guard_counting import GuardCounts
 from bedside.wiring.guarding import GuardWatch
-from bedside.wiring.operations import GuardCounts, counting_folder, log_as_json, socket_folder
+from bedside.wiring.operations import counting_folder, log_as_json, socket_folder
 from bedside.wiring.policed import policed_by
 from bedside.wiring.run_watch import RunWatch
 from bedside.wiring.settings import settings_of

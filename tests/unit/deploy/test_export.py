@@ -228,6 +228,14 @@ def judged(exported):
             "state": {"existingClaim": "mine"}, "nodeSelector": {"disk": "fast"},
             "tolerations": [{"key": "k", "operator": "Exists"}],
             "networkPolicy": {"egress": [{"ports": [{"port": 443}]}]},
+            "access": {"configMapName": "a"},
+            "metrics": {
+                "serviceMonitor": True, "tokenSecret": "p", "labels": {"release": "prometheus"},
+                "from": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+            },
+        },
+        "no token": {
+            **secret, "behindProxy": True, "metrics": {"serviceMonitor": True},
         },
     }  # fmt: skip
     done = subprocess.run(
@@ -257,6 +265,31 @@ def test_the_chart_refuses_what_is_not_protected_or_not_known(judged):
     assert "what protects requests" in refused["nothing"]
     assert "secret.name" in refused["no secret"]
     assert "nosuch" in refused["unknown"]
+    assert "metrics.tokenSecret" in refused["no token"]
+
+
+def test_prometheus_is_let_in_with_a_token_and_under_the_address_that_it_calls(judged):
+    objects = judged["charts"]["all"]["objects"]
+    (monitor,) = [one for one in objects if one["kind"] == "ServiceMonitor"]
+    (policy,) = [one for one in objects if one["kind"] == "NetworkPolicy"]
+    (service,) = [one for one in objects if one["kind"] == "Service"]
+    (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= (
+        service["metadata"]["labels"].items()
+    )
+    assert endpoint["port"] in [one["name"] for one in service["spec"]["ports"]]
+    assert (endpoint["path"], endpoint["scheme"]) == ("/metrics", "http")
+    assert endpoint["authorization"]["credentials"] == {"name": "p", "key": "token"}
+    assert len(policy["spec"]["ingress"][0]["from"]) == 2
+    assert environment["BEDSIDE_ALLOWED_HOSTS"] == "a.example,b.example,$(POD_IP)"
+    assert environment["BEDSIDE_ACCESS"] == "/etc/bedside/access"
+    assert not [
+        one for one in judged["charts"]["tls"]["objects"] if one["kind"] == "ServiceMonitor"
+    ]
 
 
 def test_the_pod_runs_as_nobody_reads_only_and_gives_up_every_power(judged):

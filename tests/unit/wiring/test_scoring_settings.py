@@ -70,6 +70,7 @@ def test_what_must_be_said_is_named_when_it_is_not(told, missing):
         ("BEDSIDE_KEY_PASSPHRASE_FILE", "/nowhere/passphrase"),
         ("BEDSIDE_CANARY_KEY_FILE", "/nowhere/key"),
         ("BEDSIDE_CDS_CLIENTS", "/nowhere/clients"),
+        ("BEDSIDE_ACCESS", "/nowhere/access"),
     ],
 )
 def test_what_is_not_as_it_must_be_is_refused_without_its_value(told, name, value):

@@ -21,7 +21,7 @@ _HELM = (
     "Chart.yaml", "values.yaml", "values.schema.json", "templates/_names.tpl",
     "templates/deployment.yaml", "templates/networkpolicy.yaml",
     "templates/persistentvolumeclaim.yaml", "templates/poddisruptionbudget.yaml",
-    "templates/service.yaml", "templates/serviceaccount.yaml",
+    "templates/service.yaml", "templates/serviceaccount.yaml", "templates/servicemonitor.yaml",
 )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ __all__ = [
 
 ROOTS = (
     "cryptography", "httptools", "httpx", "joserfc", "markdown-it-py", "model-signing", "msgspec",
-    "numba", "numpy", "onnxruntime", "pyopenssl", "pyyaml", "sqlalchemy", "starlette", "uvicorn",
-    "uvloop",
+    "numba", "numpy", "onnxruntime", "prometheus-client", "pyopenssl", "pyyaml", "sqlalchemy",
+    "starlette", "uvicorn", "uvloop",
 )  # fmt: skip
 """What `bedside.wiring.scoring` imports, or what is imported for it without saying so."""
 
