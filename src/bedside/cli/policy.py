@@ -61,6 +61,7 @@ def explain(
     with guarded(as_json):
         from bedside.core.records.ledger import Actor  # noqa: PLC0415
         from bedside.lifecycle.door import decided  # noqa: PLC0415
+        from bedside.lifecycle.held_roles import held_by  # noqa: PLC0415
         from bedside.lifecycle.policies import (  # noqa: PLC0415
             act_named,
             resource_named,
@@ -76,7 +77,12 @@ def explain(
             resource = resource_of_model(folder_of(folder), resource)
         asked = Actor(name=who, purpose=purpose)
         access, decision = decided(platform, asked, act_named(what), resource)
-        show(_told(access, decision), as_json, lambda: _words(access, decision))
+        held = held_by(platform, access)
+        show(
+            _told(access, decision) | {"roles_from": [one.as_json() for one in held]},
+            as_json,
+            lambda: _words(access, decision, [one.words() for one in held]),
+        )
         if not decision.allowed:
             raise typer.Exit(4)
 
@@ -246,11 +252,11 @@ def _told(access: "Access", decision: "Decision") -> dict[str, Any]:
     }
 
 
-def _words(access: "Access", decision: "Decision") -> str:
+def _words(access: "Access", decision: "Decision", held: list[str]) -> str:
     from bedside.governance.policy_words import question_words  # noqa: PLC0415
 
     answer = "Yes." if decision.allowed else "No."
     read = sorted(access.resource.columns)
     codes = [f"Of each patient's record it reads these codes alone: {', '.join(read)}."]
     reasons = [f"  {one}" for one in decision.reasons]
-    return "\n".join([question_words(access), *(codes if read else []), answer, *reasons])
+    return "\n".join([question_words(access), *held, *(codes if read else []), answer, *reasons])

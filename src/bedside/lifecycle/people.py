@@ -1,15 +1,17 @@
 """Giving people their roles, and taking them back."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound, Refused
-from bedside.core.records.grant import Grant
+from bedside.core.records.grant import BY_GROUP, Grant
 from bedside.core.records.policy import Act, Resource, Role
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["grant_role", "revoke_role", "role_named"]
+__all__ = ["grant_role", "note_sign_in", "revoke_role", "role_named"]
 
 FOUNDER = tuple(role for role in Role if role is not Role.SERVICE)
 
@@ -86,6 +88,46 @@ def revoke_role(platform: Platform, person: str, role: Role) -> None:
     told = {"who": person, "role": role.value}
     platform.ledger.append(platform.actor, "access.revoke_role", told)
     platform.people.end(person, role, now)
+
+
+def note_sign_in(
+    platform: Platform, person: str, roles: Mapping[Role, str], until: datetime
+) -> None:
+    """Note that somebody signed in, with the roles that their groups give until they must again.
+
+    These take the place of what their groups gave before: who left a group has lost its roles.
+    The ledger tells of it before it counts.
+
+    Args:
+        platform: The workspace, as the server that signed them in.
+        person: `oidc:SUBJECT`.
+        roles: Each role and the group that gives it, by `access.json`.
+        until: The end of the session.
+
+    Raises:
+        Refused: groups give roles, and nobody was given one by hand yet (code `nobody_first`).
+    """
+    now, people = platform.clock.now(), platform.people
+    if roles and not people.is_strict():
+        raise Refused(
+            "Nobody holds a role here yet, so that everybody holds every role.",
+            fix="give the first by hand: bedside access grant user:YOU administrator.",
+            code="nobody_first",
+        )
+    grants = [
+        Grant(person=person, role=role, by=f"{BY_GROUP}{group}", given=now, expires=until)
+        for role, group in roles.items()
+    ]
+    told: dict[str, Any] = {"who": person}
+    if roles:
+        told |= {
+            "roles": sorted(role.value for role in roles),
+            "groups": sorted(set(roles.values())),
+            "until": iso(until),
+        }
+    platform.ledger.append(platform.actor, "access.sign_in", told)
+    if people.is_strict():
+        people.replace_claimed(person, grants, now)
 
 
 def role_named(written: str) -> Role:

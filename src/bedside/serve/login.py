@@ -11,7 +11,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import Any, Protocol
@@ -26,11 +26,14 @@ from bedside.core.ports.access import Provider, Sessions
 from bedside.core.ports.cds_hooks import Signatures
 from bedside.core.records.caller import Action, Caller
 from bedside.core.records.issuer import Issuer
+from bedside.core.records.policy import Role
 from bedside.serve.oidc import checked_claims
 from bedside.serve.respond import Json
 from bedside.serve.routes import WireRoute
 
-__all__ = ["SESSION_COOKIE", "Login", "Seal"]
+__all__ = ["SESSION_COOKIE", "Admit", "Login", "Seal"]
+
+Admit = Callable[[str, Mapping[Role, str], datetime], object]
 
 SESSION_COOKIE, _BEGUN_COOKIE = "__Host-bedside", "__Host-bedside-login"
 SESSION_HOURS = 8
@@ -68,6 +71,8 @@ class Login:
         seal: Closes what a login has begun with; it opens on every server of a workspace.
         clock: Says what time it is.
         record: Notes an action of a person in the ledger.
+        admit: Notes instead who signed in, with the roles in the workspace that their groups give,
+            each with its group, and until when; it may refuse. None: groups give nothing.
     """
 
     doors = ("/login", "/login/callback", "/logout")
@@ -83,9 +88,11 @@ class Login:
         seal: Seal,
         clock: Clock,
         record: Callable[[str, str], object],
+        admit: Admit | None = None,
     ) -> None:
         self._issuer, self._provider, self._signatures = issuer, provider, signatures
         self._sessions, self._clock, self._record = sessions, clock, record
+        self._admit = admit
         self._redirect = f"{base.rstrip('/')}/login/callback"
         self._seal = seal
         self._seen: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
@@ -134,7 +141,7 @@ class Login:
             "response_type": "code",
             "client_id": self._issuer.client_id or "",
             "redirect_uri": self._redirect,
-            "scope": "openid",
+            "scope": " ".join(["openid", *self._issuer.groups_scope.split()]),
             "state": told["state"],
             "nonce": told["nonce"],
             "code_challenge": _challenge(told["verifier"]),
@@ -161,10 +168,10 @@ class Login:
         token = await asyncio.to_thread(
             exchange, query["code"], verifier=begun["verifier"], redirect=self._redirect
         )
-        caller = self._known(token, begun["nonce"])
+        caller, roles = self._known(token, begun["nonce"])
         secret = secrets.token_urlsafe(32)
         until = self._clock.now() + timedelta(hours=SESSION_HOURS)
-        await asyncio.to_thread(self._begin_session, _digest(secret), caller, until)
+        await asyncio.to_thread(self._begin_session, _digest(secret), caller, roles, until)
         response = RedirectResponse(begun["next"], 303)
         _set(response, SESSION_COOKIE, secret, SESSION_HOURS * 3600)
         _set(response, _BEGUN_COOKIE, "", 0)
@@ -181,11 +188,16 @@ class Login:
         _set(response, SESSION_COOKIE, "", 0)
         return response
 
-    def _begin_session(self, digest: bytes, caller: Caller, until: Any) -> None:
-        self._record("access.sign_in", caller.name)
+    def _begin_session(
+        self, digest: bytes, caller: Caller, roles: Mapping[Role, str], until: datetime
+    ) -> None:
+        if self._admit is None:
+            self._record("access.sign_in", caller.name)
+        else:
+            self._admit(caller.name, roles, until)
         self._sessions.begin(digest, caller, until)
 
-    def _known(self, token: bytes, nonce: str) -> Caller:
+    def _known(self, token: bytes, nonce: str) -> tuple[Caller, dict[Role, str]]:
         now, client = self._clock.now().timestamp(), self._issuer.client_id or ""
         claims = checked_claims(token, self._issuer.issuer, client, self._signatures, now)
         told = claims.get("nonce")
@@ -197,7 +209,8 @@ class Login:
         scopes = self._issuer.allowed_roles(claims)
         if not scopes:
             raise _not_signed_in("None of your roles allows anything here.")
-        return Caller(name=f"oidc:{claims['sub']}", scopes=scopes)
+        roles = self._issuer.roles_by_group(claims)
+        return Caller(name=f"oidc:{claims['sub']}", scopes=scopes), roles
 
     def _begun(self, cookies: str) -> dict[str, str]:
         sealed = _cookie(cookies, _BEGUN_COOKIE) or ""

@@ -8,6 +8,7 @@ import msgspec
 
 from bedside.core.errors import Invalid
 from bedside.core.records.issuer import Issuer
+from bedside.core.records.policy import Role
 from bedside.core.web_address import WebAddress
 from bedside.interop.strict_json import decode
 from bedside.serve.rate_limits import Rate, Rates
@@ -27,6 +28,9 @@ class _Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: Table = {}
     roles_claim: str = "roles"
     scopes: Table = {}
+    groups: Table = {}
+    groups_claim: str = "groups"
+    groups_scope: str = ""
 
 
 class _Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,4 +107,18 @@ def _issuer(told: _Issuer) -> Issuer:
         roles={name: frozenset(scopes) for name, scopes in told.roles.items()},
         roles_claim=told.roles_claim,
         scopes={name: frozenset(scopes) for name, scopes in told.scopes.items()},
+        groups={name: frozenset(map(_role, roles)) for name, roles in told.groups.items()},
+        groups_claim=told.groups_claim,
+        groups_scope=told.groups_scope,
     )
+
+
+def _role(written: str) -> Role:
+    try:
+        return Role(written)
+    except ValueError:
+        raise Invalid(
+            "access.json gives a group a role that is none.",
+            fix=f"use one of: {', '.join(role.value for role in Role)}.",
+            code="access_file",
+        ) from None

@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,8 +16,12 @@ import httpx
 import pytest
 
 from bedside.core.clock import SystemClock
+from bedside.core.errors import Refused
 from bedside.core.records.issuer import Issuer
+from bedside.core.records.policy import Act, Role
 from bedside.infra.database.opening import open_database, writing
+from bedside.lifecycle.door import enter
+from bedside.lifecycle.people import grant_role, note_sign_in
 from bedside.serve.adapters.oidc_keys import OidcKeys
 from bedside.serve.adapters.oidc_provider import OidcProvider
 from bedside.serve.adapters.sealed_state import SealedState
@@ -22,6 +29,8 @@ from bedside.serve.adapters.sql_sessions import SqlSessions
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck
 from bedside.serve.login import SESSION_COOKIE, Login
+from bedside.wiring.progress import LineProgress
+from bedside.wiring.workspace import actor_of, open_workspace
 from served import TOKEN_SHA256, HttpClient, a_served_model, service_for
 
 HTML = {"Accept": "text/html"}
@@ -36,8 +45,13 @@ def issuer_address():
         port = free.getsockname()[1]
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
     command += ["--require-nonce", "true"]
-    for who, role in (("anna", "nurse"), ("carl", "cook")):
-        command += ["--user-claims", json.dumps({"sub": who, "roles": [role]})]
+    for who, role, groups in (
+        ("anna", "nurse", ["icu-doctors", "choir"]),
+        ("carl", "cook", []),
+        ("dora", "nurse", ["choir"]),
+        ("eric", "nurse", [f"group {n}" for n in range(600)]),
+    ):
+        command += ["--user-claims", json.dumps({"sub": who, "roles": [role], "groups": groups})]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
         address = f"http://localhost:{port}"
         try:
@@ -56,7 +70,7 @@ def issuer_address():
 class Browser:
     """A browser before the application: it keeps cookies and follows nothing by itself."""
 
-    def __init__(self, issuer_address, folder, *, roles=("nurse",)) -> None:
+    def __init__(self, issuer_address, folder, *, roles=("nurse",), admit=None) -> None:
         provider = OidcProvider(
             issuer_address,
             client_id="bedside",
@@ -68,6 +82,7 @@ class Browser:
             audience="api",
             client_id="bedside",
             roles={role: frozenset({"describe/sepsis"}) for role in roles},
+            groups={"icu-doctors": frozenset({Role.CLINICAL_REVIEWER})},
         )
         self.folder, self.noted, self.cookies = folder, [], {}
         self.verifiers, exchange = [], provider.exchange
@@ -88,6 +103,7 @@ class Browser:
             seal=SealedState(b"k" * 32),
             clock=SystemClock(),
             record=lambda action, who: self.noted.append((action, who)),
+            admit=admit,
         )
         app = create_app(
             service_for(a_served_model().answerer),
@@ -162,6 +178,51 @@ def test_a_person_without_a_role_that_counts_is_not_let_in(browser):
 
     assert response.json()["code"] == "not_signed_in"
     assert SESSION_COOKIE not in browser.cookies
+
+
+def test_the_groups_of_a_person_give_roles_while_they_are_signed_in(issuer_address, tmp_path):
+    admitted = {}
+
+    def admit(who, roles, until):
+        admitted[who] = roles, until
+
+    browser = Browser(issuer_address, tmp_path, admit=admit)
+    before = SystemClock().now()
+
+    assert browser.sign_in("anna").status_code == 303
+    assert browser.sign_in("dora").status_code == 303
+
+    roles, until = admitted["oidc:anna"]
+    assert roles == {Role.CLINICAL_REVIEWER: "icu-doctors"}
+    assert timedelta(hours=8) <= until - before < timedelta(hours=9)
+    assert admitted["oidc:dora"][0] == {}  # a group that is not declared gives nothing
+    assert browser.noted == []
+
+
+def test_who_signs_in_may_in_the_workspace_what_the_role_of_their_group_may(
+    issuer_address, tmp_path
+):
+    actor = actor_of("user:ada", "governance")
+    platform = open_workspace(tmp_path / "w", actor=actor, progress=LineProgress())
+    grant_role(platform, "user:ada", Role.ADMINISTRATOR)
+    (tmp_path / "s").mkdir()
+    browser = Browser(issuer_address, tmp_path / "s", admit=partial(note_sign_in, platform))
+    for who in ("anna", "dora"):
+        assert browser.sign_in(who).status_code == 303
+
+    approving = [replace(platform, actor=replace(actor, name=f"oidc:{who}"))
+                 for who in ("anna", "dora")]  # fmt: skip
+    assert enter(approving[0], Act.APPROVE).policies == ("approve",)
+    with pytest.raises(Refused):
+        enter(approving[1], Act.APPROVE)
+
+
+def test_more_groups_than_anybody_has_are_not_looked_at(issuer_address, tmp_path):
+    admitted = []
+    browser = Browser(issuer_address, tmp_path, admit=lambda *told: admitted.append(told))
+
+    assert browser.sign_in("eric").json()["code"] == "too_many_groups"
+    assert admitted == []
 
 
 def test_another_page_can_neither_sign_out_nor_change_anything(browser):

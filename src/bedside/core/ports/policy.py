@@ -47,6 +47,13 @@ class People(Protocol):
         """Keep new grants, durably, all or none."""
         ...
 
+    def replace_claimed(self, person: str, grants: Sequence[Grant], at: datetime) -> None:
+        """Let these be the roles that somebody has by groups, in place of those until now.
+
+        What somebody gave them by hand stays.
+        """
+        ...
+
     def end(self, person: str, role: Role, at: datetime) -> None:
         """Take a role back.
 

@@ -7,7 +7,10 @@ from datetime import datetime
 from bedside.core.errors import Invalid
 from bedside.core.records.policy import Role
 
-__all__ = ["Grant"]
+__all__ = ["BY_GROUP", "Grant"]
+
+BY_GROUP = "group:"
+"""Before the name of a group that an OpenID provider named; `access.json` gives its roles."""
 
 _PERSON = re.compile(r"(?:user|service|client|oidc):[^\s\x00-\x1f]{1,200}")
 
@@ -20,7 +23,7 @@ class Grant:
         person: As the ledger calls them: `user:NAME`, `oidc:SUBJECT`, `client:NAME` or
             `service:NAME`.
         role: What they may be here.
-        by: Who gave it.
+        by: Who gave it; `group:NAME` where it came by a group when the person signed in.
         given: When; time-zone aware.
         expires: From when on it counts no more; None: never.
         ended: When it was taken back, if it was.
@@ -43,6 +46,11 @@ class Grant:
                 fix="write user:NAME, oidc:SUBJECT, client:NAME or service:NAME.",
                 code="person",
             )
+
+    @property
+    def group(self) -> str | None:
+        """The group by which it came; None: somebody gave it by hand."""
+        return self.by.removeprefix(BY_GROUP) if self.by.startswith(BY_GROUP) else None
 
     def counts(self, now: datetime) -> bool:
         """Whether it counts now."""

@@ -3,10 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bedside.core.errors import Invalid
+from bedside.core.errors import Invalid, Refused
 from bedside.core.records.caller import check_scopes, common_scopes
+from bedside.core.records.policy import Role
 
-__all__ = ["Issuer"]
+__all__ = ["MOST_GROUPS", "Issuer"]
+
+MOST_GROUPS = 500
+"""Groups that a token may name; each of at most 255 letters."""
+_LONGEST = 255
 
 SMART = {
     "system/*.rs": frozenset({"describe/*", "infer/*"}),
@@ -35,6 +40,10 @@ class Issuer:
         roles: What each role allows, by its name; a token with none of them is refused.
         roles_claim: The name of the claim that holds the roles, or a path to it with dots.
         scopes: What each scope stands for, beside what SMART's do.
+        groups: The roles of a workspace that a group of the person gives while they are signed in;
+            a group that is not named gives nothing.
+        groups_claim: The name of the claim that holds the groups, or a path to it with dots.
+        groups_scope: What is asked for beside `openid` so that the provider tells the groups.
 
     Raises:
         Invalid: it does not say for whom tokens are, or a scope is none.
@@ -52,12 +61,16 @@ class Issuer:
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     roles_claim: str = "roles"
     scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    groups: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    groups_claim: str = "groups"
+    groups_scope: str = ""
 
     def __post_init__(self) -> None:
-        if not (self.issuer and self.audience and self.roles_claim) or self.client_id == "":
+        told = (self.issuer, self.audience, self.roles_claim, self.groups_claim)
+        if not all(told) or self.client_id == "":
             raise Invalid(
-                "An issuer lacks its address, its audience or the name of its claim.",
-                fix="give issuer, audience and roles_claim.",
+                "An issuer lacks its address, its audience or the name of a claim.",
+                fix="give issuer, audience, roles_claim and groups_claim.",
                 code="issuer",
             )
         for ours in (*self.roles.values(), *self.scopes.values()):
@@ -73,11 +86,42 @@ class Issuer:
 
     def allowed_roles(self, claims: Mapping[str, object]) -> frozenset[str]:
         """What the roles of a person or of a token allow; nothing where none is known."""
-        found: object = claims
-        for part in self.roles_claim.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        named = [found] if isinstance(found, str) else _texts(found)
+        named = _claimed(claims, self.roles_claim)
         return _union(self.roles.get(role, frozenset()) for role in named)
+
+    def roles_by_group(self, claims: Mapping[str, object]) -> dict[Role, str]:
+        """The roles in the workspace that the groups of a person give, each with its group.
+
+        Raises:
+            Refused: there are too many groups to be looked at (code `too_many_groups`).
+
+        >>> hospital = Issuer(issuer="https://id.example", audience="bedside",
+        ...     groups={"icu-doctors": frozenset({Role.CLINICAL_REVIEWER})})
+        >>> hospital.roles_by_group({"groups": ["icu-doctors", "choir"]})
+        {<Role.CLINICAL_REVIEWER: 'clinical_reviewer'>: 'icu-doctors'}
+        """
+        if not self.groups:
+            return {}
+        named = _claimed(claims, self.groups_claim)
+        if len(named) > MOST_GROUPS or any(len(one) > _LONGEST for one in named):
+            raise Refused(
+                f"The provider names more than {MOST_GROUPS} groups, or one with a very long name.",
+                fix="let it send only the groups that are assigned to this application.",
+                code="too_many_groups",
+            )
+        return {
+            role: group
+            for group in sorted(set(named), reverse=True)  # of several the first counts
+            for role in sorted(self.groups.get(group, frozenset()))
+        }
+
+
+def _claimed(claims: Mapping[str, object], path: str) -> list[str]:
+    """The texts of a claim; one that is a text alone counts as a list of it."""
+    found: object = claims
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return [found] if isinstance(found, str) else _texts(found)
 
 
 def _texts(told: object) -> list[str]:

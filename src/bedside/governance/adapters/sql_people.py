@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from bedside.core.clock import iso
 from bedside.core.errors import NotFound
-from bedside.core.records.grant import Grant
+from bedside.core.records.grant import BY_GROUP, Grant
 from bedside.core.records.policy import Role
 from bedside.governance.adapters.governed_tables import GRANTS, Writing
 
@@ -53,18 +54,21 @@ class SqlPeople:
 
     def add(self, grants: Sequence[Grant]) -> None:
         """Keep new grants, durably, all or none."""
-        rows = [
-            {
-                "person": one.person,
-                "role": one.role.value,
-                "given_by": one.by,
-                "given": iso(one.given),
-                "expires": None if one.expires is None else iso(one.expires),
-            }
-            for one in grants
-        ]
         with self._writing(self._engine) as connection:
-            connection.execute(insert(GRANTS), rows)
+            connection.execute(insert(GRANTS), _rows(grants))
+
+    def replace_claimed(self, person: str, grants: Sequence[Grant], at: datetime) -> None:
+        """Let these be the roles that somebody has by groups, in place of those until now."""
+        claimed = (
+            (GRANTS.c.person == person)
+            & GRANTS.c.given_by.startswith(BY_GROUP, autoescape=True)
+            & GRANTS.c.ended.is_(None)
+            & (GRANTS.c.expires > iso(at))
+        )
+        with self._writing(self._engine) as connection:
+            connection.execute(update(GRANTS).where(claimed), {"ended": iso(at)})
+            if grants:
+                connection.execute(insert(GRANTS), _rows(grants))
 
     def end(self, person: str, role: Role, at: datetime) -> None:
         """Take a role back.
@@ -82,6 +86,19 @@ class SqlPeople:
                     "This person does not hold this role.",
                     fix="see them all: bedside access roles.",
                 )
+
+
+def _rows(grants: Sequence[Grant]) -> list[dict[str, Any]]:
+    return [
+        {
+            "person": one.person,
+            "role": one.role.value,
+            "given_by": one.by,
+            "given": iso(one.given),
+            "expires": None if one.expires is None else iso(one.expires),
+        }
+        for one in grants
+    ]
 
 
 def _read(connection: Connection) -> list[Grant]:
