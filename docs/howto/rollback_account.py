@@ -2,8 +2,7 @@
 
 `python rollback_account.py LEDGER REPLAY ROLLOUT`: what `bedside ledger show --json`,
 `bedside replay --json` and `bedside rollout --json` printed. The time is counted from the moment
-at which the version moved, not from the entry about it, which is written once its evidence is
-gathered.
+at which the version moved.
 """
 
 import json

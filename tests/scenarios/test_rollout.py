@@ -274,8 +274,10 @@ def test_rolling_back_brings_the_version_before_back_and_says_so(ward):
     (entry,) = entries_of(platform, "rollback")
     assert entry.details["reason"] == "too many alerts on ward 3"
     assert entry.details["automatic"] is False
-    kept = json.loads(platform.ledger.unseal(entry.sequence))
-    assert digest_of(kept["evidence"]) == entry.details["evidence"]
+    (shown,) = entries_of(platform, "rollout.evidence")
+    kept = json.loads(platform.ledger.unseal(shown.sequence))
+    assert digest_of(kept["evidence"]) == shown.details["evidence"] == done.evidence
+    assert (shown.details["version"], shown.details["of"]) == (second, "rollback")
     moves = {
         v["version"]: [m["stage"] for m in v["moves"]] for v in history(platform, first).versions
     }

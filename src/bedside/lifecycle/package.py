@@ -145,6 +145,33 @@ def _to_run_it(
     }
 
 
+def _registered(platform: Platform, made: Packed, digest: str, run_id: str) -> ModelVersion:
+    version = platform.registry.add(
+        ModelVersion(
+            id=f"{made.name}@{digest[:12]}",
+            name=made.name,
+            bundle=digest,
+            stage=Stage.BUILT,
+            built_at=iso(platform.clock.now()),
+            gates=made.gates,
+        )
+    )
+    edge = Edge(
+        at=iso(platform.clock.now()),
+        job="build",
+        run=run_id,
+        source=Node(kind="snapshot", id=made.facts["snapshot"]),
+        output=Node(kind="version", id=version.id),
+    )
+    platform.store.catalogue.record([edge])
+    platform.ledger.append(
+        platform.actor,
+        "build.done",
+        {"version": version.id, "bundle": digest, "gates_passed": version.gates_passed},
+    )
+    return version
+
+
 def register(platform: Platform, made: Packed, *, run_id: str) -> Built:
     """Seal, sign and register; the version, its lineage and the ledger's entry name each other."""
     with platform.progress.step("package"):
@@ -152,30 +179,8 @@ def register(platform: Platform, made: Packed, *, run_id: str) -> Built:
         signature = platform.signature_of(digest)
         if not signature.is_file():
             platform.signer.sign(str(platform.bundles / digest), str(signature))
-    with platform.progress.step("register"):
-        version = platform.registry.add(
-            ModelVersion(
-                id=f"{made.name}@{digest[:12]}",
-                name=made.name,
-                bundle=digest,
-                stage=Stage.BUILT,
-                built_at=iso(platform.clock.now()),
-                gates=made.gates,
-            )
-        )
-        edge = Edge(
-            at=iso(platform.clock.now()),
-            job="build",
-            run=run_id,
-            source=Node(kind="snapshot", id=made.facts["snapshot"]),
-            output=Node(kind="version", id=version.id),
-        )
-        platform.store.catalogue.record([edge])
-        platform.ledger.append(
-            platform.actor,
-            "build.done",
-            {"version": version.id, "bundle": digest, "gates_passed": version.gates_passed},
-        )
+    with platform.progress.step("register"), platform.together():
+        version = _registered(platform, made, digest, run_id)
     track(platform, version, made.files, made.facts)
     return Built(
         version=version,

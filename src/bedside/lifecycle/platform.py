@@ -50,7 +50,8 @@ class Platform:
     `source` is the digest of Bedside's own source, `code` that of the source and the environment:
     the version of each library, and of Python, and the kind of machine. `tracker` is told of each
     build, where there is one. `seal` gives the key that signs decisions while the workspace is one
-    person's own; `verifier_of` checks with a public key of 32 bytes.
+    person's own; `verifier_of` checks with a public key of 32 bytes. What the registry, the
+    catalogue and the ledger are told inside `together` is kept whole or not at all.
     """
 
     folder: Path
@@ -84,6 +85,7 @@ class Platform:
     explainer_of: Callable[[bytes], Explainer]
     write: WriteFile
     lock: Callable[[], AbstractContextManager[None]]
+    together: Callable[[], AbstractContextManager[None]]
     tag: Callable[[str], str]
     source: str
     code: str

@@ -177,14 +177,15 @@ def release(
         if stage in SHOWN:
             case = _case_for(platform, version, stage, without_evidence)
             details |= _signed(platform, version, stage, case)
-        moved = platform.registry.move(version.id, stage, canary=canary)
+        details |= {} if without_evidence is None else {"without_evidence": without_evidence}
+        sealed = None if case is None else canonical_json({"evidence": case.evidence})
+        with platform.together():
+            moved = platform.registry.move(version.id, stage, canary=canary)
+            platform.ledger.append(platform.actor, "release", details, sealed=sealed)
     except Refused as refusal:
         refused = {"version": version.id, "stage": stage.value, "code": refusal.code}
         platform.ledger.append(platform.actor, "release.refused", refused)
         raise
-    details |= {} if without_evidence is None else {"without_evidence": without_evidence}
-    sealed = None if case is None else canonical_json({"evidence": case.evidence})
-    platform.ledger.append(platform.actor, "release", details, sealed=sealed)
     return moved
 
 

@@ -321,26 +321,30 @@ def _taken_back(
     *,
     broken: GuardResult | None = None,
 ) -> TakenBack:
-    """First it is taken back, then the evidence is gathered and the ledger told."""
+    """It is taken back and the ledger told in one; then the evidence is gathered, if it is not yet.
+
+    Gathering reads every answer, for which nobody must wait who is to be shown no more of it.
+    """
     releases = {one.version: one for one in platform.registry.releases()}
     since = releases[version.id].since if version.id in releases else None
-    if action == "rollback":
-        changed = platform.registry.rollback(version.id)
-    else:
-        changed = [platform.registry.move(version.id, Stage.SILENT)]
-    restored = next((one.id for one in changed if one.stage is Stage.LIVE), None)
-    evidence = _evidence(platform, version, since) if broken is None else dict(broken.evidence)
-    details = {
-        "version": version.id,
-        "stage": Stage.SILENT.value,
-        "was": version.stage.value,
-        "restored": restored,
-        "reason": reason,
-        "automatic": broken is not None,
-        "evidence": digest_of(evidence),
-    }
-    sealed = canonical_json({"evidence": evidence})
-    platform.ledger.append(platform.actor, action, details, sealed=sealed)
+    evidence = None if broken is None else dict(broken.evidence)
+    told: dict[str, Any] = {"version": version.id, "was": version.stage.value}
+    told["stage"] = Stage.SILENT.value
+    with platform.together():
+        if action == "rollback":
+            changed = platform.registry.rollback(version.id)
+        else:
+            changed = [platform.registry.move(version.id, Stage.SILENT)]
+        restored = next((one.id for one in changed if one.stage is Stage.LIVE), None)
+        details = told | {"restored": restored, "reason": reason, "automatic": broken is not None}
+        details |= {} if evidence is None else {"evidence": digest_of(evidence)}
+        sealed = None if evidence is None else canonical_json({"evidence": evidence})
+        platform.ledger.append(platform.actor, action, details, sealed=sealed)
+    if evidence is None:
+        evidence = _evidence(platform, version, since)
+        details = told | {"of": action, "evidence": digest_of(evidence)}
+        sealed = canonical_json({"evidence": evidence})
+        platform.ledger.append(platform.actor, "rollout.evidence", details, sealed=sealed)
     live = [v for v in platform.registry.versions(version.name) if v.stage is Stage.LIVE]
     return TakenBack(
         version=version.id,

@@ -177,11 +177,12 @@ def pull_packet(
             )
         if not platform.signature_of(digest).is_file():
             platform.signer.sign(str(platform.bundles / digest), str(platform.signature_of(digest)))
-        version = platform.registry.add(_built_elsewhere(platform, packet))
-        details = {"version": version.id, "bundle": digest, "sequence": packet.offer.sequence}
-        platform.ledger.append(
-            platform.actor, PULLED, {**details, "stage": packet.offer.stage, "hub": mark}
-        )
+        with platform.together():
+            version = platform.registry.add(_built_elsewhere(platform, packet))
+            details = {"version": version.id, "bundle": digest, "sequence": packet.offer.sequence}
+            platform.ledger.append(
+                platform.actor, PULLED, {**details, "stage": packet.offer.stage, "hub": mark}
+            )
     return version
 
 

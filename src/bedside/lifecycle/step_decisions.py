@@ -140,9 +140,10 @@ def settle_step(platform: Platform, decision: Decision, name: str | None = None)
     if not claim(platform, decision) and _is_under_way(platform, decision):
         return platform.registry.get(version.id)
     approval = _approval(platform, version, decision, standing, name)
-    if not _is_there(version, approval):
-        version = platform.registry.record_approval(approval)
-    _told(platform, decision, approval, standing)
+    with platform.together():
+        if not _is_there(version, approval):
+            version = platform.registry.record_approval(approval)
+        _told(platform, decision, approval, standing)
     return version
 
 

@@ -106,14 +106,15 @@ def _meant(platform: Platform, reference: str, *, suspended: bool) -> ModelVersi
 
 
 def _set(platform: Platform, version: ModelVersion, reason: str, *, suspended: bool) -> Suspended:
-    changed = platform.registry.suspend(version.id, suspended=suspended)
-    details = {
-        "version": version.id,
-        "stage": version.stage.value,
-        "reason": reason,
-        "changed": changed,
-    }
-    platform.ledger.append(platform.actor, "suspend" if suspended else "resume", details)
+    with platform.together():
+        changed = platform.registry.suspend(version.id, suspended=suspended)
+        details = {
+            "version": version.id,
+            "stage": version.stage.value,
+            "reason": reason,
+            "changed": changed,
+        }
+        platform.ledger.append(platform.actor, "suspend" if suspended else "resume", details)
     return Suspended(
         version=version.id,
         stage=version.stage,

@@ -94,7 +94,11 @@ def open_workspace(
     """
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
-    from bedside.infra.database.opening import open_database, writing  # noqa: PLC0415
+    from bedside.infra.database.opening import (  # noqa: PLC0415
+        open_database,
+        together,
+        writing,
+    )
     from bedside.infra.database.tables import Tables  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
     from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
@@ -135,6 +139,7 @@ def open_workspace(
         explainer_of=FormExplainer,
         write=write_atomically,
         lock=partial(locked_folder, folder),
+        together=partial(together, engine),
         tag=_tagging(secrets),
         source=source,
         code=digest_of([source, environment]),

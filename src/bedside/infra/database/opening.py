@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -9,7 +10,9 @@ from sqlalchemy import Connection, Engine
 from bedside.core.errors import Invalid
 from bedside.infra.database import postgres, sqlite
 
-__all__ = ["Database", "open_database", "writing"]
+__all__ = ["Database", "open_database", "together", "writing"]
+
+_OPEN: ContextVar[tuple[Engine, Connection] | None] = ContextVar("bedside_together", default=None)
 
 Database = Engine
 """What is opened, for whoever only hands it on."""
@@ -38,13 +41,36 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that holds the writer's lock from its start, and is durable after it.
 
     There is one writer at a time, in all processes together, and each sees what the one before it
-    committed.
+    committed. Inside `together` it is a part of that transaction, and durable when that ends.
 
     Raises:
         Unavailable: the disk is full (code `disk_full`), another process keeps the lock
             (`database_busy`), or the server is out of reach (`database_unavailable`).
         Refused: the database is damaged (`database_damaged`).
     """
+    outer = _OPEN.get()
+    if outer is not None and outer[0] is engine:
+        yield outer[1]
+        return
     chosen = postgres.writing if engine.dialect.name == "postgresql" else sqlite.writing
     with chosen(engine) as connection:
         yield connection
+
+
+@contextmanager
+def together(engine: Engine) -> Iterator[None]:
+    """All that is written inside, by whatever keeps its tables in this database: whole or not.
+
+    An error that leaves it takes everything back, so none is to be caught inside. What is read
+    inside by another connection is what stood before. Nothing is to be sealed inside with the key
+    of a subject that is new to the ledger.
+
+    Raises:
+        Unavailable, Refused: as `writing`.
+    """
+    with writing(engine) as connection:
+        token = _OPEN.set((engine, connection))
+        try:
+            yield
+        finally:
+            _OPEN.reset(token)

@@ -31,8 +31,8 @@ _PATTERNS = {
         "deidentify.risk", "evaluate",
         "incident.open", "leakage", "monitor", "monitor.baseline", "policy.add", "prediction.note",
         "quality",
-        "recalibrate", "respond", "retrain.done", "retrain.judged", "score", "signer.enrol",
-        "signer.grant", "site.onboard", "site.publish", "snapshot", "track",
+        "recalibrate", "respond", "retrain.done", "retrain.judged", "rollout.evidence", "score",
+        "signer.enrol", "signer.grant", "site.onboard", "site.publish", "snapshot", "track",
     ),
     Pattern.READ: (
         "access.sign_in", "alarm.show", "hazards.show", "incident.show", "ledger.prove",
