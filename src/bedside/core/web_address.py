@@ -1,10 +1,10 @@
 """A web address that may be called: https, or http to this machine, and no password in it."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bedside.core.errors import Invalid
+from bedside.core.loopback import is_this_machine
 
 __all__ = ["WebAddress"]
 
@@ -72,12 +72,7 @@ would go in clear. Fix: use https; http is for this machine alone.
         >>> WebAddress.read("http://[::1]:8080/fhir", what="The address").is_loopback
         True
         """
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_this_machine(self.host)
 
     def same_origin(self, other: "WebAddress") -> bool:
         """Whether scheme, host and port are the same."""

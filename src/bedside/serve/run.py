@@ -1,6 +1,5 @@
 """The server process: uvicorn on loopback, and on any other address only where TLS protects it."""
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import uvicorn
 
 from bedside.core.errors import Refused
 from bedside.core.garbage import look_rarely
+from bedside.core.loopback import is_this_machine
 from bedside.serve.tls import BoundedHttp, tls_context
 
 __all__ = ["Exposure", "check_address", "serve", "server_of"]
@@ -59,7 +59,7 @@ def server_of(
     """
     exposure = exposure or Exposure()
     check_address(host, exposure)
-    if not _is_loopback(host) and not getattr(app, "knows_callers", False):
+    if not is_this_machine(host) and not getattr(app, "knows_callers", False):
         raise Refused(
             "Nothing is served beyond loopback without authentication.",
             fix="give the digest of a token, or another way to know who asks.",
@@ -94,18 +94,9 @@ def check_address(host: str, exposure: Exposure) -> None:
     Raises:
         Refused: it is one (code `not_loopback`).
     """
-    if not _is_loopback(host) and not exposure.is_protected:
+    if not is_this_machine(host) and not exposure.is_protected:
         raise Refused(
             "Models are served on a loopback address only.",
             fix="serve on 127.0.0.1 behind a TLS proxy, or give a certificate and its key.",
             code="not_loopback",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

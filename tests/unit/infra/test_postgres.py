@@ -78,7 +78,7 @@ def test_a_name_that_the_surroundings_lead_elsewhere_is_still_not_used_without_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = a_postgres_url()
-    monkeypatch.setattr("bedside.infra.database.postgres._is_this_machine", lambda h: h == "local")
+    monkeypatch.setattr("bedside.infra.database.postgres._is_here", lambda h: h == "local")
     monkeypatch.setattr("bedside.infra.database.postgres._ENCRYPTED", {None})
 
     with pytest.raises(Refused) as refused:

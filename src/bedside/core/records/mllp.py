@@ -1,9 +1,9 @@
 """Where the MLLP listener listens, who may connect, and what it bears."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from bedside.core.errors import Invalid
+from bedside.core.loopback import is_loopback
 
 __all__ = ["MllpCounts", "MllpOptions"]
 
@@ -55,7 +55,7 @@ class MllpOptions:
                 "TLS needs three files: a certificate, its key, and the senders' authorities.",
                 fix="give all of tls_certificate, tls_key and tls_authorities.",
             )
-        if not all(files) and not _is_this_machine(self.host):
+        if not all(files) and not is_loopback(self.host):
             raise Invalid(
                 "The listener would be reachable from other machines without asking who sends.",
                 fix="give TLS files, or listen on 127.0.0.1.",
@@ -92,10 +92,3 @@ class MllpCounts:
     connections: int = 0
     turned_away: int = 0
     cut_off: int = 0
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

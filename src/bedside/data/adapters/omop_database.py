@@ -1,6 +1,5 @@
 """An OMOP CDM in a database: its clinical tables as Parquet, read only and piece by piece."""
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from bedside.core.errors import BedsideError, Invalid, NotFound, Refused, Unavailable
+from bedside.core.loopback import is_this_machine
 from bedside.data.collect.facts import Part
 from bedside.interop.omop.tables import TABLES
 
@@ -250,16 +250,9 @@ def _checked(url: str) -> URL:
         raise _not_a_url("it does not name one host and one database")
     if set(parsed.query) - _MAY_SAY or not all(isinstance(v, str) for v in parsed.query.values()):
         raise _not_a_url(f"after its ? it may say only {', '.join(sorted(_MAY_SAY))}, each once")
-    if not _is_this_machine(parsed.host) and parsed.query.get("sslmode") not in _ENCRYPTED:
+    if not is_this_machine(parsed.host) and parsed.query.get("sslmode") not in _ENCRYPTED:
         raise _without_tls()
     return parsed
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _engine(url: URL) -> Engine:

@@ -1,6 +1,5 @@
 """PostgreSQL behind SQLAlchemy: durable, one writer at a time, its troubles in plain words."""
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bedside.core.errors import BedsideError, Invalid, Refused, Unavailable
+from bedside.core.loopback import is_this_machine
 from bedside.infra.database.postgres_errors import in_our_words, without_values
 
 __all__ = ["open_postgres", "writing"]
@@ -124,18 +124,14 @@ def _checked(url: str) -> URL:
     unknown = sorted(set(parsed.query) - _MAY_SAY)
     if unknown or not all(isinstance(value, str) for value in parsed.query.values()):
         raise _not_a_url(f"after its ? it may say only {', '.join(sorted(_MAY_SAY))}, each once")
-    if not _is_this_machine(hosts) and parsed.query.get("sslmode") not in _ENCRYPTED:
+    if not _is_here(hosts) and parsed.query.get("sslmode") not in _ENCRYPTED:
         raise _without_tls()
     return parsed
 
 
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.startswith("/"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_here(host: str) -> bool:
+    """Whether it is this machine, or a socket in its file system."""
+    return host.startswith("/") or is_this_machine(host)
 
 
 def _need_psycopg() -> None:
@@ -165,7 +161,7 @@ def _prepare(connection: Any, _record: Any) -> None:
 def _check_encrypted(connection: Any) -> None:
     """Names and surroundings may lead elsewhere than the URL says."""
     address = connection.info.hostaddr
-    if address and not _is_this_machine(address) and not connection.pgconn.ssl_in_use:
+    if address and not _is_here(address) and not connection.pgconn.ssl_in_use:
         raise _without_tls()
 
 

@@ -10,11 +10,11 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any
 
 from bedside.core.errors import Invalid, Refused, Unavailable
+from bedside.core.loopback import is_this_machine
 from bedside.infra.engines.local import LOOK_AHEAD, thread_limits
 from bedside.infra.engines.work import check, lost, opened, perform
 from bedside.infra.engines.worker import silenced
@@ -54,7 +54,7 @@ class RayEngine:
         token: str = "",
         allow_remote: bool = False,
     ) -> None:
-        local = _is_loopback(_host(address))
+        local = is_this_machine(_host(address))
         if not local and not allow_remote:
             raise _remote()
         self._address, self._allow_remote = address, allow_remote
@@ -108,7 +108,7 @@ class RayEngine:
                 "its nodes, and that the token is the cluster's.",
                 code="cluster_unreachable",
             ) from None
-        if not self._allow_remote and not all(map(_is_loopback, nodes)):
+        if not self._allow_remote and not all(map(is_this_machine, nodes)):
             self._ray.shutdown()
             raise _remote()
         self._connected = True
@@ -172,13 +172,6 @@ def _host(address: str) -> str:
             fix="give the host and port of its head, such as 127.0.0.1:6379.",
         )
     return found[1] or found[2]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _remote() -> Refused:

@@ -1,12 +1,12 @@
 """The line to Transit of Vault or OpenBao: where it may lead, and what its answers mean."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from bedside.core.errors import Invalid, NotFound, Refused, Unavailable
+from bedside.core.loopback import is_this_machine
 
 __all__ = ["Transit", "strange"]
 
@@ -137,17 +137,10 @@ def _checked_host(address: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    private = parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))
+    private = parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host))
     if not host or not private or parts.username or parts.query or parts.fragment:
         raise Invalid(
             "That is not an address to send keys to.",
             fix="give https://host:port; plain http is for this machine alone.",
         )
     return host
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,9 +3,9 @@
 import socket
 import ssl
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from bedside.core.errors import Invalid, Unavailable
+from bedside.core.loopback import is_loopback
 from bedside.interop.hl7v2.framing import Frames, framed
 from bedside.interop.hl7v2.message import read_header, read_message
 
@@ -44,7 +44,7 @@ class Receiver:
         files = (self.authorities, self.certificate, self.key)
         if any(files) and not all(files):
             raise Invalid("TLS needs three files.", fix="give authorities, certificate and key.")
-        if not all(files) and not _is_this_machine(self.host):
+        if not all(files) and not is_loopback(self.host):
             raise Invalid(
                 "Results would go to another machine in clear.",
                 fix="give TLS files, or send to a gateway on 127.0.0.1.",
@@ -146,10 +146,3 @@ class MllpTarget:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(receiver.certificate, receiver.key)
         return context.wrap_socket(made, server_hostname=receiver.host)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
