@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, logsumexp
-from scipy.stats import chi2
+from scipy.special import gammaincinv, gammaln, logsumexp
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats
@@ -45,7 +44,7 @@ def dispersion(groups: Sequence[ArrayLike], *, sure: float = _SURE) -> float:
         return 0.0
     spread = sum(float(((one - one.mean()) ** 2).sum()) for one in counts)
     chance = sum((one.size - 1) * float(one.mean()) for one in counts)
-    wider = free / float(chi2.ppf(sure, free))
+    wider = free / (2 * float(gammaincinv(free / 2, sure)))
     return float(max(0.0, (spread * wider - chance) / squares))
 
 

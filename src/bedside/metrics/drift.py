@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, kolmogorov, ndtr, rel_entr, stdtr, xlogy
-from scipy.stats import hypergeom
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats, ratio
@@ -308,6 +307,8 @@ def proportions_p_value(
     >>> float(proportions_p_value(3, 3, 0, 3).round(6))
     0.1
     """
+    from scipy.stats import hypergeom  # noqa: PLC0415  (slow to import)
+
     k, n, other_k, other_n = np.broadcast_arrays(events, subjects, other_events, other_subjects)
     if not (
         (k >= 0) & (k <= n) & (other_k >= 0) & (other_k <= other_n) & (n > 0) & (other_n > 0)

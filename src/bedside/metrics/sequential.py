@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from bedside.core.errors import Invalid
 from bedside.metrics.arrays import Floats
@@ -186,7 +186,7 @@ def between_day_chance(n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> Fl
     days, everyone = (counts > 0).sum(axis=0), counts.sum(axis=0)
     known = known & (within > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        chance = f_distribution.sf(between / within, days - 1, everyone - days)
+        chance = fdtrc(days - 1, everyone - days, between / within)
     return np.where(known, chance, 1.0)
 
 

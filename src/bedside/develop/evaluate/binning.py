@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.metrics.bootstrap import replicate_counts
@@ -85,6 +84,8 @@ def sums(place: Ints, bins: int, subject: Ints, values: Floats, weights: Floats)
         values: Shape (n,).
         weights: Shape (subjects, B).
     """
+    from scipy.sparse import csr_array  # noqa: PLC0415  (slow to import)
+
     cells: Any = csr_array((values, (place, subject)), shape=(bins, len(weights)))
     return np.asarray(cells @ weights)
 

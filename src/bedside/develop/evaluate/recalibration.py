@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from bedside.core.errors import Invalid, Refused
 from bedside.develop.evaluate.statistics import Rows
@@ -177,6 +176,8 @@ def _of_levels(
     form: ModelForm, margins: Floats, rows: Matrix, method: Method
 ) -> tuple[float, Floats]:
     """By maximum likelihood; of several margins the first keeps its place."""
+    from scipy.optimize import minimize  # noqa: PLC0415  (slow to import)
+
     width, at = margins.shape[1], np.arange(len(margins))
     first = 1 if form.link == "softmax" else 0
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
@@ -80,6 +79,8 @@ def agreement(contributions: Sequence[Floats]) -> dict[str, Any]:
     Source: Jaccard, Bull Soc Vaud Sci Nat 1901;37:547-579; Nogueira, Sechidis & Brown, J Mach
         Learn Res 2018;18(174):1-54 (stability of selected features, and its value by chance).
     """
+    from scipy.stats import rankdata  # noqa: PLC0415  (slow to import)
+
     signals = contributions[0].shape[1]
     top = min(TOP, max(1, signals - 1))
     leading = [_leading(one, top) for one in contributions]
