@@ -275,7 +275,7 @@ def export_(
     with guarded(as_json):
         from bedside.cli.data_words import exported_words  # noqa: PLC0415
         from bedside.core.errors import Invalid  # noqa: PLC0415
-        from bedside.lifecycle.data import export  # noqa: PLC0415
+        from bedside.lifecycle.data_export import export  # noqa: PLC0415
 
         if not purpose:
             raise Invalid(

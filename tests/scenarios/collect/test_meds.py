@@ -19,7 +19,7 @@ from bedside.data.collect.formats.meds import READER
 from bedside.data.collect.parts import SourceFiles
 from bedside.interop.collection import read_collection
 from bedside.lifecycle.collect import collect
-from bedside.lifecycle.data import export
+from bedside.lifecycle.data_export import export
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
