@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -30,7 +31,7 @@ from bedside.lifecycle.watched_answers import (
     read_day,
     with_contributions,
 )
-from bedside.lifecycle.watching import watched_label
+from bedside.lifecycle.watching import watched_value
 from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.baseline import Baseline, baseline_from_json, baseline_to_json
 from bedside.monitor.stream.draws import drawn, span_of
@@ -220,11 +221,6 @@ def _answers(
 ) -> Answers | None:
     """Every answer of these days, with the labels that were told until now; None: there is none."""
     kind = bundle.declaration.question.outcome.kind
-
-    def binary(value: float) -> float:
-        found = watched_label(kind, np.array([value]))
-        return float("nan") if found is None else float(found[0])
-
     known: dict[str, WatchedSubject] = {}
     parts = []
     today = platform.clock.now().date().isoformat()
@@ -243,7 +239,7 @@ def _answers(
             answers=sequences,
             labelled=(),
             known=known,
-            binary=binary,
+            binary=partial(watched_value, kind),
         )
         known |= read.subjects
         parts.append(read.answers)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from bedside.lifecycle.watched_answers import (
     subject_number,
     with_contributions,
 )
-from bedside.lifecycle.watching import watched_label
+from bedside.lifecycle.watching import watched_value
 from bedside.monitor.stream.baseline import Baseline
 from bedside.monitor.stream.draws import Draws, draws
 from bedside.monitor.stream.tally import Tally
@@ -75,18 +76,13 @@ class DayCounter:
         reader = AnswerReader(bundle)
         told = bool(baseline.contributions)
         kind = bundle.declaration.question.outcome.kind
-
-        def binary(value: float) -> float:
-            found = watched_label(kind, np.array([value]))
-            return float("nan") if found is None else float(found[0])
-
         return cls(
             platform=platform,
             version=version,
             maker=TallyMaker(baseline),
             reader=reader,
             explain=explainer_for(platform, bundle, reader) if told else None,
-            binary=binary,
+            binary=partial(watched_value, kind),
         )
 
     def count(self, day: str, entries: DayEntries) -> Counted:

@@ -11,7 +11,7 @@ from bedside.features.definition import FeatureSet
 from bedside.features.wording import title
 from bedside.monitor.reference import make_reference
 
-__all__ = ["reference_of", "watched_label"]
+__all__ = ["reference_of", "watched_label", "watched_value"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,3 +58,9 @@ def watched_label(outcome: str, label: npt.NDArray[Any]) -> npt.NDArray[Any] | N
     if outcome == "binary":
         return label
     return (label > 0).astype(np.int64) if outcome in ("multiclass", "ordinal") else None
+
+
+def watched_value(outcome: str, value: float) -> float:
+    """One label, as `watched_label`; NaN where it is no yes or no."""
+    found = watched_label(outcome, np.array([value]))
+    return float("nan") if found is None else float(found[0])

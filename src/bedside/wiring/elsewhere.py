@@ -4,13 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bedside.core.errors import NotFound
-from bedside.lifecycle.collect import Collected, load_source
+from bedside.lifecycle.collect import load_source
 from bedside.lifecycle.patients import digest_of_data, elsewhere
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.quality import Judged
 from bedside.lifecycle.release import open_bundle
 from bedside.usecases import folder_of, source_of
-from bedside.wiring.sources import collect_source
+from bedside.wiring.sources import collect_source, tells_size_of
 
 __all__ = ["collect_elsewhere"]
 
@@ -43,12 +42,7 @@ def collect_elsewhere(
     except NotFound:
         pass
 
-    def tell(done: Collected, _: Judged) -> None:
-        entry = done.snapshot.entry
-        platform.progress.note(
-            f"{declared}: {entry.rows:,} events of {entry.subjects:,} subjects are collected."
-        )
-
     beside = None if folder is None else folder_of(folder)
     source = load_source(source_of(declared, beside=beside))
+    tell = tells_size_of(platform, declared)
     collect_source(platform, replace(source, name=named.data.source), data, tell)

@@ -27,6 +27,7 @@ from bedside.usecases import source_of
 from bedside.wiring.settings import Settings, settings_of
 
 __all__ = ["collect_for", "collect_source", "incoming_of", "journal_folder", "listen"]
+__all__ += ["tells_size_of"]
 
 
 def collect_source(
@@ -63,14 +64,21 @@ def collect_for(platform: Platform, folder: Path, data: Path | None) -> Path | N
     if not declared or data is None:
         return data
 
+    source = load_source(source_of(declared, beside=folder))
+    collect_source(platform, source, data, tells_size_of(platform, declared))
+    return None
+
+
+def tells_size_of(platform: Platform, declared: str) -> Callable[[Collected, Judged], None]:
+    """Tells how much of a source, by its declared name, is collected."""
+
     def tell(done: Collected, _: Judged) -> None:
         entry = done.snapshot.entry
         platform.progress.note(
             f"{declared}: {entry.rows:,} events of {entry.subjects:,} subjects are collected."
         )
 
-    collect_source(platform, load_source(source_of(declared, beside=folder)), data, tell)
-    return None
+    return tell
 
 
 @contextmanager

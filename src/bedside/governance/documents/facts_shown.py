@@ -20,6 +20,7 @@ __all__ = [
     "output_kind",
     "safety_goal",
     "sensitive_inputs",
+    "speaks_of",
     "test_type",
 ]
 
@@ -53,7 +54,7 @@ def _signals_of(case: Case, group: str, words: tuple[str, ...]) -> Line:
     found = [
         (name, one)
         for name, one in case.declared["signals"].items()
-        if one["role"] != "outcome" and _speaks_of(words, f"{name} {one['label']}")
+        if one["role"] != "outcome" and speaks_of(words, f"{name} {one['label']}")
     ]
     if not found:
         return case.said(group.capitalize(), "no signal is named so", ("signals",))
@@ -64,7 +65,8 @@ def _signals_of(case: Case, group: str, words: tuple[str, ...]) -> Line:
     return case.said(group.capitalize(), text, *(("signals", name) for name, _ in found))
 
 
-def _speaks_of(words: tuple[str, ...], text: str) -> bool:
+def speaks_of(words: tuple[str, ...], text: str) -> bool:
+    """Whether one of the words stands in a text, as a whole."""
     told = text.lower().replace("_", " ").replace(",", " ").split()
     return any(word in told for word in words)
 

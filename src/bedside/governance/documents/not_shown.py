@@ -6,6 +6,7 @@ from typing import Any
 from bedside.governance.documents import facts_of_performance as performance
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Item
+from bedside.governance.documents.facts_shown import speaks_of
 
 __all__ = ["GROUPS", "not_shown"]
 
@@ -152,7 +153,7 @@ def _groups(case: Case) -> Iterator[Item]:
         signals = [
             name
             for name, told in case.declared["signals"].items()
-            if _names(words, name) or _names(words, told["label"])
+            if speaks_of(words, name) or speaks_of(words, told["label"])
         ]
         dimensions = [name for name, told in declared.items() if told["signal"] in signals]
         if any(_is_shown(judged.get(name, {})) for name in dimensions):
@@ -168,11 +169,6 @@ def _groups(case: Case) -> Iterator[Item]:
             asks=f"How well it does by {group}",
             missing="Not shown: " + why,
         )
-
-
-def _names(words: tuple[str, ...], text: str) -> bool:
-    told = text.lower().replace("_", " ").replace(",", " ").split()
-    return any(word in told for word in words)
 
 
 def _is_shown(levels: Mapping[str, Any]) -> bool:
