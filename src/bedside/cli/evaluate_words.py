@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bedside.cli.words import gates_lines
 from bedside.core.records.evidence import figure_text
 from bedside.develop.evaluate.external_page import difference_text, summary_of, ways_of
 from bedside.lifecycle.evaluating import Evaluated
@@ -84,7 +85,7 @@ def recalibrated_words(built: Built) -> str:
         after = built.evidence["metrics"].get(name)
         if after is not None:
             lines.append(f"  {name:<{WIDE}} {figure_text(before):<26} {figure_text(after)}")
-    lines += [f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates]
+    lines += gates_lines(built.version.gates)
     lines.append(f"Report: {built.report}")
     if built.version.gates_passed:
         lines.append(f"Next: bedside approve {built.version.id} --name '…' --meaning '…'")

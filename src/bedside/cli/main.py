@@ -16,7 +16,7 @@ from bedside.cli.data import data_app
 from bedside.cli.decision import decision_app
 from bedside.cli.deid import deid_app
 from bedside.cli.deploy import deploy_app
-from bedside.cli.documents import documents
+from bedside.cli.documents import documents_app
 from bedside.cli.doors import guard_commands
 from bedside.cli.evaluate import evaluate, recalibrate
 from bedside.cli.evidence import alerts
@@ -74,6 +74,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(decision_app, name="decision")
 app.add_typer(deid_app, name="deid")
 app.add_typer(deploy_app, name="deploy")
+app.add_typer(documents_app, name="documents")
 app.add_typer(features_app, name="features")
 app.add_typer(fhir_app, name="fhir")
 app.add_typer(hl7_app, name="hl7")
@@ -139,25 +140,23 @@ def versions(workspace: Workspace = None, as_json: JsonOption = False) -> None:
     """List the versions of every model and where each is in its life."""
     with guarded(as_json):
         platform = opened(workspace, None, "overview", as_json)
+        found = platform.registry.versions()
         rows = [
             {
                 "id": v.id,
                 "stage": v.stage.value,
+                "gates": len(v.gates),
                 "gates_passed": v.gates_passed,
                 "built_at": v.built_at,
                 "approved_by": v.approval.name if v.approval else None,
             }
-            for v in platform.registry.versions()
+            for v in found
         ]
         show(
             {"versions": rows},
             as_json,
             lambda: (
-                "\n".join(
-                    f"{r['id']:<36} {r['stage']:<9} "
-                    f"gates {'passed' if r['gates_passed'] else 'FAILED'}"
-                    for r in rows
-                )
+                "\n".join(f"{v.id:<36} {v.stage.value:<10} {v.gates_in_words}" for v in found)
                 or "No version yet. Try: bedside build diagnosis"
             ),
         )
@@ -254,7 +253,6 @@ app.command()(console)
 app.command()(alerts)
 app.command()(hazards)
 app.command()(change)
-app.command()(documents)
 app.command()(export)
 app.command("import")(import_model)
 app.command()(backup)

@@ -1,14 +1,15 @@
 """Results in plain words, for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.version import GateResult
 from bedside.lifecycle.package import Built
 
-__all__ = ["built_json", "built_words", "watched_words"]
+__all__ = ["built_json", "built_words", "gates_lines", "watched_words"]
 
 HEADLINE = (
     "harrell_c",
@@ -56,12 +57,18 @@ def built_words(built: Built) -> str:
         f"{counts['rows']} predictions:",
         *(f"  {name:<21} {figure_text(metrics[name])}" for name in HEADLINE if name in metrics),
         *_crossed(built.evidence),
-        *(f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in built.version.gates),
+        *gates_lines(built.version.gates),
         f"Report: {built.report}",
     ]
     if built.version.gates_passed:
         lines.append(f"Next: bedside approve {built.version.id} --name '…' --meaning '…'")
     return "\n".join(lines)
+
+
+def gates_lines(gates: Sequence[GateResult]) -> list[str]:
+    """A line for each gate; one that says so where none is declared."""
+    lines = [f"  {'✓' if gate.passed else '✗'} {gate.text}" for gate in gates]
+    return lines or ["  No gates are declared, so nothing stops a poor model."]
 
 
 def _crossed(evidence: Mapping[str, Any]) -> list[str]:

@@ -77,7 +77,7 @@ def run_of(
             "bedside.snapshot": facts["snapshot"],
             "bedside.declaration": facts["declaration"],
             "bedside.code": facts["code"],
-            "bedside.gates": "passed" if version.gates_passed else "FAILED",
+            "bedside.gates": version.gates_in_words.removeprefix("gates "),
             **{
                 f"bedside.gate.{number}": f"{'passed' if gate.passed else 'FAILED'}: {gate.text}"
                 for number, gate in enumerate(version.gates, 1)

@@ -36,7 +36,7 @@ def may_release(version: ModelVersion, stage: Stage = Stage.LIVE) -> None:
         )
     if version.approval is None:
         raise Refused(
-            f"{version.id} has passed its gates, but nobody has approved it.",
+            f"{version.id} {_by_its_gates(version)}, but nobody has approved it.",
             fix=_how_to_approve(version),
             code="not_approved",
         )
@@ -142,3 +142,7 @@ def _what_comes_first(version: ModelVersion, stage: Stage) -> str:
 def _how_to_approve(version: ModelVersion, step: Stage = Stage.SILENT) -> str:
     what = f"{version.id} --for {step}" if step in SHOWN else version.id
     return f"run: bedside approve {what} --name 'YOUR NAME' --meaning 'WHAT YOU CONFIRM'."
+
+
+def _by_its_gates(version: ModelVersion) -> str:
+    return "has passed its gates" if version.gates else "has no gates to pass"

@@ -1,6 +1,7 @@
 """What a tracking server is told of a version, and what it is not."""
 
 import json
+from dataclasses import replace
 
 from bedside.core.records.version import GateResult, ModelVersion, Stage
 from bedside.lifecycle.tracking import run_of
@@ -46,3 +47,9 @@ def test_a_run_holds_three_documents_and_says_which_gate_failed():
     assert run.tags["bedside.gates"] == "FAILED"
     assert run.tags["bedside.gate.1"] == "FAILED: auroc 0.6, needs 0.9"
     assert run.parameters == {"learner.kind": "ebm", "features": "2"}
+
+
+def test_a_run_without_gates_does_not_say_that_they_passed():
+    run = run_of(replace(VERSION, gates=()), FILES, FACTS, started=0)
+
+    assert run.tags["bedside.gates"] == "no gates declared"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -59,6 +60,17 @@ def test_failed_gates_are_named_before_the_missing_approval() -> None:
 def test_without_an_approval_the_command_that_gives_one_is_shown() -> None:
     with pytest.raises(Refused, match="bedside approve biopsy@0 --name"):
         may_release(a_version(yes=False))
+
+
+def test_a_version_without_gates_is_never_said_to_have_passed_them() -> None:
+    bare = replace(a_version(yes=False), gates=())
+
+    assert bare.gates_in_words == "no gates declared"
+    assert a_version().gates_in_words == "gates passed"
+    assert a_version(passed=False).gates_in_words == "gates FAILED"
+    with pytest.raises(Refused) as refused:
+        may_release(bare)
+    assert "passed" not in refused.value.problem
 
 
 def test_a_version_can_be_retired_whatever_it_lacks() -> None:

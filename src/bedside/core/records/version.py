@@ -89,5 +89,12 @@ class ModelVersion:
 
     @property
     def gates_passed(self) -> bool:
-        """Whether every gate passed."""
+        """Whether every gate passed; so too where none is declared, and nothing is said then."""
         return all(gate.passed for gate in self.gates)
+
+    @property
+    def gates_in_words(self) -> str:
+        """What the gates say, for a person: none that is declared has passed nothing."""
+        if not self.gates:
+            return "no gates declared"
+        return "gates passed" if self.gates_passed else "gates FAILED"
