@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from bedside.core.clock import HOUR, since_1970
@@ -20,6 +21,9 @@ class _Fact(NamedTuple):
     known_at: int
     value: float
     event: Event
+
+
+_ORDER = itemgetter(0, 1, 2)  # by time, then by when it was known, then by value
 
 
 class Record:
@@ -55,14 +59,15 @@ class Record:
                 return ()
             if len(events) == 1 and feature.aggregate in OF_ONE:
                 return self._only(feature, events[0])
-        facts = self._facts(feature)
         opened = self._opened(feature.window_hours)
         if feature.aggregate in OF_SPANS:
-            return _newest_first(self._spans(feature, facts, opened))
-        inside = [fact for fact in facts if fact.time > opened or feature.window_hours is None]
+            return _newest_first(self._spans(feature, self._facts(feature), opened))
         if feature.aggregate == "from_baseline":
+            facts = self._facts(feature)
+            inside = [fact for fact in facts if fact.time > opened or feature.window_hours is None]
             return _newest_first(self._with_baseline(feature, facts, inside, opened))
-        return _newest_first(_PICKED.get(feature.aggregate, list)(inside))
+        since = None if feature.window_hours is None else opened
+        return _newest_first(_PICKED.get(feature.aggregate, list)(self._facts(feature, since)))
 
     def _only(self, feature: Feature, event: Event) -> tuple[Event, ...]:
         """As `sources` where there is one event: it, or none if it is no number or outside."""
@@ -74,22 +79,20 @@ class Record:
         inside = event.time is not None and since_1970(event.time) > self._opened(hours)
         return (event,) if inside else ()
 
-    def _facts(self, feature: Feature) -> list[_Fact]:
-        """The events of the feature's codes, in the order of the kernel."""
-        series = (feature.codes, feature.categories, feature.has_other, feature.mark)
+    def _facts(self, feature: Feature, since: int | None = None) -> list[_Fact]:
+        """The events of the feature's codes, those after `since`, in the order of the kernel."""
+        series = (feature.codes, feature.categories, feature.has_other, feature.mark, since)
         if series not in self._series:
-            facts = [
-                _Fact(
-                    ALWAYS if event.time is None else since_1970(event.time),
-                    since_1970(event.known_at),
-                    value,
-                    event,
-                )
-                for code in feature.codes
-                for event in self._by_code.get(code, ())
-                if (value := _number(feature, event)) is not None
-            ]
-            self._series[series] = sorted(facts, key=lambda f: (f.time, f.known_at, f.value))
+            facts = []
+            for code in feature.codes:
+                for event in self._by_code.get(code, ()):
+                    time = ALWAYS if event.time is None else since_1970(event.time)
+                    if since is not None and time <= since:
+                        continue
+                    value = _number(feature, event)
+                    if value is not None:
+                        facts.append(_Fact(time, since_1970(event.known_at), value, event))
+            self._series[series] = sorted(facts, key=_ORDER)
         return self._series[series]
 
     def _opened(self, hours: float | None) -> int:

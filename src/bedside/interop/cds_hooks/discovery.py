@@ -3,8 +3,10 @@
 Source: CDS Hooks 2.0, "Discovery" and "Prefetch Template".
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from bedside.core.kept import Kept
 from bedside.core.records.cds_hooks import CdsHooks
 from bedside.core.records.declaration import Declaration
 from bedside.interop.asked import asked_marks, asked_signals, is_chosen
@@ -36,11 +38,15 @@ def drafted_codes(declaration: Declaration, channel: CdsHooks) -> frozenset[str]
     return frozenset(code for code in {*chosen, *asked_marks(declaration)} if is_ordered(code))
 
 
-def prefetch_templates(declaration: Declaration) -> dict[str, str]:
+def prefetch_templates(declaration: Declaration) -> Mapping[str, str]:
     """FHIR queries by key, for exactly what the model asks; all of them are needed.
 
     Every observation goes into one search, so that one answer holds them all.
     """
+    return _templates_of(declaration)
+
+
+def _templates(declaration: Declaration) -> dict[str, str]:
     codes = [
         code
         for signal in asked_signals(declaration).values()
@@ -62,3 +68,6 @@ def prefetch_templates(declaration: Declaration) -> dict[str, str]:
             "Encounter?patient={{context.patientId}}&status=in-progress&_sort=-date"
         )
     return templates
+
+
+_templates_of = Kept(_templates)

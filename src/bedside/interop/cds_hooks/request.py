@@ -151,7 +151,7 @@ def check_context(call: HookCall) -> None:
         _fits(_SELECTION, one, f"selections[{index}]", "write it like MedicationRequest/ID")
 
 
-def missing_prefetch(templates: dict[str, str], call: HookCall) -> tuple[str, ...]:
+def missing_prefetch(templates: Mapping[str, str], call: HookCall) -> tuple[str, ...]:
     """The keys of the templates that were not sent."""
     return tuple(key for key in templates if key not in call.prefetch)
 

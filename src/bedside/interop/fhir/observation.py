@@ -11,15 +11,18 @@ from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Signal
 from bedside.core.records.event import Event
 from bedside.interop.fhir.codes import codes_of
+from bedside.interop.fhir.entries import SentEntries
 from bedside.interop.fhir.places import source_row_of
 from bedside.interop.fhir.quantity import Value, value_of
 from bedside.interop.fhir.resources import CodeableConcept, Measured, Observation, given
 from bedside.interop.instants import read_instant
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["ObservationReader"]
+__all__ = ["USED", "ObservationReader"]
 
-_USED = frozenset({"final", "amended", "corrected", "preliminary"})
+USED = frozenset({"final", "amended", "corrected", "preliminary"})
+"""The status of an Observation that says something."""
+
 _DROPPED = frozenset({"entered-in-error", "cancelled", "unknown", "registered"})
 _DECODER = msgspec.json.Decoder(Observation)
 
@@ -31,7 +34,7 @@ class ObservationReader:
     Args:
         signals: By event code, what the model asks for; all else is skipped.
         subject_id: The pseudonym that the events get.
-        seen: Each resource by its id; None is the id of none.
+        seen: Each resource by its id, or where it stands; None is the id of none.
         unknown: Codes of resources that no signal asks for.
     """
 
@@ -39,7 +42,7 @@ class ObservationReader:
     subject_id: int
     events: list[Event] = field(default_factory=list)
     bounds: dict[str, None] = field(default_factory=dict)
-    seen: dict[str | None, msgspec.Raw] = field(default_factory=dict)
+    seen: dict[str | None, msgspec.Raw | tuple[SentEntries, int]] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
 
     def read(self, raw: msgspec.Raw, where: str) -> Observation:
@@ -51,11 +54,11 @@ class ObservationReader:
         resource = decode(_DECODER, raw, where)
         if resource.status in _DROPPED or self._again(resource, raw, where):
             return resource
-        if resource.status not in _USED:
+        if resource.status not in USED:
             raise invalid(
                 f"{where}.status",
                 "is not a status of an Observation.",
-                fix=f"give one of: {', '.join(sorted(_USED | _DROPPED))}.",
+                fix=f"give one of: {', '.join(sorted(USED | _DROPPED))}.",
             )
         parts = list(self._parts(resource, where))
         if parts:
@@ -71,6 +74,9 @@ class ObservationReader:
             return False
         before = self.seen.get(resource.id)
         self.seen[resource.id] = raw
+        if isinstance(before, tuple):
+            entries, index = before
+            before = entries.raw(index)
         if before is not None and before != raw:
             raise invalid(
                 f"{where}.id",

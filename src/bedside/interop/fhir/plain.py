@@ -1,104 +1,146 @@
-"""The ordinary Observation, read the short way: one coding, one number, one time.
+"""The ordinary Observation of a Bundle, read the short way: one coding, one number, one time.
 
-Whatever is not ordinary, wrong ones included, is left to `ObservationReader`, which reads every
-kind and says what is wrong. Both give the same events, to the bit.
+A Bundle is decoded once, with its resources; what no part of an event comes from is skipped, but
+for the members that make an Observation another kind of thing. Whatever is not ordinary, wrong
+ones included, is left to `ObservationReader`, which reads every kind and says what is wrong. Both
+give the same events, to the bit.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from math import isfinite
-from typing import Literal
 
 import msgspec
 
 from bedside.core.clock import parse_duration
 from bedside.core.records.declaration import Signal
-from bedside.core.records.event import Event
 from bedside.interop.fhir.codes import code_of
-from bedside.interop.fhir.observation import ObservationReader
+from bedside.interop.fhir.entries import SentEntries, entry_event
+from bedside.interop.fhir.observation import USED, ObservationReader
 from bedside.interop.fhir.quantity import unit_of
-from bedside.interop.fhir.resources import ABSENT, CodeableConcept, Quantity, Reference
+from bedside.interop.fhir.resources import (
+    ABSENT,
+    BundleLink,
+    BundleSearch,
+    CodeableConcept,
+    Quantity,
+    Reference,
+)
 
-__all__ = ["PlainReader"]
+__all__ = ["PlainBundle", "PlainReader", "plain_bundle"]
 
 _EARLIEST, _LATEST = 1850, 2200  # as `read_instant`
 _NO_UNIT = object()
-
-# An Event is frozen, so that making one sets each field by a check and a name: 1.3 µs. Its slots,
-# set by themselves, take 0.5 µs, and there are hundreds of events in a call.
-_NEW = object.__new__
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _READ_TIME = datetime.fromisoformat
-(
-    _SUBJECT,
-    _TIME,
-    _KNOWN_AT,
-    _CODE,
-    _VALUE,
-    _UNIT,
-    _TEXT,
-    _END,
-    _ENCOUNTER,
-    _SOURCE_ROW,
-    _REPLACES,
-) = (getattr(Event, one.name).__set__ for one in fields(Event))
 
 
-class _Ordinary(
-    msgspec.Struct,
-    rename="camel",
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    gc=False,
-):
-    """An Observation that has no other members than these; those that do not matter stay raw."""
+class _Resource(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """An Observation as it comes as a rule, and what it may have beside that."""
 
-    resource_type: Literal["Observation"]
+    resource_type: str | None = None
     id: str | None = None
-    meta: msgspec.Raw = ABSENT
-    identifier: msgspec.Raw = ABSENT
-    status: Literal["final", "amended", "corrected", "preliminary"]
-    category: msgspec.Raw = ABSENT
-    code: msgspec.Raw
-    subject: msgspec.Raw = ABSENT
-    encounter: msgspec.Raw = ABSENT
+    status: str | None = None
+    code: msgspec.Raw = ABSENT
+    subject: Reference | None = None
     effective_date_time: str | None = None
     issued: str | None = None
-    performer: msgspec.Raw = ABSENT
     value_quantity: Quantity | None = None
-    interpretation: msgspec.Raw = ABSENT
-    reference_range: msgspec.Raw = ABSENT
-    note: msgspec.Raw = ABSENT
-    text: msgspec.Raw = ABSENT
-    extension: msgspec.Raw = ABSENT
-    device: msgspec.Raw = ABSENT
-    method: msgspec.Raw = ABSENT
-    body_site: msgspec.Raw = ABSENT
-    specimen: msgspec.Raw = ABSENT
-    based_on: msgspec.Raw = ABSENT
-    part_of: msgspec.Raw = ABSENT
-    derived_from: msgspec.Raw = ABSENT
-    language: msgspec.Raw = ABSENT
+    value_codeable_concept: msgspec.Raw = ABSENT
+    value_string: msgspec.Raw = ABSENT
+    value_integer: msgspec.Raw = ABSENT
+    value_boolean: msgspec.Raw = ABSENT
+    value_range: msgspec.Raw = ABSENT
+    value_ratio: msgspec.Raw = ABSENT
+    value_sampled_data: msgspec.Raw = ABSENT
+    value_time: msgspec.Raw = ABSENT
+    value_date_time: msgspec.Raw = ABSENT
+    value_period: msgspec.Raw = ABSENT
+    data_absent_reason: msgspec.Raw = ABSENT
+    effective_instant: msgspec.Raw = ABSENT
+    effective_period: msgspec.Raw = ABSENT
+    effective_timing: msgspec.Raw = ABSENT
+    component: msgspec.Raw = ABSENT
+    has_member: msgspec.Raw = ABSENT
+
+    def is_ordinary(self) -> bool:
+        """Whether it has no member that makes it another kind of thing, not even as null."""
+        return (
+            self.value_codeable_concept is ABSENT
+            and self.value_string is ABSENT
+            and self.component is ABSENT
+            and self.data_absent_reason is ABSENT
+            and self.value_integer is ABSENT
+            and self.value_boolean is ABSENT
+            and self.value_range is ABSENT
+            and self.value_ratio is ABSENT
+            and self.value_sampled_data is ABSENT
+            and self.value_time is ABSENT
+            and self.value_date_time is ABSENT
+            and self.value_period is ABSENT
+            and self.effective_instant is ABSENT
+            and self.effective_period is ABSENT
+            and self.effective_timing is ABSENT
+            and self.has_member is ABSENT
+            and self.resource_type == "Observation"
+            and self.status in USED
+        )
 
 
-_DECODE = msgspec.json.Decoder(_Ordinary).decode
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """One entry, its resource decoded."""
+
+    resource: _Resource | None = None
+    search: BundleSearch | None = None
+
+
+class PlainBundle(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """As `Bundle`, its resources decoded as far as an ordinary Observation goes."""
+
+    resource_type: str | None = None
+    type: str | None = None
+    link: tuple[BundleLink, ...] = ()
+    entry: tuple[_Entry, ...] = ()
+
+    def resources(self) -> Iterator[tuple[int, _Resource]]:
+        """The resources that are there, but for what a server says of the search itself."""
+        for index, one in enumerate(self.entry):
+            resource, search = one.resource, one.search
+            if resource is not None and (search is None or search.mode != "outcome"):
+                yield index, resource
+
+
+_BUNDLE = msgspec.json.Decoder(PlainBundle)
 _CONCEPT = msgspec.json.Decoder(CodeableConcept)
-_REFERENCE = msgspec.json.Decoder(Reference | None)
 _NOT_ORDINARY = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError)
+
+
+def plain_bundle(content: msgspec.Raw) -> PlainBundle | None:
+    """The Bundle; None: it is none, or holds something that must be read the long way."""
+    try:
+        bundle = _BUNDLE.decode(content)
+    except _NOT_ORDINARY:
+        return None
+    return bundle if bundle.resource_type == "Bundle" else None
+
+
+_Told = tuple[str | None, str | None, str | None]
 
 
 @dataclass(slots=True)
 class _Asked:
-    """A code that a signal asks for, and what is worked out once for it."""
+    """A code that a signal asks for, and what is worked out once for it.
+
+    `unit` is that of a quantity whose system, code and unit are `told`.
+    """
 
     code: str
-    suffix: bytes
     signal: Signal
     delay: timedelta
     is_static: bool
-    units: dict[tuple[str | None, str | None, str | None], object] = field(default_factory=dict)
+    told: _Told | None = None
+    unit: object = None
 
 
 class PlainReader:
@@ -112,93 +154,80 @@ class PlainReader:
     def __init__(self, reader: ObservationReader, patient_id: str) -> None:
         self._reader = reader
         self._references = (f"Patient/{patient_id}", None)
-        self._asked: dict[bytes, _Asked | bool] = {}
-        self._subjects: dict[bytes, bool] = {b"": True}
+        self._asked: dict[bytes, _Asked | str | None] = {}
+        self._said, self._time = "", _EPOCH
 
-    def read(self, raw: msgspec.Raw) -> bool:
-        """Whether it was an ordinary Observation, and is read; if not, nothing was done."""
+    def odd(self, bundle: PlainBundle, entries: SentEntries) -> Iterator[int]:
+        """Read what is ordinary; the place of each other resource, of which nothing is done.
+
+        Each of these is to be read the long way before the next one is asked for, so that all are
+        read in their order.
+
+        Args:
+            bundle: Decoded.
+            entries: The same, as it was sent.
+        """
+        reader, known, ours = self._reader, self._asked, self._references
+        seen, take = reader.seen, self._take
+        for index, one in bundle.resources():
+            code, subject, place = bytes(one.code), one.subject, (entries, index)
+            if code not in known:  # one client writes a code alike each time
+                known[code] = self._found(code)
+            asked = known[code]
+            if (
+                asked is None
+                or not one.is_ordinary()
+                or not (subject is None or subject.reference in ours)
+                or one.id in seen
+                or not take(one, asked, place)
+            ):
+                yield index
+            elif one.id is not None:
+                seen[one.id] = place
+
+    def _take(self, one: _Resource, asked: _Asked | str, place: tuple[SentEntries, int]) -> bool:
+        """Add the event, or the unknown code; False: something is not ordinary."""
+        quantity, said, issued = one.value_quantity, one.effective_date_time, one.issued
+        if not isinstance(asked, _Asked):
+            if quantity is not None:
+                self._reader.unknown[asked] = None
+            return True
+        if quantity is None or said is None:
+            return False
+        value, told = quantity.value, (quantity.system, quantity.code, quantity.unit)
+        if told != asked.told:
+            asked.told, asked.unit = told, _unit(quantity, asked.signal)
+        if asked.unit is _NO_UNIT or value is None or not isfinite(value):
+            return False
         try:
-            one = _DECODE(raw)
-        except _NOT_ORDINARY:
+            if said != self._said:  # what is measured together says one time
+                self._time, self._said = _moment(said), said
+            time = self._time
+            known_at = time + asked.delay if issued is None else _moment(issued)
+        except (ValueError, OverflowError):
             return False
-        reader, code, subject = self._reader, bytes(one.code), bytes(one.subject)
-        try:  # one client writes a code, and the patient, alike each time
-            asked, is_ours = self._asked[code], self._subjects[subject]
-        except KeyError:
-            asked = self._asked[code] = self._found(code)
-            is_ours = self._subjects[subject] = self._is_ours(subject)
-        if asked is False or not is_ours or one.id in reader.seen:
-            return False
-        if asked is not True:
-            event = self._event(one, asked, raw)
-            if event is None:
-                return False
-            reader.events.append(event)
-        if one.id is not None:
-            reader.seen[one.id] = raw
+        reader = self._reader
+        if quantity.comparator is not None:
+            reader.bounds[asked.signal.label] = None
+        happened = None if asked.is_static else time
+        reader.events.append(
+            entry_event(reader.subject_id, happened, known_at, asked.code, value, asked.unit, place)
+        )
         return True
 
-    def _event(self, one: _Ordinary, asked: _Asked, raw: msgspec.Raw) -> Event | None:
-        """The event; None where something is not ordinary."""
-        quantity, said = one.value_quantity, one.effective_date_time
-        if quantity is None or said is None or quantity.comparator is not None:
-            return None
-        value, told = quantity.value, (quantity.system, quantity.code, quantity.unit)
-        try:
-            unit = asked.units[told]
-        except KeyError:
-            unit = asked.units[told] = _unit(quantity, asked.signal)
-        if unit is _NO_UNIT or value is None or not isfinite(value):
-            return None
-        issued = one.issued
-        try:
-            time = _READ_TIME(said)
-            if time.tzinfo is not UTC:
-                time = _in_utc(time)
-            known_at = time + asked.delay if issued is None else _READ_TIME(issued)
-            if known_at.tzinfo is not UTC:
-                known_at = _in_utc(known_at)
-        except (ValueError, OverflowError):
-            return None
-        if not (_EARLIEST <= time.year <= _LATEST and _EARLIEST <= known_at.year <= _LATEST):
-            return None
-        event = _NEW(Event)
-        _SUBJECT(event, self._reader.subject_id)
-        _TIME(event, None if asked.is_static else time)
-        _KNOWN_AT(event, known_at)
-        _CODE(event, asked.code)
-        _VALUE(event, value)
-        _UNIT(event, unit)
-        _TEXT(event, None)
-        _END(event, None)
-        _ENCOUNTER(event, None)
-        _SOURCE_ROW(event, sha256(sha256(raw).digest() + asked.suffix).digest())
-        _REPLACES(event, None)
-        return event
-
-    def _is_ours(self, subject: bytes) -> bool:
-        """Whether it says that the resource is about the patient, or says nothing."""
-        try:
-            told = _REFERENCE.decode(subject) if subject else None
-        except _NOT_ORDINARY:
-            return False
-        return told is None or told.reference in self._references
-
-    def _found(self, concept: bytes) -> _Asked | bool:
-        """What is asked of a code; True: nothing, False: it is not an ordinary one."""
+    def _found(self, concept: bytes) -> _Asked | str | None:
+        """What is asked of a code; the code itself: nothing; None: it is not an ordinary one."""
         try:
             (coding,) = _CONCEPT.decode(concept).coding
         except _NOT_ORDINARY:
-            return False
+            return None
         code = code_of(coding.system, coding.code)
         signals: Mapping[str, Signal] = self._reader.signals
         signal = None if code is None else signals.get(code)
         if code is None or signal is None:
-            if code is not None:
-                self._reader.unknown[code] = None
-            return True
+            return code
         static = signal.role == "static"
-        return _Asked(code, code.encode(), signal, parse_duration(signal.delay), static)
+        return _Asked(code, signal, parse_duration(signal.delay), static)
 
 
 def _unit(quantity: Quantity, signal: Signal) -> object:
@@ -209,13 +238,18 @@ def _unit(quantity: Quantity, signal: Signal) -> object:
     return unit if known else _NO_UNIT
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _moment(text: str) -> datetime:
     """The moment in UTC, as `read_instant` gives it.
 
     Raises:
-        ValueError: it has no zone, or is a date alone.
+        ValueError: it has no zone, is a date alone, or its year is not one of `read_instant`.
         OverflowError: it is at the end of time.
     """
-    if moment.tzinfo is None:
+    moment = _READ_TIME(text)
+    if moment.tzinfo is not UTC:
+        if moment.tzinfo is None:
+            raise ValueError
+        moment = moment.astimezone(UTC)
+    if not _EARLIEST <= moment.year <= _LATEST:
         raise ValueError
-    return moment.astimezone(UTC)
+    return moment

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from bedside.core.ids import subject_pseudonym
+from bedside.core.kept import Kept
 from bedside.core.records.codes_seen import CodeSeen
-from bedside.core.records.declaration import Declaration
+from bedside.core.records.declaration import Declaration, Signal
 from bedside.core.records.event import Event
 from bedside.interop.asked import asked_marks, asked_signals, is_chosen
 from bedside.interop.fhir.codes import BIRTH, is_ordered
 from bedside.interop.fhir.encounter import read_encounter
+from bedside.interop.fhir.entries import SentEntries
 from bedside.interop.fhir.observation import ObservationReader
 from bedside.interop.fhir.patient import read_patient
-from bedside.interop.fhir.plain import PlainReader
+from bedside.interop.fhir.plain import PlainBundle, PlainReader, plain_bundle
 from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
 from bedside.interop.strict_json import decode, invalid
 
@@ -100,19 +103,33 @@ def unread(declaration: Declaration, *, drafts: bool = False) -> list[str]:
     return list(dict.fromkeys((*marks, *chosen, *spans)))
 
 
+class _Wanted(NamedTuple):
+    """What a declaration reads: signals by code, marks by code, and the code of the start."""
+
+    signals: Mapping[str, Signal]
+    marks: Mapping[str, str]
+    start_event: str | None
+
+
+def _wanted(declaration: Declaration) -> _Wanted:
+    start, marks = declaration.data.start_event, asked_marks(declaration)
+    signals = {
+        code: signal for signal in asked_signals(declaration).values() for code in signal.codes
+    }
+    return _Wanted(signals, marks, start if start in marks else None)
+
+
+_wanted_of = Kept(_wanted)
+
+
 class _PatientReader:
     """Reads resources one after another, all about one patient."""
 
     def __init__(self, declaration: Declaration, *, as_of: datetime, patient_id: str) -> None:
-        start = declaration.data.start_event
         self.as_of = as_of
         self.patient_id = patient_id
-        self.marks = asked_marks(declaration)
-        self.start_event = start if start in self.marks else None
+        self.signals, self.marks, self.start_event = _wanted_of(declaration)
         self.subject_id = subject_pseudonym(patient_id, salt=declaration.data.pseudonym_salt)
-        self.signals = {
-            code: signal for signal in asked_signals(declaration).values() for code in signal.codes
-        }
         self.observations = ObservationReader(signals=self.signals, subject_id=self.subject_id)
         self.plain = PlainReader(self.observations, patient_id)
         self.events: list[Event] = []
@@ -135,9 +152,9 @@ class _PatientReader:
         if not given(content):
             self.absent.append(name)
             return
-        bundle = _bundle_of(content)
-        if bundle is not None:
-            self._bundle(bundle, name)
+        plain = plain_bundle(content)
+        if plain is not None:
+            self._plain_bundle(plain, SentEntries(content), name)
             return
         kind = decode(_ANY, content, name).resource_type
         if kind == "OperationOutcome":
@@ -150,14 +167,20 @@ class _PatientReader:
     def _bundle(self, bundle: Bundle, name: str) -> None:
         if any(link.relation == "next" for link in bundle.link):
             self.absent.append(name)
-        plain = self.plain.read
         for index, entry in enumerate(bundle.entry):
             raw, search = entry.resource, entry.search
             outcome = search is not None and search.mode == "outcome"
-            if outcome or not given(raw) or plain(raw):
-                continue
-            where = f"{name}.entry[{index}].resource"
-            self._one(raw, decode(_ANY, raw, where).resource_type, where)
+            if not outcome and given(raw):
+                self._entry(raw, f"{name}.entry[{index}].resource")
+
+    def _plain_bundle(self, bundle: PlainBundle, entries: SentEntries, name: str) -> None:
+        if any(link.relation == "next" for link in bundle.link):
+            self.absent.append(name)
+        for index in self.plain.odd(bundle, entries):
+            self._entry(entries.raw(index), f"{name}.entry[{index}].resource")
+
+    def _entry(self, raw: msgspec.Raw, where: str) -> None:
+        self._one(raw, decode(_ANY, raw, where).resource_type, where)
 
     def _one(self, raw: msgspec.Raw, kind: str, where: str) -> None:
         if kind == "Observation":
@@ -185,15 +208,6 @@ class _PatientReader:
 
     def _is_patient(self, named: str | None, where: str) -> None:
         _check_patient(named, where, self.patient_id)
-
-
-def _bundle_of(content: msgspec.Raw) -> Bundle | None:
-    """The Bundle, if it is one; what is wrong with it is said by whoever reads it the long way."""
-    try:
-        bundle = _BUNDLE.decode(content)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
-        return None
-    return bundle if bundle.resource_type == "Bundle" else None
 
 
 def check_subject(subject: Reference | None, where: str, patient_id: str) -> None:
