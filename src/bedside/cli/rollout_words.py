@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from bedside.core.clock import parse_instant
+from bedside.core.records.outcome import at_horizon
 from bedside.core.records.rollout import Canary
 from bedside.core.records.version import SHOWN, ModelVersion, Stage
+from bedside.deploy.rollout.horizons import named_at
 from bedside.deploy.rollout.wording import figure_words, title_of
 from bedside.lifecycle.rollout import Fired, GuardJudged, TakenBack
 
@@ -30,10 +32,12 @@ _WHO_SEES = {
 }
 _WIDE = 26
 _METRICS = (
-    "auroc", "brier", "calibration_slope", "expected_observed_ratio", "sensitivity", "ppv",
-    "macro_auroc", "accuracy", "quadratic_kappa", "mae", "rmse", "r2",
+    "harrell_c", "uno_c", "auroc", "brier", "calibration_slope", "expected_observed_ratio",
+    "sensitivity", "ppv", "macro_auroc", "accuracy", "ordinal_c", "quadratic_kappa", "mae", "rmse",
+    "r2",
 )  # fmt: skip
 _MOST_HISTORY = 12
+_NONE: dict[str, Any] = {"estimate": None}
 
 
 def approved_words(version: ModelVersion, step: Stage, name: str, meaning: str) -> str:
@@ -130,20 +134,48 @@ def _version(told: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 def _evidence(evidence: Mapping[str, Any]) -> Iterator[str]:
     counts, figures = evidence["counts"], evidence["figures"]
+    horizons = evidence.get("horizons", ())
     if not counts["answers"]:
         yield "  no answer yet in this stage"
         return
     yield (
         f"  {counts['answers']:,} answers about {counts['subjects']:,} patients: "
         f"{counts['scores']:,} scores, {counts['abstentions']:,} abstentions, "
-        f"{counts['failures']:,} failures; the outcome of {counts['judged']:,} is known"
+        f"{counts['failures']:,} failures; {_known(counts, horizons)}"
     )
     if evidence["reasons"]:
         told = ", ".join(f"{reason} {count:,}" for reason, count in evidence["reasons"].items())
         yield f"  not scored because: {told}"
-    for name in ("alert_rate", "latency_p50_ms", "latency_p99_ms", *_METRICS):
-        if name in figures and figures[name]["estimate"] is not None:
-            yield f"    {title_of(name):<{_WIDE}} {figure_words(name, figures[name])}"
+    shown = [name for name in _names(horizons) if figures.get(name, _NONE)["estimate"] is not None]
+    for title, name in _titled(shown, horizons):
+        yield f"    {title} {figure_words(name, figures[name])}"
+
+
+def _known(counts: Mapping[str, Any], horizons: Sequence[float]) -> str:
+    """Of how many answers it is known what came true; at each horizon, where there are some."""
+    if not horizons:
+        return f"the outcome of {counts['judged']:,} is known"
+    parts = (
+        f"of {counts[named_at('judged', day, horizons)]:,} by {day:,g} days"
+        f" ({counts[named_at('at_risk', day, horizons)]:,} followed past it)"
+        for day in horizons
+    )
+    return f"the outcome is known {', '.join(parts)}"
+
+
+def _names(horizons: Sequence[float]) -> Iterator[str]:
+    """Which figures are shown first, in their order; at each horizon, the earliest first."""
+    yield from ("alert_rate", "latency_p50_ms", "latency_p99_ms")
+    for name in _METRICS:
+        yield from (at_horizon(name, day) for day in horizons[:-1])
+        yield name
+
+
+def _titled(names: Sequence[str], horizons: Sequence[float]) -> Iterator[tuple[str, str]]:
+    """Each figure with its title, all of one width."""
+    titles = [title_of(name, horizons) for name in names]
+    wide = max([_WIDE, *map(len, titles)])
+    return ((f"{title:<{wide}}", name) for title, name in zip(titles, names, strict=True))
 
 
 def _by_result(told: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
@@ -176,14 +208,13 @@ def _comparison(told: Mapping[str, Any]) -> Iterator[str]:
         f"{alerts['challenger_only']}, the second alone {alerts['champion_only']}, "
         f"neither {alerts['neither']}"
     )
-    shown = [name for name in ("alert_rate", *_METRICS) if name in told["differences"]]
-    if shown:
+    differences, horizons = told["differences"], told.get("horizons", ())
+    if any(name in differences for name in _names(horizons)):
         yield "  Differences, the first less the second"
-    for name in shown:
-        figure = told["differences"][name]
-        if figure["estimate"] is not None:
-            sure = _surely(figure)
-            yield f"    {title_of(name):<{_WIDE}} {figure_words(name, figure)}{sure}"
+    shown = [n for n in _names(horizons) if differences.get(n, _NONE)["estimate"] is not None]
+    for title, name in _titled(shown, horizons):
+        figure = differences[name]
+        yield f"    {title} {figure_words(name, figure)}{_surely(figure)}"
 
 
 def _surely(figure: Mapping[str, Any]) -> str:

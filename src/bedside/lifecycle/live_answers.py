@@ -5,6 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from bedside.core.ids import digest_of
 from bedside.core.records.bundle import FEATURES, Bundle
 from bedside.core.records.prediction import Prediction
@@ -14,8 +16,9 @@ from bedside.features.inputs import as_served, set_aside_note
 from bedside.interop.sealed_answer import opened_answer
 from bedside.lifecycle.cohort import band_names
 from bedside.lifecycle.platform import Platform
+from bedside.monitor.judged.follow_up import followed_to
 
-__all__ = ["AnswerReader", "answers_of"]
+__all__ = ["AnswerReader", "answers_of", "common_horizons"]
 
 
 def answers_of(
@@ -36,7 +39,7 @@ def answers_of(
     """
     found = list(platform.predictions.find(version=version, since=since))[::-1]
     if bundle is None:
-        return [_answer(one, {}, None) for one in found]
+        return [_answer(one, {}) for one in found]
     notes = platform.predictions.notes([one.prediction_id for one in found])
     outcomes = {note.prediction_id: note.sequence for note in notes if note.kind == "outcome"}
     opened = _opened(platform, [*(one.sequence for one in found), *outcomes.values()])
@@ -45,6 +48,12 @@ def answers_of(
         reader.read(one, opened.get(one.sequence, {}), opened.get(outcomes.get(one.prediction_id)))
         for one in found
     ]
+
+
+def common_horizons(one: Bundle, other: Bundle) -> tuple[float, ...]:
+    """The horizons of a time until an event, in days; none where two versions have others."""
+    first, second = (some.declaration.question.outcome.horizon_days for some in (one, other))
+    return first if first == second else ()
 
 
 def _opened(platform: Platform, sequences: Sequence[int]) -> dict[int | None, dict[str, Any]]:
@@ -62,6 +71,7 @@ class AnswerReader:
         self._bundle = bundle
         self._features = feature_set_from_json(bundle.files[FEATURES])
         self._levels = dict(_level_features(bundle, self._features))
+        self._until = max(bundle.declaration.question.outcome.horizon_days, default=None)
         signals = as_served(bundle.declaration, self._features).signals
         self.set_aside = {set_aside_note(one): name for name, one in signals.items()}
 
@@ -89,10 +99,18 @@ class AnswerReader:
         return _answer(
             made,
             sealed,
-            (outcome or {}).get("value"),
+            *self._came(outcome or {}),
             groups=dict(self._groups(sealed.get("features") or {})),
             **told,
         )
+
+    def _came(self, outcome: Mapping[str, Any]) -> tuple[float | None, float | None]:
+        """What came true; of a time until an event also in how many days, as the monitor has it."""
+        value, days = outcome.get("value"), outcome.get("days")
+        if self._until is None or value is None or not isinstance(days, int | float):
+            return value, None
+        cause, followed = followed_to(np.array([value]), np.array([days]), self._until)
+        return float(cause[0]), float(followed[0])
 
     def _scored(self, sealed: Mapping[str, Any]) -> dict[str, Any]:
         """The score: as it was answered where that is kept, else from its parts."""
@@ -143,7 +161,11 @@ def _level_features(
 
 
 def _answer(
-    made: Prediction, sealed: Mapping[str, Any], label: float | None, **told: Any
+    made: Prediction,
+    sealed: Mapping[str, Any],
+    label: float | None = None,
+    followed_days: float | None = None,
+    **told: Any,
 ) -> LiveAnswer:
     return LiveAnswer(
         prediction_id=made.prediction_id,
@@ -155,6 +177,7 @@ def _answer(
         latency_ms=made.latency_ms,
         subject=made.subject_tag,
         label=label,
+        followed_days=followed_days,
         **told,
     )
 

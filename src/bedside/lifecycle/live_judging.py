@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration, Evaluation
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.outcome import OutcomeKind
@@ -141,12 +140,7 @@ def followed_in(rows: LiveRows, declared: Declaration) -> list[dict[str, Any]]:
     known = rows.take(rows.known)
     if known.followed_days is None:
         return []
-    return follow_up(known.label, known.followed_days, _horizons(declared))
-
-
-def _horizons(declared: Declaration) -> tuple[float, ...]:
-    """In days; none where the outcome is no time until an event."""
-    return tuple(days_of(one) for one in declared.question.outcome.horizons)
+    return follow_up(known.label, known.followed_days, declared.question.outcome.horizon_days)
 
 
 def _as_rows(rows: LiveRows, declared: Declaration) -> Rows:
@@ -166,7 +160,7 @@ def _as_rows(rows: LiveRows, declared: Declaration) -> Rows:
         outcome=kind,
         outputs=rows.outputs,
         target=rows.label if number else rows.followed_days,
-        horizons=_horizons(declared),
+        horizons=declared.question.outcome.horizon_days,
     )
 
 

@@ -21,7 +21,7 @@ from bedside.lifecycle.challenging import (
 )
 from bedside.lifecycle.change_control import allowed_change, modification_of, verdict_told
 from bedside.lifecycle.door import enter
-from bedside.lifecycle.live_answers import answers_of
+from bedside.lifecycle.live_answers import answers_of, common_horizons
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import approve, open_bundle, release
 
@@ -138,11 +138,12 @@ def _worse(
     data: Path | None,
 ) -> tuple[list[str], Mapping[str, Any]]:
     """Where it does worse on the live questions of both, and on newer patients; the figures."""
-    bundle = open_bundle(platform, champion)
+    bundle, beside = open_bundle(platform, champion), open_bundle(platform, challenger)
     live = compare_answers(
         answers_of(platform, champion.id, bundle),
-        answers_of(platform, challenger.id, open_bundle(platform, challenger)),
+        answers_of(platform, challenger.id, beside),
         bundle.declaration.question.outcome.kind,
+        horizons=common_horizons(bundle, beside),
     )
     limits = planned.protocol.evaluation.compare
     worse = worse_than(live["differences"], limits)

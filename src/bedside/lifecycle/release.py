@@ -65,9 +65,11 @@ def live_case(platform: Platform, version: ModelVersion) -> LiveCase:
     bundle = open_bundle(platform, version)
     rollout, evaluation = bundle.declaration.rollout, bundle.declaration.evaluation
     since = next((r.since for r in platform.registry.releases() if r.version == version.id), None)
+    outcome = bundle.declaration.question.outcome
     evidence = live_evidence(
         answers_of(platform, version.id, bundle, since=since),
-        bundle.declaration.question.outcome.kind,
+        outcome.kind,
+        horizons=outcome.horizon_days,
         subgroups=sorted({gate.subgroup for gate in rollout.gates if gate.subgroup}),
         minimum_subgroup=evaluation.minimum_subgroup,
     )

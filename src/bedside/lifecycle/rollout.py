@@ -8,7 +8,7 @@ from typing import Any, Literal
 from bedside.core.clock import iso, parse_duration
 from bedside.core.errors import BedsideError, Refused
 from bedside.core.ids import canonical_json, digest_of
-from bedside.core.records.outcome import OutcomeKind
+from bedside.core.records.outcome import Outcome
 from bedside.core.records.policy import Act, Resource
 from bedside.core.records.rollout import Release
 from bedside.core.records.rollout import Rollout as Declared
@@ -17,7 +17,7 @@ from bedside.deploy.rollout.comparison import compare_answers
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.guards import GuardResult, judge_guard, needs_sealed
 from bedside.lifecycle.door import enter
-from bedside.lifecycle.live_answers import answers_of
+from bedside.lifecycle.live_answers import answers_of, common_horizons
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import live_case, open_bundle
 
@@ -37,7 +37,7 @@ _RUNNING = (Stage.LIVE, Stage.CANARY, Stage.SILENT)
 _TOLD = ("approve", "release", "release.refused", "rollback", "hold", "suspend", "resume")
 
 # A bundle never changes under its digest, and was verified when this was read from it.
-_declared: dict[str, tuple[Declared, OutcomeKind]] = {}
+_declared: dict[str, tuple[Declared, Outcome]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,9 +266,13 @@ def _comparisons(platform: Platform, versions: list[ModelVersion]) -> Iterator[d
     bundle = open_bundle(platform, champion)
     first = answers_of(platform, champion.id, bundle)
     for other in challengers:
-        second = answers_of(platform, other.id, open_bundle(platform, other))
-        kind = bundle.declaration.question.outcome.kind
-        told = compare_answers(first, second, kind)
+        beside = open_bundle(platform, other)
+        told = compare_answers(
+            first,
+            answers_of(platform, other.id, beside),
+            bundle.declaration.question.outcome.kind,
+            horizons=common_horizons(bundle, beside),
+        )
         if told["pairs"]:
             yield {"champion": champion.id, "challenger": other.id, **told}
 
@@ -364,12 +368,13 @@ def _evidence(platform: Platform, version: ModelVersion, since: str | None) -> d
     except BedsideError as error:
         return told | {"unreadable": error.problem}
     answers = answers_of(platform, version.id, bundle, since=since)
-    return told | live_evidence(answers, bundle.declaration.question.outcome.kind)
+    outcome = bundle.declaration.question.outcome
+    return told | live_evidence(answers, outcome.kind, horizons=outcome.horizon_days)
 
 
 def _guards_of(platform: Platform, release: Release) -> list[GuardResult]:
     """Each guard, over its own period or since the version came to this stage, if that is later."""
-    declared, kind = _declared_by(platform, release)
+    declared, outcome = _declared_by(platform, release)
     results = []
     for guard in declared.guards:
         start = iso(platform.clock.now() - parse_duration(guard.over))
@@ -378,13 +383,13 @@ def _guards_of(platform: Platform, release: Release) -> list[GuardResult]:
             bundle = open_bundle(platform, platform.registry.get(release.version))
         since = max(start, release.since or start)
         answers = answers_of(platform, release.version, bundle, since=since)
-        results.append(judge_guard(guard, answers, kind))
+        results.append(judge_guard(guard, answers, outcome.kind, outcome.horizon_days))
     return results
 
 
-def _declared_by(platform: Platform, release: Release) -> tuple[Declared, OutcomeKind]:
+def _declared_by(platform: Platform, release: Release) -> tuple[Declared, Outcome]:
     found = _declared.get(release.bundle)
     if found is None:
         declaration = open_bundle(platform, platform.registry.get(release.version)).declaration
-        found = _declared[release.bundle] = declaration.rollout, declaration.question.outcome.kind
+        found = _declared[release.bundle] = declaration.rollout, declaration.question.outcome
     return found

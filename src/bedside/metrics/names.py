@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from bedside.core.clock import days_of
 from bedside.core.records.declaration import Declaration, Evaluation
-from bedside.core.records.outcome import Outcome
+from bedside.core.records.outcome import Outcome, at_horizon
 from bedside.metrics.words.alerts import ALERTS
 from bedside.metrics.words.gaps import GAPS
 from bedside.metrics.words.metric import Metric
 from bedside.metrics.words.outcomes import OUTCOMES
 from bedside.metrics.words.risk import RISK
 
-__all__ = ["METRICS", "Metric", "at_horizon", "last_horizon", "metric_names", "metrics_by"]
+__all__ = ["METRICS", "Metric", "last_horizon", "metric_names", "metrics_by"]
 
 _RANKING = ("auroc", "auprc")
 _RISK = (
@@ -96,15 +96,6 @@ METRICS: dict[str, Metric] = _Metrics(_PLAIN)
 
 A metric at an earlier horizon of a survival model is looked up as `METRICS["auroc_at_365_days"]`.
 """
-
-
-def at_horizon(name: str, days: float) -> str:
-    """The name of a metric at a horizon that is not the last.
-
-    >>> at_horizon("auroc", 365.0), METRICS[at_horizon("auroc", 365.0)].title
-    ('auroc_at_365_days', 'AUROC at 365 days')
-    """
-    return f"{name}{_AT}{days:g}_days"
 
 
 def last_horizon(outcome: Outcome) -> float | None:

@@ -7,106 +7,31 @@ import numpy as np
 import pytest
 
 from bedside.cli.performance_words import performance_words
-from bedside.cohorts.question import ask
-from bedside.cohorts.splits import side_of
-from bedside.core.clock import iso
-from bedside.core.records.bundle import EVIDENCE, FEATURES, MODEL
-from bedside.core.records.ledger import Actor, LedgerDraft
-from bedside.core.records.version import Stage
-from bedside.features.definition import feature_set_from_json
+from bedside.core.records.bundle import EVIDENCE
 from bedside.lifecycle import live_performance as module
-from bedside.lifecycle.build import build
-from bedside.lifecycle.cohort import build_features
 from bedside.lifecycle.live_performance import live_performance
 from bedside.lifecycle.predictions import outcomes
-from bedside.lifecycle.release import approve, open_bundle, release
-from bedside.lifecycle.respond import seen
 from bedside.metrics.survival.concordance import harrell_c
-from bedside.usecases import folder_of
-from bedside.wiring.progress import LineProgress
-from bedside.wiring.workspace import actor_of, open_workspace
 from data_folder import data_folder
+from survival_ward import HORIZONS, a_survival_ward, as_if
 
-HORIZONS = (365.0, 1096.0)
-SERVER = Actor(name="service:bedside", purpose="care")
-EDITS = (
-    ("kind: ensemble\n  members: [{kind: additive_cox}, {kind: boosted_cox}]", "kind: cox"),
-    ("  folds: 5\n", "  bootstrap: 100\n"),
-    ("\nchannels:", "\ngates:\n  - {metric: uno_c, at_least: 0.55, bound: estimate}\n\nchannels:"),
+GATE = (
+    "\nchannels:",
+    "\ngates:\n  - {metric: uno_c, at_least: 0.55, bound: estimate}\n\nchannels:",
 )
 
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory):
     """Answers about the held-out patients of a built version, of whom nothing is known yet."""
-    folder = tmp_path_factory.mktemp("survival")
-    data = data_folder("survival-sksurv")
-    declared = (folder_of("heart_attack_survival") / "bedside.yaml").read_text()
-    for old, new in EDITS:
-        assert declared.count(old) == 1, old
-        declared = declared.replace(old, new)
-    (folder / "model").mkdir()
-    (folder / "model" / "bedside.yaml").write_text(declared)
-    actor = actor_of("user:ada", "quality and safety")
-    platform = open_workspace(folder / "w", actor=actor, progress=LineProgress())
-    built = build(platform, folder / "model", data)
-    approve(platform, built.version.id, name="Dr Ada", meaning="fit for silent use")
-    version = release(platform, built.version.id, Stage.SILENT)
-    bundle = open_bundle(platform, version)
-    clean, _ = seen(platform, bundle.declaration, data)
-    asked = ask(bundle.declaration.question, clean).rows
-    features = feature_set_from_json(bundle.files[FEATURES])
-    matrix = build_features(features, clean, asked, lambda _: None)
-    split = bundle.declaration.evaluation.split
-    rows = [at for at, one in enumerate(asked["subject_id"].to_list())
-            if side_of(one, split) == "held_out"]  # fmt: skip
-    predictor = platform.predictor_of(bundle.files[MODEL])
-    told = predictor.outputs(matrix[rows])
-    drafts = [
-        _answer(version, f"p{at}", asked.row(row, named=True), told[at],
-                dict(zip(features.names, matrix[row].tolist(), strict=True)))
-        for at, row in enumerate(rows)
-    ]  # fmt: skip
-    platform.ledger.append_all(drafts)
-    held_out = asked[rows]
-    return platform, version, bundle, held_out, told
+    ward = a_survival_ward(tmp_path_factory.mktemp("survival"), [GATE])
+    ward.answer("p")
+    return ward.platform, ward.version, ward.bundle, ward.rows, ward.risks
 
 
-def _answer(version, name, row, outputs, features):
-    risk = float(outputs[-1])
-    sealed = {
-        "subject": row["subject_id"],
-        "features": {key: None if np.isnan(value) else value for key, value in features.items()},
-        "answer": {
-            "outcome": {
-                "risk": risk, "threshold": None, "alert": False,
-                "outputs": [[str(at), float(one)] for at, one in enumerate(outputs)],
-            }
-        },
-    }  # fmt: skip
-    details = {
-        "prediction_id": name, "model": version.name, "version": version.id,
-        "bundle": version.bundle, "stage": "silent", "as_of": iso(row["prediction_time"]),
-        "input_digest": "d" * 64, "latency_ms": 3.0, "outcome": "score", "channel": "test",
-        "caller": "t", "shown": False,
-    }  # fmt: skip
-    return LedgerDraft(
-        actor=SERVER, action="answer", details=details, sealed=json.dumps(sealed).encode(),
-        subject=row["subject_id"],
-    )  # fmt: skip
-
-
-def until(folder, days):
+def until(folder, last):
     """The same data as they were when nobody had been followed longer than this."""
-    lines = (data_folder("survival-sksurv") / "whas500.arff").read_text().splitlines()
-    made = []
-    for line in lines:
-        cells = line.split(",")
-        longer = len(cells) == 16 and float(cells[14]) > days
-        made.append(",".join([*cells[:14], str(days), "0"]) if longer else line)
-    folder.mkdir()
-    (folder / "whas500.arff").write_text("\n".join(made) + "\n")
-    return folder
+    return as_if(folder, lambda days, event: (last, "0") if days > last else (days, event))
 
 
 def counts(cause, days, day):

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["OUTCOME_KINDS", "Outcome", "OutcomeKind"]
+from bedside.core.clock import days_of
+
+__all__ = ["OUTCOME_KINDS", "Outcome", "OutcomeKind", "at_horizon"]
+
+_AT = "_at_"
 
 OutcomeKind = Literal["binary", "multiclass", "ordinal", "regression", "survival"]
 OUTCOME_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
@@ -24,3 +28,24 @@ class Outcome:
     kind: OutcomeKind = "binary"
     levels: tuple[str, ...] = ()
     horizons: tuple[str, ...] = ()
+
+    @property
+    def horizon_days(self) -> tuple[float, ...]:
+        """The horizons in days.
+
+        Raises:
+            Invalid: one of them is no duration.
+
+        >>> Outcome(kind="survival", horizons=("365 d", "1096 d")).horizon_days
+        (365.0, 1096.0)
+        """
+        return tuple(days_of(one) for one in self.horizons)
+
+
+def at_horizon(name: str, days: float) -> str:
+    """The name of a figure at a horizon that is not the last.
+
+    >>> at_horizon("auroc", 365.0)
+    'auroc_at_365_days'
+    """
+    return f"{name}{_AT}{days:g}_days"

@@ -1,18 +1,60 @@
 """How a version comes to its patients, step by step: who sees it, what it must show on the way."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bedside.core.records.version import Stage
 
 __all__ = ["Canary", "Guard", "LiveGate", "Release", "Rollout"]
-__all__ += ["LIVE_COUNTS", "LIVE_LATENCIES", "LIVE_RATES"]
+__all__ += ["HORIZON_COUNTS", "LIVE_COUNTS", "LIVE_LATENCIES", "LIVE_RATES", "OF_FOLLOW_UP"]
+__all__ += ["horizon_of", "is_live_count"]
 
 LIVE_COUNTS = ("answers", "subjects", "judged")
 LIVE_RATES = ("failure_rate", "abstention_rate", "alert_rate")
 LIVE_LATENCIES = ("latency_p50_ms", "latency_p99_ms")
 """What live evidence tells beside the metrics of the evaluation."""
+
+HORIZON_COUNTS = ("judged", "at_risk")
+"""What it counts at each horizon of a time until an event: answers of which it is known by then
+whether the event came, and those that were followed past it without one. Of the last horizon they
+bear these names, of an earlier one such as `judged_at_365_days`, as the metrics do."""
+
+OF_FOLLOW_UP = frozenset(
+    {"auroc", "brier", "expected_observed_ratio", "ici", "net_benefit", "sensitivity",
+     "specificity", "ppv", "npv", "nne"}
+)  # fmt: skip
+"""Metrics of a time until an event for which somebody must have been followed to a horizon. The
+others are of the order or the pace in which events come (the concordances, the calibration slope),
+or of alerts alone."""
+
+
+def horizon_of(metric: str, horizons: Sequence[float]) -> float | None:
+    """To which day somebody must have been followed for a metric to be told; None: to none.
+
+    Args:
+        metric: Of a time until an event.
+        horizons: The model's, in days, ascending; of another outcome there are none.
+
+    >>> horizon_of("brier_at_365_days", (365.0, 1096.0)), horizon_of("brier", (365.0, 1096.0))
+    (365.0, 1096.0)
+    >>> horizon_of("uno_c", (365.0, 1096.0)) is None
+    True
+    """
+    plain, _, when = metric.partition("_at_")
+    if not horizons or plain not in OF_FOLLOW_UP:
+        return None
+    return float(when.removesuffix("_days")) if when else horizons[-1]
+
+
+def is_live_count(metric: str) -> bool:
+    """Whether a live figure is a whole number.
+
+    >>> is_live_count("judged_at_365_days"), is_live_count("auroc_at_365_days")
+    (True, False)
+    """
+    return metric.partition("_at_")[0] in (*LIVE_COUNTS, *HORIZON_COUNTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +108,9 @@ class Release:
 class LiveGate:
     """A bound on live evidence that a version must keep before it may go one step further.
 
-    `metric` is one of `LIVE_COUNTS` (`judged` are answers whose outcome is known), of `LIVE_RATES`
-    or of `LIVE_LATENCIES`, or any metric of the evaluation, which is computed over what is judged.
+    `metric` is one of `LIVE_COUNTS` (`judged` are answers whose outcome is known; of a time until
+    an event also `HORIZON_COUNTS` at each horizon), of `LIVE_RATES` or of `LIVE_LATENCIES`, or any
+    metric of the evaluation, which is computed over what is judged.
     `bound` says which end of an interval must keep it. With a `subgroup`, every level of it must.
     """
 
@@ -84,7 +127,8 @@ class Guard:
     """A bound that is watched while a version is seen; what happens at once when it is broken.
 
     `over` is how far back is looked, `minimum` how many answers there must be before it is judged
-    (of a metric of the evaluation: judged answers). `hold` sends the version into silence;
+    (of a metric of the evaluation: judged answers; of one at a horizon: those that are judged by
+    it, so that `over` must be longer than the horizon). `hold` sends the version into silence;
     `rollback` also brings back the live version before it.
     """
 

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from bedside.core.records.outcome import OutcomeKind
+
 __all__ = ["Columns", "LiveAnswer"]
 
 Floats = npt.NDArray[np.float64]
@@ -21,8 +23,10 @@ class LiveAnswer:
     `question` is a digest of the request and its time: the same for every version that answered
     it. `subject` is the tag under which the patient's answers lie, None where nobody was named.
     `risk`, `threshold`, `alert` and `outputs` are those of a score; `threshold` is None where
-    nothing alerts. `label` is what came true, as in training; None: not known (yet). `groups` is
-    the patient's level in each declared subgroup of which it is known.
+    nothing alerts. `label` is what came true, as in training; None: not known (yet). Of a time
+    until an event, `followed_days` is how long the patient was followed, up to a day past the last
+    horizon, and the label is 0 where that ended without an event. `groups` is the patient's level
+    in each declared subgroup of which it is known.
     """
 
     prediction_id: str
@@ -38,6 +42,7 @@ class LiveAnswer:
     alert: bool | None = None
     outputs: tuple[float, ...] = ()
     label: float | None = None
+    followed_days: float | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -50,7 +55,7 @@ class LiveAnswer:
 class Columns:
     """n answers as arrays; `subject` counts patients from 0, whoever is not named alone.
 
-    `risk`, `label` and `threshold` are NaN where there is none.
+    `risk`, `label`, `followed_days` and `threshold` are NaN where there is none.
     """
 
     subject: Ints
@@ -61,6 +66,7 @@ class Columns:
     latency_ms: Floats
     risk: Floats
     label: Floats
+    followed_days: Floats
     threshold: Floats
 
     @classmethod
@@ -78,6 +84,7 @@ class Columns:
             latency_ms=np.array([one.latency_ms for one in answers], dtype=np.float64),
             risk=_numbers([one.risk for one in answers]),
             label=_numbers([one.label for one in answers]),
+            followed_days=_numbers([one.followed_days for one in answers]),
             threshold=_numbers([one.threshold for one in answers]),
         )
 
@@ -95,6 +102,16 @@ class Columns:
     def judged(self) -> Bools:
         """The scores whose outcome is known; shape (n,)."""
         return self.readable & np.isfinite(self.label)
+
+    def judged_as(self, kind: OutcomeKind) -> Bools:
+        """The scores that have a part in the figures of such an outcome; shape (n,).
+
+        Of a time until an event it must be known how long the patient was followed.
+        """
+        if kind != "survival":
+            return self.judged
+        followed = np.isfinite(self.followed_days) & (self.followed_days >= 0)
+        return self.judged & followed & np.isin(self.label, (0.0, 1.0, 2.0))
 
 
 def _numbers(values: list[float | None]) -> Floats:

@@ -1,6 +1,7 @@
 """Two versions on the very same questions: where they agree, and which is better where known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,24 @@ def paired(
     return [(one, known[question]) for question, one in mine.items() if question in known]
 
 
+def _as_known(
+    one: LiveAnswer, other: LiveAnswer, kind: OutcomeKind
+) -> tuple[LiveAnswer, LiveAnswer]:
+    """Both with what is known of the patient; of a time until an event, the longer follow-up.
+
+    What came of the answers of two versions is noted at different times, and how far a patient was
+    followed must not tell the versions apart.
+    """
+    if kind != "survival" or one.followed_days is None or other.followed_days is None:
+        return one, other
+    known = one if one.followed_days >= other.followed_days else other
+    label, days = known.label, known.followed_days
+    return (
+        replace(one, label=label, followed_days=days),
+        replace(other, label=label, followed_days=days),
+    )
+
+
 def _by_question(answers: Sequence[LiveAnswer]) -> dict[str, LiveAnswer]:
     ranked = sorted(answers, key=lambda one: (one.is_judged, one.at))
     return {one.question: one for one in ranked}
@@ -41,6 +60,7 @@ def compare_answers(
     second: Sequence[LiveAnswer],
     kind: OutcomeKind,
     *,
+    horizons: Sequence[float] = (),
     replicates: int = REPLICATES,
 ) -> dict[str, Any]:
     """The champion (`first`) and a challenger on the same questions, ready for canonical JSON.
@@ -50,12 +70,13 @@ def compare_answers(
     score, the share in which both alert or neither does. `alerts`: how many both, one, or none
     alerts; a count of ten or fewer is None. `differences`: challenger less champion, of the alert
     rate and of every metric over the pairs that both score and whose outcome is known, with an
-    interval from resamples of patients that judge both.
+    interval from resamples of patients that judge both. Of a time until an event, `judged` are
+    those that were followed at all, and `horizons` are its days, ascending.
     """
-    pairs = paired(first, second)
+    pairs = [_as_known(a, b, kind) for a, b in paired(first, second)]
     one, other = Columns.of([a for a, _ in pairs]), Columns.of([b for _, b in pairs])
     both = one.readable & other.readable
-    judged = one.judged & other.judged
+    judged = one.judged_as(kind) & other.judged_as(kind)
     agree = np.array([a.outcome == b.outcome for a, b in pairs], dtype=np.bool_)
     subject = _from_zero(one.subject[both])
     same = one.alert[both] == other.alert[both]
@@ -64,6 +85,7 @@ def compare_answers(
         "subjects": one.subjects,
         "scored": int(both.sum()),
         "judged": int(judged.sum()),
+        **({"horizons": list(horizons)} if horizons else {}),
         "same_kind": share(agree, one.subject).as_json(),
         "same_alert": share(same, subject).as_json(),
         "alerts": crossed_counts(
@@ -71,7 +93,7 @@ def compare_answers(
         ),
         "differences": {
             **_alert_difference(one.alert[both], other.alert[both], subject, replicates),
-            **_differences(pairs, judged, kind, replicates),
+            **_differences(pairs, judged, kind, horizons, replicates),
         },
     }
 
@@ -98,6 +120,7 @@ def _differences(
     pairs: Sequence[tuple[LiveAnswer, LiveAnswer]],
     judged: Bools,
     kind: OutcomeKind,
+    horizons: Sequence[float],
     replicates: int,
 ) -> dict[str, Any]:
     known = [pair for pair, yes in zip(pairs, judged, strict=True) if yes]
@@ -107,7 +130,9 @@ def _differences(
     subject = Columns.of(sides[0]).subject  # whose question it was is the same for both
     subjects = int(subject.max()) + 1
     first, second = (
-        drawn_from(judged_families(side, kind, subject, subjects), subjects, replicates, SEED)
+        drawn_from(
+            judged_families(side, kind, subject, subjects, horizons), subjects, replicates, SEED
+        )
         for side in sides
     )
     return {

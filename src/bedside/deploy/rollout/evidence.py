@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from bedside.deploy.rollout.figures import (
     quantile,
     share,
 )
+from bedside.deploy.rollout.horizons import counts_at, without_few
 
 __all__ = ["REPLICATES", "live_evidence"]
 
@@ -23,10 +25,24 @@ REPLICATES, SEED = 1000, 20260101
 FEW = "10 patients or fewer"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is measured: the outcome's kind, its horizons in days, and with how many resamples."""
+
+    kind: OutcomeKind
+    horizons: tuple[float, ...]
+    replicates: int
+
+    @property
+    def is_followed(self) -> bool:
+        return self.kind == "survival" and bool(self.horizons)
+
+
 def live_evidence(
     answers: Sequence[LiveAnswer],
     kind: OutcomeKind,
     *,
+    horizons: Sequence[float] = (),
     subgroups: Sequence[str] = (),
     minimum_subgroup: int = 20,
     metrics: bool = True,
@@ -36,17 +52,22 @@ def live_evidence(
 
     `counts`: whole numbers. `figures`: an `Estimate` by name, the counts among them. `reasons`:
     how often each reason of an abstention and each code of a failure came. `subgroups`: by name,
-    by level, `subjects` and `figures`, or `why` there are none.
+    by level, `subjects` and `figures`, or `why` there are none. Of a time until an event also
+    `horizons`, and the counts at each of them; of the figures at a horizon nothing is told while
+    ten patients or fewer were followed past it.
 
     Args:
         answers: Of one version.
         kind: What it predicts.
+        horizons: Days, ascending, of a time until an event.
         subgroups: Those that are told apart.
-        minimum_subgroup: A level with fewer patients is not judged.
+        minimum_subgroup: A level with fewer patients is not judged, and by what came true not
+            while the outcome of fewer is known.
         metrics: Whether what is judged is measured, which takes a second or so.
         replicates: Resamples of patients.
     """
-    figures = _figures(answers, kind, replicates if metrics else 0)
+    asked = _Asked(kind=kind, horizons=tuple(horizons), replicates=replicates if metrics else 0)
+    figures = _figures(answers, asked)
     columns = Columns.of(answers)
     return {
         "counts": {
@@ -55,29 +76,32 @@ def live_evidence(
             "scores": int(columns.scored.sum()),
             "abstentions": int(columns.abstained.sum()),
             "failures": int(columns.failed.sum()),
-            "judged": int(columns.judged.sum()),
             "shown": sum(one.shown for one in answers),
+            **_judged_counts(columns, asked),
         },
+        **({"horizons": list(asked.horizons)} if asked.is_followed else {}),
         "reasons": dict(sorted(Counter(one.reason for one in answers if one.reason).items())),
         "figures": {name: _told(one) for name, one in figures.items()},
         "subgroups": {
-            name: _by_level(answers, name, kind, minimum_subgroup, replicates if metrics else 0)
-            for name in subgroups
+            name: _by_level(answers, name, asked, minimum_subgroup) for name in subgroups
         },
     }
 
 
-def _figures(
-    answers: Sequence[LiveAnswer], kind: OutcomeKind, replicates: int
-) -> dict[str, Estimate]:
+def _judged_counts(told: Columns, asked: _Asked) -> dict[str, int]:
+    if asked.is_followed:
+        return counts_at(told, asked.horizons)
+    return {"judged": int(told.judged_as(asked.kind).sum())}
+
+
+def _figures(answers: Sequence[LiveAnswer], asked: _Asked, minimum: int = 0) -> dict[str, Estimate]:
     told = Columns.of(answers)
-    judged = [one for one, yes in zip(answers, told.judged, strict=True) if yes]
     scored = told.readable
     return {
-        **(_judged_figures(judged, kind, replicates) if replicates else {}),
+        **(_judged_figures(answers, asked, minimum) if asked.replicates else {}),
         "answers": _count(len(answers)),
         "subjects": _count(told.subjects),
-        "judged": _count(len(judged)),
+        **{name: _count(many) for name, many in _judged_counts(told, asked).items()},
         "failure_rate": share(told.failed, told.subject),
         "abstention_rate": share(told.abstained, told.subject),
         "alert_rate": share(told.alert[scored], _from_zero(told.subject[scored])),
@@ -87,33 +111,41 @@ def _figures(
 
 
 def _judged_figures(
-    judged: Sequence[LiveAnswer], kind: OutcomeKind, replicates: int
+    answers: Sequence[LiveAnswer], asked: _Asked, minimum: int
 ) -> dict[str, Estimate]:
+    every = Columns.of(answers)
+    judged = [one for one, yes in zip(answers, every.judged_as(asked.kind), strict=True) if yes]
     if not judged:
         return {}
     told = Columns.of(judged)
-    families = judged_families(judged, kind, told.subject, told.subjects)
-    return estimates_of(drawn_from(families, told.subjects, replicates, SEED), len(judged))
+    families = judged_families(judged, asked.kind, told.subject, told.subjects, asked.horizons)
+    drawn = drawn_from(families, told.subjects, asked.replicates, SEED)
+    figures = estimates_of(drawn, len(judged))
+    if asked.is_followed:
+        return without_few(figures, told, asked.horizons, minimum)
+    if told.subjects < minimum:
+        why = f"the outcome of fewer than {minimum} patients is known"
+        none = Estimate(estimate=None, low=None, high=None, n=len(judged), why=why)
+        return dict.fromkeys(figures, none)
+    return figures
 
 
 def _by_level(
-    answers: Sequence[LiveAnswer], name: str, kind: OutcomeKind, minimum: int, replicates: int
+    answers: Sequence[LiveAnswer], name: str, asked: _Asked, minimum: int
 ) -> dict[str, Any]:
     levels: dict[str, list[LiveAnswer]] = {}
     for one in answers:
         levels.setdefault(one.groups.get(name, "unknown"), []).append(one)
-    return {level: _level(levels[level], kind, minimum, replicates) for level in sorted(levels)}
+    return {level: _level(levels[level], asked, minimum) for level in sorted(levels)}
 
 
-def _level(
-    answers: Sequence[LiveAnswer], kind: OutcomeKind, minimum: int, replicates: int
-) -> dict[str, Any]:
+def _level(answers: Sequence[LiveAnswer], asked: _Asked, minimum: int) -> dict[str, Any]:
     subjects = Columns.of(answers).subjects
     if subjects <= SUPPRESS_AT_OR_BELOW:
         return {"subjects": None, "figures": {}, "why": FEW}
     if subjects < minimum:
         return {"subjects": subjects, "figures": {}, "why": f"fewer than {minimum} patients"}
-    figures = _figures(answers, kind, replicates)
+    figures = _figures(answers, asked, minimum)
     return {"subjects": subjects, "figures": {name: _told(one) for name, one in figures.items()}}
 
 

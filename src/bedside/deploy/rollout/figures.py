@@ -13,7 +13,9 @@ from bedside.metrics.family import Family
 from bedside.metrics.intervals import clopper_pearson
 from bedside.metrics.resampled.binary import alerting_family, burden_family, risk_families
 from bedside.metrics.resampled.levels import level_families
+from bedside.metrics.resampled.survival import Predicted, survival_alerting, survival_families
 from bedside.metrics.resampled.values import values_family
+from bedside.metrics.survival.followed import Followed
 
 __all__ = ["drawn_from", "estimates_of", "judged_families", "quantile", "share"]
 
@@ -76,21 +78,27 @@ def quantile(values: Floats, level: float) -> Estimate:
 
 
 def judged_families(
-    answers: Sequence[LiveAnswer], kind: OutcomeKind, subject: Ints, subjects: int
+    answers: Sequence[LiveAnswer],
+    kind: OutcomeKind,
+    subject: Ints,
+    subjects: int,
+    horizons: Sequence[float] = (),
 ) -> list[Family]:
     """Every metric that answers with a known outcome can tell, as in the evaluation.
 
     Args:
         answers: n scores, each judged.
-        kind: What is predicted. Of a time to an event there is none: it needs a follow-up.
+        kind: What is predicted. Of a time until an event, the integrated Brier score is not told:
+            an answer holds the risks at the horizons, and not the curve between.
         subject: Shape (n,), from 0 to `subjects` - 1.
         subjects: How many there are.
+        horizons: Days, ascending, of a time until an event.
     """
     told = Columns.of(answers)
     label, risk, alert = told.label, told.risk, told.alert
     has_bar = bool(np.isfinite(told.threshold).all())
     if kind == "survival":
-        return []
+        return _of_follow_up(answers, tuple(horizons), subject, subjects)
     if kind == "regression":
         made = [values_family(label, risk, subject, subjects)]
         if has_bar:
@@ -115,13 +123,43 @@ def _burden(ill: Bools, alert: Bools, subject: Ints, subjects: int) -> Family:
     return burden_family(ill, alert, np.zeros(alert.shape), subject, subjects, repeated=False)
 
 
+def _of_follow_up(
+    answers: Sequence[LiveAnswer], horizons: tuple[float, ...], subject: Ints, subjects: int
+) -> list[Family]:
+    """Those of a time until an event; of answers that hold one risk alone, by the last horizon."""
+    told, risks = Columns.of(answers), _outputs(answers)
+    if all(not one.outputs for one in answers):
+        risks, horizons = told.risk[:, None], horizons[-1:]
+    if risks is None or not horizons or risks.shape[1] != len(horizons):
+        return []
+    predicted = Predicted(
+        followed=Followed.of(told.followed_days, told.label),
+        risks=risks,
+        horizons=horizons,
+        subject=subject,
+        subjects=subjects,
+    )
+    made = survival_families(predicted)
+    if np.isfinite(told.threshold).all():
+        made += survival_alerting(predicted, told.alert, told.threshold)
+        made.append(_burden(told.label == 1, told.alert, subject, subjects))
+    return made
+
+
+def _outputs(answers: Sequence[LiveAnswer]) -> Floats | None:
+    """Shape (n, m), everything that was predicted; None: not the same of each."""
+    widths = {len(one.outputs) for one in answers}
+    if len(widths) != 1 or 0 in widths:
+        return None
+    return np.array([one.outputs for one in answers], dtype=np.float64)
+
+
 def _of_levels(
     answers: Sequence[LiveAnswer], level: Ints, kind: OutcomeKind, subject: Ints, subjects: int
 ) -> list[Family]:
-    widths = {len(one.outputs) for one in answers}
-    if len(widths) != 1 or 0 in widths:
+    chances = _outputs(answers)
+    if chances is None:
         return []
-    chances = np.array([one.outputs for one in answers], dtype=np.float64)
     return level_families(level, chances, subject, subjects, ordered=kind == "ordinal")
 
 

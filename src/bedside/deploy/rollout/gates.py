@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bedside.core.records.rollout import LIVE_COUNTS, LiveGate
+from bedside.core.records.rollout import LiveGate, is_live_count
 from bedside.core.records.version import Stage
 from bedside.deploy.rollout.wording import bound_words, figure_words, title_of
 
@@ -42,14 +42,15 @@ def judge_live(
 
 
 def _judged(gate: LiveGate, evidence: Mapping[str, Any]) -> LiveResult:
+    title = title_of(gate.metric, evidence.get("horizons", ()))
     if gate.subgroup is None:
         figure = evidence["figures"].get(gate.metric)
-        return _result(gate, _state(gate, figure), figure, title_of(gate.metric))
+        return _result(gate, _state(gate, figure), figure, title)
     levels = evidence["subgroups"].get(gate.subgroup, {})
     told = {name: one["figures"] for name, one in levels.items() if "why" not in one}
     small = [name for name, one in levels.items() if "why" in one]
     aside = f"; too few patients to judge: {', '.join(small)}" if small else ""
-    what = f"{title_of(gate.metric)} by {gate.subgroup}"
+    what = f"{title} by {gate.subgroup}"
     if not told:
         return _result(gate, "not yet", None, what, aside or "; no level can be judged yet")
     states = {name: _state(gate, figures.get(gate.metric)) for name, figures in told.items()}
@@ -72,7 +73,7 @@ def _state(gate: LiveGate, figure: Mapping[str, Any] | None) -> GateState:
     asked = figure[gate.bound]
     if asked is not None and _keeps(gate, asked):
         return "passed"
-    if gate.metric in LIVE_COUNTS and gate.at_least is not None:
+    if is_live_count(gate.metric) and gate.at_least is not None:
         return "not yet"
     best = figure["high"] if gate.at_least is not None else figure["low"]
     return "not yet" if best is None or _keeps(gate, best) else "failed"

@@ -1,10 +1,10 @@
 """A live figure and a bound on it in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bedside.core.records.rollout import LIVE_COUNTS, LIVE_RATES, Guard, LiveGate
-from bedside.metrics.names import METRICS
+from bedside.core.records.rollout import LIVE_RATES, Guard, LiveGate, is_live_count
+from bedside.metrics.names import METRICS, metrics_by
 
 __all__ = ["bound_words", "figure_words", "number_words", "title_of"]
 
@@ -12,6 +12,7 @@ _TITLES = {
     "answers": "answers",
     "subjects": "patients",
     "judged": "answers with a known outcome",
+    "at_risk": "answers followed past the last horizon without an event",
     "failure_rate": "failures",
     "abstention_rate": "abstentions",
     "alert_rate": "alerts",
@@ -21,13 +22,26 @@ _TITLES = {
 _END = {"low": "the lower end ", "high": "the upper end ", "estimate": ""}
 
 
-def title_of(metric: str) -> str:
-    """What a live figure is called.
+_AT_HORIZON = {
+    "judged": "answers with a known outcome by {} days",
+    "at_risk": "answers followed past {} days without an event",
+}
 
-    >>> title_of("failure_rate"), title_of("auroc")
-    ('failures', 'AUROC')
+
+def title_of(metric: str, horizons: Sequence[float] = ()) -> str:
+    """What a live figure is called; of a time until an event, with its horizon in days.
+
+    >>> title_of("failure_rate"), title_of("auroc"), title_of("brier", (365.0, 1096.0))
+    ('failures', 'AUROC', 'Brier score at 1,096 days')
+    >>> title_of("judged_at_365_days", (365.0, 1096.0))
+    'answers with a known outcome by 365 days'
     """
-    return _TITLES.get(metric) or METRICS[metric].title
+    plain, _, when = metric.partition("_at_")
+    if plain in _AT_HORIZON and (when or horizons):
+        day = float(when.removesuffix("_days")) if when else horizons[-1]
+        return _AT_HORIZON[plain].format(f"{day:,g}")
+    named = metrics_by(horizons[-1]) if horizons else METRICS
+    return _TITLES.get(metric) or named[metric].title
 
 
 def number_words(metric: str, value: float) -> str:
@@ -36,7 +50,7 @@ def number_words(metric: str, value: float) -> str:
     >>> number_words("failure_rate", 0.0123), number_words("latency_p99_ms", 12.34)
     ('1.2 %', '12.3 ms')
     """
-    if metric in LIVE_COUNTS:
+    if is_live_count(metric):
         return f"{value:,.0f}"
     if metric.endswith("_ms"):
         return f"{round(value, 1):,} ms".replace(".0 ms", " ms")
@@ -54,7 +68,7 @@ def figure_words(metric: str, figure: Mapping[str, Any] | None) -> str:
     if figure is None or figure["estimate"] is None:
         return f"not known yet ({(figure or {}).get('why') or 'no outcome has come'})"
     text = number_words(metric, figure["estimate"])
-    if metric in LIVE_COUNTS:
+    if is_live_count(metric):
         return text
     low, high = figure["low"], figure["high"]
     if low is None and high is None:

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bedside.core.clock import parse_duration
+from bedside.core.clock import days_of, parse_duration
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.outcome import at_horizon
 from bedside.core.records.rollout import (
+    HORIZON_COUNTS,
     LIVE_COUNTS,
     LIVE_LATENCIES,
     LIVE_RATES,
     Guard,
     LiveGate,
+    horizon_of,
 )
 from bedside.core.records.version import SHOWN
 from bedside.interop.declaration.nearest import nearest
@@ -27,21 +30,35 @@ _OVER_TIME = frozenset(
 )  # fmt: skip
 """What needs every hour of a stay, and not only those in which somebody asked."""
 
+_CURVE = "integrated_brier"
+
 
 def live_metrics(declaration: Declaration, metrics: frozenset[str]) -> frozenset[str]:
     """What live answers can tell: of the metrics of the evaluation, those of single answers.
 
-    Gaps between subgroups, and figures over time, are the evaluation's alone; a time to an event
-    needs a follow-up that a single outcome does not tell.
+    Gaps between subgroups, and figures over time, are the evaluation's alone. Of a time until an
+    event so is the integrated Brier score, which needs the curve between the horizons.
 
     Args:
         declaration: Its outcome.
         metrics: What its evaluation computes.
     """
-    if declaration.question.outcome.kind == "survival":
-        return frozenset(_OF_ITSELF)
-    plain = {one for one in metrics if not one.endswith("_gap")} - _OVER_TIME
-    return frozenset(plain | set(_OF_ITSELF))
+    plain = {one for one in metrics if not one.endswith("_gap")} - _OVER_TIME - {_CURVE}
+    return frozenset(plain | set(_OF_ITSELF) | set(_counts(declaration)))
+
+
+def _counts(declaration: Declaration) -> Iterator[str]:
+    """What is counted at each horizon."""
+    *earlier, last = _horizons(declaration) or (None,)
+    if last is not None:
+        yield from HORIZON_COUNTS
+    for name in HORIZON_COUNTS:
+        yield from (at_horizon(name, day) for day in earlier if day is not None)
+
+
+def _horizons(declaration: Declaration) -> tuple[float, ...]:
+    outcome = declaration.question.outcome
+    return outcome.horizon_days if outcome.kind == "survival" else ()
 
 
 def rollout_mistakes(declaration: Declaration, metrics: frozenset[str]) -> Iterator[Mistake]:
@@ -74,7 +91,26 @@ def rollout_mistakes(declaration: Declaration, metrics: frozenset[str]) -> Itera
                 "write [canary], [live], or leave it out for both",
             )
     for index, guard in enumerate(rollout.guards):
-        yield from _guard(guard, ("rollout", "guards", index), known)
+        path = ("rollout", "guards", index)
+        yield from _guard(guard, path, known)
+        yield from _too_early(guard, path, _horizons(declaration))
+
+
+def _too_early(
+    guard: Guard, path: tuple[Any, ...], horizons: tuple[float, ...]
+) -> Iterator[Mistake]:
+    """Of answers that are younger than a horizon, nobody was followed to it."""
+    day = horizon_of(guard.metric, horizons)
+    try:
+        back = days_of(guard.over)
+    except Invalid:
+        return  # told already
+    if day is not None and 0 < back <= day:
+        yield Mistake(
+            (*path, "over"),
+            f"of answers of the last {guard.over}, nobody was followed to {day:g} days yet",
+            f"look back further than the horizon, such as {2 * day:g} d",
+        )
 
 
 def _guard(guard: Guard, path: tuple[Any, ...], known: frozenset[str]) -> Iterator[Mistake]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.core.records.outcome import at_horizon
 from bedside.metrics.arrays import Floats, Ints, ratio
 from bedside.metrics.family import Family, family_of_totals, summed
-from bedside.metrics.names import at_horizon
 from bedside.metrics.resampled.binary import alerting_family
 from bedside.metrics.resampled.ranking import Ranked
 from bedside.metrics.resampled.smoothing import ici_family
