@@ -1,5 +1,6 @@
 """`bedside fhir`: watch a FHIR server, and see what was written to it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,3 +103,23 @@ def resend(
         show(told, as_json, lambda: f"Dead before: {revived}. {delivery_words(done)}")
         if done.stopped:
             raise typer.Exit(5)
+
+
+@fhir_app.command()
+def key(
+    new: Annotated[
+        Path | None,
+        typer.Option("--new", help="Make the key first, in this file; there must be none yet."),
+    ] = None,
+    workspace: Workspace = None,
+    actor: ActorOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the public half of our key for a FHIR server, to be registered there."""
+    with guarded(as_json):
+        from bedside.cli.fhir_words import key_words  # noqa: PLC0415
+        from bedside.wiring.fhir_key import registration  # noqa: PLC0415
+
+        platform = opened(workspace, actor, "key management", as_json)
+        told = registration(platform, new)
+        show(told.public, as_json, lambda: key_words(told))

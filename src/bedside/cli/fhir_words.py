@@ -1,13 +1,15 @@
 """What a person is told about a watched FHIR server."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from bedside.core.clock import iso
 from bedside.core.records.fhir_letter import Delivery, Letter, LetterState
 from bedside.lifecycle.fhir_watch import Round
+from bedside.wiring.fhir_key import Registration
 
-__all__ = ["delivery_words", "letter_json", "outbox_words", "round_words"]
+__all__ = ["delivery_words", "key_words", "letter_json", "outbox_words", "round_words"]
 
 _MEANING = {
     LetterState.WAITING: "waits",
@@ -72,3 +74,16 @@ def letter_json(letter: Letter) -> dict[str, Any]:
         "due": None if letter.due is None else iso(letter.due),
         "problem": letter.problem,
     }
+
+
+def key_words(told: Registration) -> str:
+    """The key set as it is registered, and what is to be done with it."""
+    lines = [
+        json.dumps(told.public, indent=2),
+        "Register this key set at the server, for private_key_jwt with "
+        f"{told.algorithm}; it is no secret.",
+        f"The private key is in {told.file}.",
+    ]
+    if told.is_new:
+        lines.append(f"Now set BEDSIDE_FHIR_KEY={told.file}, and BEDSIDE_FHIR_CLIENT_ID.")
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from bedside.core.errors import Invalid
 from bedside.core.records.fhir_export import FhirServerOptions
 from bedside.core.web_address import WebAddress
 
-__all__ = ["FHIR_VARIABLES", "FhirSettings", "fhir_settings"]
+__all__ = ["FHIR_VARIABLES", "FhirSettings", "fhir_settings", "read_key"]
 
 FHIR_VARIABLES = {
     "BEDSIDE_FHIR_SERVER": "where the API of the FHIR server begins: https, or http on loopback",
@@ -88,10 +88,15 @@ def fhir_settings(
         file_seconds=120,
         wait_seconds=60,
     )
-    return FhirSettings(options=options, private_key=_key(told) if client else None)
+    return FhirSettings(options=options, private_key=read_key(told) if client else None)
 
 
-def _key(told: Mapping[str, str]) -> bytes:
+def read_key(told: Mapping[str, str]) -> bytes:
+    """Our private key, from the file that is named.
+
+    Raises:
+        Invalid: none is named, or it cannot be read.
+    """
     try:
         return Path(told["BEDSIDE_FHIR_KEY"]).read_bytes()
     except (OSError, KeyError) as error:

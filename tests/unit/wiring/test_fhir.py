@@ -1,16 +1,26 @@
 """The one FHIR server of a workspace, and letters that survive a backup."""
 
+import json
+import os
+import stat
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
+from bedside.cli.main import app
+from bedside.core.clock import SystemClock
 from bedside.core.errors import Invalid
+from bedside.core.records.fhir_export import FhirServerOptions
 from bedside.core.records.fhir_letter import Letter, LetterState
+from bedside.data.adapters.fhir_server import FhirServer
 from bedside.wiring.backup import backup_workspace, restore_workspace
 from bedside.wiring.fhir import Looking, outbox_of
 from bedside.wiring.fhir_settings import SCOPE, fhir_settings
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
+from fhir_collecting import Note, at_once
+from fhir_server import a_fhir_server
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SERVER = "https://fhir.example.org/r4"
@@ -60,6 +70,45 @@ def test_this_machine_may_be_watched_without_a_key():
 def test_a_watch_never_looks_without_a_pause():
     with pytest.raises(Invalid):
         Looking(every="0 s")
+
+
+def fhir_key(folder, *arguments, **environment):
+    told = ["fhir", "key", *arguments, "--workspace", str(folder / "w"), "--json"]
+    return CliRunner().invoke(app, told, env=environment)
+
+
+def test_a_key_that_is_made_and_registered_lets_us_in(tmp_path):
+    file, server = tmp_path / "fhir.pem", a_fhir_server()
+
+    made = json.loads(fhir_key(tmp_path, "--new", str(file)).stdout)
+    shown = json.loads(fhir_key(tmp_path, BEDSIDE_FHIR_KEY=str(file)).stdout)
+    server.set(clients={"ward-7": shown})
+    options = FhirServerOptions(base_url=server.base, client_id="ward-7")
+    key = file.read_bytes()
+    with FhirServer(options, private_key=key, clock=SystemClock(), sleep=at_once) as client:
+        parts = list(client.export(Note()))
+
+    assert made == shown
+    assert [one["alg"] for one in shown["keys"]] == ["ES384"]
+    assert "d" not in shown["keys"][0]
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert parts
+    ledger = CliRunner().invoke(app, ["ledger", "show", "--workspace", str(tmp_path / "w")])
+    assert ledger.stdout.count("fhir.key") == 1
+
+
+def test_a_key_is_never_written_over_and_shown_only_where_there_is_one(tmp_path):
+    file = tmp_path / "fhir.pem"
+    file.write_bytes(b"registered")
+
+    again = fhir_key(tmp_path, "--new", str(file))
+    unfit = fhir_key(tmp_path, BEDSIDE_FHIR_KEY=str(file))
+    unnamed = fhir_key(tmp_path, BEDSIDE_FHIR_KEY="")
+
+    assert json.loads(again.stdout)["code"] == "key_exists"
+    assert json.loads(unfit.stdout)["code"] == "key_unfit"
+    assert "BEDSIDE_FHIR_KEY" in json.loads(unnamed.stdout)["fix"]
+    assert file.read_bytes() == b"registered"
 
 
 def test_letters_come_back_with_a_backup(tmp_path):

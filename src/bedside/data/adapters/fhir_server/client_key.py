@@ -38,6 +38,11 @@ class ClientKey:
         own = self._key.as_dict(private=False).get("kid")
         self.key_id = key_id or (own if isinstance(own, str) else None) or self._key.thumbprint()
 
+    @staticmethod
+    def generated() -> bytes:
+        """A new private key, EC P-384 (ES384), as PEM."""
+        return ECKey.generate_key("P-384").as_pem(private=True)
+
     def __repr__(self) -> str:
         return f"ClientKey(key_id={self.key_id!r}, algorithm={self.algorithm!r})"
 
