@@ -37,6 +37,7 @@ UNSEALED = {
     "lifecycle/alarm_account.py": "enters to watch the model that the alarm is about",
     "lifecycle/incidents.py": "enters to watch the model it is about",
     "lifecycle/ledger_disclosures.py": "finds whom an account is about, for `bedside ledger`",
+    "lifecycle/documents_statements.py": "reads what people stated in documents, of no patient",
     "lifecycle/hl7_feed.py": "gives a sender the answer that it had",
     "lifecycle/step_decisions.py": "repeats a reviewer's own evidence, which names no patient",
     "lifecycle/live_interventions.py": "is read by live_performance, which enters to watch",

@@ -1,13 +1,15 @@
 """The documents of a version in plain words, for a terminal."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from bedside.governance.documents.document import Document, Item, document_to_json
-from bedside.governance.documents.rendering import summary
+from bedside.governance.documents.document import NOT_SHOWN, Document, Item, document_to_json
+from bedside.governance.documents.rendering import asked, summary
 from bedside.governance.documents.templated import filled_by
 from bedside.lifecycle.documents import Written
 
-__all__ = ["documents_json", "documents_words"]
+__all__ = ["blank_yaml", "documents_json", "documents_words"]
 
 
 def documents_json(done: Written) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def documents_words(done: Written) -> str:
         of = f" of {document.model}" if document.name == "data_sheet" else ""
         lines += ["", f"{document.kind}{of}: {summary(document)}"]
         lines += _by_who(document) if document.template else _listed(document)
+        lines += _asked_again(document)
         lines.append(f"  Page: {page}")
     lines += ["", "For programs:", *(f"  {file}" for file in done.files)] if done.files else []
     if done.evaluations:
@@ -47,6 +50,26 @@ def _by_who(document: Document) -> list[str]:
     ]
 
 
+def _asked_again(document: Document) -> list[str]:
+    """What was stated of something else, and is asked again."""
+    again = [f"{item.name} (by {item.before.by})" for item in document.gaps if item.before]
+    return [f"  Stated before, of something else; is it still so? {', '.join(again)}"] * bool(again)
+
+
+def blank_yaml(version: str, gaps: Sequence[tuple[Document, Item]]) -> tuple[str, int]:
+    """A file for `bedside documents fill --from`, with each gap and what is asked; how many."""
+    lines = [
+        f"# Gaps of the documents of {version}. What stays empty is left out. To state the rest:",
+        f"#   bedside documents fill {version} --from THIS_FILE",
+        'by: ""',
+        "answers:",
+    ]
+    for document, item in gaps:
+        told = " ".join(f"{document.kind}, {item.asks}. {asked(item)}".split())
+        lines += [f"  # {told}", f'  {json.dumps(f"{document.name}.{item.name}")}: ""']
+    return "\n".join([*lines, ""]), len(gaps)
+
+
 def _listed(document: Document) -> list[str]:
     gaps = document.gaps
     if not gaps:
@@ -61,4 +84,4 @@ def _listed(document: Document) -> list[str]:
 
 
 def _short(item: Item) -> str:
-    return item.missing.removeprefix("Not shown: ").rstrip(".")
+    return item.missing.removeprefix(NOT_SHOWN).rstrip(".")

@@ -51,6 +51,7 @@ ACTS = {
     "deid train": Act.DEVELOP,
     "deploy": Act.EGRESS,
     "documents": Act.EGRESS,
+    "documents fill": Act.STATE,
     "evaluate": Act.DEVELOP,
     "export": Act.EGRESS,
     "features explain": Act.READ_RECORD,

@@ -1,34 +1,26 @@
 """The documents of a version, as pages of the workspace, with what was shown since its build."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bedside.core.clock import parse_instant
 from bedside.core.errors import Refused
-from bedside.core.ids import canonical_json, digest_bytes
-from bedside.core.records.bundle import EVIDENCE, REPORT
+from bedside.core.ids import canonical_json
+from bedside.core.records.bundle import REPORT
 from bedside.core.records.version import ModelVersion
-from bedside.deploy.package.opening import read_facts
-from bedside.governance.documents.about_a_version import about_a_version, of_a_version
 from bedside.governance.documents.about_a_workspace import about_a_workspace, data_sheet
 from bedside.governance.documents.about_monitoring import about_monitoring
-from bedside.governance.documents.ai_transparency import resources
-from bedside.governance.documents.case import Case
-from bedside.governance.documents.chai_card import as_json, as_xml
 from bedside.governance.documents.document import Document
 from bedside.governance.documents.held import Held
-from bedside.governance.documents.made import documents_of
 from bedside.governance.documents.pdf import as_pdf
 from bedside.governance.documents.rendering import as_html
+from bedside.governance.documents.stated import Statements, with_statements
 from bedside.lifecycle.documents_data import facts_of_snapshot, snapshots_of
-from bedside.lifecycle.documents_facts import evaluated_pages, facts_of_version, records_of
+from bedside.lifecycle.documents_made import made_of
 from bedside.lifecycle.documents_monitoring import facts_of_monitoring, period_of
+from bedside.lifecycle.documents_statements import bound_of, statements_in
 from bedside.lifecycle.documents_workspace import Around, facts_of_workspace
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.release import open_bundle
 from bedside.monitor.judged.windows import Window
 
 __all__ = ["Written", "write_documents"]
@@ -80,31 +72,24 @@ def write_documents(
     """
     period = period_of(platform, since, until)
     version = platform.registry.get(version_id)
-    bundle = open_bundle(platform, version)
-    records = records_of(platform, version)
-    elsewhere = _elsewhere(platform, evaluated_pages(records))
-    evidence = json.loads(bundle.files[EVIDENCE])
-    sealed = read_facts(platform.bundles, version.bundle)
-    facts = facts_of_version(version, bundle, sealed, records)
-    case = Case.of(bundle.declaration, evidence, elsewhere, facts)
-    files, case = _for_programs(case)
-    out = _Out(platform, version, pdf=pdf)
-    for name, content in files.items():
+    statements = statements_in(platform)
+    made = made_of(platform, version, statements)
+    out = _Out(platform, version, statements, pdf=pdf)
+    for name, content in made.files.items():
         out.keep(f"{version.name}/{name}", content)
-    for one in (*documents_of(bundle.declaration, evidence, elsewhere), *about_a_version(case)):
-        name = f"{version.name}/{_file(one)}-{version.bundle[:12]}"
-        out.page(one, name, about=version.id)
+    for one in made.documents:
+        out.page(one, f"{version.name}/{_file(one)}-{version.bundle[:12]}", about=version.id)
     left_out = _about_days(out, period)
     if around is not None:
-        _about_data(out, str(sealed["snapshot"]), bundle.declaration.data.licence)
+        _about_data(out, made.snapshot, made.licence)
         held = Held(file="workspace.json", told=facts_of_workspace(platform, around))
         out.keep(f"workspace/{held.file}", canonical_json(held.told))
         for one in about_a_workspace(held):
-            out.page(one, f"workspace/{_file(one)}")
+            out.page(out.stated(one), f"workspace/{_file(one)}")
     return Written(
         version=version.id,
         documents=tuple(out.documents),
-        evaluations=tuple(elsewhere),
+        evaluations=made.evaluations,
         files=tuple(out.files),
         left_out=left_out,
     )
@@ -113,10 +98,18 @@ def write_documents(
 class _Out:
     """Writes pages and files below the reports of a workspace."""
 
-    def __init__(self, platform: Platform, version: ModelVersion, *, pdf: bool) -> None:
+    def __init__(
+        self, platform: Platform, version: ModelVersion, statements: Statements, *, pdf: bool
+    ) -> None:
         self.platform, self.version, self._pdf = platform, version, pdf
+        self._statements = statements
         self.documents: list[tuple[Document, Path]] = []
         self.files: list[Path] = []
+
+    def stated(self, document: Document, *, of: str = "") -> Document:
+        """The document with what people stated; `of` says of which state of data or which days."""
+        about, bound = bound_of(document.name, self.version, of=of)
+        return with_statements(document, self._statements, about=about, bound=bound)
 
     def keep(self, name: str, content: bytes) -> None:
         """Write a file that programs read."""
@@ -150,7 +143,7 @@ def _about_data(out: _Out, snapshot: str, licence: str) -> None:
         mark = f"data-sheet-{entry.snapshot[:12]}"
         held = Held(file=f"{mark}.json", told=told)
         out.keep(f"{entry.name}/{held.file}", canonical_json(told))
-        out.page(data_sheet(held), f"{entry.name}/{mark}")
+        out.page(out.stated(data_sheet(held), of=snapshot), f"{entry.name}/{mark}")
 
 
 def _about_days(out: _Out, period: Window) -> str:
@@ -165,42 +158,6 @@ def _about_days(out: _Out, period: Window) -> str:
     out.keep(f"{out.version.name}/{held.file}", canonical_json(told))
     for one in about_monitoring(held):
         name = f"{out.version.name}/{_file(one)}-{period.mark}"
-        out.page(one, name, about=period.mark.replace("-to-", " to "), dated=told["made_at"])
+        days = period.mark.replace("-to-", " to ")
+        out.page(out.stated(one, of=period.mark), name, about=days, dated=told["made_at"])
     return ""
-
-
-def _for_programs(case: Case) -> tuple[dict[str, bytes], Case]:
-    """The files that programs read; and the case, which knows the card by its digest then."""
-    mark = str(case.version["bundle"])[:12]
-    document = of_a_version("chai", case)
-    card = as_xml(document, case)
-    name = f"chai-{mark}.xml"
-    told = {"file": name, "size": len(card), "sha256": digest_bytes(card)}
-    known = replace(case, version={**case.version, "card": told})
-    return {
-        name: card,
-        f"chai-{mark}.json": as_json(document, case),
-        f"ai-transparency-{mark}.fhir.json": resources(known, card),
-        known.version_file: canonical_json(known.version),
-    }, known
-
-
-def _elsewhere(platform: Platform, pages: list[str]) -> dict[str, dict[str, Any]]:
-    """The newest evidence on each set of other patients, by the name of its file.
-
-    That the ledger names it, and the file is there, is what counts. Whom the build held out are no
-    other patients, however they were brought.
-    """
-    found = {}
-    for page in pages:
-        figures = (platform.folder / page).with_suffix(".json")
-        told = json.loads(figures.read_bytes()) if figures.is_file() else None
-        if told is not None and not _repeats_the_build(told):
-            found[figures.name] = told
-    return found
-
-
-def _repeats_the_build(evidence: Mapping[str, Any]) -> bool:
-    """Whether everyone who was judged was held out at the build."""
-    held_out = evidence["familiar"].get("held_out")
-    return held_out is not None and held_out == evidence["counts"]["subjects"]

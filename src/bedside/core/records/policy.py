@@ -64,6 +64,7 @@ class Act(StrEnum):
     REIDENTIFY = "reidentify"
     EXPORT = "export"
     EGRESS = "egress"
+    STATE = "state"
     ERASE = "erase"
     APPROVE = "approve"
     RELEASE = "release"
@@ -89,6 +90,7 @@ ACT_WORDS = {
     Act.REIDENTIFY: "find out who a pseudonym is",
     Act.EXPORT: "take patients' rows out of the workspace",
     Act.EGRESS: "take documents, models or counts out of the workspace",
+    Act.STATE: "state in a document what no record shows",
     Act.ERASE: "erase a patient",
     Act.APPROVE: "approve a version",
     Act.RELEASE: "move a version towards patients",

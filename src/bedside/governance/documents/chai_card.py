@@ -15,6 +15,7 @@ from bedside.core.ids import canonical_json
 from bedside.governance.documents.case import Case
 from bedside.governance.documents.document import Document, Item, Line, value_at
 from bedside.governance.documents.facts_of_performance import main_metric, title_of
+from bedside.governance.documents.stated import stated_words
 
 __all__ = ["ELEMENTS", "NAMESPACE", "OPTIONAL", "as_json", "as_xml", "results_of"]
 
@@ -74,6 +75,8 @@ _NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def as_xml(document: Document, case: Case) -> bytes:
     """The card in the schema's order; a gap stands there as `Not told: …`.
 
+    What a person stated stands there as their statement.
+
     A character that XML cannot hold becomes U+FFFD.
 
     Args:
@@ -114,18 +117,20 @@ def _branch(
             told[name] = _branch(below, f"{path}{name}/", items, case)
             continue
         item = items[f"{path}{name}"]
-        if item.lines or name not in OPTIONAL:
+        if item.lines or item.said is not None or name not in OPTIONAL:
             told[name] = _leaf(name, item, case)
     return told
 
 
 def _leaf(name: str, item: Item, case: Case) -> Any:
     if name in _LISTS:
-        return {_LISTS[name]: [line.text for line in item.lines]}
+        said = [] if item.said is None else [_not_told(item)]
+        return {_LISTS[name]: [*(line.text for line in item.lines), *said]}
     if name == "Results":
         found = results_of(item, case)
         text = _not_told(item)
-        pairs = found or [("Not told", {"kind": "text", "value": text})]
+        label = "Not told" if item.said is None else "Stated"
+        pairs = found or [(label, {"kind": "text", "value": text})]
         return {
             "MetricResult": [
                 {"Label": label, "ValueJson": json.dumps(value, ensure_ascii=False)}
@@ -140,6 +145,9 @@ def _leaf(name: str, item: Item, case: Case) -> Any:
 
 
 def _not_told(item: Item) -> str:
+    """What is missing and who must fill it, or what a person stated to it."""
+    if item.said is not None:
+        return stated_words(item.said)
     return f"Not told: {item.missing or 'nothing was measured'} ({item.who or 'a person'})."
 
 

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedside.core.errors import NotFound
+from bedside.core.records.statement import Statement
 
 __all__ = [
+    "NOT_SHOWN",
     "Cited",
     "Document",
     "Item",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 Path = tuple[str | int, ...]
+NOT_SHOWN = "Not shown: "
+"""Before what only evidence can close."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _STEP = re.compile(r'\.?([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 
@@ -54,7 +58,8 @@ class Item:
 
     `lines` are what is known of it. `missing` says what a person must write, or what was not shown;
     empty where nothing lacks. `who` says which person. `prompt` helps the reader to judge, and
-    holds in any case.
+    holds in any case. `said` is what a person stated to what is missing; it is no evidence.
+    `before` is what one stated of something else, such as an earlier version.
     """
 
     name: str
@@ -63,12 +68,21 @@ class Item:
     missing: str = ""
     prompt: str = ""
     who: str = ""
+    said: Statement | None = None
+    before: Statement | None = None
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether a person's statement closes it; what was not shown no words can show."""
+        return self.said is not None and not self.missing.startswith(NOT_SHOWN)
 
     @property
     def state(self) -> str:
-        """`answered`, `in part` or `gap`."""
+        """`answered` by evidence, `stated` by a person, `in part` or `gap`."""
         if not self.missing:
             return "answered"
+        if self.is_stated:
+            return "stated"
         return "in part" if self.lines else "gap"
 
 
@@ -118,8 +132,8 @@ class Document:
 
     @property
     def gaps(self) -> list[Item]:
-        """The items that need a person."""
-        return [item for item in self.items if item.missing]
+        """The items that need a person, and that no statement closes."""
+        return [item for item in self.items if item.missing and not item.is_stated]
 
 
 def document_to_json(document: Document) -> dict[str, Any]:
@@ -151,6 +165,11 @@ def _who(item: Item) -> dict[str, str]:
     return {"who": item.who} if item.who else {}
 
 
+def _stated(item: Item) -> dict[str, Any]:
+    told = {"stated": item.said, "stated_before": item.before}
+    return {name: asdict(one) for name, one in told.items() if one is not None}
+
+
 def _item_json(item: Item) -> dict[str, Any]:
     return {
         "item": item.name,
@@ -159,6 +178,7 @@ def _item_json(item: Item) -> dict[str, Any]:
         "missing": item.missing,
         **_who(item),
         "prompt": item.prompt,
+        **_stated(item),
         "lines": [
             {
                 "label": line.label,

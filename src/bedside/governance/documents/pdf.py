@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.core.errors import Unavailable
+from bedside.core.records.statement import Statement
 from bedside.governance.documents.document import Document, Item, Section
 from bedside.governance.documents.rendering import asked, places_text, summary
 from bedside.governance.documents.templated import filled_by
@@ -151,8 +152,16 @@ class _Paper:
             self._table(("What", "What is known", "Where it stands"), rows, _COLUMNS)
         if item.prompt:
             self._text(item.prompt)
-        if item.missing:
+        if item.missing and not item.is_stated:
             self._text(f"> {asked(item)}")
+        if item.said is not None:
+            was = f"Asked: {item.missing}. " if item.is_stated else ""
+            self._text(f"{was}A person's statement, not evidence:", size=_SMALL)
+            self._text(f"> {item.said.text}")
+            self._text(f"{_signed(item.said)} for {item.said.version}", size=_SMALL)
+        if item.before is not None:
+            note = f"Stated of {item.before.version}, not of this one: {item.before.text}"
+            self._text(f"{note} ({_signed(item.before)})", size=_SMALL)
 
     def _heading(self, text: str) -> None:
         self._keep_together(40)
@@ -210,9 +219,15 @@ def _parts(cells: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
         yield list(together)
 
 
+def _signed(one: Statement) -> str:
+    return f"{one.by}, written down by {one.actor} on {one.at[:10]} (ledger, entry {one.entry})"
+
+
 def _texts(document: Document) -> Iterator[str]:
     yield document.title
     for item in document.items:
         yield from (item.asks, item.missing)
+        for one in (item.said, item.before):
+            yield from () if one is None else (one.text, one.by)
         for line in item.lines:
             yield from (line.label, line.text)

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside.core.records.bundle import REPORT
-from bedside.governance.documents.document import Cited, Document, Item, Line, path_text
+from bedside.governance.documents.document import (
+    NOT_SHOWN,
+    Cited,
+    Document,
+    Item,
+    Line,
+    path_text,
+)
 from bedside.governance.documents.templated import filled_by
 
 __all__ = ["as_html", "as_markdown", "asked", "places_text", "summary"]
@@ -49,19 +56,23 @@ def summary(document: Document) -> str:
         return f"{len(gaps)} things are not shown; they are listed at the end."
     whole = sum(item.state == "answered" for item in items)
     part = sum(item.state == "in part" for item in items)
+    stated = sum(item.state == "stated" for item in items)
+    lacking = len(items) - whole - part - stated
     if document.template is not None:
-        lacking = len(items) - whole - part
         many = "1 gap" if lacking == 1 else f"{lacking} gaps"
-        told = f"{whole} of {len(items)} answered from evidence, {part} in part; {many}"
+        people = f", {stated} stated by people" if stated else ""
+        told = f"{whole} of {len(items)} answered from evidence, {part} in part{people}; {many}"
         if not gaps:
             return f"{told}."
         each = f"or complete each of these {len(gaps)}" if part else "each"
         return f"{told}: who must fill {each} is listed."
     if document.name == "probast_ai":
-        return f"The evidence says something to {whole + part} of {len(items)} questions."
+        shown = sum(bool(item.lines) or not item.missing for item in items)
+        return f"The evidence says something to {shown} of {len(items)} questions."
+    people = f"{stated} {'is' if stated == 1 else 'are'} stated by people; " if stated else ""
     return (
         f"Of {len(items)} items, the evidence tells {whole}; {part} are told in part and need a "
-        f"person; {len(items) - whole - part} are gaps."
+        f"person; {people}{lacking} are gaps."
     )
 
 
@@ -72,7 +83,7 @@ def asked(item: Item) -> str:
     'A person must: write the abstract.'
     """
     text = item.missing.rstrip(".")
-    if text.startswith("Not shown: "):
+    if text.startswith(NOT_SHOWN):
         return text + "."
     who = item.who[:1].upper() + item.who[1:] if item.who else "A person"
     verb = f"{who} must also" if item.lines else f"{who} must"

@@ -28,6 +28,7 @@ _PATTERNS = {
         "alarm.raise", "answer", "approve", "access.add", "access.grant", "backup", "build.done",
         "checkpoint.key", "collect.done", "compare", "consent.record", "decision.open",
         "decision.sign", "deid.certify", "deid.label", "deid.sample", "deid.train", "deidentify",
+        "document.state",
         "deidentify.risk", "evaluate",
         "incident.open", "leakage", "monitor", "monitor.baseline", "policy.add", "prediction.note",
         "quality",
@@ -41,7 +42,8 @@ _PATTERNS = {
     Pattern.UPDATE: (
         "access.rotate", "alarm.acknowledge", "alarm.assign", "alarm.grow", "alarm.note",
         "alarm.recover", "alarm.reopen", "alarm.resolve", "alarm.respond", "consent.withdraw",
-        "decision.take", "decision.withdraw", "incident.close", "incident.note", "key.rotate",
+        "decision.take", "decision.withdraw", "document.take_back",
+        "incident.close", "incident.note", "key.rotate",
         "prediction.interventions", "prediction.outcomes", "release", "reload", "restore", "resume",
         "retrain.promote", "rollback", "rollout.hold", "site.pull",
         "site.validate", "suspend",
