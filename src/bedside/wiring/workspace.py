@@ -94,11 +94,7 @@ def open_workspace(
     """
     from bedside.data.adapters.sql_catalogue import SqlCatalogue  # noqa: PLC0415
     from bedside.governance.adapters.sql_predictions import SqlPredictions  # noqa: PLC0415
-    from bedside.infra.database.opening import (  # noqa: PLC0415
-        open_database,
-        together,
-        writing,
-    )
+    from bedside.infra.database.opening import open_database, together, writing  # noqa: PLC0415
     from bedside.infra.database.tables import Tables  # noqa: PLC0415
     from bedside.infra.files import locked_folder, write_atomically  # noqa: PLC0415
     from bedside.infra.keys.material import BlobDataKeys  # noqa: PLC0415
