@@ -38,8 +38,9 @@ import polars as pl  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 import yaml  # noqa: E402
 
-from bedside.core.records.bundle import LEARNT, MODEL  # noqa: E402
+from bedside.core.records.bundle import FEATURES, LEARNT, MODEL  # noqa: E402
 from bedside.data.collect.bundled import breast_cancer  # noqa: E402
+from bedside.features.definition import feature_set_from_json  # noqa: E402
 from bedside.infra.runtime.onnx import OnnxPredictor  # noqa: E402
 from bedside.lifecycle.build import build  # noqa: E402
 from bedside.lifecycle.platform import Platform  # noqa: E402
@@ -81,6 +82,7 @@ def declared(trees: int) -> str:
     slow = {"learning_rate": 0.01, "num_leaves": 31, "min_data_in_leaf": 5}
     told["learner"] = {"kind": "lightgbm", "rounds": trees, "parameters": slow}
     told["gates"] = [{"metric": "auroc", "at_least": 0.1}]
+    told["hazards"], told["change_control"] = [], []  # they speak of the gates as shipped
     return yaml.safe_dump(told, sort_keys=False)
 
 
@@ -170,11 +172,9 @@ def measured(
     )
     version = build(platform, model, None).version
     bundle = open_bundle(platform, version)
-    columns = {
-        name: str(signal.column)
-        for name, signal in bundle.declaration.signals.items()
-        if signal.role == "input"
-    }
+    signals = bundle.declaration.signals
+    names = [one.signal for one in feature_set_from_json(bundle.files[FEATURES]).features]
+    columns = {name: str(signals[name].column) for name in names}  # as the model has its features
     shards = write_tables(place, rows, columns, events="events" in paths)
     onnx = OnnxPredictor(bundle.files[MODEL]).predict
     part = form_from_json(bundle.files[LEARNT]).members[0].part
@@ -194,6 +194,8 @@ def measured(
     before = {name: progress.seconds.get(name, 0.0) for name in ("collect", "prepare")}
     out = place / "out"
     out.mkdir()
+    floor(onnx, shards, out)
+    see_that_they_agree(platform, version.id, place, [out / one.name for one in shards])
     seconds: dict[str, list[float]] = {name: [] for name in (*ours, *floors)}
     for _ in range(rounds):
         for name, predict in floors.items():
@@ -203,6 +205,15 @@ def measured(
                 index.unlink()
             seconds[name].append(measure())
     return told_of(rows, booster.num_trees(), seconds, before if "events" in ours else {}, floors)
+
+
+def see_that_they_agree(platform: Platform, version: str, place: Path, bare: list[Path]) -> None:
+    """The floor predicts of each row what we do, or the two are not the same work."""
+    floor_says = pl.concat([pl.read_parquet(one)["risk"] for one in bare])
+    done = score_rows(platform, version, place / "rows.parquet")
+    ours_say = pl.concat([one["risk"] for one in done.tables(platform)])
+    assert ours_say.null_count() == 0
+    np.testing.assert_allclose(ours_say.to_numpy(), floor_says.to_numpy(), rtol=1e-9)
 
 
 def told_of(
