@@ -139,6 +139,17 @@ def test_only_a_feature_that_is_the_value_of_one_column_is_copied():
     }
 
 
+def test_a_text_that_is_no_category_comes_before_every_other_reason():
+    column = ToldColumn(name="e", code="E//5", labels=LABELS)
+    rows = ToldRows(
+        columns=(column,), values=(np.array([3.0, 1.0]),), as_of=np.zeros(2, dtype=np.int64)
+    )
+
+    checked = check_told(DECLARED[0], rows, {})
+
+    assert checked.rows() == [("out_of_range", "e"), ("missing", "a")]
+
+
 @given(told=tables(), declaration=st.sampled_from(DECLARED))
 @settings(max_examples=200, deadline=None)
 def test_checks_of_columns_are_those_of_events(told, declaration):

@@ -10,7 +10,7 @@ import polars as pl
 from bedside.core.records.answer import AbstentionReason
 from bedside.core.records.declaration import Declaration, Signal
 from bedside.features.inputs import factor_to, plausible_ranges
-from bedside.features.told_rows import ToldRows
+from bedside.features.told_rows import ToldColumn, ToldRows
 from bedside.features.words_at import words_at
 
 __all__ = ["check_told", "clean_told"]
@@ -54,7 +54,7 @@ def check_told(
 ) -> pl.DataFrame:
     """The reason not to score each row, as `check_inputs` gives it.
 
-    What holds now is never stale.
+    A text that is none of the categories comes before all else. What holds now is never stale.
 
     Args:
         declaration: As served.
@@ -66,6 +66,10 @@ def check_told(
     """
     names = list(declaration.signals)
     told = _Told(declaration, rows)
+    for column, values in zip(rows.columns, rows.values, strict=True):
+        if column.labels:
+            unknown = values >= len(column.labels)
+            told.note(AbstentionReason.OUT_OF_RANGE, _category(declaration, column), unknown)
     for name, signal in declaration.signals.items():
         if signal.required:
             if name in rejected:
@@ -84,6 +88,13 @@ def check_told(
             "signal": words_at(names, told.signals),
         }
     )
+
+
+def _category(declaration: Declaration, column: ToldColumn) -> str:
+    """The signal whose categories the texts of a column are; the last that has its code."""
+    every = reversed(declaration.signals.items())
+    own = (name for name, one in every if one.is_categorical and column.code in one.codes)
+    return next(own, column.name)
 
 
 class _Told:

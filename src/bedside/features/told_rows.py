@@ -33,7 +33,8 @@ class ToldColumn:
         code: Of its events.
         unit: Its declared UCUM unit, if it has one.
         is_static: Whether it is a fact without a time.
-        labels: Of a category; each value is then the index of its label.
+        labels: Of a category; each value is then the index of its label, or their number where a
+            text is none of them. A row with such a text gets no score.
     """
 
     name: str
@@ -152,7 +153,7 @@ def _events(
     for at, column in enumerate(columns):
         if column.labels:
             own = place == at
-            labels = [plan.labels.get(text, len(plan.labels)) for text in column.labels]
+            labels = [plan.labels.get(text, len(plan.labels)) for text in (*column.labels, "")]
             label[own] = np.array(labels, dtype=np.int64)[number[own].astype(np.int64)]
             number[own] = np.nan
     never = np.full(len(row), NEVER)

@@ -56,12 +56,13 @@ def asked_blocks(
     Yields:
         `row` (Int64), `subject_id` (Int64, null where nobody is named), `as_of` (UTC, null where
         it is not said), and `input.NAME` (Float64) of each column: a number, or the index of its
-        label; NaN where it is left out. `told_of` reads them.
+        label (the number of labels where it is none of them); NaN where it is left out. `told_of`
+        reads them.
 
     Raises:
         NotFound: there is no such file.
-        Invalid: it is malformed; a column is unknown or stands twice; a value is no finite number,
-            no category or no time. The text names the column and the row and never a value.
+        Invalid: it is malformed; a column is unknown or stands twice; a value is no finite number
+            or no time. The text names the column and the row and never a value.
     """
     with opened_table(path) as table:
         reader = _Reader(table, declaration, pseudonym)
@@ -193,12 +194,9 @@ class _Reader:
         labels = category_labels(signal)
 
         def index(text: str, row: int) -> float:
+            del row
             found = find_label(signal, text)
-            if found is None:
-                raise where.wrong(
-                    row, "is not a category of this signal.", fix=f"give one of: {_some(labels)}."
-                )
-            return float(labels.index(found))
+            return float(len(labels) if found is None else labels.index(found))
 
         found: Floats = _of_each_text(values, where, index, missing=np.nan)
         return found

@@ -58,6 +58,13 @@ def test_a_row_is_numbers_labels_a_pseudonym_and_a_time(read):
     np.testing.assert_array_equal(told.values[2], [0.0, 1.0])
 
 
+def test_a_text_that_is_no_category_is_told_apart_from_what_is_left_out(read):
+    (block,) = read(f"lactate,sex\n1,male\n1,{A_VALUE}\n1,\n")
+
+    told = told_of(block, WARD, NOON)
+    np.testing.assert_array_equal(told.values[1], [1.0, len(told.columns[1].labels), np.nan])
+
+
 def test_an_empty_line_is_a_row_in_which_everything_is_left_out(read):
     (block,) = read("lactate,heart_rate\n1,2\n\n3,4\n")
 
@@ -103,7 +110,6 @@ def test_blocks_have_the_rows_that_are_asked_for_and_say_where_they_stood(read, 
         (f"lactate,heart_rate\n1,2\n3,{A_VALUE}x\n", "'heart_rate', row 2,"),
         ("lactate\n1\ninf\n", "'lactate', row 2, is not a finite"),
         ("lactate\nNaN\n", "'lactate', row 1, is not a finite"),
-        (f"lactate,sex\n1,female\n1,{A_VALUE}\n", "'sex', row 2, is not a category"),
         (f"lactate,as_of\n1,{A_VALUE}\n", "'as_of', row 1, is not a time"),
         ("lactate,as_of\n1,2026-03-01\n", "'as_of', row 1, is a date without"),
         (f"lactate,pseudonym\n1,{A_VALUE}\n", "'pseudonym', row 1, is no pseudonym"),
