@@ -53,6 +53,7 @@ from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
@@ -213,6 +214,7 @@ def answerers(folder: Path) -> tuple[Answerer, Answerer, OnnxPredictor, Any]:
     on_disk = SqlLedger(
         open_sqlite(folder / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=bytes(32),
         signing_key=Ed25519Signer(bytes(32)).private_key,

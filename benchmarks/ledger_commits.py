@@ -30,6 +30,7 @@ from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 
 BATCH, THREADS = 512, 64
 ACTOR = Actor(name="service:bedside", purpose="care")
@@ -55,6 +56,7 @@ def a_ledger(where: str | Path) -> SqlLedger:
     return SqlLedger(
         open_database(where),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=os.urandom(32),
         signing_key=Ed25519PrivateKey.generate(),
@@ -177,6 +179,7 @@ def cost_of_an_answer(folder: Path, size: int, *, count: int = 3200) -> tuple[fl
     ledger = SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=os.urandom(32),
         signing_key=Ed25519PrivateKey.generate(),

@@ -34,6 +34,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
@@ -133,6 +134,7 @@ def our_books(folder: Path) -> tuple[SqlLedger, SqlPredictions]:
     ledger = SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=bytes(32),
         signing_key=Ed25519Signer(bytes(32)).private_key,

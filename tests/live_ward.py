@@ -18,6 +18,7 @@ from bedside.core.records.version import ModelVersion, Stage
 from bedside.features.definition import feature_set_from_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.interop.sealed_answer import sealed_answer
 from bedside.lifecycle.build import build
@@ -161,6 +162,7 @@ def a_ward(built: Path, folder: Path, data: Path | None = None) -> Ward:
     ledger = SqlLedger(
         open_database(settings_of(folder).metadata),
         writing=writing,
+        clear=clear_traces,
         clock=clock,
         sealing_key=secrets.secret("ledger-sealing", key="ledger"),
         signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,

@@ -16,6 +16,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.serve.asked_before import AskedBefore
 from bedside.serve.limits import Limits
@@ -31,6 +32,7 @@ def books_of(folder: Path) -> tuple[SqlLedger, SqlPredictions]:
     ledger = SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=FixedClock(NOW),
         sealing_key=bytes(32),
         signing_key=Ed25519Signer(bytes(32)).private_key,

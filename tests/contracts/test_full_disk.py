@@ -19,6 +19,7 @@ from bedside.deploy.adapters.openssf import OpenSsfSigner
 from bedside.deploy.package.sealing import read_sealed, seal
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.files import write_atomically
 from bedside.infra.blobs.disk import DiskBlobs
 from bedside.infra.keys.ed25519 import Ed25519Signer
@@ -93,7 +94,7 @@ told(code=code, left=before == [], retried=len(secrets.secret("ledger-head")) ==
 """
 LEDGER = """
 def opened(): return SqlLedger(open_sqlite(folder / "l.sqlite"), writing=writing,
-    clock=SystemClock(), sealing_key=b"s" * 32, signing_key=key)
+    clear=clear_traces, clock=SystemClock(), sealing_key=b"s" * 32, signing_key=key)
 key, actor = Ed25519Signer(b"k" * 32).private_key, Actor(name="user:grey", purpose="care")
 ledger = opened()
 ledger.append(actor, "predict", {"n": 1})
@@ -107,7 +108,7 @@ from bedside.core.records.ledger import LedgerDraft
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 key, actor = Ed25519Signer(b"k" * 32).private_key, Actor(name="user:grey", purpose="care")
 engine = open_sqlite(folder / "l.sqlite")
-def opened(): return SqlLedger(engine, writing=writing,
+def opened(): return SqlLedger(engine, writing=writing, clear=clear_traces,
     clock=SystemClock(), sealing_key=b"s" * 32, signing_key=key)
 def found(): return sorted(one.prediction_id for one in SqlPredictions(engine).find())
 def answers(*names): return [LedgerDraft(actor=actor, action="answer", sealed=big, subject=7,

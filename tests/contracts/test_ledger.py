@@ -20,6 +20,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases, the_server
 
@@ -47,6 +48,7 @@ def a_ledger_on(engine: Engine) -> SqlLedger:
     return SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=clock,
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

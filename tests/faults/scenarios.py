@@ -15,6 +15,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.blobs.disk import DiskBlobs
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.files import write_atomically
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.keys.keyring import FileKeyring
@@ -81,6 +82,7 @@ def ledger_in(folder: Path) -> SqlLedger:
     return SqlLedger(
         open_database(folder / "bedside.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

@@ -23,6 +23,7 @@ from bedside.features.definition import feature_set_from_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
@@ -207,6 +208,7 @@ def main(folder: str, reference: str, scratch: str) -> int:
         SqlLedger(
             database,
             writing=writing,
+            clear=clear_traces,
             clock=clock,
             sealing_key=os.urandom(32),
             signing_key=Ed25519Signer(os.urandom(32)).private_key,

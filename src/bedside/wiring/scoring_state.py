@@ -9,6 +9,7 @@ from bedside.core.records.ledger import Actor
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.keys.secrets import Secrets
 from bedside.wiring.callers import Asked, CallerParts, ClientDesk, clients_in, lasts_of
@@ -38,6 +39,7 @@ class ScoringState:
         self.books = SqlLedger(
             engine,
             writing=writing,
+            clear=clear_traces,
             clock=self.clock,
             sealing_key=self._secrets.secret("ledger-sealing", key="ledger"),
             signing_key=Ed25519Signer(self._secrets.secret("ledger-head")).private_key,

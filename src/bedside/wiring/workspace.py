@@ -191,11 +191,13 @@ def open_books(folder: Path) -> "tuple[Ledger, Predictions, Database]":
 def _ledger(engine: "Database", secrets: "Secrets", clock: Clock) -> Ledger:
     from bedside.governance.adapters.sql_ledger import SqlLedger  # noqa: PLC0415
     from bedside.infra.database.opening import writing  # noqa: PLC0415
+    from bedside.infra.database.traces import clear_traces  # noqa: PLC0415
     from bedside.infra.keys.ed25519 import Ed25519Signer  # noqa: PLC0415
 
     return SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=clock,
         sealing_key=secrets.secret("ledger-sealing", key="ledger"),
         signing_key=Ed25519Signer(secrets.secret("ledger-head")).private_key,

@@ -13,6 +13,7 @@ import pytest
 from bedside.core.clock import SystemClock
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
 
@@ -24,13 +25,15 @@ from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 
 folder, where, name, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 actor = Actor(name=name, purpose="care")
 ledger = SqlLedger(
-    open_database(where or folder / "ledger.sqlite"), writing=writing, clock=SystemClock(),
-    sealing_key=b"s" * 32, signing_key=Ed25519Signer(b"k" * 32).private_key,
+    open_database(where or folder / "ledger.sqlite"), writing=writing,
+    clear=clear_traces, clock=SystemClock(), sealing_key=b"s" * 32,
+    signing_key=Ed25519Signer(b"k" * 32).private_key,
 )
 def told(entry):  # one write, so that two threads, or a kill, leave no half of a line
     os.write(1, f"{entry.sequence} {entry.hash}\\n".encode())
@@ -73,6 +76,7 @@ def the_ledger(folder: Path, where: str = "") -> SqlLedger:
     return SqlLedger(
         a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

@@ -13,6 +13,7 @@ from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database import sqlite
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 
 NURSE = Actor(name="user:grey", purpose="care")
 
@@ -21,6 +22,7 @@ def a_ledger(folder: Path) -> SqlLedger:
     return SqlLedger(
         open_database(folder / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519PrivateKey.from_private_bytes(b"l" * 32),

@@ -21,6 +21,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database import sqlite
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 
 NURSE = Actor(name="user:grey", purpose="care")
 
@@ -47,6 +48,7 @@ def a_ledger(folder: Path) -> CountedLedger:
     ledger = CountedLedger(
         open_database(folder / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519PrivateKey.from_private_bytes(b"l" * 32),
@@ -280,9 +282,11 @@ from bedside.core.records.ledger import Actor, LedgerDraft
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 def opened(): return GroupCommit(SqlLedger(
-    open_database(Path(sys.argv[1]) / "ledger.sqlite"), writing=writing, clock=SystemClock(),
-    sealing_key=b"s" * 32, signing_key=Ed25519PrivateKey.from_private_bytes(b"l" * 32)), at_most=7)
+    open_database(Path(sys.argv[1]) / "ledger.sqlite"), writing=writing,
+    clear=clear_traces, clock=SystemClock(), sealing_key=b"s" * 32,
+    signing_key=Ed25519PrivateKey.from_private_bytes(b"l" * 32)), at_most=7)
 nurse, group = Actor(name="user:grey", purpose="care"), opened()
 def submit(number): return group.submit(
     LedgerDraft(actor=nurse, action="predict", details={"number": number}))

@@ -22,6 +22,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.ledger_frames import Frames, Request, framed, request_of
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 
 WRITER = """
@@ -32,12 +33,13 @@ from bedside.governance.adapters.ledger_writer import LedgerWriter
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 
 folder = Path(sys.argv[1])
 engine = open_database(folder / "l.sqlite")
 ledger = SqlLedger(
-    engine, writing=writing, clock=SystemClock(), sealing_key=b"s" * 32,
+    engine, writing=writing, clear=clear_traces, clock=SystemClock(), sealing_key=b"s" * 32,
     signing_key=Ed25519Signer(b"k" * 32).private_key,
 )
 LedgerWriter(ledger, SqlPredictions(engine), folder / "socket").run(lambda: False)
@@ -49,6 +51,7 @@ def a_ledger(folder: Path) -> SqlLedger:
     return SqlLedger(
         open_database(folder / "l.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

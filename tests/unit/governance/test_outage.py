@@ -17,6 +17,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.opening import writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases, the_server
 
@@ -81,6 +82,7 @@ def test_a_database_that_goes_away_is_told_as_unavailable_and_then_everything_go
     ledger = SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=SystemClock(),
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

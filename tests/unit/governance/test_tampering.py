@@ -19,6 +19,7 @@ from bedside.core.ids import digest_of
 from bedside.core.records.ledger import GENESIS, Actor
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from postgres_server import a_postgres_engine, a_postgres_url, drop_databases
 
 COUNT = 6
@@ -45,6 +46,7 @@ def opened(folder: Path, *, key: Ed25519PrivateKey = KEY) -> SqlLedger:
     return SqlLedger(
         a_postgres_engine(where) if where else open_database(folder / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=FixedClock(datetime(2026, 1, 31, 8, tzinfo=UTC)),
         sealing_key=b"s" * 32,
         signing_key=key,

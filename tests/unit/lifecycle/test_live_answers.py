@@ -15,6 +15,7 @@ from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.database.opening import open_database, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.lifecycle.live_answers import answers_of
 from served import NOW, a_declaration, hours_ago
 
@@ -49,7 +50,7 @@ class Ward:
 def ward(tmp_path):
     engine, clock = open_database(tmp_path / "w.sqlite"), FixedClock(NOW)
     ledger = SqlLedger(
-        engine, writing=writing, clock=clock, sealing_key=bytes(32),
+        engine, writing=writing, clear=clear_traces, clock=clock, sealing_key=bytes(32),
         signing_key=Ed25519PrivateKey.generate(),
     )  # fmt: skip
     return Ward(ledger, SqlPredictions(engine), clock)

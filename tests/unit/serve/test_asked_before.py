@@ -14,6 +14,7 @@ from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.governance.group_commit import GroupCommit
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.serve.asked_before import AskedBefore
 from bedside.serve.service import Service, models_of
@@ -41,6 +42,7 @@ class Process:
         self.books = SqlLedger(
             engine,
             writing=writing,
+            clear=clear_traces,
             clock=FixedClock(NOW),
             sealing_key=bytes(32),
             signing_key=Ed25519Signer(bytes(32)).private_key,

@@ -17,6 +17,7 @@ from bedside.develop.train.matrix import Matrix
 from bedside.features.definition import expand, feature_set_to_json
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.infra.runtime.explaining import FormExplainer
 from bedside.infra.runtime.onnx import OnnxPredictor
@@ -71,6 +72,7 @@ def parts(tmp_path: Path) -> tuple[Answerer, SqlLedger]:
     ledger = SqlLedger(
         open_sqlite(tmp_path / "ledger.sqlite"),
         writing=writing,
+        clear=clear_traces,
         clock=clock,
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

@@ -10,6 +10,7 @@ from bedside.core.errors import Invalid
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
 from bedside.infra.database.sqlite import open_sqlite, writing
+from bedside.infra.database.traces import clear_traces
 from bedside.infra.keys.ed25519 import Ed25519Signer
 from bedside.serve.app import create_app
 from bedside.serve.auth import TokenCheck
@@ -90,6 +91,7 @@ def test_feedback_is_sealed_with_the_key_of_the_patient_of_its_prediction(tmp_pa
     ledger = SqlLedger(
         engine,
         writing=writing,
+        clear=clear_traces,
         clock=FixedClock(NOW),
         sealing_key=b"s" * 32,
         signing_key=Ed25519Signer(b"k" * 32).private_key,

@@ -1,7 +1,7 @@
 """The ledger on a database: one transaction appends entries and signs the new head."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,7 +22,7 @@ from bedside.governance.adapters.prediction_index import (
 )
 from bedside.governance.adapters.sql_links import read_links
 from bedside.governance.adapters.statements import Statements
-from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, UsedKeys, clear_traces
+from bedside.governance.adapters.subject_keys import SubjectKey, SubjectKeys, UsedKeys
 from bedside.governance.adapters.tables import (
     ENTRIES,
     HEADS,
@@ -59,6 +59,7 @@ _Checked = tuple[LedgerDraft, str]
 """A draft that is fit to be kept, and the canonical text of its details."""
 
 Writing = Callable[[Engine], AbstractContextManager[Connection]]
+Clear = Callable[[Engine, Collection[str]], None]
 
 
 class SqlLedger:
@@ -73,6 +74,7 @@ class SqlLedger:
     Args:
         engine: The database.
         writing: Opens a transaction that holds the writer's lock.
+        clear: Makes the database let go of what was overwritten in the tables named.
         clock: Stamps the entries.
         sealing_key: 32 bytes for AES-256-GCM over the sealed parts.
         signing_key: Signs the head, so that dropping the last entries is found.
@@ -83,11 +85,12 @@ class SqlLedger:
         engine: Engine,
         *,
         writing: Writing,
+        clear: Clear,
         clock: Clock,
         sealing_key: bytes,
         signing_key: Ed25519PrivateKey,
     ) -> None:
-        self._engine, self._writing, self._clock = engine, writing, clock
+        self._engine, self._writing, self._clock, self._clear = engine, writing, clock, clear
         self._cipher, self._signer = AESGCM(sealing_key), signing_key
         self._keys = SubjectKeys(sealing_key)
         self._vouched: tuple[Any, ...] | None = None  # the head that this process itself signed
@@ -185,7 +188,7 @@ class SqlLedger:
         with self._writing(self._engine) as connection:
             tag = self._keys.forget(connection, subject, at=iso(self._clock.now()))
             drop_tags(connection, tag)
-        clear_traces(self._engine)
+        self._clear(self._engine, [SUBJECTS.name])
         with self._engine.connect() as connection:
             return self._keys.count_forgotten(connection, subject)
 

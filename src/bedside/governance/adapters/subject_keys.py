@@ -11,14 +11,14 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from bedside.core.errors import Refused, Unavailable
+from bedside.core.errors import Refused
 from bedside.core.records.ledger import LedgerFault
 from bedside.governance.adapters.statements import Statements, spoken
 from bedside.governance.adapters.tables import ENTRIES, SUBJECTS, WRAPPED
 
-__all__ = ["SubjectKey", "SubjectKeys", "UsedKeys", "clear_traces"]
+__all__ = ["SubjectKey", "SubjectKeys", "UsedKeys"]
 
 NONCE = 12  # bytes, AES-GCM
 CACHED = 32_768  # subjects whose key this process remembers, in about 10 MB
@@ -221,36 +221,6 @@ class SubjectKeys:
     def _wrap(self, key: bytes, tag: str) -> bytes:
         nonce = os.urandom(NONCE)
         return nonce + self._wrapping.encrypt(nonce, key, _label(tag))
-
-
-def clear_traces(engine: Engine) -> None:
-    """Make the database let go of what was just deleted, in its log and its dead rows.
-
-    SQLite overwrites deleted bytes in its file, and its log is written back and cut here.
-    PostgreSQL is told to clean the table; what its own log, its copies and its backups still hold
-    is for whoever runs it.
-
-    Raises:
-        Unavailable: a reader keeps the log (code `database_busy`); call again.
-    """
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"VACUUM {SUBJECTS.name}")
-        return
-    raw = engine.raw_connection()  # not in a transaction, as a checkpoint must be
-    try:
-        cursor = raw.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (busy, *_) = cursor.fetchone() or (1,)
-        cursor.close()
-    finally:
-        raw.close()
-    if busy:
-        raise Unavailable(
-            "The key is destroyed, but a reader still keeps the database's log, which may hold it.",
-            fix="wait until other commands have ended, and run the same command again.",
-            code="database_busy",
-        )
 
 
 def _rows(connection: Connection, tags: list[str]) -> dict[str, Any]:
