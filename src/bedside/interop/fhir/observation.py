@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
 from bedside.core.clock import parse_duration
+from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Signal
-from bedside.core.records.event import Event
+from bedside.core.records.event import Event, event_of
 from bedside.interop.fhir.codes import codes_of
 from bedside.interop.fhir.entries import SentEntries
 from bedside.interop.fhir.places import source_row_of
@@ -25,6 +27,7 @@ USED = frozenset({"final", "amended", "corrected", "preliminary"})
 
 _DROPPED = frozenset({"entered-in-error", "cancelled", "unknown", "registered"})
 _DECODER = msgspec.json.Decoder(Observation)
+_delay = lru_cache(maxsize=1024)(parse_duration)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,18 +107,15 @@ class ObservationReader:
         signal = self.signals[code]
         if value.bound:
             self.bounds[signal.label] = None
-        delay = parse_duration(signal.delay)
-        event = Event(
-            subject_id=self.subject_id,
-            time=None if signal.role == "static" else origin.time,
-            known_at=origin.issued or origin.time + delay,
-            code=code,
-            value=value.number,
-            unit=value.unit,
-            text=value.text,
-            source_row=source_row_of(origin.digest, code),
-        )
-        self.events.append(event)
+        time = None if signal.role == "static" else origin.time
+        known_at = origin.issued or origin.time + _delay(signal.delay)
+        row = source_row_of(origin.digest, code)
+        self.events.append(
+            event_of(
+                self.subject_id, time, known_at, code,
+                value.number, value.unit, value.text, None, row,
+            )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +140,11 @@ def _has_value(measured: Measured) -> bool:
 
 def _origin(resource: Observation, raw: msgspec.Raw, where: str) -> _Origin:
     period = resource.effective_period
-    stated = {
-        "effectiveDateTime": resource.effective_date_time,
-        "effectiveInstant": resource.effective_instant,
-        "effectivePeriod": None if period is None else (period.end or period.start or ""),
-    }
-    present = [(name, text) for name, text in stated.items() if text is not None]
-    if not present or given(resource.effective_timing):
-        raise invalid(
-            f"{where}.effective[x]",
-            "is not given as a time or a period.",
-            fix="give effectiveDateTime: when it was measured.",
-        )
-    if len(present) > 1:
-        raise invalid(f"{where}.effective[x]", "is given more than once.", fix="give one of them.")
-    name, text = present[0]
+    name, text = "effectiveDateTime", resource.effective_date_time
+    if text is None or period is not None or resource.effective_instant is not None:
+        name, text = _only_time(resource, where)
+    elif given(resource.effective_timing):
+        raise _no_time(where)
     time = read_instant(text, f"{where}.{name}")
     if period is not None and period.start and period.end:
         _check_period(read_instant(period.start, f"{where}.effectivePeriod.start"), time, where)
@@ -162,6 +152,30 @@ def _origin(resource: Observation, raw: msgspec.Raw, where: str) -> _Origin:
     if resource.issued is not None:
         issued = read_instant(resource.issued, f"{where}.issued")
     return _Origin(time=time, issued=issued, digest=sha256(raw).digest())
+
+
+def _only_time(resource: Observation, where: str) -> tuple[str, str]:
+    """The one time that is given, by its name."""
+    period = resource.effective_period
+    stated = {
+        "effectiveDateTime": resource.effective_date_time,
+        "effectiveInstant": resource.effective_instant,
+        "effectivePeriod": None if period is None else (period.end or period.start or ""),
+    }
+    present = [(name, text) for name, text in stated.items() if text is not None]
+    if not present or given(resource.effective_timing):
+        raise _no_time(where)
+    if len(present) > 1:
+        raise invalid(f"{where}.effective[x]", "is given more than once.", fix="give one of them.")
+    return present[0]
+
+
+def _no_time(where: str) -> Invalid:
+    return invalid(
+        f"{where}.effective[x]",
+        "is not given as a time or a period.",
+        fix="give effectiveDateTime: when it was measured.",
+    )
 
 
 def _check_period(start: datetime, end: datetime, where: str) -> None:

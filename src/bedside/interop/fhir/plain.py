@@ -157,8 +157,8 @@ class PlainReader:
         self._asked: dict[bytes, _Asked | str | None] = {}
         self._said, self._time = "", _EPOCH
 
-    def odd(self, bundle: PlainBundle, entries: SentEntries) -> Iterator[int]:
-        """Read what is ordinary; the place of each other resource, of which nothing is done.
+    def odd(self, bundle: PlainBundle, entries: SentEntries) -> Iterator[tuple[int, str | None]]:
+        """Read what is ordinary; of each other resource its place and type, and nothing is done.
 
         Each of these is to be read the long way before the next one is asked for, so that all are
         read in their order.
@@ -181,7 +181,7 @@ class PlainReader:
                 or one.id in seen
                 or not take(one, asked, place)
             ):
-                yield index
+                yield index, one.resource_type
             elif one.id is not None:
                 seen[one.id] = place
 

@@ -2,13 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
 
 from bedside.core.records.codes_seen import cut_text
 from bedside.core.records.declaration import Signal
 from bedside.core.units import KNOWN_UNITS
 from bedside.interop.asked import category_labels, find_label, is_chosen
 from bedside.interop.fhir.codes import codes_of
-from bedside.interop.fhir.resources import CodeableConcept, Measured, Quantity, given
+from bedside.interop.fhir.resources import ABSENT, CodeableConcept, Measured, Quantity, given
 from bedside.interop.strict_json import invalid
 
 __all__ = ["Value", "unit_of", "value_of"]
@@ -60,24 +63,32 @@ def value_of(measured: Measured, signal: Signal, where: str) -> Value | None:
     return _number(measured, signal, f"{where}.{present[0]}")
 
 
+_VALUES = {
+    "valueQuantity": "value_quantity",
+    "valueCodeableConcept": "value_codeable_concept",
+    "valueString": "value_string",
+    "valueInteger": "value_integer",
+    "valueBoolean": "value_boolean",
+    "valueRange": "value_range",
+    "valueRatio": "value_ratio",
+    "valueSampledData": "value_sampled_data",
+    "valueTime": "value_time",
+    "valueDateTime": "value_date_time",
+    "valuePeriod": "value_period",
+}
+_VALUES_OF = attrgetter(*_VALUES.values())
+_NO_OTHER = (*(None,) * 4, *(ABSENT,) * 6)
+
+
 def _present(measured: Measured) -> list[str]:
-    typed = {
-        "valueQuantity": measured.value_quantity,
-        "valueCodeableConcept": measured.value_codeable_concept,
-        "valueString": measured.value_string,
-        "valueInteger": measured.value_integer,
-        "valueBoolean": measured.value_boolean,
-    }
-    untyped = {
-        "valueRange": measured.value_range,
-        "valueRatio": measured.value_ratio,
-        "valueSampledData": measured.value_sampled_data,
-        "valueTime": measured.value_time,
-        "valueDateTime": measured.value_date_time,
-        "valuePeriod": measured.value_period,
-    }
-    return [name for name, value in typed.items() if value is not None] + [
-        name for name, raw in untyped.items() if given(raw)
+    """The names of the values that are given; what most have, a quantity alone, is seen at once."""
+    values = _VALUES_OF(measured)
+    if values[0] is not None and values[1:] == _NO_OTHER:
+        return ["valueQuantity"]
+    return [
+        name
+        for name, value in zip(_VALUES, values, strict=True)
+        if (given(value) if isinstance(value, msgspec.Raw) else value is not None)
     ]
 
 

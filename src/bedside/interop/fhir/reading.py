@@ -176,8 +176,12 @@ class _PatientReader:
     def _plain_bundle(self, bundle: PlainBundle, entries: SentEntries, name: str) -> None:
         if any(link.relation == "next" for link in bundle.link):
             self.absent.append(name)
-        for index in self.plain.odd(bundle, entries):
-            self._entry(entries.raw(index), f"{name}.entry[{index}].resource")
+        for index, kind in self.plain.odd(bundle, entries):
+            raw, where = entries.raw(index), f"{name}.entry[{index}].resource"
+            if kind is None:
+                self._entry(raw, where)
+            else:
+                self._one(raw, kind, where)
 
     def _entry(self, raw: msgspec.Raw, where: str) -> None:
         self._one(raw, decode(_ANY, raw, where).resource_type, where)
