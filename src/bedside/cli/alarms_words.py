@@ -7,7 +7,7 @@ from typing import Any
 from bedside.core.clock import parse_instant
 from bedside.core.records.watch import CAUSES, Alarm
 from bedside.lifecycle.alarm_delivery import Delivered
-from bedside.monitor.wording import per_cent
+from bedside.monitor.figure_words import mean_words
 
 __all__ = [
     "alarm_line",
@@ -142,15 +142,9 @@ def _finding(one: Mapping[str, Any]) -> str:
 
 def _at_place(finding: Mapping[str, Any], at: Mapping[str, Any]) -> str:
     """What a finding is in one place."""
-
-    def told(name: str) -> str:
-        value = at[name]
-        if value is None:
-            return "hidden (ten patients or fewer)"
-        return per_cent(value) if finding["is_share"] else f"{value:.3g}"
-
-    patients = "" if at["n"] is None else f", {at['n']:,} patients"
-    return f"{at['place']}: {told('then')} before, {told('now')} since{patients}"
+    then, now = (mean_words(finding["stream"], at[name]) for name in ("then", "now"))
+    patients = "ten patients or fewer" if at["n"] is None else f"{at['n']:,} patients"
+    return f"{at['place']}: {then} before, {now} since, {patients}"
 
 
 def _step(one: Mapping[str, Any]) -> str:

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from bedside.charts.lines import Line, Mark, line_chart
 from bedside.core.clock import parse_instant
-from bedside.core.records.watch import CAUSES, Alarm
+from bedside.core.records.watch import CAUSES, Alarm, step_words
 from bedside.lifecycle.alarm_path import EvidencePath
 from bedside.lifecycle.in_use import STANDING, InUse
-from bedside.monitor.wording import per_cent
+from bedside.monitor.figure_words import mean_words, what_moved
 
 __all__ = [
     "MOST_WORDS",
@@ -31,17 +31,6 @@ MOST_WORDS = 4_000
 MOST_RESOLVED = 200
 _SIGNS = {"high": "▲", "medium": "◆", "low": "●", "moved": "!", "unwatched": "✕", "unknown": "?",
           "quiet": "✓"}  # fmt: skip
-_DONE = {
-    "raised": "raised by the monitor",
-    "grew": "grew",
-    "acknowledged": "acknowledged",
-    "assigned": "given to somebody",
-    "noted": "noted",
-    "responded": "answered by the platform",
-    "recovered": "recovered",
-    "reopened": "came back, and was opened again",
-    "resolved": "resolved",
-}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _TICKS = 4
 _OF_WIDTH = 0.93  # of the axis, for the last word to have room
@@ -93,6 +82,7 @@ def alarm_page(
         who=who,
         one=told,
         age=_age(now - parse_instant(told["raised"])),
+        back=_back([(one["kind"], one["at"]) for one in told["steps"]], now),
         waits=[
             (words, _age(timedelta(seconds=told[f"seconds_to_{name}"])))
             for name, words in (("acknowledge", "acknowledged"), ("resolve", "resolved"))
@@ -126,18 +116,10 @@ def _template(name: str) -> Template:
     environment.filters.update(
         moment=lambda at: f"{at[:10]} {at[11:16]} UTC",
         sign=lambda word: _SIGNS[word],
-        mean=_mean,
+        mean=mean_words,
+        what=what_moved,
     )
     return environment.get_template(f"{name}.html.j2")
-
-
-def _mean(told: Mapping[str, Any], name: str, is_share: bool | None = None) -> str:
-    """A mean as it is shown: a share in per cent; one of ten patients or fewer is hidden."""
-    value = told[name]
-    if value is None:
-        return "hidden"
-    share = told["is_share"] if is_share is None else is_share
-    return per_cent(value) if share else f"{value:.3g}"
 
 
 def _listed(alarm: Alarm, now: datetime | None) -> dict[str, Any]:
@@ -154,16 +136,21 @@ def _listed(alarm: Alarm, now: datetime | None) -> dict[str, Any]:
         "raised": alarm.raised,
         "owner": alarm.owner,
         "age": "" if now is None else _age(now - parse_instant(alarm.raised)),
+        "back": _back([(one.kind, one.at) for one in alarm.steps], now),
     }
+
+
+def _back(steps: Sequence[tuple[str, str]], now: datetime | None) -> str:
+    """How long ago it came back; '' where it never did."""
+    came = [at for kind, at in steps if kind == "reopened"]
+    return "" if not came or now is None else _age(now - parse_instant(came[-1]))
 
 
 def _step(one: Mapping[str, Any]) -> dict[str, Any]:
     """A step and what people wrote of it; the evidence stands elsewhere on the page."""
     words = [] if one["kind"] in ("raised", "grew", "reopened") else list(one["words"].values())
-    told = one["text"]
-    if one["kind"] == "resolved":
-        told = f"what was behind it: {CAUSES.get(told, told)}"
-    return {"at": one["at"], "by": one["by"], "did": _DONE[one["kind"]], "told": told,
+    did, told = step_words(one["kind"], one["by"], one["text"])
+    return {"at": one["at"], "by": one["by"], "did": did, "told": told,
             "words": words, "entry": one["entry"]}  # fmt: skip
 
 
@@ -171,7 +158,8 @@ def _chart(path: EvidencePath) -> Markup:
     days = [float(date.fromisoformat(day).toordinal()) for day in path.days]
     first, last = days[0], max(days[-1], days[0] + 1.0)
     step = _OF_WIDTH * (last - first) / _TICKS
-    ticks = sorted({first + round(at * step) for at in range(_TICKS + 1)})
+    most = first + _OF_WIDTH * (last - first)
+    ticks = sorted({tick for at in range(_TICKS + 1) if (tick := first + round(at * step)) <= most})
     svg = line_chart(
         [
             Line(name="evidence that it moved", x=days, y=path.log_evidence, tone=0),

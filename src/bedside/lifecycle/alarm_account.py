@@ -10,7 +10,6 @@ from bedside.core.records.policy import Act, Resource
 from bedside.core.records.watch import CAUSES, Alarm
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.platform import Platform
-from bedside.monitor.stream.streams import is_share
 
 __all__ = ["AlarmTimes", "alarm_told", "times_of"]
 
@@ -48,8 +47,6 @@ def alarm_told(platform: Platform, alarm_id: str) -> dict[str, Any]:
     told["standing"] = alarm.standing
     told["seconds_to_acknowledge"] = _seconds(times.to_acknowledge)
     told["seconds_to_resolve"] = _seconds(times.to_resolve)
-    for one in told["findings"]:
-        one["is_share"] = is_share(one["stream"])
     told["steps"] = [
         {**asdict(step), "words": _words(words.get(step.entry))} for step in alarm.steps
     ]

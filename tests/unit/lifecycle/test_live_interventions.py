@@ -1,6 +1,7 @@
 """Who was treated because alerted, from orders, interventions and feedback: counted by hand too."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,6 +214,8 @@ def test_the_day_that_is_watched_and_its_page_know_it_too(life, tmp_path):
     text = page.read_text()
     assert "Patients treated because alerted, of those shown something, by" in text
     assert "an intervention alone: 40" in text
+    assert "<th>after alerts that nobody was shown</th>" in text
+    assert re.search(r"<td>excision, within 6 h</td><td>\d+ % \(\d+ % to \d+ %\)</td>", text)
     report = json.loads(page.with_suffix(".json").read_text())
     assert [one["n"] for one in report["care"] if one["care"] == "acted"] == [40]
     assert report["performance"]["treated"]["patients"]["treatment"] == 40

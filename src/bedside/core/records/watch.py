@@ -8,6 +8,7 @@ from bedside.core.records.intervention import Intervention
 __all__ = [
     "CAUSES",
     "SEVERITIES",
+    "STEP_WORDS",
     "Alarm",
     "AlarmKind",
     "AlarmSeverity",
@@ -21,6 +22,7 @@ __all__ = [
     "ResponseGuard",
     "ResponseKind",
     "Watch",
+    "step_words",
 ]
 
 AlarmKind = Literal["input", "output", "performance", "fairness", "volume", "labels", "run"]
@@ -221,6 +223,36 @@ AlarmStepKind = Literal[
     "reopened",
     "resolved",
 ]
+
+
+STEP_WORDS: dict[AlarmStepKind, str] = {
+    "raised": "raised by the monitor",
+    "grew": "grew",
+    "acknowledged": "acknowledged",
+    "assigned": "given to somebody",
+    "noted": "noted",
+    "responded": "answered by the platform",
+    "recovered": "recovered",
+    "reopened": "came back, and was opened again",
+    "resolved": "resolved",
+}
+"""What happened to an alarm, in plain words."""
+
+
+def step_words(kind: AlarmStepKind, by: str, text: str) -> tuple[str, str]:
+    """What happened, and what is told of it, in plain words.
+
+    >>> step_words("resolved", "user:ada", "unit_change")
+    ('resolved', 'what was behind it: a measurement comes in another unit')
+    >>> step_words("resolved", "service:bedside", "unit_change")[0]
+    'closed by itself, for it had recovered'
+    """
+    if kind != "resolved":
+        return STEP_WORDS[kind], text
+    by_itself = by.startswith("service:")
+    cause = next((words for name, words in CAUSES.items() if name == text), text)
+    told = f"what was {'likely' if by_itself else ''} behind it: {cause}".replace("  ", " ")
+    return ("closed by itself, for it had recovered" if by_itself else STEP_WORDS[kind]), told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,15 @@ from bedside.monitor.disclosure import told_share
 from bedside.monitor.stream.answers import Answers
 from bedside.monitor.stream.streams import OF_THE_DAY, SHARES, SPOT, Baseline, Stream
 from bedside.monitor.stream.values import atoms_of, sums_of
-from bedside.monitor.wording import per_cent
+from bedside.monitor.wording import number, per_cent
 
 __all__ = ["ELSEWHERE", "told_at"]
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+
+_OF_VALUES = frozenset({"unit_change", "assay_bias"})  # causes
+_OTHERWISE = 1.05  # times
 
 ELSEWHERE = "elsewhere"
 """The place of everybody who is not in a place that the alarm names."""
@@ -52,24 +55,67 @@ def told_at(baseline: Baseline, draft: AlarmDraft, places: Places, answers: Answ
         one if stream is None else replace(one, places=tuple(_figures(baseline, stream, counts)))
         for one, stream in zip(draft.findings, streams, strict=True)
     ]
-    shares = [
-        (stream, one)
-        for one, stream in zip(findings, streams, strict=True)
-        if stream is not None and stream.family in SHARES
-    ]
-    there = _words(*shares[0], places) if shares else ""
+    there = _there(baseline, draft, places, answers, list(zip(findings, streams, strict=True)))
     return with_places(replace(draft, findings=tuple(findings)), places, there)
 
 
-def _words(stream: Stream, finding: Finding, places: Places) -> str:
-    """What a share is in the one place that is named, as a clause; '' of several, or of few."""
-    named = places.groups[-1]
-    one = next((each for each in finding.places if each.place == named), None)
-    if len(places.ward or places.site) > 1 or one is None or one.now is None or one.n is None:
+def _there(
+    baseline: Baseline,
+    draft: AlarmDraft,
+    places: Places,
+    answers: Answers,
+    found: Sequence[tuple[Finding, Stream | None]],
+) -> str:
+    """What is told of the one place that is named, as a clause; '' of several, or of few."""
+    if len(places.ward or places.site) > 1:
+        return ""
+    about = [(one, stream) for one, stream in found if stream is not None]
+    if draft.cause in _OF_VALUES:
+        told = (_times(baseline, draft, places, answers, stream) for _, stream in about)
+        times = next((one for one in told if one), "")
+        if times:
+            return times
+    shares = [(one, stream) for one, stream in about if stream.family in SHARES]
+    return _share(*shares[0], places.groups[-1]) if shares else ""
+
+
+def _share(finding: Finding, stream: Stream, place: str) -> str:
+    """What a share was and is in a place."""
+    one = next((each for each in finding.places if each.place == place), None)
+    if one is None or one.now is None or one.n is None:
         return ""
     was = "is" if one.then is None else f"went from {per_cent(one.then)} to"
-    title = stream.title.removesuffix(OF_THE_DAY)
-    return f"{title} {was} {per_cent(one.now)} ({one.n:,} patients)"
+    return f"{stream.title.removesuffix(OF_THE_DAY)} {was} {per_cent(one.now)} ({one.n:,} patients)"
+
+
+def _times(
+    baseline: Baseline, draft: AlarmDraft, places: Places, answers: Answers, stream: Stream
+) -> str:
+    """By how much the values of a stream's feature are other than before in the place."""
+    at = baseline.names.index(stream.feature) if stream.feature in baseline.names else None
+    if at is None or stream.family not in ("rank", "spread", "tail", "beyond"):
+        return ""
+    if baseline.features[at].levels:
+        return ""
+    size = np.abs(answers.matrix[:, at])
+    there = _in_place(places, answers) & (size > 0)  # False where it is missing
+    before, since = (size[there & one] for one in periods(answers.day, day_number(draft.onset)))
+    if min(before.size, since.size) <= SUPPRESS_AT_OR_BELOW:
+        return ""
+    times = float(np.median(since) / np.median(before))  # some days of before may be as now
+    if max(times, 1 / times) < _OTHERWISE:
+        return ""
+    told = f"{number(times)} times" if times >= 1 else f"1/{number(1 / times)} of"
+    return f"its values are about {told} what they were ({since.size:,} patients)"
+
+
+def _in_place(places: Places, answers: Answers) -> Bools:
+    """Who is where the change is seen: in its wards, at its sites."""
+    rows = np.ones(len(answers), dtype=np.bool_)
+    for name, named in (("site", places.site), ("ward", places.ward)):
+        if named:
+            rows &= np.isin(answers.groups[name].astype(str), named)
+    return rows
 
 
 def _shown(places: Places, answers: Answers, both: Sequence[Bools]) -> Iterator[tuple[str, Bools]]:

@@ -10,6 +10,7 @@ from bedside.core.records.evidence import figure_text
 from bedside.metrics.names import METRICS
 from bedside.monitor.judged.follow_up import FOLLOWED
 from bedside.monitor.judged.rows import MARKED_BY
+from bedside.monitor.wording import per_cent
 
 __all__ = [
     "BURDEN",
@@ -18,9 +19,12 @@ __all__ = [
     "broken_gates",
     "estimate_lines",
     "follow_lines",
+    "intervention_table",
     "main_metrics",
     "main_of_group",
     "month_chart",
+    "share_text",
+    "treated_line",
     "treated_lines",
 ]
 
@@ -55,6 +59,17 @@ _FOLLOWED = {
     "hours": "{} hours after a shown alert (median)",
     "to_outcome": "{} hours before the outcome (median)",
 }
+
+
+INTERVENED = {
+    "followed": "after alerts that were shown",
+    "unshown": "after alerts that nobody was shown",
+    "of_accepted": "where the card was accepted",
+    "of_overridden": "where it was overridden",
+    "hours": "hours after a shown alert (median)",
+    "to_outcome": "hours before the outcome (median)",
+}
+"""Heads of the table of interventions, by figure."""
 
 
 def main_metrics(told: Told) -> list[dict[str, Any]]:
@@ -93,15 +108,53 @@ def estimate_lines(told: Told, some: Sequence[str] = ESTIMATED) -> list[str]:
     return lines
 
 
+def treated_line(told: Told) -> str:
+    """Who was treated because of an alert, by what is known of it; '' of nobody."""
+    patients = told["treated"]["patients"]
+    if not any(many != 0 for by, many in patients.items() if by != "nobody"):
+        return ""
+    counts = "; ".join(f"{words}: {_count(patients[by])}" for by, words in MARKED_BY.items())
+    return f"Patients treated because alerted, of those shown something, by {counts}"
+
+
+def intervention_table(told: Told) -> dict[str, Any]:
+    """What followed alerts, of each declared intervention.
+
+    Returns:
+        `heads` of the figures that any of them has, and `rows`: `title`, and `cells` or `why` none.
+    """
+    every = list(told["treated"]["interventions"].values())
+    names = [name for name in INTERVENED if any(one[name]["estimate"] is not None for one in every)]
+    rows = []
+    for one in every:
+        known = any(one[name]["estimate"] is not None for name in names)
+        said = {"cells": [_cell(name, one[name]) for name in names]} if known else {}
+        why = {} if known else {"why": _not_told(one)}
+        rows.append({"title": f"{one['label']}, within {one['within']}", **said, **why})
+    return {"heads": [INTERVENED[name] for name in names], "rows": rows}
+
+
+def share_text(figure: Told) -> str:
+    """A share with its interval, in per cent, or why there is none."""
+    if figure["estimate"] is None:
+        return f"not shown: {figure['why']}"
+    return _cell("", figure)
+
+
+def _cell(name: str, figure: Told) -> str:
+    """A share in per cent, or hours, with its interval."""
+    if figure["estimate"] is None:
+        return "–"
+    values = [figure[key] for key in ("estimate", "low", "high")]
+    hours = name in ("hours", "to_outcome")
+    texts = ["–" if one is None else f"{one:.1f} h" if hours else per_cent(one) for one in values]
+    return texts[0] if values[1] is None else f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
 def treated_lines(told: Told) -> list[str]:
     """Who was treated because of an alert, by what is known of it, and what followed alerts."""
-    treated = told["treated"]
-    patients = treated["patients"]
-    lines = []
-    if any(many != 0 for by, many in patients.items() if by != "nobody"):
-        counts = "; ".join(f"{words}: {_count(patients[by])}" for by, words in MARKED_BY.items())
-        lines.append(f"Patients treated because alerted, of those shown something, by {counts}")
-    for one in treated["interventions"].values():
+    lines = [line for line in (treated_line(told),) if line]
+    for one in told["treated"]["interventions"].values():
         parts = [
             words.format(figure_text(one[name]))
             for name, words in _FOLLOWED.items()

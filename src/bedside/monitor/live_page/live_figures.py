@@ -31,9 +31,13 @@ Figure = dict[str, Any]
 def in_periods(tallies: Sequence[Tally], figure: Callable[[Tally], Figure]) -> dict[str, Any]:
     """The figure of each period, with the shortest length of period for which most can be shown.
 
+    Of a version that is too young, or asked too seldom, for any: the length with the most that can.
+    How many patients a period had is then not told, or a hidden number could be told from others.
+
     Returns:
         `days` of a period, and its `points`: first and last day, and the figure.
     """
+    best: tuple[int, int, list[Figure]] = (0, LENGTHS[-1], [])
     for length in LENGTHS:
         points = [
             {"first": day_text(some[0].day), "last": day_text(some[-1].day), **figure(summed(some))}
@@ -41,8 +45,10 @@ def in_periods(tallies: Sequence[Tally], figure: Callable[[Tally], Figure]) -> d
         ]
         told = sum(point["estimate"] is not None for point in points)
         if points and told >= _MOST * len(points):
-            break
-    return {"days": length, "points": points if tallies else []}
+            return {"days": length, "points": points}
+        if told > best[0]:
+            best = (told, length, points)
+    return {"days": best[1], "points": [{**point, "n": None} for point in best[2]]}
 
 
 def _cut(tallies: Sequence[Tally], length: int) -> Iterator[list[Tally]]:

@@ -15,6 +15,7 @@ from bedside.monitor.causes.attribution import attributed
 from bedside.monitor.causes.explained import plain
 from bedside.monitor.detectors.detecting import bars
 from bedside.monitor.detectors.watching import evidence_by_day
+from bedside.monitor.figure_words import what_moved
 from bedside.monitor.live_page.live_figures import (
     area_of,
     by_care,
@@ -26,7 +27,7 @@ from bedside.monitor.live_page.live_figures import (
 )
 from bedside.monitor.live_page.live_words import ADVICE, state_of
 from bedside.monitor.stream.cells import Layout
-from bedside.monitor.stream.streams import Baseline, is_share
+from bedside.monitor.stream.streams import Baseline
 from bedside.monitor.stream.tally import Tally, summed
 
 __all__ = ["FORM", "live_report"]
@@ -223,6 +224,8 @@ def _interval(days: Sequence[Tally], mine: Any, effect: float) -> dict[str, floa
 def _alarm(alarm: Alarm, at: str) -> dict[str, Any]:
     first = alarm.findings[0] if alarm.findings else None
     opened = date.fromisoformat(alarm.raised[:10])
+    came = [date.fromisoformat(step.at[:10]) for step in alarm.steps if step.kind == "reopened"]
+    back = came[-1] if came else None
     return {
         "id": alarm.id,
         "groups": list(alarm.groups),
@@ -237,6 +240,7 @@ def _alarm(alarm: Alarm, at: str) -> dict[str, Any]:
         "standing": alarm.standing,
         "owner": alarm.owner,
         "days_open": max((date.fromisoformat(at[:10]) - opened).days, 0),
+        "days_back": None if back is None else max((date.fromisoformat(at[:10]) - back).days, 0),
         "score_share": alarm.score_share,
         "advice": ADVICE[alarm.cause],
         "findings": len(alarm.findings),
@@ -262,8 +266,7 @@ def _figure(finding: Finding) -> dict[str, Any]:
     ]
     return {
         "stream": finding.stream,
-        "what": finding.text.rpartition(": ")[0] or finding.text,
-        "is_share": is_share(finding.stream),
+        "what": what_moved(finding.text),
         "since": finding.since,
         "figures": [everywhere, *places],
     }

@@ -53,11 +53,12 @@ def state_of(
     if alarms:
         high = sum(alarm.severity == "high" for alarm in alarms)
         count = "One thing" if len(alarms) == 1 else f"{len(alarms)} things"
-        how = (
-            "the risks of patients may be wrong now"
-            if high
-            else "the risks of patients are not known to be wrong"
-        )
+        if high:
+            how = "the risks of patients may be wrong now"
+        elif any(alarm.kind in ("performance", "fairness") for alarm in alarms):
+            how = "the risks of patients do not come true as they should"
+        else:
+            how = "the risks of patients are not known to be wrong"
         return "moved", f"{count} moved by more than chance; {how}."
     if not judged:
         return "quiet", (

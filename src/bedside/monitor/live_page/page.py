@@ -7,7 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside.core.clock import day_number
 from bedside.core.records.evidence import figure_text
+from bedside.core.records.watch import step_words
 from bedside.monitor.causes.telling import day_words
+from bedside.monitor.figure_words import mean_words
 from bedside.monitor.judged.telling import (
     BURDEN,
     CARE_WORDS,
@@ -15,10 +17,12 @@ from bedside.monitor.judged.telling import (
     broken_gates,
     estimate_lines,
     follow_lines,
+    intervention_table,
     main_metrics,
     main_of_group,
     month_chart,
-    treated_lines,
+    share_text,
+    treated_line,
 )
 from bedside.monitor.live_page.page_charts import (
     area_chart,
@@ -64,7 +68,9 @@ def render_live_page(report: Mapping[str, Any]) -> str:
         per_cent=per_cent,
         interval=_interval,
         difference=_difference,
-        mean=_mean,
+        mean=mean_words,
+        step=_step,
+        ago=_ago,
     )
     return page.get_template("live.html").render(
         report=report,
@@ -103,7 +109,9 @@ def _judged(told: Mapping[str, Any] | None) -> dict[str, Any]:
         "metrics": main_metrics(told),
         "months": month_chart(told),
         "estimates": estimate_lines(told),
-        "treated": treated_lines(told),
+        "treated": treated_line(told),
+        "intervened": intervention_table(told),
+        "share": share_text,
         "followed": follow_lines(told),
         "burden": BURDEN,
         "care_words": CARE_WORDS,
@@ -137,8 +145,13 @@ def _difference(figure: Mapping[str, Any]) -> str:
     return f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def _mean(value: float | None, is_share: bool) -> str:
-    """A mean: a share in per cent; one of ten patients or fewer is hidden."""
-    if value is None:
-        return "hidden"
-    return per_cent(value) if is_share else f"{value:.3g}"
+def _step(step: Mapping[str, Any]) -> str:
+    """What happened to an alarm, when, by whom, and what is told of it."""
+    did, told = step_words(step["kind"], step["by"], step["text"])
+    words = f"{did[:1].upper()}{did[1:]}: {_moment(step['at'])}, {step['by']}"
+    return f"{words}; {told}" if told else words
+
+
+def _ago(days: int) -> str:
+    """So many days before the page was made."""
+    return "today" if days == 0 else f"{days} day{'' if days == 1 else 's'} ago"

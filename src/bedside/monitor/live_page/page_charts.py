@@ -178,7 +178,10 @@ def _drawn(
 ) -> Markup:
     first, last = _ends(report)
     step = _OF_WIDTH * (last - first) / _TICKS
-    places = sorted({first + round(place * step) for place in range(_TICKS + 1)})
+    most = first + _OF_WIDTH * (last - first)  # beyond it, a word would be cut
+    places = sorted(
+        {at for place in range(_TICKS + 1) if (at := first + round(place * step)) <= most}
+    )
     svg = line_chart(
         lines,
         title=title,

@@ -1,5 +1,6 @@
 """What an alarm's figures are in the places that it names: theirs, and small ones hidden."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from bedside.core.clock import day_number
 from bedside.monitor.causes.place_figures import told_at
 from bedside.monitor.causes.places import Places
 from bedside.monitor.stream.streams import is_share
-from places_drawn import NO_MORE, lived
+from places_drawn import MICROMOLES, NO_MORE, lived
 from watched_hospital import FEATURES, Hospital
 
 AT_B = Places(site=("B",))
@@ -52,6 +53,19 @@ def test_the_named_place_and_elsewhere_have_figures_of_their_own(hospital, lost_
     assert abs(elsewhere.now - elsewhere.then) < 0.15
     assert f"there {found.text.split(':')[0]} went from" in told.text
     assert f"({there.n} patients), elsewhere as before" in told.text
+
+
+def test_of_values_that_changed_the_sentence_says_by_how_much_they_did_there(hospital):
+    life = lived(hospital, MICROMOLES, "at B")
+    answers = life.until(2)
+
+    told = told_at(hospital.baseline, life.draft, AT_B, answers)
+
+    times = float(
+        re.search(r"; there its values are about ([\d.]+) times what they were", told.text)[1]
+    )
+    assert times == pytest.approx(88.42, rel=0.2)
+    assert "elsewhere as before (other figures are of all places)" in told.text
 
 
 def test_findings_that_are_of_no_input_have_no_figures_of_places(hospital, lost_at_b):

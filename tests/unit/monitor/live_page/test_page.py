@@ -8,7 +8,7 @@ import pytest
 
 from alarming import a_finding
 from bedside.core.records.codes_seen import CodeSeen, codes_to_text
-from bedside.core.records.watch import Alarm, AtPlace, Watch
+from bedside.core.records.watch import Alarm, AlarmStep, AtPlace, Watch
 from bedside.monitor.live_page.codes_table import codes_table
 from bedside.monitor.live_page.live_report import live_report
 from bedside.monitor.live_page.page import render_live_page
@@ -90,7 +90,7 @@ def test_the_figures_of_an_alarm_stand_by_place_with_shares_in_per_cent(hospital
     rows = [" ".join(re.findall(r">([^<>]+)</td>", row)) for row in page.split("<tr>")]
     assert "all places 10 % 40 % 240" in [row.split("more often ")[-1] for row in rows]
     assert "site: &lt;B&gt; 10 % 90 % 120" in rows
-    assert any(row.endswith("all places 0.5 0.93 10 or fewer") for row in rows)
+    assert any(row.endswith("all places 50 of 100 93 of 100 10 or fewer") for row in rows)
 
 
 def test_a_code_that_went_and_one_that_nobody_knows_are_shown_with_their_signal(hospital):
@@ -180,6 +180,56 @@ def test_periods_grow_until_they_can_be_shown(hospital):
 
     assert report["alerts"]["days"] > report["risks"]["days"] >= 7
     assert any(point["estimate"] is not None for point in report["alerts"]["points"])
+
+
+def test_of_a_young_version_the_days_that_can_be_shown_are_and_no_count_beside_them(hospital):
+    random = np.random.default_rng(3)
+    baseline, tallies = quarter(hospital, people(60, random), people(20, random), days=(1, 20))
+    few = [tallies[0], *tallies[1:4]]
+
+    report = a_report(baseline, few)
+
+    points = report["risks"]["points"]
+    assert [point["estimate"] is not None for point in points] == [True, False, False, False]
+    assert {point["n"] for point in points} == {None}
+    assert "Mean rank of the risks" in render_live_page(report)
+
+
+@pytest.mark.parametrize(
+    ("alarms", "told"),
+    [
+        ([("input", "high"), ("performance", "low")], "may be wrong now"),
+        ([("input", "low"), ("performance", "medium")], "do not come true as they should"),
+        ([("input", "medium"), ("volume", "low")], "are not known to be wrong"),
+    ],
+)
+def test_the_first_sentence_says_whether_the_risks_can_be_relied_on(hospital, alarms, told):
+    random = np.random.default_rng(3)
+    baseline, tallies = quarter(hospital, people(400, random), people(400, random))
+    some = [an_alarm("It moved.", kind=kind, severity=severity) for kind, severity in alarms]
+
+    assert told in a_report(baseline, tallies, alarms=some)["sentence"]
+
+
+def test_an_alarm_that_came_back_says_so_and_what_happened_in_words(hospital):
+    random = np.random.default_rng(3)
+    baseline, tallies = quarter(hospital, people(400, random), people(400, random))
+    acts = [
+        ("raised", "user:ada", ""), ("recovered", "service:bedside", "it is back"),
+        ("resolved", "service:bedside", "assay_bias"), ("reopened", "user:ada", "it came back"),
+    ]  # fmt: skip
+    steps = tuple(
+        AlarmStep(kind=kind, at=f"2024-11-{10 + at:02}T06:00:00+00:00", by=by, entry=at, text=text)
+        for at, (kind, by, text) in enumerate(acts)
+    )
+    back = an_alarm("It moved.", raised=steps[0].at, steps=steps)
+
+    page = render_live_page(a_report(baseline, tallies, alarms=[back]))
+
+    assert "raised 14 days ago, came back 11 days ago" in page
+    assert "Closed by itself, for it had recovered: 12 November 2024" in page
+    assert "what was likely behind it: a measurement is biased against before" in page
+    assert "assay_bias" not in page
 
 
 def test_quiet_without_outcomes_says_that_they_are_not_known(hospital):
