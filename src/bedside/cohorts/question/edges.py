@@ -14,7 +14,6 @@ from bedside.core.records.question_grammar import TRIGGER, Edge, edges_in_order
 __all__ = ["EdgeTimes", "edge_times"]
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeTimes:
     """One edge of a window in each row; shape (rows,).
