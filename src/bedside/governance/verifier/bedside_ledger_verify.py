@@ -21,7 +21,7 @@ import hashlib
 import json
 import os
 import sys
-from typing import Any, Iterator, NamedTuple, Optional  # noqa: UP035
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -30,7 +30,7 @@ LONGEST = 1 << 24  # bytes of one line or one small file
 
 
 class Note(NamedTuple):
-    """A checkpoint: what it says, and who signed it."""
+    """A checkpoint: what it says, and who signed it (name, id, signature)."""
 
     file: str
     origin: str
@@ -47,7 +47,7 @@ class Key(NamedTuple):
     public: bytes
     since: int
     handed_over: bool
-    trusted: Optional[int]  # noqa: UP045
+    trusted: int | None
 
 
 class Report:
@@ -66,51 +66,142 @@ class Report:
         print(f"{kind:6} {text}")
 
 
-class Tree:
-    """RFC 6962, grown leaf by leaf; `roots` keeps the root at each size that is wanted."""
+def sha(content: bytes) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(content).digest()
 
-    def __init__(self, wanted: set[int]) -> None:
-        self.size, self.peaks, self.wanted = 0, [], wanted  # type: ignore[var-annotated]
+
+class Ledger:
+    """The entries as they are read: their chain, their keys, and their tree (RFC 6962).
+
+    `roots` keeps the root of the tree at each size that is wanted.
+    """
+
+    def __init__(self, wanted: set[int], report: Report) -> None:
+        self.size, self.origin, self.report, self.wanted = 0, "", report, wanted
+        self.keys: list[Key] = []
+        self.peaks: list[bytes] = []
         self.roots: dict[int, bytes] = {}
 
-    def add(self, leaf: bytes, sha: Any = hashlib.sha256) -> None:
-        """Add the hash of an entry."""
-        node, full = sha(b"\0" + leaf).digest(), self.size
+    def read(self, path: str) -> None:
+        """Follow the chain of the entries in a file."""
+        previous, before, back = "0" * 64, "", 0
+        with open(path, "rb") as file:
+            for line in iter(lambda: file.readline(LONGEST), b""):
+                expected, digest = self.size + 1, sha(line[:-1])
+                if not line.endswith(b"\n"):
+                    self.report.fault(f"entry {expected}: the file ends in the middle of it.")
+                    break
+                try:
+                    entry = json.loads(line)
+                    sequence, before_it, at = entry["sequence"], entry["previous"], entry["at"]
+                    back += at < before
+                    action, told = entry["action"], entry["details"]
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    self.report.fault(f"entry {expected}: it is not an entry.")
+                    sequence, before_it, at, action, told = expected, "", before, "", {}
+                if sequence != expected:
+                    self.report.fault(f"entry {expected}: entry {sequence} stands in its place.")
+                elif before_it != previous:
+                    self.report.fault(f"entry {expected}: it does not follow the one before it.")
+                self.origin = self.origin or "bedside.health/ledger/" + digest.hex()[:32]
+                if action in ("checkpoint.key", "checkpoint.revoke"):
+                    self.take_key(sequence, action, told)
+                self.add(digest)
+                previous, before = digest.hex(), at
+        if back:
+            self.report.tell(f"the clock went back {back} times; that changes no entry.")
+
+    def take_key(self, at: int, action: str, told: dict[str, Any]) -> None:
+        """Follow an entry that introduces or revokes a key."""
+        keys = self.keys
+        try:
+            place = int(told["number"]) - 1
+            if place < 0:
+                raise ValueError("there is no such key")
+            if action == "checkpoint.revoke":
+                old, size = keys[place], int(told["trusted_size"])
+                least = size if old.trusted is None else min(size, old.trusted)
+                keys[place] = old._replace(trusted=least)
+                self.report.tell(f"entry {at}: key {place + 1} is revoked beyond size {least}.")
+                return
+            public, handed = exactly(told["key"]), False
+            if place < len(keys) and keys[place].public == public:
+                return
+            if place != len(keys) or len(public) != 32:
+                raise ValueError("not the next key")
+            if keys and "endorsed" in told:
+                text = f"bedside-checkpoint-key/1\n{self.origin}\n{place + 1}\n{told['key']}\n"
+                handed = signed(keys[-1].public, text.encode(), exactly(told["endorsed"]))
+                if not handed or keys[-1].trusted is not None:
+                    raise ValueError("the key before did not sign it")
+            keys.append(Key(place + 1, public, at, handed, None))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            self.report.fault(f"entry {at}: its key makes no sense ({error}).")
+
+    def add(self, leaf: bytes) -> None:
+        """Let the tree grow by the hash of an entry."""
+        node, full = sha(b"\0" + leaf), self.size
         while full & 1:
-            node = sha(b"\1" + self.peaks.pop() + node).digest()
+            node = sha(b"\1" + self.peaks.pop() + node)
             full >>= 1
         self.peaks.append(node)
         self.size += 1
         if self.size in self.wanted:
-            self.roots[self.size] = self.root()
+            for peak in reversed(self.peaks[:-1]):
+                node = sha(b"\1" + peak + node)
+            self.roots[self.size] = node
 
-    def root(self) -> bytes:
-        """The root as the tree is now."""
-        node: bytes = self.peaks[-1] if self.peaks else hashlib.sha256().digest()
-        for peak in reversed(self.peaks[:-1]):
-            node = inner(peak, node)
-        return node
+    def agrees(self, note: Note) -> bool:
+        """Whether a checkpoint agrees with the entries and is signed with the key of its time."""
+        where = f"checkpoint {note.file}"
+        key = next((one for one in reversed(self.keys) if one.since <= note.size), None)
+        if note.origin != self.origin:
+            self.report.fault(f"{where} is of another ledger, or this one was written anew.")
+        elif note.size > self.size:
+            more = f"{where} says {note.size} entries, here are {self.size}"
+            self.report.fault(f"{more}: the rest was cut off, or the ledger put back.")
+        elif self.roots[note.size] != note.root:
+            self.report.fault(f"{where} says that the first {note.size} entries were others.")
+        elif key is None or not signed_by(note, key.public):
+            self.report.fault(f"{where} is not signed with the key of its time.")
+        elif key.trusted is not None and note.size > key.trusted:
+            self.report.tell(f"{where} agrees, but its key was stolen by then: it does not count.")
+        else:
+            return True
+        return False
 
-
-def inner(left: bytes, right: bytes) -> bytes:
-    """The hash above two hashes."""
-    return hashlib.sha256(b"\1" + left + right).digest()
+    def check_keys(self, trusted: set[bytes]) -> None:
+        """Every key follows from one that you know, or is told to you for comparing."""
+        for key in self.keys:
+            shown, number = base64.b64encode(key.public).decode(), key.number
+            if key.public in trusted:
+                self.report.tell(f"key {number} is one that you know: {shown}", "ok")
+            elif key.handed_over:
+                self.report.tell(f"key {number} was signed by key {number - 1}: {shown}", "ok")
+            elif number == 1:
+                self.report.tell(f"key 1, compare it with what the hospital tells you: {shown}")
+            else:
+                more = f"key {number} was not signed by the one before"
+                self.report.fault(f"{more}: confirm it with --key {shown}")
+        if trusted and not trusted & {key.public for key in self.keys}:
+            self.report.fault("none of the keys that you gave is a key of this ledger.")
 
 
 def included(leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
     """RFC 9162, section 2.1.3.2: whether the leaf stands at this place under the root."""
-    node, at, last = hashlib.sha256(b"\0" + leaf).digest(), index, size - 1
+    node, at, last = sha(b"\0" + leaf), index, size - 1
     if not 0 <= index < size:
         return False
     for beside in proof:
         if last == 0:
             return False
         if at & 1 or at == last:
-            node = inner(beside, node)
+            node = sha(b"\1" + beside + node)
             while at and not at & 1:
                 at, last = at >> 1, last >> 1
         else:
-            node = inner(node, beside)
+            node = sha(b"\1" + node + beside)
         at, last = at >> 1, last >> 1
     return last == 0 and node == root
 
@@ -124,24 +215,22 @@ def signed(public: bytes, content: bytes, signature: bytes) -> bool:
     return True
 
 
-def note_of(content: bytes, file: str) -> Note:
-    """Raises ValueError where it is no checkpoint."""
-    body, rest = content.decode("utf-8").split("\n\n", 1)
-    origin, size, root = body.split("\n")
-    lines = rest.split("\n")
-    if lines.pop() != "" or str(int(size)) != size or int(size) < 1 or not lines:
-        raise ValueError("no checkpoint")
-    signatures = []
-    for line in lines:
-        dash, name, encoded = line.split(" ")
-        decoded = exactly(encoded)
-        if dash != "\u2014" or len(decoded) < 5:
-            raise ValueError("no signature line")
-        signatures.append((name, decoded[:4], decoded[4:]))
-    told = exactly(root)
-    if len(told) != 32:
-        raise ValueError("no root")
-    return Note(file, origin, int(size), told, (body + "\n").encode(), signatures)
+def signed_by(note: Note, public: bytes) -> bool:
+    """Whether the ledger's key with these public bytes signed the checkpoint."""
+    wanted = note.origin, sha(note.origin.encode() + b"\n\x01" + public)[:4]
+    return any((n, i) == wanted and signed(public, note.body, s) for n, i, s in note.signatures)
+
+
+def cosigned(note: Note, witness: str) -> bool:
+    """Whether a witness, told as NAME+ID+KEY, cosigned it (cosignature/v1)."""
+    name, ident, encoded = witness.split("+", 2)
+    public = exactly(encoded)[1:]
+    for who, told, signature in note.signatures:
+        if (who, told.hex(), len(signature)) == (name, ident, 72):
+            text = f"cosignature/v1\ntime {int.from_bytes(signature[:8], 'big')}\n".encode()
+            if signed(public, text + note.body, signature[8:]):
+                return True
+    return False
 
 
 def exactly(text: str) -> bytes:
@@ -161,81 +250,20 @@ def small(path: str) -> bytes:
     return content
 
 
-def signed_by(note: Note, public: bytes) -> bool:
-    """Whether the ledger's key with these public bytes signed the checkpoint."""
-    wanted = hashlib.sha256(note.origin.encode() + b"\n\x01" + public).digest()[:4]
-    return any(
-        name == note.origin and ident == wanted and signed(public, note.body, signature)
-        for name, ident, signature in note.signatures
-    )
-
-
-def cosigned(note: Note, witness: str) -> bool:
-    """Whether a witness, told as NAME+ID+KEY, cosigned it (cosignature/v1)."""
-    name, ident, encoded = witness.split("+", 2)
-    public = exactly(encoded)[1:]
-    for who, told, signature in note.signatures:
-        if (who, told.hex(), len(signature)) == (name, ident, 72):
-            at = int.from_bytes(signature[:8], "big")
-            text = f"cosignature/v1\ntime {at}\n".encode() + note.body
-            if signed(public, text, signature[8:]):
-                return True
-    return False
-
-
-def take_key(keys: list[Key], entry: dict[str, Any], origin: str, report: Report) -> None:
-    """Follow an entry that introduces or revokes a key."""
-    at, told = entry["sequence"], entry["details"]
-    try:
-        number = int(told["number"])
-        if number < 1:
-            raise ValueError("there is no such key")
-        if entry["action"] == "checkpoint.revoke":
-            old, size = keys[number - 1], int(told["trusted_size"])
-            least = size if old.trusted is None else min(size, old.trusted)
-            keys[number - 1] = old._replace(trusted=least)
-            report.tell(f"entry {at}: key {number} is revoked beyond size {least}.")
-            return
-        public, handed = exactly(told["key"]), False
-        if number <= len(keys) and keys[number - 1].public == public:
-            return
-        if number != len(keys) + 1 or len(public) != 32:
-            raise ValueError("not the next key")
-        if keys and "endorsed" in told:
-            text = f"bedside-checkpoint-key/1\n{origin}\n{number}\n" + told["key"] + "\n"
-            handed = signed(keys[-1].public, text.encode(), exactly(told["endorsed"]))
-            if not handed or keys[-1].trusted is not None:
-                raise ValueError("the key before did not sign it")
-        keys.append(Key(number, public, at, handed, None))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        report.fault(f"entry {at}: its key makes no sense ({error}).")
-
-
-def entries(path: str, report: Report) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Each entry's hash and content, while the chain is followed."""
-    expected, previous, before, back = 1, "0" * 64, "", 0
-    with open(path, "rb") as file:
-        for line in iter(lambda: file.readline(LONGEST), b""):
-            if not line.endswith(b"\n"):
-                report.fault(f"entry {expected}: the file ends in the middle of it.")
-                return
-            digest = hashlib.sha256(line[:-1])
-            try:
-                entry = json.loads(line)
-                sequence, before_it, at = entry["sequence"], entry["previous"], entry["at"]
-                back += at < before
-                entry["action"], entry["details"]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                report.fault(f"entry {expected}: it is not an entry.")
-                sequence, before_it, at, entry = expected, "", before, {"action": ""}
-            if sequence != expected:
-                report.fault(f"entry {expected}: entry {sequence} stands in its place.")
-            elif before_it != previous:
-                report.fault(f"entry {expected}: it does not follow the one before it.")
-            expected, previous, before = expected + 1, digest.hexdigest(), at
-            yield digest.digest(), entry
-    if back:
-        report.tell(f"the clock went back {back} times; that changes no entry.")
+def note_of(content: bytes, file: str) -> Note:
+    """Raises ValueError where it is no checkpoint."""
+    body, rest = content.decode("utf-8").split("\n\n", 1)
+    origin, size, encoded = body.split("\n")
+    *lines, end = rest.split("\n")
+    root, signatures = exactly(encoded), []
+    if end or not lines or str(int(size)) != size or int(size) < 1 or len(root) != 32:
+        raise ValueError("no checkpoint")
+    for line in lines:
+        dash, name, told = line.split(" ")
+        if dash != "\u2014" or len(exactly(told)) < 5:
+            raise ValueError("no signature line")
+        signatures.append((name, exactly(told)[:4], exactly(told)[4:]))
+    return Note(file, origin, int(size), root, (body + "\n").encode(), signatures)
 
 
 def check_files(folder: str, bundle: dict[str, Any], report: Report) -> None:
@@ -255,46 +283,6 @@ def check_files(folder: str, bundle: dict[str, Any], report: Report) -> None:
             report.fault(f"{name} is not as it was written.")
 
 
-def check_note(note: Note, tree: Tree, keys: list[Key], origin: str, report: Report) -> bool:
-    """Whether a checkpoint agrees with the entries and is signed with the key of its time."""
-    where = f"checkpoint {note.file}"
-    if note.origin != origin:
-        report.fault(f"{where} is of another ledger, or this one was written anew.")
-    elif note.size > tree.size:
-        more = f"{where} says {note.size} entries, here are {tree.size}"
-        report.fault(f"{more}: the rest was cut off, or the ledger put back.")
-    elif tree.roots[note.size] != note.root:
-        report.fault(f"{where} says that the first {note.size} entries were others.")
-    else:
-        key = next((one for one in reversed(keys) if one.since <= note.size), None)
-        if key is None or not signed_by(note, key.public):
-            report.fault(f"{where} is not signed with the key of its time.")
-        elif key.trusted is not None and note.size > key.trusted:
-            report.tell(f"{where} agrees, but its key was stolen by then: it does not count.")
-        else:
-            return True
-    return False
-
-
-def check_keys(keys: list[Key], trusted: set[bytes], report: Report) -> None:
-    """Every key follows from one that you know, or is told to you for comparing."""
-    known = False
-    for key in keys:
-        shown = base64.b64encode(key.public).decode()
-        if key.public in trusted:
-            known = True
-            report.tell(f"key {key.number} is one that you know: {shown}", "ok")
-        elif key.handed_over:
-            report.tell(f"key {key.number} was signed by key {key.number - 1}: {shown}", "ok")
-        elif key.number == 1:
-            report.tell(f"key 1, compare it with what the hospital tells you: {shown}")
-        else:
-            more = f"key {key.number} was not signed by the one before"
-            report.fault(f"{more}: confirm it with --key {shown}")
-    if trusted and not known:
-        report.fault("none of the keys that you gave is a key of this ledger.")
-
-
 def check_bundle(folder: str, seen: list[Note], told: argparse.Namespace) -> int:
     """Check the whole folder; how many faults there are."""
     report = Report()
@@ -302,34 +290,28 @@ def check_bundle(folder: str, seen: list[Note], told: argparse.Namespace) -> int
     if bundle.get("format") != "bedside-ledger-export/1":
         raise ValueError("bundle.json is of another format")
     check_files(folder, bundle, report)
-    place = os.path.join(folder, "checkpoints")
-    names = [one for one in sorted(os.listdir(place)) if one.endswith((".checkpoint", ".cosigned"))]
-    kept = []
-    for name in names:
+    place, kept = os.path.join(folder, "checkpoints"), []
+    for name in sorted(os.listdir(place)):
         try:
-            kept.append(note_of(small(os.path.join(place, name)), name))
+            if name.endswith((".checkpoint", ".cosigned")):
+                kept.append(note_of(small(os.path.join(place, name)), name))
         except ValueError:
             report.fault(f"checkpoint {name} cannot be read.")
-    tree, keys, origin = Tree({note.size for note in [*kept, *seen]}), list[Key](), ""
-    for digest, entry in entries(os.path.join(folder, "entries.jsonl"), report):
-        origin = origin or "bedside.health/ledger/" + digest.hex()[:32]
-        if entry["action"] in ("checkpoint.key", "checkpoint.revoke"):
-            take_key(keys, entry, origin, report)
-        tree.add(digest)
-    agreed = [note for note in kept if check_note(note, tree, keys, origin, report)]
-    newest = max((note.size for note in agreed), default=0)
-    if newest != tree.size:
-        report.fault(f"no checkpoint that counts covers all {tree.size} entries.")
+    ledger = Ledger({note.size for note in [*kept, *seen]}, report)
+    ledger.read(os.path.join(folder, "entries.jsonl"))
+    agreed = [note for note in kept if ledger.agrees(note)]
+    if max((note.size for note in agreed), default=0) != ledger.size:
+        report.fault(f"no checkpoint that counts covers all {ledger.size} entries.")
     for note in seen:
-        if check_note(note._replace(file=note.file + " (yours)"), tree, keys, origin, report):
+        if ledger.agrees(note._replace(file=note.file + " (yours)")):
             report.tell(f"the ledger goes on from your checkpoint of {note.size} entries.", "ok")
-    check_keys(keys, {exactly(one) for one in told.key}, report)
+    ledger.check_keys({exactly(one) for one in told.key})
     for witness in told.witness:
         count = sum(cosigned(note, witness) for note in kept)
         report.tell(f"{count} cosigned by {witness[:60]}.") if count else report.fault(
             f"no checkpoint is cosigned by {witness[:60]}."
         )
-    report.tell(f"{tree.size} entries read, {len(agreed)} checkpoints agree with them.", "ok")
+    report.tell(f"{ledger.size} entries read, {len(agreed)} checkpoints agree with them.", "ok")
     if not seen:
         report.tell("you gave no checkpoint of your own: keep the newest one for the next time.")
     return report.faults
@@ -338,16 +320,14 @@ def check_bundle(folder: str, seen: list[Note], told: argparse.Namespace) -> int
 def check_proof(path: str, seen: list[Note], told: argparse.Namespace) -> int:
     """Check that one entry is under a checkpoint; how many faults there are."""
     report, proof = Report(), json.loads(small(path))
-    note = note_of(proof["checkpoint"].encode(), "in the proof")
-    leaf = hashlib.sha256(proof["entry"].encode()).digest()
+    note, key = note_of(proof["checkpoint"].encode(), "in the proof"), exactly(proof["key"])
     hashes = [bytes.fromhex(one) for one in proof["hashes"]]
-    if not included(leaf, proof["index"], note.size, hashes, note.root):
+    if not included(sha(proof["entry"].encode()), proof["index"], note.size, hashes, note.root):
         report.fault("the entry is not the one under this checkpoint.")
-    key = exactly(proof["key"])
     if not signed_by(note, key):
         report.fault("the checkpoint is not signed with the key that the proof names.")
     if key not in {exactly(one) for one in told.key}:
-        report.tell("compare the key with what the hospital tells you: {}".format(proof["key"]))
+        report.tell(f"compare the key with what the hospital tells you: {proof['key']}")
     for one in seen:
         if one.origin != note.origin or (one.size == note.size and one.root != note.root):
             report.fault(f"your checkpoint {one.file} says otherwise.")
