@@ -1,7 +1,6 @@
 """When to abstain, of many rows at once: what `check_inputs` says of each, from columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from bedside.features.batch import stamps
 from bedside.features.compiled import entry
 from bedside.features.figures import ALWAYS, NEVER
 from bedside.features.inputs import plausible_ranges
+from bedside.features.words_at import words_at
 
 __all__ = [
     "ASIDE",
@@ -82,28 +82,15 @@ def check_rows(
     names = list(declaration.signals)
     for name, told in table.checks():
         for reason, some in told:
-            fresh = some & (reasons < 0)
-            reasons[fresh], signals[fresh] = _REASONS.index(reason), names.index(name)
+            if some.any():
+                fresh = some & (reasons < 0)
+                reasons[fresh], signals[fresh] = _REASONS.index(reason), names.index(name)
     return pl.DataFrame(
-        {"reason": _words([*map(str, _REASONS)], reasons), "signal": _words(names, signals)}
+        {"reason": words_at([*map(str, _REASONS)], reasons), "signal": words_at(names, signals)}
     )
 
 
 _REASONS = tuple(AbstentionReason)
-
-
-def _words(words: list[str], at: Ints) -> pl.Series:
-    """The word at each place; null at -1."""
-    return pl.Series([*words, None], dtype=pl.String).gather(np.where(at < 0, len(words), at))
-
-
-@dataclass(frozen=True, slots=True)
-class _Newest:
-    """Of a signal, the newest visible event of each row: whether there is one, when, and what."""
-
-    found: Bools
-    time: Ints
-    value: npt.NDArray[np.float64]
 
 
 _Check = tuple[AbstentionReason, Bools]
@@ -132,52 +119,52 @@ class _Table:
         gone = _superseding(events)
         codes = {name: list(self._signals[name].codes) for name in names}
         standing = _Placed(_without_aside(events, aside), gone, subjects)
-        self._best = standing.newest(codes, self._subject, self._moment)
+        best = standing.newest(codes, self._subject, self._moment)
+        self._best = np.ascontiguousarray(best.T)  # of each signal, its newest event in each row
         self._time, self._value = standing.time, standing.value
         rejecting = rejecting_codes(declaration)
         codes = {name: [code for code, own in rejecting.items() if own == name] for name in names}
-        self._rejected = np.zeros(self._best.shape, dtype=np.bool_)
+        self._rejected: Bools | None = None
         if aside.height:
             implausible = _Placed(aside, gone, subjects)
-            self._rejected = implausible.newest(codes, self._subject, self._moment) >= 0
+            self._rejected = implausible.newest(codes, self._subject, self._moment).T >= 0
 
     def checks(self) -> Iterator[tuple[str, Sequence[_Check]]]:
         """Each signal that is checked, in order, with the reasons in theirs, and whom they hold."""
         for name in self._required:
-            yield name, self._required_of(name, self._newest(name))
+            yield name, list(self._required_of(name))
         for rule in self._rules:
-            yield rule.signal, self._eligible_by(rule, self._newest(rule.signal))
+            yield rule.signal, self._eligible_by(rule)
 
-    def _required_of(self, name: str, newest: _Newest) -> Sequence[_Check]:
-        stale = np.zeros(len(newest.found), dtype=np.bool_)
+    def _required_of(self, name: str) -> Iterator[_Check]:
+        if self._rejected is not None:
+            yield AbstentionReason.OUT_OF_RANGE, self._rejected[self._place[name]]
+        found = self._best[self._place[name]] >= 0
+        yield AbstentionReason.MISSING, ~found
         limit = self._signals[name].stale_after
         if limit is not None:
-            longest = microseconds(parse_duration(limit))
-            timed = newest.found & (newest.time != ALWAYS)
-            stale = timed & (self._moment - np.where(timed, newest.time, 0) > longest)
-        return (
-            (AbstentionReason.OUT_OF_RANGE, self._rejected[:, self._place[name]]),
-            (AbstentionReason.MISSING, ~newest.found),
-            (AbstentionReason.STALE, stale),
-        )
+            time = self._of_newest(name, self._time, ALWAYS)
+            longest, timed = microseconds(parse_duration(limit)), time != ALWAYS
+            stale = timed & (self._moment - np.where(timed, time, 0) > longest)
+            yield AbstentionReason.STALE, stale
 
-    @staticmethod
-    def _eligible_by(rule: Eligibility, newest: _Newest) -> Sequence[_Check]:
-        unknown = ~newest.found | np.isnan(newest.value)
-        outside = np.zeros(len(unknown), dtype=np.bool_)
+    def _eligible_by(self, rule: Eligibility) -> Sequence[_Check]:
+        value = self._of_newest(rule.signal, self._value, np.nan)
+        outside = np.zeros(len(value), dtype=np.bool_)
         if rule.at_least is not None:
-            outside |= newest.value < rule.at_least
+            outside |= value < rule.at_least
         if rule.at_most is not None:
-            outside |= newest.value > rule.at_most
+            outside |= value > rule.at_most
+        unknown = np.isnan(value)
         return (AbstentionReason.MISSING, unknown), (AbstentionReason.NOT_ELIGIBLE, outside)
 
-    def _newest(self, name: str) -> _Newest:
-        best = self._best[:, self._place[name]]
-        found = best >= 0
-        if not len(self._time):
-            return _Newest(found, np.full(len(best), ALWAYS), np.full(len(best), np.nan))
-        safe = np.where(found, best, 0)
-        return _Newest(found, self._time[safe], self._value[safe])
+    def _of_newest(self, name: str, column: npt.NDArray[Any], none: float) -> npt.NDArray[Any]:
+        """What the newest visible event of a signal has in a column; `none` where there is none."""
+        best = self._best[self._place[name]]
+        told = np.full(len(best), none, dtype=column.dtype)
+        found = np.flatnonzero(best >= 0)
+        told[found] = column[best[found]]
+        return told
 
 
 class _Placed:
