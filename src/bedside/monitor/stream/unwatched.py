@@ -1,5 +1,7 @@
 """What a baseline leaves unwatched: nobody should take silence about it for safety."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,13 +39,7 @@ def unwatched_of(
     if baseline.risk is None or baseline.risk.one_value:
         found.append("Where the risks lie: they were the same in all patients, or too few had one.")
     ids = {stream.id for stream in baseline.streams}
-    if not baseline.calibrated or "residual" not in ids:
-        found.append("Calibration: of too few patients is it known whether the outcome came.")
-    if "placement_case" not in ids or "placement_control" not in ids:
-        found.append(
-            "How well the model ranks: too few patients with the outcome, or without it, are in "
-            "the baseline."
-        )
+    found += _of_outcomes(baseline, answers, ids)
     if "alert" not in ids:
         found.append("Alerts: nothing alerts.")
     if unlike is None and "out_of_domain" not in baseline.reasons:
@@ -56,3 +52,20 @@ def unwatched_of(
     if lost > SUPPRESS_AT_OR_BELOW:
         found.append("Answers that name nobody, or were erased: they are counted, not drawn.")
     return tuple(found)
+
+
+def _of_outcomes(baseline: Baseline, answers: Answers, ids: set[str]) -> Iterator[str]:
+    """What came true; of a time until an event, and of a number, there is nothing to watch."""
+    if not np.isfinite(answers.label).any():
+        yield (
+            "Calibration, and how well the model ranks: no outcome of the baseline says yes or no, "
+            "as none of a time until an event and of a number does."
+        )
+        return
+    if not baseline.calibrated or "residual" not in ids:
+        yield "Calibration: of too few patients is it known whether the outcome came."
+    if "placement_case" not in ids or "placement_control" not in ids:
+        yield (
+            "How well the model ranks: too few patients with the outcome, or without it, are in "
+            "the baseline."
+        )

@@ -143,7 +143,7 @@ def test_a_number_that_nearly_everybody_has_is_watched_by_whatever_is_not_it():
 @pytest.mark.parametrize(
     ("change", "word", "gone"),
     [
-        ({"label": np.nan}, "Calibration", "residual"),
+        ({"label": np.nan}, "no outcome of the baseline says yes or no", "residual"),
         ({"label": 0.0}, "ranks", "placement_case"),
         ({"risk": 0.5}, "Where the risks lie", "score"),
     ],
