@@ -15,7 +15,7 @@ from bedside.interop.fhir.places import source_row_of
 from bedside.interop.fhir.resources import Patient
 from bedside.interop.strict_json import decode, invalid
 
-__all__ = ["age_in_years", "read_patient"]
+__all__ = ["age_in_years", "read_patient", "unknown_gender"]
 
 _GENDERS = {"male": "M", "female": "F", "other": "O", "unknown": "U"}  # HL7 v2 table 0001
 _DECODER = msgspec.json.Decoder(Patient)
@@ -32,8 +32,8 @@ def read_patient(
 ) -> tuple[Patient, list[Event]]:
     """The Patient, and its events of age, birth and sex, where the model asks for them.
 
-    A gender that is no category of the declared signal (other, unknown) gives no event. Birth is
-    at the start of the birth date in UTC.
+    A gender that is no category of the declared signal (other, unknown) gives no event; see
+    `unknown_gender`. Birth is at the start of the birth date in UTC.
 
     Raises:
         Invalid: the birth date or the gender is malformed, or the birth is after `as_of`.
@@ -67,6 +67,21 @@ def read_patient(
             if label is not None:
                 events.append(fact(code, text=label))
     return patient, events
+
+
+def unknown_gender(patient: Patient, signals: Mapping[str, Signal]) -> tuple[str, str] | None:
+    """The code and the gender, where it is no category of the signal of that code.
+
+    Args:
+        patient: As `read_patient` read it.
+        signals: By code, what the model asks for.
+    """
+    for code in SEX:
+        if code in signals and patient.gender is not None:
+            known = find_label(signals[code], patient.gender, _GENDERS[patient.gender])
+            if known is None:
+                return code, patient.gender
+    return None
 
 
 def age_in_years(birth_date: str, as_of: datetime, where: str) -> float:

@@ -17,7 +17,7 @@ from bedside.interop.fhir.codes import BIRTH, is_ordered
 from bedside.interop.fhir.encounter import read_encounter
 from bedside.interop.fhir.entries import SentEntries
 from bedside.interop.fhir.observation import ObservationReader
-from bedside.interop.fhir.patient import read_patient
+from bedside.interop.fhir.patient import read_patient, unknown_gender
 from bedside.interop.fhir.plain import PlainBundle, PlainReader, plain_bundle
 from bedside.interop.fhir.resources import AnyResource, Bundle, Reference, given
 from bedside.interop.strict_json import decode, invalid
@@ -33,7 +33,8 @@ class Reading:
     """What was read: the events, the patient's pseudonym, and notes for whoever reads the score.
 
     `absent` names the resources that were sent as null, as an OperationOutcome, or as the first
-    of several pages. `unknown` are the codes of Observations that no signal asks for.
+    of several pages. `unknown` are the codes of Observations that no signal asks for, and
+    a gender that is none of the declared ones.
     """
 
     events: tuple[Event, ...]
@@ -104,19 +105,23 @@ def unread(declaration: Declaration, *, drafts: bool = False) -> list[str]:
 
 
 class _Wanted(NamedTuple):
-    """What a declaration reads: signals by code, marks by code, and the code of the start."""
+    """What a declaration reads: signals by code, marks by code, the code of the start, and names.
+
+    `names` are those of the signals, by code.
+    """
 
     signals: Mapping[str, Signal]
     marks: Mapping[str, str]
     start_event: str | None
+    names: Mapping[str, str]
 
 
 def _wanted(declaration: Declaration) -> _Wanted:
     start, marks = declaration.data.start_event, asked_marks(declaration)
-    signals = {
-        code: signal for signal in asked_signals(declaration).values() for code in signal.codes
-    }
-    return _Wanted(signals, marks, start if start in marks else None)
+    asked = asked_signals(declaration)
+    signals = {code: signal for signal in asked.values() for code in signal.codes}
+    names = {code: name for name, signal in asked.items() for code in signal.codes}
+    return _Wanted(signals, marks, start if start in marks else None, names)
 
 
 _wanted_of = Kept(_wanted)
@@ -128,7 +133,8 @@ class _PatientReader:
     def __init__(self, declaration: Declaration, *, as_of: datetime, patient_id: str) -> None:
         self.as_of = as_of
         self.patient_id = patient_id
-        self.signals, self.marks, self.start_event = _wanted_of(declaration)
+        self.signals, self.marks, self.start_event, self.names = _wanted_of(declaration)
+        self.unknown: list[CodeSeen] = []
         self.subject_id = subject_pseudonym(patient_id, salt=declaration.data.pseudonym_salt)
         self.observations = ObservationReader(signals=self.signals, subject_id=self.subject_id)
         self.plain = PlainReader(self.observations, patient_id)
@@ -145,7 +151,10 @@ class _PatientReader:
             subject_id=self.subject_id,
             notes=notes,
             absent=tuple(self.absent),
-            unknown=tuple(CodeSeen("", code, False) for code in self.observations.unknown),
+            unknown=(
+                *(CodeSeen("", code, False) for code in self.observations.unknown),
+                *self.unknown,
+            ),
         )
 
     def read(self, content: msgspec.Raw, name: str) -> None:
@@ -200,6 +209,9 @@ class _PatientReader:
             )
             self._is_patient(patient.id, f"{where}.id")
             self.events.extend(events)
+            gender = unknown_gender(patient, self.signals)
+            if gender is not None:
+                self.unknown.append(CodeSeen(self.names[gender[0]], gender[1], False))
         elif kind == "Encounter" and self.start_event is not None:
             encounter, events = read_encounter(
                 raw, where, code=self.start_event, subject_id=self.subject_id

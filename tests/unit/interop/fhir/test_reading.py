@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bedside.core.errors import Invalid
+from bedside.core.records.codes_seen import CodeSeen
 from bedside.core.records.event import Event
 from bedside.interop.fhir.reading import Reading, read_resources
 from served import (
@@ -255,9 +256,11 @@ def test_a_birth_date_may_lack_its_day_or_month(birth_date, years):
 
 
 def test_a_gender_without_a_declared_category_is_missing_and_not_guessed():
-    codes = [event.code for event in read(a_fhir_patient(gender="other")).events]
+    reading = read(a_fhir_patient(gender="other"))
 
-    assert codes == ["AGE//years"]
+    assert [event.code for event in reading.events] == ["AGE//years"]
+    assert reading.unknown == (CodeSeen("sex", "other", False),)
+    assert read(a_fhir_patient(gender="male")).unknown == ()
 
 
 @pytest.mark.parametrize(
