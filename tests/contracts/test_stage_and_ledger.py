@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 
 from bedside.core.errors import Unavailable
 from bedside.core.ids import digest_bytes
 from bedside.core.records.version import Approval, GateResult, ModelVersion, Stage
 from bedside.governance.adapters.statements import Statements
-from bedside.infra.database.opening import open_database
+from bedside.infra.database.opening import open_database, writing
 from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import release
 from bedside.lifecycle.rollout import hold, rollback
@@ -170,10 +170,23 @@ def test_where_the_ledger_takes_nothing_the_stage_stays(
     assert rollback(platform, MODEL, reason="too many alerts").was is Stage.CANARY
 
 
+def test_another_engine_on_the_database_is_a_part_of_it(platform: Platform) -> None:
+    url = engine_of(platform).url
+    is_file = url.drivername == "sqlite"
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    own = open_database(Path(url.database or "") if is_file else plain)
+    with pytest.raises(Killed), platform.together():
+        with writing(own) as connection:
+            connection.exec_driver_sql("CREATE TABLE kept (x INTEGER)")
+        raise Killed
+
+    with own.connect() as connection:
+        assert not inspect(connection).has_table("kept")
+    own.dispose()
+
+
 def test_another_database_is_no_part_of_it(platform: Platform, tmp_path: Path) -> None:
     """What is written elsewhere inside has a transaction of its own, and stays."""
-    from bedside.infra.database.opening import writing  # noqa: PLC0415
-
     other = open_database(tmp_path / "other.sqlite")
     with pytest.raises(Killed), platform.together():
         with writing(other) as connection:

@@ -49,7 +49,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         Refused: the database is damaged (`database_damaged`).
     """
     outer = _OPEN.get()
-    if outer is not None and outer[0] is engine:
+    if outer is not None and outer[0].url == engine.url:
         yield outer[1]
         return
     chosen = postgres.writing if engine.dialect.name == "postgresql" else sqlite.writing
@@ -61,9 +61,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def together(engine: Engine) -> Iterator[None]:
     """All that is written inside, by whatever keeps its tables in this database: whole or not.
 
-    An error that leaves it takes everything back, so none is to be caught inside. What is read
-    inside by another connection is what stood before. Nothing is to be sealed inside with the key
-    of a subject that is new to the ledger.
+    Another engine on the same database is a part of it, too. An error that leaves it takes
+    everything back, so none is to be caught inside. What is read inside by another connection is
+    what stood before. Nothing is to be sealed inside with the key of a subject that is new to the
+    ledger.
 
     Raises:
         Unavailable, Refused: as `writing`.
