@@ -109,6 +109,8 @@ def test_figures_are_the_evaluations_and_follow_up_may_come_in_later(
     assert "By 1096 days: " in words
     assert "were not followed so far" in words
     assert "Uno" in words
+    for title in ("AUROC", "Brier score", "Observed / expected"):
+        assert words.index(f"  {title} at 365 days: ") < words.index(f"  {title} at 1,096 days: ")
 
 
 def test_an_event_that_is_taken_back_is_a_correction_and_longer_follow_up_is_none(

@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from bedside.charts.forest import ForestRow, forest_chart
 from bedside.core.records.evidence import figure_text
-from bedside.metrics.names import METRICS
+from bedside.core.records.outcome import at_horizon
+from bedside.metrics.names import METRICS, metrics_by
 from bedside.monitor.judged.follow_up import FOLLOWED
 from bedside.monitor.judged.rows import MARKED_BY
 from bedside.monitor.wording import per_cent
@@ -73,19 +74,38 @@ INTERVENED = {
 
 
 def main_metrics(told: Told) -> list[dict[str, Any]]:
-    """The metrics that are shown first: `title`, and `figures` by whose outcomes they are of."""
-    some = {name: one for name, one in told["care"].items() if one["metrics"]}
+    """The metrics that are shown first: `title`, and `figures` by whose outcomes they are of.
+
+    Of a time until an event those at each horizon, the earliest first.
+    """
+    some = [one["metrics"] for one in told["care"].values() if one["metrics"]]
+    *earlier, last = [one["days"] for one in told["follow_up"]] or [None]
+    titles = metrics_by(last)
     rows = []
     for name in _MAIN.get(told["outcome"], ()):
-        figures = [one["metrics"].get(name) for one in some.values()]
-        if any(figures):
-            rows.append({"title": METRICS[name].title, "figures": [_text(one) for one in figures]})
-    observed = told["calibration"]["observed_expected"]
-    if rows and observed is not None:
-        inverse = [one["metrics"].get("expected_observed_ratio") for one in some.values()]
-        texts = [_text(_inverse(one)) for one in inverse]
-        rows.insert(1, {"title": _OBSERVED, "figures": texts})
+        for each in (*(at_horizon(name, day) for day in earlier), name):
+            figures = [one.get(each) for one in some]
+            if any(figures):
+                texts = [_text(one) for one in figures]
+                rows.append({"title": titles[each].title, "figures": texts})
+    if rows and told["calibration"]["observed_expected"] is not None:
+        rows[1:1] = _observed(some, earlier, last)
     return rows
+
+
+def _observed(
+    some: Sequence[Told], earlier: Sequence[float], last: float | None
+) -> list[dict[str, Any]]:
+    """Observed over expected, the same; at each horizon, where there are some."""
+    ratio = "expected_observed_ratio"
+    names = {at_horizon(ratio, day): day for day in earlier} | {ratio: last}
+    return [
+        {
+            "title": _OBSERVED if day is None else f"{_OBSERVED} at {day:,g} days",
+            "figures": [_text(_inverse(one.get(name))) for one in some],
+        }
+        for name, day in names.items()
+    ]
 
 
 def estimate_lines(told: Told, some: Sequence[str] = ESTIMATED) -> list[str]:
