@@ -11,7 +11,7 @@ from bedside.core.clock import iso
 from bedside.core.errors import Refused
 from bedside.core.ports import Ledger
 from bedside.core.records.event import EVENT_COLUMNS
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.evidence import count_shown
 from bedside.core.records.lineage import Edge, Node
 from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import RawFile, Zone
@@ -82,7 +82,7 @@ def shown(platform: Platform, reference: str, *, moment: datetime | None = None)
         "erased": manifest.erased,
         "as_of": None if moment is None else iso(moment),
         "events": rows,
-        "subjects": _told(subjects),
+        "subjects": count_shown(subjects),
         "shards": [
             {"events": shard.rows, "bytes": shard.size, "content": shard.content}
             for shard in manifest.shards
@@ -92,7 +92,7 @@ def shown(platform: Platform, reference: str, *, moment: datetime | None = None)
             for file in manifest.sources
         ],
         "codes": [
-            {"code": code, "unit": unit, "events": _told(count), "subjects": _told(who)}
+            {"code": code, "unit": unit, "events": count_shown(count), "subjects": count_shown(who)}
             for code, unit, count, who in codes.iter_rows()
         ],
     }
@@ -114,10 +114,6 @@ def _summed(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         .sum()
         .sort("events", "code", descending=[True, False])
     )
-
-
-def _told(count: int) -> int | str:
-    return count if count == 0 or count > SUPPRESS_AT_OR_BELOW else "10 or fewer"
 
 
 def diff(platform: Platform, old: str, new: str) -> Difference:

@@ -5,15 +5,14 @@ from typing import Any
 
 import polars as pl
 
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.evidence import FEW, SUPPRESS_AT_OR_BELOW, count_shown
 from bedside.core.records.policy import Act
 from bedside.core.records.snapshot import SnapshotEntry
 from bedside.lifecycle.opened_data import opened_data
 from bedside.lifecycle.platform import Platform
 
-__all__ = ["facts_of_snapshot", "snapshots_of", "told_count"]
+__all__ = ["facts_of_snapshot", "snapshots_of"]
 
-_FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
 _NAMES = {"code": pl.String, "unit": pl.String}
 
 
@@ -60,23 +59,18 @@ def facts_of_snapshot(
         "zone": manifest.zone.value,
         "release_mode": manifest.release_mode,
         "created_at": manifest.created_at,
-        "erased": told_count(manifest.erased),
-        "events": told_count(manifest.rows),
-        "subjects": told_count(subjects),
+        "erased": count_shown(manifest.erased),
+        "events": count_shown(manifest.rows),
+        "subjects": count_shown(subjects),
         "years": _span(pl.concat(years)),
         "codes": _codes(pl.concat(counted), pl.concat(late), subjects),
         "raw_files": [
-            {"name": one.name, "digest": one.digest, "records": told_count(one.rows)}
+            {"name": one.name, "digest": one.digest, "records": count_shown(one.rows)}
             for one in manifest.sources
         ],
         "made_by": _made_by(platform, entry),
         "used_by": list(used_by),
     }
-
-
-def told_count(count: int) -> int | str:
-    """A count; one to ten are not told."""
-    return count if count == 0 or count > SUPPRESS_AT_OR_BELOW else _FEW
 
 
 def _counted(events: pl.DataFrame) -> pl.DataFrame:
@@ -125,8 +119,8 @@ def _codes(counted: pl.DataFrame, late: pl.DataFrame, subjects: int) -> list[dic
             {
                 "code": code,
                 "unit": unit,
-                "events": _FEW if hidden and events <= SUPPRESS_AT_OR_BELOW else events,
-                "subjects": _FEW if hidden else ("nearly all" if few else who),
+                "events": FEW if hidden and events <= SUPPRESS_AT_OR_BELOW else events,
+                "subjects": FEW if hidden else ("nearly all" if few else who),
                 "without": None if few else round(absent / subjects, 4),
                 "delay_hours": None if hidden else _delay(delays.get((code, unit))),
             }

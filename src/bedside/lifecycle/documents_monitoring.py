@@ -8,6 +8,7 @@ from typing import Any
 from bedside.core.clock import iso
 from bedside.core.errors import BedsideError, Invalid
 from bedside.core.records.declaration import Declaration
+from bedside.core.records.evidence import count_shown
 from bedside.core.records.incident import SERIOUS, Incident
 from bedside.core.records.ledger import LedgerEntry
 from bedside.core.records.policy import Act, Resource
@@ -15,7 +16,6 @@ from bedside.core.records.version import ModelVersion
 from bedside.core.records.watch import CAUSES, Alarm
 from bedside.lifecycle.alarm_account import times_of
 from bedside.lifecycle.baselines import baseline_of
-from bedside.lifecycle.documents_data import told_count
 from bedside.lifecycle.door import enter
 from bedside.lifecycle.hazards import hazards_now, hazards_told
 from bedside.lifecycle.live_performance import live_performance
@@ -186,8 +186,8 @@ def _volume(platform: Platform, version: ModelVersion, period: Window) -> dict[s
         "scores": _or_few(scores),
         "abstentions": _or_few(abstentions),
         "failures": _or_few(failures),
-        "alerts": told_count(int(whole.alerts)),
-        "shown": told_count(int(whole.shown)),
+        "alerts": count_shown(int(whole.alerts)),
+        "shown": count_shown(int(whole.shown)),
     }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from bedside.core.clock import iso
 from bedside.core.records.client import Client
+from bedside.core.records.evidence import count_shown
 from bedside.core.records.key import KEYS
 from bedside.core.records.purpose import PURPOSE_WORDS, purpose_of
-from bedside.lifecycle.documents_data import told_count
 from bedside.lifecycle.ledger_verify import LedgerReport
 from bedside.lifecycle.platform import Platform
 
@@ -97,12 +97,12 @@ def facts_of_workspace(platform: Platform, around: Around) -> dict[str, Any]:
             "snapshots": len(platform.store.entries()),
         },
         "data_sets": _data_sets(platform),
-        "purposes": {name: told_count(many) for name, many in sorted(purposes.items())},
-        "left": {name: told_count(many) for name, many in sorted(done.items()) if name in _LEAVES},
-        "refused": told_count(done["policy.refused"]),
-        "erasures": told_count(done["erase"]),
+        "purposes": {name: count_shown(many) for name, many in sorted(purposes.items())},
+        "left": {name: count_shown(many) for name, many in sorted(done.items()) if name in _LEAVES},
+        "refused": count_shown(done["policy.refused"]),
+        "erasures": count_shown(done["erase"]),
         "backups": done["backup"],
-        "consents": told_count(len(platform.consents.all())),
+        "consents": count_shown(len(platform.consents.all())),
         "risks": _risks(platform.folder / "reports"),
     }
 
@@ -124,8 +124,8 @@ def _data_sets(platform: Platform) -> list[dict[str, Any]]:
             "name": entry.name,
             "zone": entry.zone.value,
             "release_mode": platform.store.opened(entry).manifest.release_mode,
-            "events": told_count(entry.rows),
-            "subjects": told_count(entry.subjects),
+            "events": count_shown(entry.rows),
+            "subjects": count_shown(entry.subjects),
         }
         for entry in newest.values()
     ]

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["JOINT", "SUPPRESS_AT_OR_BELOW", "Estimate", "figure_text"]
+__all__ = ["FEW", "JOINT", "SUPPRESS_AT_OR_BELOW", "Estimate", "count_shown", "figure_text"]
 
 SUPPRESS_AT_OR_BELOW = 10
 """Counts of subjects or events this small are not shown, so that nobody can be picked out."""
+
+FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
+"""What stands for such a count."""
 
 MANY = 10.0
 """From here on a figure is written with one digit after the point, below it with three."""
@@ -58,3 +61,12 @@ def figure_text(figure: Mapping[str, Any]) -> str:
     if figure["low"] is None:
         return text
     return f"{text} ({figure['low']:,.{digits}f} to {figure['high']:,.{digits}f})"
+
+
+def count_shown(count: int) -> int | str:
+    """A count as it may be shown; that there is none is no secret.
+
+    >>> count_shown(4), count_shown(0), count_shown(40)
+    ('10 or fewer', 0, 40)
+    """
+    return FEW if 0 < count <= SUPPRESS_AT_OR_BELOW else count

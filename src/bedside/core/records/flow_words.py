@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.evidence import FEW, SUPPRESS_AT_OR_BELOW
 from bedside.core.records.flow import FlowStep
 
 __all__ = ["ToldStep", "count_text", "told_flow"]
-
-FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

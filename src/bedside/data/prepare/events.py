@@ -9,7 +9,7 @@ import polars as pl
 
 from bedside.core.records.collection import Collection
 from bedside.core.records.event import TAKEN_BACK
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, count_shown
 from bedside.data.prepare.rules import USABLE, Rules, rules_for, units_met
 from bedside.data.store.merging import without_replaced
 
@@ -108,16 +108,16 @@ class Preparation:
         return {
             "events_in": self.events_in,
             "events_out": self.events_out,
-            "superseded": _shown(self.superseded),
-            "not_finite": {code: _shown(n) for code, n in sorted(self.not_finite.items())},
-            "implausible": {code: _shown(n) for code, n in sorted(self.implausible.items())},
+            "superseded": count_shown(self.superseded),
+            "not_finite": {code: count_shown(n) for code, n in sorted(self.not_finite.items())},
+            "implausible": {code: count_shown(n) for code, n in sorted(self.implausible.items())},
             "units": [
                 {
                     "code": code,
                     "unit": unit if count > SUPPRESS_AT_OR_BELOW else None,
                     "state": state,
                     "to": self.rules.codes[code].unit,
-                    "values": _shown(count),
+                    "values": count_shown(count),
                 }
                 for (code, unit, state), count in sorted(
                     self.units.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][2])
@@ -129,10 +129,6 @@ class Preparation:
 
 def _sizes(rows: pl.DataFrame, by: str) -> Iterable[tuple[str, int]]:
     return rows.group_by(pl.col(by).cast(pl.String)).len().iter_rows()
-
-
-def _shown(count: int) -> int | str:
-    return count if count == 0 or count > SUPPRESS_AT_OR_BELOW else "10 or fewer"
 
 
 def prepare_events(

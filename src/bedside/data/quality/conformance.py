@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from bedside.core.records.collection import Collection
+from bedside.core.records.evidence import FEW
 from bedside.core.records.quality import CodeQuality, Finding, QualityReport, TextUse, UnitUse
-from bedside.data.quality.shown import FEW, small
+from bedside.data.quality.shown import small
 from bedside.data.quality.words import called, listed, plural, rows, yaml_text
 
 __all__ = ["conformance_of"]

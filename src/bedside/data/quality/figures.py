@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
+from bedside.core.records.evidence import FEW, SUPPRESS_AT_OR_BELOW, count_shown
 from bedside.core.records.quality import (
     CodeQuality,
     Counted,
@@ -14,7 +14,7 @@ from bedside.core.records.quality import (
 )
 from bedside.core.records.version import GateResult
 from bedside.data.quality.gates import share_of
-from bedside.data.quality.shown import FEW, count_shown, share_shown, small, split_shown, typical
+from bedside.data.quality.shown import share_shown, small, split_shown, typical
 
 __all__ = ["figures_of"]
 

@@ -7,12 +7,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bedside.charts.columns import histogram, trend
+from bedside.core.records.evidence import FEW
 from bedside.core.records.quality import QualityReport
 from bedside.core.records.version import GateResult
 from bedside.core.units import display
 from bedside.data.quality.completeness import period_words
 from bedside.data.quality.figures import figures_of
-from bedside.data.quality.shown import FEW, number, per_cent
+from bedside.data.quality.shown import number, per_cent
 from bedside.data.quality.words import unit_words
 
 __all__ = ["render_html"]

@@ -6,8 +6,6 @@ from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW
 from bedside.core.records.quality import Counted
 
 __all__ = [
-    "FEW",
-    "count_shown",
     "number",
     "per_cent",
     "share_shown",
@@ -15,8 +13,6 @@ __all__ = [
     "split_shown",
     "typical",
 ]
-
-FEW = f"{SUPPRESS_AT_OR_BELOW} or fewer"
 
 
 def small(count: int) -> bool:
@@ -31,15 +27,6 @@ def small(count: int) -> bool:
 def typical(counted: Counted) -> bool:
     """Whether a median may be told: more than ten subjects can lie on either side."""
     return counted.subjects > 2 * SUPPRESS_AT_OR_BELOW
-
-
-def count_shown(count: int) -> int | str:
-    """The count, or that it is small.
-
-    >>> count_shown(4), count_shown(40)
-    ('10 or fewer', 40)
-    """
-    return FEW if small(count) else count
 
 
 def share_shown(part: int, whole: int) -> dict[str, float]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bedside.core.records.evidence import FEW, count_shown
 from bedside.core.records.quality import CodeQuality
 from bedside.core.units import display
-from bedside.data.quality.shown import FEW, count_shown, number
+from bedside.data.quality.shown import number
 
 __all__ = ["called", "listed", "patients", "plural", "rows", "unit_words", "yaml_text"]
 
