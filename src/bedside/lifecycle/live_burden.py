@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.core.records.prediction import PredictionNote
-from bedside.deploy.rollout.figures import quantile, share
+from bedside.deploy.rollout.figures import gapless, quantile, share
 from bedside.governance.predictions import FEEDBACK
 from bedside.lifecycle.live_rows import LiveRead
 from bedside.lifecycle.platform import Platform
@@ -19,7 +19,7 @@ from bedside.monitor.judged.lead import lead_times
 from bedside.monitor.judged.rates import rate_of, ratio_of
 from bedside.monitor.judged.rows import LiveRows
 
-__all__ = ["burden_of", "feedback_of", "gapless", "hidden_share", "lead_of"]
+__all__ = ["burden_of", "feedback_of", "hidden_share", "lead_of"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -166,11 +166,6 @@ def hidden_share(hit: Bools, place: npt.NDArray[np.int64]) -> Estimate:
     if 0 < yes <= SUPPRESS_AT_OR_BELOW or 0 < no <= SUPPRESS_AT_OR_BELOW:
         return Estimate(estimate=None, low=None, high=None, n=None, why=_FEW)
     return share(hit, place)
-
-
-def gapless(place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Patients counted from 0 without gaps; shape (n,)."""
-    return np.unique(place, return_inverse=True)[1].astype(np.int64)
 
 
 def _times(one: Estimate, scale: float) -> Estimate:

@@ -12,8 +12,8 @@ from bedside.core.clock import parse_instant
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.core.records.prediction import Prediction, PredictionNote
-from bedside.deploy.rollout.figures import quantile
-from bedside.lifecycle.live_burden import gapless, hidden_share
+from bedside.deploy.rollout.figures import gapless, quantile
+from bedside.lifecycle.live_burden import hidden_share
 from bedside.lifecycle.live_rows import LiveRead
 from bedside.lifecycle.platform import Platform
 from bedside.monitor.disclosure import hide_small

@@ -9,7 +9,7 @@ from bedside.core.records.version import Stage
 
 __all__ = ["Canary", "Guard", "LiveGate", "Release", "Rollout"]
 __all__ += ["HORIZON_COUNTS", "LIVE_COUNTS", "LIVE_LATENCIES", "LIVE_RATES", "OF_FOLLOW_UP"]
-__all__ += ["horizon_of", "is_live_count"]
+__all__ += ["horizon_of", "is_live_count", "keeps"]
 
 LIVE_COUNTS = ("answers", "subjects", "judged")
 LIVE_RATES = ("failure_rate", "abstention_rate", "alert_rate")
@@ -138,6 +138,17 @@ class Guard:
     over: str = "1 h"
     minimum: int = 50
     then: Literal["hold", "rollback"] = "rollback"
+
+
+def keeps(bound: LiveGate | Guard, value: float) -> bool:
+    """Whether a figure is within a bound.
+
+    >>> keeps(Guard(metric="failure_rate", at_most=0.1), 0.1)
+    True
+    """
+    return (bound.at_least is None or value >= bound.at_least) and (
+        bound.at_most is None or value <= bound.at_most
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bedside.core.records.outcome import OutcomeKind
 from bedside.deploy.rollout.answers import Columns, LiveAnswer
 from bedside.deploy.rollout.evidence import REPLICATES, SEED
-from bedside.deploy.rollout.figures import drawn_from, judged_families, share
+from bedside.deploy.rollout.figures import drawn_from, gapless, judged_families, share
 from bedside.metrics.bootstrap import estimate_from
 from bedside.metrics.crossed import crossed_counts
 from bedside.metrics.family import family_of_totals, summed
@@ -78,7 +78,7 @@ def compare_answers(
     both = one.readable & other.readable
     judged = one.judged_as(kind) & other.judged_as(kind)
     agree = np.array([a.outcome == b.outcome for a, b in pairs], dtype=np.bool_)
-    subject = _from_zero(one.subject[both])
+    subject = gapless(one.subject[both])
     same = one.alert[both] == other.alert[both]
     return {
         "pairs": len(pairs),
@@ -142,10 +142,6 @@ def _differences(
         for name, (point, drawn) in first.items()
         if name in second and name != "alert_rate"
     }
-
-
-def _from_zero(subject: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.unique(subject, return_inverse=True)[1].astype(np.int64)
 
 
 def _rounded(told: Mapping[str, Any]) -> dict[str, Any]:

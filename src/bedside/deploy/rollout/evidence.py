@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.core.records.outcome import OutcomeKind
 from bedside.deploy.rollout.answers import Columns, LiveAnswer
 from bedside.deploy.rollout.figures import (
     drawn_from,
     estimates_of,
+    gapless,
     judged_families,
     quantile,
     share,
@@ -104,7 +103,7 @@ def _figures(answers: Sequence[LiveAnswer], asked: _Asked, minimum: int = 0) -> 
         **{name: _count(many) for name, many in _judged_counts(told, asked).items()},
         "failure_rate": share(told.failed, told.subject),
         "abstention_rate": share(told.abstained, told.subject),
-        "alert_rate": share(told.alert[scored], _from_zero(told.subject[scored])),
+        "alert_rate": share(told.alert[scored], gapless(told.subject[scored])),
         "latency_p50_ms": quantile(told.latency_ms, 0.5),
         "latency_p99_ms": quantile(told.latency_ms, 0.99),
     }
@@ -151,10 +150,6 @@ def _level(answers: Sequence[LiveAnswer], asked: _Asked, minimum: int) -> dict[s
 
 def _count(n: int) -> Estimate:
     return Estimate(estimate=float(n), low=float(n), high=float(n), n=n)
-
-
-def _from_zero(subject: Any) -> Any:
-    return np.unique(subject, return_inverse=True)[1]
 
 
 def _told(one: Estimate) -> Mapping[str, Any]:

@@ -17,13 +17,22 @@ from bedside.metrics.resampled.survival import Predicted, survival_alerting, sur
 from bedside.metrics.resampled.values import values_family
 from bedside.metrics.survival.followed import Followed
 
-__all__ = ["drawn_from", "estimates_of", "judged_families", "quantile", "share"]
+__all__ = ["drawn_from", "estimates_of", "gapless", "judged_families", "quantile", "share"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 ENDS = (0.025, 0.975)
 WIDTH = 32  # resamples weighed at a time
+
+
+def gapless(subject: Ints) -> Ints:
+    """The same subjects counted from 0 without gaps; shape (n,).
+
+    >>> gapless(np.array([7, 3, 7])).tolist()
+    [1, 0, 1]
+    """
+    return np.unique(subject, return_inverse=True)[1].astype(np.int64)
 
 
 def share(hit: Bools, subject: Ints) -> Estimate:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bedside.core.records.rollout import LiveGate, is_live_count
+from bedside.core.records.rollout import LiveGate, is_live_count, keeps
 from bedside.core.records.version import Stage
 from bedside.deploy.rollout.wording import bound_words, figure_words, title_of
 
@@ -71,18 +71,12 @@ def _state(gate: LiveGate, figure: Mapping[str, Any] | None) -> GateState:
     if figure is None or figure["estimate"] is None:
         return "not yet"
     asked = figure[gate.bound]
-    if asked is not None and _keeps(gate, asked):
+    if asked is not None and keeps(gate, asked):
         return "passed"
     if is_live_count(gate.metric) and gate.at_least is not None:
         return "not yet"
     best = figure["high"] if gate.at_least is not None else figure["low"]
-    return "not yet" if best is None or _keeps(gate, best) else "failed"
-
-
-def _keeps(gate: LiveGate, value: float) -> bool:
-    return (gate.at_least is None or value >= gate.at_least) and (
-        gate.at_most is None or value <= gate.at_most
-    )
+    return "not yet" if best is None or keeps(gate, best) else "failed"
 
 
 def _result(

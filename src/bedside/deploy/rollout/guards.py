@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bedside.core.records.outcome import OutcomeKind
-from bedside.core.records.rollout import LIVE_COUNTS, LIVE_LATENCIES, LIVE_RATES, Guard, horizon_of
+from bedside.core.records.rollout import (
+    LIVE_COUNTS,
+    LIVE_LATENCIES,
+    LIVE_RATES,
+    Guard,
+    horizon_of,
+    keeps,
+)
 from bedside.deploy.rollout.answers import LiveAnswer
 from bedside.deploy.rollout.evidence import live_evidence
 from bedside.deploy.rollout.horizons import named_at
@@ -60,7 +67,7 @@ def judge_guard(
         state, said = "too few", figure_words(guard.metric, figure)
     else:
         said = f"{figure_words(guard.metric, figure)} in {counted:,} {what} of {guard.over}"
-        state = "kept" if _keeps(guard, figure["estimate"]) else "broken"
+        state = "kept" if keeps(guard, figure["estimate"]) else "broken"
     title, wanted = title_of(guard.metric, horizons), bound_words(guard)
     text = f"{title}: {said}; wanted: {wanted}, else {guard.then}"
     return GuardResult(guard=guard, state=state, text=text, evidence=evidence)
@@ -77,9 +84,3 @@ def _counted(guard: Guard, evidence: Mapping[str, Any]) -> tuple[int, str]:
         return counts["judged"], "judged answers"
     day = horizon_of(guard.metric, horizons) or horizons[-1]
     return counts[named_at("judged", day, horizons)], f"answers judged by {day:g} days"
-
-
-def _keeps(guard: Guard, value: float) -> bool:
-    return (guard.at_least is None or value >= guard.at_least) and (
-        guard.at_most is None or value <= guard.at_most
-    )
