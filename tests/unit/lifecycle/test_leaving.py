@@ -4,7 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from bedside.cli.deid_door import NOT_TOLD
+from bedside.cli.main import app
 from bedside.core.errors import Refused
 from bedside.core.records.policy import Role
 from bedside.core.records.release_mode import ReleaseMode
@@ -232,3 +235,23 @@ def test_the_digest_of_a_folder_is_of_what_is_in_its_files_and_not_of_their_name
     assert content_of(tmp_path / "one") == content_of(tmp_path / "two")
     (tmp_path / "two" / "d").write_text("z")
     assert content_of(tmp_path / "one") != content_of(tmp_path / "two")
+
+
+def test_leaving_the_workspace_out_leads_past_no_door(tmp_path, run):
+    own = tmp_path / "own"
+
+    def command(to):
+        words = ["deid", "fhir", str(run.source), "--mode", "safe_harbor", "--out", str(to)]
+        return CliRunner().invoke(app, words, env={"BEDSIDE_WORKSPACE": str(own)})
+
+    told = command(tmp_path / "before")
+    assert (told.exit_code, NOT_TOLD in told.stdout, own.exists()) == (0, True, False)
+
+    platform = a_workspace(tmp_path)
+    told = command(tmp_path / "after")
+    assert (told.exit_code, NOT_TOLD in told.stdout) == (0, False)
+    assert [entry.action for entry in platform.ledger.entries()] == ["deidentify.files"]
+
+    grant_role(platform, "user:grey", Role.ADMINISTRATOR)  # whoever runs the test holds no role
+    assert command(tmp_path / "strict").exit_code == 4
+    assert not (tmp_path / "strict").exists()
