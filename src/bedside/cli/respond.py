@@ -23,7 +23,9 @@ Model = Annotated[str, typer.Argument(help="A model's name, or one of its versio
 
 def suspend(
     model: Model,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "not given",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; kept in the ledger.")
+    ] = "no reason given",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,

@@ -165,7 +165,7 @@ def rollout(
 
 def rollback(
     model: Model,
-    reason: Reason = "not given",
+    reason: Reason = "no reason given",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
@@ -183,7 +183,7 @@ def rollback(
 
 def hold(
     model: Model,
-    reason: Reason = "not given",
+    reason: Reason = "no reason given",
     workspace: Workspace = None,
     actor: ActorOption = None,
     purpose: PurposeOption = None,
