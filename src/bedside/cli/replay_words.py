@@ -55,9 +55,9 @@ def _lines(done: Replayed) -> Iterator[str]:
         )
     if not done.is_whole:
         yield (
-            f"Stopped: {done.unanswered:,} got no answer, for the server is away or busy, and the rest "
-            "was not asked. See that it runs where --server says, and run the same command to go on: "
-            "what was answered is not answered again."
+            f"Stopped: {done.unanswered:,} got no answer, for the server is away or busy, and the "
+            "rest was not asked. See that it runs where --server says, and run the same command to "
+            "go on: what was answered is not answered again."
         )
 
 
