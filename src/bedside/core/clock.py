@@ -8,8 +8,8 @@ from typing import Protocol
 from bedside.core.errors import Invalid
 
 __all__ = ["HOUR", "Clock", "FixedClock", "SystemClock", "date_of_day", "day_number", "day_text"]
-__all__ += ["days_of", "hours_of", "iso", "microseconds", "parse_duration", "parse_instant"]
-__all__ += ["since_1970"]
+__all__ += ["days_of", "hours_of", "hours_since_1970", "iso", "microseconds", "parse_duration"]
+__all__ += ["parse_instant", "since_1970"]
 
 HOUR = 3_600_000_000  # microseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -179,3 +179,15 @@ def since_1970(moment: datetime) -> int:
     1000000
     """
     return microseconds(moment - _EPOCH)
+
+
+def hours_since_1970(text: str) -> float:
+    """Hours since 1970 UTC, of a time that is written.
+
+    Raises:
+        Invalid: see `parse_instant`.
+
+    >>> hours_since_1970("1970-01-01T03:30:00+01:00")
+    2.5
+    """
+    return parse_instant(text).timestamp() / 3600

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import hours_since_1970
 from bedside.core.records.declaration import Declaration
 from bedside.core.records.evidence import SUPPRESS_AT_OR_BELOW, Estimate
 from bedside.core.records.prediction import Prediction, PredictionNote
@@ -29,7 +29,6 @@ Floats = npt.NDArray[np.float64]
 _STATES = ("followed", "none", "running", "open")
 _FEEDBACK = ("accepted", "acted")
 _MARKS = ("intervened", "not_intervened")
-_HOUR = 3600.0
 _FEW = "ten patients or fewer"
 
 
@@ -92,7 +91,7 @@ class _Columns:
         predictions = read.predictions
         names = [one.subject_tag or f"\n{at}" for at, one in enumerate(predictions)]
         place = np.unique(np.array(names, dtype=str), return_inverse=True)[1].astype(np.int64)
-        hours = np.array([parse_instant(one.as_of).timestamp() / _HOUR for one in predictions])
+        hours = np.array([hours_since_1970(one.as_of) for one in predictions])
         event = np.full(len(predictions), np.nan)
         event[np.lexsort((hours, place))] = read.rows.event_hours  # as the rows are ordered
         said = [_said(read.notes.get(one.prediction_id, ())) for one in predictions]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import hours_since_1970
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote
 from bedside.interop.hl7v2.place import place_told
@@ -21,8 +21,6 @@ from bedside.lifecycle.watched_answers import PLACES, day_of
 from bedside.monitor.judged.opened import NAN, Opened, OpenedAnswer, OpenedOutcome
 
 __all__ = ["drop_opened", "opened_of"]
-
-_HOUR = 3600.0
 
 
 def opened_of(
@@ -154,6 +152,6 @@ def _outcome(note: PredictionNote, answer: int, sealed: Mapping[str, Any]) -> Op
         sequence=note.sequence,
         answer=answer,
         value=sealed["value"],
-        event_hours=parse_instant(came).timestamp() / _HOUR if came else NAN,
+        event_hours=hours_since_1970(came) if came else NAN,
         days=NAN if days is None else float(days),
     )

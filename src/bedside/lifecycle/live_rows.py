@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 import numpy.typing as npt
 
-from bedside.core.clock import day_number, parse_instant
+from bedside.core.clock import day_number, hours_since_1970, parse_instant
 from bedside.core.records.bundle import Bundle
 from bedside.core.records.prediction import Prediction, PredictionNote, is_acted
 from bedside.deploy.rollout.answers import LiveAnswer
@@ -25,7 +25,6 @@ from bedside.monitor.stream.answers import ABSTENTION, FAILURE, SCORE, UNKNOWN_D
 
 __all__ = ["LiveRead", "read_rows", "watched"]
 
-_HOUR = 3600.0
 _OUTCOMES = {"score": SCORE, "abstention": ABSTENTION, "failure": FAILURE}
 
 
@@ -287,7 +286,7 @@ def _rows(
 
 def _hours(texts: Sequence[str]) -> npt.NDArray[np.float64]:
     """In hours since 1970 (UTC); shape (n,)."""
-    return np.array([parse_instant(text).timestamp() / _HOUR for text in texts], dtype=np.float64)
+    return np.array([hours_since_1970(text) for text in texts], dtype=np.float64)
 
 
 def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
