@@ -399,7 +399,7 @@ def test_an_alarm_says_at_which_site_it_is_seen_until_it_has_spread(ward, monkey
     assert (there.place, elsewhere.place) == ("site: S1", "elsewhere")
     assert there.now > there.then + 0.3
     assert abs(elsewhere.now - elsewhere.then) < 0.15
-    assert re.search(r" at site S1,? since .*; elsewhere as before", first.text)
+    assert re.search(r" at site S1,? since .*[;,] elsewhere as before", first.text)
     assert (second.id, second.groups) == (first.id, ())
     assert not any(one.places for one in second.findings)
     assert " at site " not in second.text
