@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+from bedside.cli.score_words import scored_json, scored_words
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes, subject_pseudonym
@@ -318,6 +319,8 @@ def test_who_refused_is_not_scored(biopsies, tmp_path):
     told = pl.concat(list(done.tables(platform)))
     assert told["row"].to_list() == [1, 2, 3, *range(5, 21)]
     assert (done.rows, done.left_out) == (19, 1)
+    assert "Left out, as their patients refused it or were erased: 1." in scored_words(done)
+    assert scored_json(done)["table"] == done.of
     assert list(platform.ledger.entries())[-1].details["left_out_count"] == 1
 
 
