@@ -7,12 +7,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bedside.core.clock import since_1970
 from bedside.core.records.declaration import Eligibility, Signal
 from bedside.core.records.event import Event
 from bedside.features.definition import Feature, FeatureSet
 from bedside.features.inputs import check_inputs, clean_events
 from bedside.features.inputs_now import check_told, clean_told
-from bedside.features.single import features_of, microseconds
+from bedside.features.single import features_of
 from bedside.features.told_rows import RowFeatures, ToldColumn, ToldRows
 from served import a_declaration
 
@@ -91,7 +92,7 @@ def tables(draw):
         values = [draw(kind) for _ in range(count)]
         told.append(np.array([np.nan if one is None else one for one in values], dtype=float))
     moments = [NOW + timedelta(hours=draw(st.integers(0, 30))) for _ in range(count)]
-    stamps = np.array([microseconds(one) for one in moments], dtype=np.int64)
+    stamps = np.array([since_1970(one) for one in moments], dtype=np.int64)
     return ToldRows(columns=tuple(columns), values=tuple(told), as_of=stamps), moments
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bedside.core.clock import since_1970
 from bedside.core.records.event import Event
 from bedside.core.records.told_now import ToldNow
 from bedside.features.definition import FeatureSet
@@ -21,26 +22,13 @@ from bedside.features.kernel import (
 )
 from bedside.features.plan import Plan, plan_of
 
-__all__ = ["features_of", "features_of_several", "label_of", "microseconds"]
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC, exactly.
-
-    >>> from datetime import UTC
-    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
-    1000000
-    """
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+__all__ = ["features_of", "features_of_several", "label_of"]
 
 
 def features_of(feature_set: FeatureSet, events: Sequence[Event], as_of: datetime) -> Floats:
     """The features of one patient, shape (k,), as the hospital knew them at `as_of`."""
     plan = plan_of(feature_set)
-    return compute_one(plan, _columns(plan, events), microseconds(as_of))
+    return compute_one(plan, _columns(plan, events), since_1970(as_of))
 
 
 def features_of_several(
@@ -71,7 +59,7 @@ def features_of_several(
     ranges = np.empty((rows, 4), dtype=np.int64)
     ranges[:, 2], ranges[:, 3] = numbers[:-1], numbers[1:]
     ranges[:, :2] = ranges[:, 2:] * width
-    moments = np.array([microseconds(as_of) for _, as_of in asked], dtype=np.int64)
+    moments = np.array([since_1970(as_of) for _, as_of in asked], dtype=np.int64)
     run(plan, _columns_now(plan, told), ranges, moments, dense)
     return list(dense)
 
@@ -133,7 +121,7 @@ def _columns_now(plan: Plan, told: Sequence[ToldNow]) -> EventColumns:
     if places.read is not None:
         values = values[:, places.read]
     width = len(places.codes)
-    stamps = np.array([microseconds(one.as_of) for one in told], dtype=np.int64)
+    stamps = np.array([since_1970(one.as_of) for one in told], dtype=np.int64)
     time = known_at = stamps.repeat(width)
     if places.static is not None:
         time = np.where(_times(places.static, count), ALWAYS, known_at)
@@ -164,7 +152,8 @@ def _codes_and_times(plan: Plan, events: Sequence[Event]) -> tuple[Ints, Ints, I
     codes: list[int] = []
     times: list[int] = []
     known: list[int] = []
-    last, stamp = _EPOCH, 0
+    last: datetime | None = None
+    stamp = 0
     for event in events:
         codes.append(code_of[event.code])
         time, known_at = event.time, event.known_at
@@ -172,17 +161,17 @@ def _codes_and_times(plan: Plan, events: Sequence[Event]) -> tuple[Ints, Ints, I
             times.append(ALWAYS)
         else:
             if time is not last:
-                last, stamp = time, microseconds(time)
+                last, stamp = time, since_1970(time)
             times.append(stamp)
         if known_at is not last:
-            last, stamp = known_at, microseconds(known_at)
+            last, stamp = known_at, since_1970(known_at)
         known.append(stamp)
     return np.array(codes, np.int64), np.array(times, np.int64), np.array(known, np.int64)
 
 
 def _ends(events: Sequence[Event]) -> Ints:
     """When each ended; `NEVER` where it has not."""
-    ends = [NEVER if event.end is None else microseconds(event.end) for event in events]
+    ends = [NEVER if event.end is None else since_1970(event.end) for event in events]
     return np.array(ends, np.int64)
 
 
@@ -193,7 +182,7 @@ def _superseded(replacing: Sequence[Event], own: Sequence[Event]) -> Ints:
     first: dict[bytes, int] = {}
     for event in replacing:
         named = event.replaces or b""
-        first[named] = min(microseconds(event.known_at), first.get(named, NEVER))
+        first[named] = min(since_1970(event.known_at), first.get(named, NEVER))
     return np.array([first.get(event.source_row, NEVER) for event in own], np.int64)
 
 

@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple, Self
 
 from bedside.core.clock import Clock, iso
-from bedside.core.errors import Refused, Unavailable
+from bedside.core.errors import Refused
 from bedside.core.ids import digest_bytes, random_uuid
 from bedside.core.ports import Explainer, Ledger, Predictor
 from bedside.core.records.answer import Abstention, AbstentionReason, Answer, Failure, Score
@@ -25,7 +25,7 @@ from bedside.features.inputs import as_served, check_inputs, clean_events, set_a
 from bedside.interop.answer_json import answer_told
 from bedside.interop.fhir.reading import unread
 from bedside.interop.sealed_answer import sealed_answer
-from bedside.serve.made import Gathering, Made, Question, tried
+from bedside.serve.made import Gathering, Made, Question, not_kept, tried
 from bedside.serve.scoring import Broken, Scored, Scorer, ToScore
 
 __all__ = ["Answerer"]
@@ -165,7 +165,7 @@ class Answerer:
         try:
             self.submit_all([made.draft])[0].result()
         except Exception as error:
-            raise _not_kept(error) from None
+            raise not_kept(error) from None
         return made.answer
 
     def make(self, questions: Sequence[Question]) -> list[Made | Exception]:
@@ -234,7 +234,7 @@ class Answerer:
         try:
             self._ledger.append(self._actor, action, traced, sealed=sealed, subject=subject)
         except Exception as error:
-            raise _not_kept(error) from None
+            raise not_kept(error) from None
 
     def _read(self, question: Question) -> _Read:
         asked, trace = question.asked, question.trace
@@ -317,15 +317,6 @@ class Answerer:
                 subject=facts.subject,
             ),
         )
-
-
-def _not_kept(error: Exception) -> Unavailable:
-    _LOG.error("the ledger failed: %s", type(error).__name__)
-    return Unavailable(
-        "The ledger could not keep this, so nothing is answered.",
-        fix="check the ledger and its disk, then try again.",
-        code="ledger_unavailable",
-    )
 
 
 def _check_channels(declaration: Declaration) -> None:

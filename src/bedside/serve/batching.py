@@ -14,12 +14,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from bedside.core.errors import AlreadyAnswered, Unavailable
+from bedside.core.errors import AlreadyAnswered
 from bedside.core.records.answer import Answer
 from bedside.core.records.ledger import LedgerEntry
 from bedside.serve.answer import Answerer
 from bedside.serve.limits import Limits
-from bedside.serve.made import Made, Question
+from bedside.serve.made import Made, Question, not_kept
 
 __all__ = ["Lane", "Pending", "Result"]
 
@@ -253,7 +253,7 @@ class Lane:
             kept = self.answerer.submit_all([one.draft for _, one in made])
         except Exception as error:
             for pending, _ in made:
-                pending.tell(_not_kept(error))
+                pending.tell(not_kept(error))
             return
         for (pending, one), future in zip(made, kept, strict=True):
             pending.kept = future
@@ -278,7 +278,7 @@ class Lane:
         elif now > pending.deadline + LEDGER_GRACE and not pending.is_told:
             if pending.kept is not None:
                 pending.kept.cancel()
-            pending.tell(_not_kept(TimeoutError()))
+            pending.tell(not_kept(TimeoutError()))
 
     def _fail(self, pending: Pending, cause: str) -> None:
         self.timeouts += 1
@@ -288,7 +288,7 @@ class Lane:
 def _settled(pending: Pending, answer: Answer, kept: "Future[Any]") -> None:
     """Tell what became of an entry; runs in the thread that commits."""
     if kept.cancelled():
-        pending.tell(_not_kept(TimeoutError()))
+        pending.tell(not_kept(TimeoutError()))
         return
     error = kept.exception()
     if error is None:
@@ -298,13 +298,4 @@ def _settled(pending: Pending, answer: Answer, kept: "Future[Any]") -> None:
     elif isinstance(error, AlreadyAnswered):
         pending.tell(error)
     else:
-        pending.tell(_not_kept(error))
-
-
-def _not_kept(error: BaseException) -> Unavailable:
-    _LOG.error("the ledger failed: %s", type(error).__name__)
-    return Unavailable(
-        "The ledger could not keep this, so nothing is answered.",
-        fix="check the ledger and its disk, then try again.",
-        code="ledger_unavailable",
-    )
+        pending.tell(not_kept(error))

@@ -1,5 +1,6 @@
 """What one version is asked, and the answer it made before that is in the ledger."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -7,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from bedside.core.errors import Unavailable
 from bedside.core.records.answer import Answer
 from bedside.core.records.asked import Asked, Facts
 from bedside.core.records.ledger import LedgerDraft, LedgerEntry
 from bedside.serve.tracing import CURRENT, Trace
 
-__all__ = ["Gathering", "Made", "Question", "tried"]
+__all__ = ["Gathering", "Made", "Question", "not_kept", "tried"]
+
+_LOG = logging.getLogger("bedside.serve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +60,13 @@ def tried(step: Callable[..., Any], *arguments: Any) -> Any:
         return step(*arguments)
     except Exception as error:
         return error
+
+
+def not_kept(error: BaseException) -> Unavailable:
+    """What somebody is told whose answer the ledger could not keep; the cause goes to the log."""
+    _LOG.error("the ledger failed: %s", type(error).__name__)
+    return Unavailable(
+        "The ledger could not keep this, so nothing is answered.",
+        fix="check the ledger and its disk, then try again.",
+        code="ledger_unavailable",
+    )
