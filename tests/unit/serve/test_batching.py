@@ -94,19 +94,46 @@ def test_questions_asked_at_once_are_all_answered_and_kept_once():
     assert [one["prediction_id"] for one in kept(served)] == [one.prediction_id for one in answers]
 
 
-def test_questions_of_one_turn_of_the_loop_share_one_run_of_the_model():
-    served, sizes = a_served_model(), list[int]()
-    make = served.answerer.make
+def sizes_of_runs(served: Served) -> list[int]:
+    """How many questions share each run of the model, from now on."""
+    sizes, make = list[int](), served.answerer.make
 
     def counted(questions: Any) -> Any:
         sizes.append(len(questions))
         return make(questions)
 
     served.answerer.make = counted
+    return sizes
+
+
+def test_questions_of_one_turn_of_the_loop_share_one_run_of_the_model():
+    served = a_served_model()
+    sizes = sizes_of_runs(served)
     with serving(served) as service:
         ask_all(service, *(asked(a_patient(lactate=1 + n / 9)) for n in range(12)))
 
     assert sizes == [12]
+
+
+def test_questions_that_come_turn_after_turn_share_a_run_up_to_the_largest():
+    served = a_served_model()
+    sizes = sizes_of_runs(served)
+
+    async def one_a_turn(service: Service) -> list[Any]:
+        waiting = []
+        for number in range(20):
+            question = asked(a_patient(lactate=1 + number / 9))
+            answer_to = service.answer(service.model("sepsis"), question)
+            waiting.append(asyncio.ensure_future(answer_to))
+            await asyncio.sleep(0)
+        return await asyncio.gather(*waiting)
+
+    with serving(served) as service:
+        told = asyncio.run(one_a_turn(service))
+
+    assert len(told) == 20
+    assert sizes[0] == QUICK.batch
+    assert sum(sizes) == 20
 
 
 def threads_of(served: Served, service: Service, question: Asked) -> str:
