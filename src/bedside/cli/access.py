@@ -60,7 +60,7 @@ def add(
         asked = Asked(name=name, scopes=frozenset(scope), subject=subject, lasts=_duration(expires))
         platform = opened(workspace, actor, purpose or "access", as_json)
         client, token = add_client(platform, asked)
-        show(_told(client) | {"token": token}, as_json, lambda: _given(client, token))
+        show(client.told() | {"token": token}, as_json, lambda: _given(client, token))
 
 
 @access_app.command("list")
@@ -71,7 +71,7 @@ def list_(workspace: Workspace = None, as_json: JsonOption = False) -> None:
 
         platform = opened(workspace, None, "overview", as_json)
         found, now = list_clients(platform), platform.clock.now()
-        told = [_told(one) | {"good": one.is_good(now)} for one in found]
+        told = [one.told() | {"good": one.is_good(now)} for one in found]
         show({"clients": told}, as_json, lambda: "\n".join(map(_line, told)) or "No client yet.")
 
 
@@ -88,7 +88,7 @@ def rotate(
         from bedside.wiring.access import rotate_client  # noqa: PLC0415
 
         client, token = rotate_client(opened(workspace, actor, purpose or "access", as_json), name)
-        show(_told(client) | {"token": token}, as_json, lambda: _given(client, token))
+        show(client.told() | {"token": token}, as_json, lambda: _given(client, token))
 
 
 @access_app.command("revoke")
@@ -104,7 +104,7 @@ def revoke(
         from bedside.wiring.access import revoke_client  # noqa: PLC0415
 
         client = revoke_client(opened(workspace, actor, purpose or "access", as_json), name)
-        show(_told(client), as_json, lambda: f"{client.name} is let in no more.")
+        show(client.told(), as_json, lambda: f"{client.name} is let in no more.")
 
 
 @access_app.command("grant")
@@ -187,19 +187,6 @@ def _duration(told: str | None) -> "timedelta | None":
     from bedside.wiring.callers import lasts_of  # noqa: PLC0415
 
     return None if told is None else lasts_of(told)
-
-
-def _told(client: "Client") -> dict[str, Any]:
-    from bedside.core.clock import iso  # noqa: PLC0415
-
-    return {
-        "name": client.name,
-        "scopes": sorted(client.scopes),
-        "certificate": client.subject,
-        "added": iso(client.added),
-        "expires": None if client.expires is None else iso(client.expires),
-        "revoked": None if client.revoked is None else iso(client.revoked),
-    }
 
 
 def _given(client: "Client", token: str | None) -> str:

@@ -3,8 +3,7 @@
 import argparse
 import hmac
 
-from bedside.core.clock import Clock, SystemClock, iso
-from bedside.core.records.client import Client
+from bedside.core.clock import Clock, SystemClock
 from bedside.core.records.ledger import Actor
 from bedside.governance.adapters.sql_ledger import SqlLedger
 from bedside.governance.adapters.sql_predictions import SqlPredictions
@@ -88,19 +87,19 @@ def client_command(desk: ClientDesk, arguments: list[str]) -> dict[str, object]:
     """
     told = _parser().parse_args(arguments)
     if told.done == "list":
-        return {"clients": [_told(one) for one in desk.all()]}
+        return {"clients": [one.told() for one in desk.all()]}
     if told.done == "revoke":
-        return _told(desk.revoke(told.name))
+        return desk.revoke(told.name).told()
     if told.done == "rotate":
         client, token = desk.rotate(told.name)
-        return _told(client) | {"token": token}
+        return client.told() | {"token": token}
     asked = Asked(
         name=told.name,
         scopes=frozenset(told.scope),
         lasts=None if told.expires is None else lasts_of(told.expires),
     )
     added, first = desk.add(asked)
-    return _told(added) | {"token": first}
+    return added.told() | {"token": first}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,14 +112,3 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--scope", action="append", required=True, help="such as infer/sepsis")
     add.add_argument("--expires", help="after this: 12h, 90d")
     return parser
-
-
-def _told(client: Client) -> dict[str, object]:
-    return {
-        "name": client.name,
-        "scopes": sorted(client.scopes),
-        "certificate": client.subject,
-        "added": iso(client.added),
-        "expires": None if client.expires is None else iso(client.expires),
-        "revoked": None if client.revoked is None else iso(client.revoked),
-    }

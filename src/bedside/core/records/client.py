@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from bedside.core.clock import iso
 from bedside.core.errors import Invalid
 from bedside.core.records.caller import Caller, check_scopes
 
@@ -63,3 +65,14 @@ class Client:
     def as_caller(self) -> Caller:
         """It, as who asks."""
         return Caller(name=f"client:{self.name}", scopes=self.scopes)
+
+    def told(self) -> dict[str, Any]:
+        """As plain JSON, without the digest of its token."""
+        return {
+            "name": self.name,
+            "scopes": sorted(self.scopes),
+            "certificate": self.subject,
+            "added": iso(self.added),
+            "expires": None if self.expires is None else iso(self.expires),
+            "revoked": None if self.revoked is None else iso(self.revoked),
+        }
