@@ -96,9 +96,10 @@ def test_hostile_repetition_takes_time_in_proportion_to_its_length(piece):
         return time.process_time() - started
 
     seconds(2_000)
-    small, large = seconds(10_000), seconds(80_000)
+    tries = ((seconds(10_000), seconds(80_000)) for _ in range(4))
 
-    assert large < 40 * small + 1  # in proportion it is 8 times; by the square, 64
+    # In proportion it is 8 times; by the square, 64. One try in peace is enough.
+    assert any(large < 40 * small + 1 for small, large in tries)
 
 
 @given(st.text(max_size=60), st.text(max_size=80))
