@@ -9,24 +9,20 @@ import polars as pl
 import pytest
 import yaml
 
+from asked_alone import AskedAlone
 from bedside.core.errors import Invalid, Refused
 from bedside.core.ids import digest_bytes
 from bedside.core.records.answer import Abstention, Failure, Score
-from bedside.core.records.asked import Asked, Facts
-from bedside.core.records.bundle import LEARNT, MODEL
-from bedside.core.records.caller import Caller
-from bedside.core.records.version import Stage
+from bedside.core.records.asked import Facts
 from bedside.data.store.merging import fold_merges
 from bedside.features.inputs import visible_at
 from bedside.lifecycle import scoring
 from bedside.lifecycle.build import build
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.scores import BatchScores
 from bedside.lifecycle.scoring import score_version
 from bedside.lifecycle.scoring_task import visible_events
-from bedside.serve.answer import Answerer
-from bedside.serve.made import Made, Question
+from bedside.serve.made import Made
 from bedside.usecases import folder_of
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.workspace import actor_of, open_workspace
@@ -105,17 +101,7 @@ def scored(ward: tuple[Platform, str, Path]) -> BatchScores:
 
 def _answers(platform: Platform, done: BatchScores, asked: pl.DataFrame) -> Iterator[Made]:
     """What the answerer says of each row, given what the hospital could see then."""
-    bundle = open_bundle(platform, done.version)
-    answerer = Answerer(
-        bundle,
-        done.version.id,
-        Stage.SILENT,
-        platform.predictor_of(bundle.files[MODEL]),
-        platform.explainer_of(bundle.files[LEARNT]),
-        platform.ledger,
-        platform.clock,
-        platform.actor,
-    )
+    alone = AskedAlone(platform, done.version.id)
     (name,) = {
         one.name
         for one in platform.store.catalogue.entries()
@@ -124,22 +110,7 @@ def _answers(platform: Platform, done: BatchScores, asked: pl.DataFrame) -> Iter
     raw = pl.concat([fold_merges(one) for one in platform.store.open(name).shards()])
     times = asked.rename({"as_of": "prediction_time"})
     for moment, events in visible_events(raw, times):
-        facts = Facts(events=tuple(visible_at(events, moment)))
-        question = Question(
-            asked=Asked(
-                read=lambda _, facts=facts: facts,
-                as_of=moment,
-                channel="test",
-                caller=Caller(name="t"),
-                request=b"{}",
-                reasons=False,
-            ),
-            started=platform.clock.now(),
-            shown=False,
-        )
-        (made,) = answerer.make([question])
-        assert isinstance(made, Made)
-        yield made
+        yield alone.about(Facts(events=tuple(visible_at(events, moment))), moment)
 
 
 def test_a_batch_says_of_every_row_what_the_answerer_says_of_it(ward, scored):

@@ -10,16 +10,15 @@ import polars as pl
 import pytest
 import yaml
 
+from asked_alone import AskedAlone
 from bedside.cli.score_words import scored_json, scored_words
 from bedside.core.clock import iso
 from bedside.core.errors import Invalid, NotFound, Refused
 from bedside.core.ids import digest_bytes, subject_pseudonym
 from bedside.core.records.answer import Abstention, Failure, Score
-from bedside.core.records.asked import Asked, Facts
-from bedside.core.records.bundle import FEATURES, LEARNT, MODEL
-from bedside.core.records.caller import Caller
+from bedside.core.records.asked import Facts
+from bedside.core.records.bundle import FEATURES
 from bedside.core.records.consent import Provision
-from bedside.core.records.version import Stage
 from bedside.data.collect.bundled import breast_cancer
 from bedside.features.definition import feature_set_from_json
 from bedside.features.inputs import as_served
@@ -34,8 +33,7 @@ from bedside.lifecycle.platform import Platform
 from bedside.lifecycle.release import open_bundle
 from bedside.lifecycle.scores import BatchScores
 from bedside.lifecycle.scoring_rows import score_rows
-from bedside.serve.answer import Answerer
-from bedside.serve.made import Made, Question
+from bedside.serve.made import Made
 from bedside.usecases import folder_of
 from bedside.wiring.progress import LineProgress
 from bedside.wiring.sources import collect_for
@@ -132,17 +130,8 @@ def _answers(
     platform: Platform, version: str, table: pl.DataFrame, now: list[Any]
 ) -> Iterator[Made]:
     """What the answerer says of each row, asked as an inference request."""
-    bundle = open_bundle(platform, platform.registry.get(version))
-    answerer = Answerer(
-        bundle,
-        version,
-        Stage.SILENT,
-        platform.predictor_of(bundle.files[MODEL]),
-        platform.explainer_of(bundle.files[LEARNT]),
-        platform.ledger,
-        platform.clock,
-        platform.actor,
-    )
+    alone = AskedAlone(platform, version)
+    bundle = alone.bundle
     declared = as_served(bundle.declaration, feature_set_from_json(bundle.files[FEATURES]))
     inputs = inputs_of(declared)
     for row, moment in zip(table.iter_rows(named=True), now, strict=True):
@@ -152,21 +141,7 @@ def _answers(
             if name in inputs and value is not None
         ]
         read = read_request(json.dumps({"inputs": tensors}).encode(), declared, now=moment)
-        question = Question(
-            asked=Asked(
-                read=lambda _, read=read: Facts(events=read.events),
-                as_of=read.as_of,
-                channel="test",
-                caller=Caller(name="t"),
-                request=b"{}",
-                reasons=False,
-            ),
-            started=platform.clock.now(),
-            shown=False,
-        )
-        (made,) = answerer.make([question])
-        assert isinstance(made, Made)
-        yield made
+        yield alone.about(Facts(events=read.events), read.as_of)
 
 
 def _agree(platform: Platform, done: BatchScores, asked: pl.DataFrame) -> set[str | None]:

@@ -8,8 +8,8 @@ from typing import Protocol
 from bedside.core.errors import Invalid
 
 __all__ = ["HOUR", "Clock", "FixedClock", "SystemClock", "date_of_day", "day_number", "day_text"]
-__all__ += ["days_of", "hours_of", "hours_since_1970", "iso", "microseconds", "parse_duration"]
-__all__ += ["parse_instant", "since_1970"]
+__all__ += ["days_of", "hours_of", "hours_since_1970", "iso", "microseconds", "moment_at"]
+__all__ += ["parse_duration", "parse_instant", "since_1970"]
 
 HOUR = 3_600_000_000  # microseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -179,6 +179,15 @@ def since_1970(moment: datetime) -> int:
     1000000
     """
     return microseconds(moment - _EPOCH)
+
+
+def moment_at(since: int) -> datetime:
+    """The moment that is so many microseconds after 1970 UTC: the way back of `since_1970`.
+
+    >>> moment_at(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=since)
 
 
 def hours_since_1970(text: str) -> float:

@@ -14,8 +14,8 @@ from bedside.features import figures
 from bedside.features.batch import stamps
 from bedside.features.compiled import entry
 from bedside.features.figures import ALWAYS, NEVER
+from bedside.features.first_reasons import FirstReasons
 from bedside.features.inputs import plausible_ranges
-from bedside.features.words_at import words_at
 
 __all__ = [
     "ASIDE",
@@ -76,21 +76,11 @@ def check_rows(
     Returns:
         reason and signal, null where the row may be scored; n rows.
     """
-    table = _Table(declaration, events, aside, asked)
-    reasons = np.full(asked.height, -1, dtype=np.int64)
-    signals = np.full(asked.height, -1, dtype=np.int64)
-    names = list(declaration.signals)
-    for name, told in table.checks():
+    first = FirstReasons(declaration, asked.height)
+    for name, told in _Table(declaration, events, aside, asked).checks():
         for reason, some in told:
-            if some.any():
-                fresh = some & (reasons < 0)
-                reasons[fresh], signals[fresh] = _REASONS.index(reason), names.index(name)
-    return pl.DataFrame(
-        {"reason": words_at([*map(str, _REASONS)], reasons), "signal": words_at(names, signals)}
-    )
-
-
-_REASONS = tuple(AbstentionReason)
+            first.note(reason, name, some)
+    return first.table()
 
 
 _Check = tuple[AbstentionReason, Bools]

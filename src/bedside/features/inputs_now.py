@@ -9,15 +9,14 @@ import polars as pl
 
 from bedside.core.records.answer import AbstentionReason
 from bedside.core.records.declaration import Declaration, Signal
+from bedside.features.first_reasons import FirstReasons
 from bedside.features.inputs import factor_to, plausible_ranges
 from bedside.features.told_rows import ToldColumn, ToldRows
-from bedside.features.words_at import words_at
 
 __all__ = ["check_told", "clean_told"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-_REASONS = tuple(AbstentionReason)
 
 
 def clean_told(signals: Mapping[str, Signal], rows: ToldRows) -> tuple[ToldRows, dict[str, Bools]]:
@@ -64,30 +63,24 @@ def check_told(
     Returns:
         reason and signal, null where the row may be scored; n rows.
     """
-    names = list(declaration.signals)
-    told = _Told(declaration, rows)
+    told, first = _Told(declaration, rows), FirstReasons(declaration, len(rows.as_of))
     for column, values in zip(rows.columns, rows.values, strict=True):
         if column.labels:
             unknown = values >= len(column.labels)
-            told.note(AbstentionReason.OUT_OF_RANGE, _category(declaration, column), unknown)
+            first.note(AbstentionReason.OUT_OF_RANGE, _category(declaration, column), unknown)
     for name, signal in declaration.signals.items():
         if signal.required:
             if name in rejected:
-                told.note(AbstentionReason.OUT_OF_RANGE, name, rejected[name])
-            told.note(AbstentionReason.MISSING, name, np.isnan(told.newest(name)))
+                first.note(AbstentionReason.OUT_OF_RANGE, name, rejected[name])
+            first.note(AbstentionReason.MISSING, name, np.isnan(told.newest(name)))
     for rule in declaration.eligibility:
         newest = told.newest(rule.signal, numbers=True)
-        told.note(AbstentionReason.MISSING, rule.signal, np.isnan(newest))
+        first.note(AbstentionReason.MISSING, rule.signal, np.isnan(newest))
         if rule.at_least is not None:
-            told.note(AbstentionReason.NOT_ELIGIBLE, rule.signal, newest < rule.at_least)
+            first.note(AbstentionReason.NOT_ELIGIBLE, rule.signal, newest < rule.at_least)
         if rule.at_most is not None:
-            told.note(AbstentionReason.NOT_ELIGIBLE, rule.signal, newest > rule.at_most)
-    return pl.DataFrame(
-        {
-            "reason": words_at([str(one) for one in _REASONS], told.reasons),
-            "signal": words_at(names, told.signals),
-        }
-    )
+            first.note(AbstentionReason.NOT_ELIGIBLE, rule.signal, newest > rule.at_most)
+    return first.table()
 
 
 def _category(declaration: Declaration, column: ToldColumn) -> str:
@@ -98,20 +91,10 @@ def _category(declaration: Declaration, column: ToldColumn) -> str:
 
 
 class _Told:
-    """The first reason that was found for each row."""
+    """The values of a declaration's signals."""
 
     def __init__(self, declaration: Declaration, rows: ToldRows) -> None:
         self._declaration, self._rows = declaration, rows
-        self._places = {name: at for at, name in enumerate(declaration.signals)}
-        self.reasons = np.full(len(rows.as_of), -1, dtype=np.int8)
-        self.signals = np.full(len(rows.as_of), -1, dtype=np.int64)
-
-    def note(self, reason: AbstentionReason, name: str, some: Bools) -> None:
-        """Give these rows this reason, where they have none."""
-        if some.any():
-            fresh = some & (self.reasons < 0)
-            self.reasons[fresh] = _REASONS.index(reason)
-            self.signals[fresh] = self._places[name]
 
     def newest(self, name: str, *, numbers: bool = False) -> Floats:
         """The newest value of a signal, shape (n,); NaN where there is none.

@@ -1,29 +1,26 @@
 """Scoring one block of a plain table, as it is given to an engine: by digests alone."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from bedside.core.clock import parse_instant
+from bedside.core.clock import moment_at, parse_instant
 from bedside.core.records.event import Event, event_of
 from bedside.data.collect.asked_rows import told_of
 from bedside.features.inputs import as_served
 from bedside.features.inputs_now import check_told, clean_told
 from bedside.features.told_rows import RowFeatures, ToldRows
 from bedside.lifecycle.platform import Platform
-from bedside.lifecycle.scored_table import MOVED, put_result, reasons_of, spread, table_of
-from bedside.lifecycle.scoring_task import Loaded
-from bedside.serve.bulk import Rows
-from bedside.serve.scoring import ToScore
+from bedside.lifecycle.scored_table import put_result, table_of
+from bedside.lifecycle.scoring_task import Loaded, told_reasons, whole_of
 
 __all__ = ["block_bytes", "score_block"]
 
 AT_ONCE = 1 << 15  # rows whose features are held at once
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def block_bytes(block: pl.DataFrame) -> bytes:
@@ -68,27 +65,14 @@ def _scored(
     rows = model.bulk.score(features.of(chosen))
     table = table_of(rows, model.bulk.names)
     if task["reasons"]:
-        table = table.with_columns(_reasons(model, chosen, rows))
-    return spread(table, fit, checked).with_columns(
-        pl.lit(task["version"]).alias("version"), pl.lit(model.bundle.digest).alias("bundle")
-    )
-
-
-def _reasons(model: Loaded, told: ToldRows, rows: Rows) -> pl.Series:
-    """What moved each score; none of what is no score."""
-    moved: list[list[dict[str, Any]] | None] = []
-    for at, (as_of, events) in enumerate(_as_events(told)):
-        scored = None
-        if rows.reason[at] < 0:
-            (scored,) = model.scorer.score_many([ToScore(events, as_of)])
-        moved.append(reasons_of(scored))
-    return pl.Series("reasons", moved, dtype=MOVED)
+        table = table.with_columns(told_reasons(model, rows, _as_events(chosen)))
+    return whole_of(model, table, fit, checked, task)
 
 
 def _as_events(told: ToldRows) -> Iterator[tuple[datetime, list[Event]]]:
     """Of each row its moment, and the events that its values stand for."""
     for at, stamp in enumerate(told.as_of.tolist()):
-        as_of = _EPOCH + timedelta(microseconds=stamp)
+        as_of = moment_at(stamp)
         events = []
         for column, values in zip(told.columns, told.values, strict=True):
             value = float(values[at])

@@ -1,6 +1,6 @@
 """Scoring one shard, as it is given to an engine: named by digests, answered by a digest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from bedside.lifecycle.scored_table import MOVED, put_result, reasons_of, spread
 from bedside.serve.bulk import BulkScorer, Rows
 from bedside.serve.scoring import Scorer, ToScore
 
-__all__ = ["Loaded", "loaded", "score_shard", "visible_events"]
+__all__ = ["Loaded", "loaded", "score_shard", "told_reasons", "visible_events", "whole_of"]
 
 AT_ONCE = 1 << 16  # rows whose features are held at once
 
@@ -102,27 +102,32 @@ def _scored(
     rows = model.bulk.score(matrix)
     told = table_of(rows, model.bulk.names)
     if task["reasons"]:
-        told = told.with_columns(_reasons(model, events, chosen, rows))
-    whole = spread(told, fit, checked)
-    return pl.concat(
-        [
-            asked.select("subject_id", pl.col("prediction_time").alias("as_of")),
-            whole,
-            pl.DataFrame(
-                {
-                    "version": pl.repeat(task["version"], asked.height, eager=True),
-                    "bundle": pl.repeat(model.bundle.digest, asked.height, eager=True),
-                }
-            ),
-        ],
-        how="horizontal",
+        told = told.with_columns(told_reasons(model, rows, visible_events(events, chosen)))
+    about = asked.select("subject_id", pl.col("prediction_time").alias("as_of"))
+    return pl.concat([about, whole_of(model, told, fit, checked, task)], how="horizontal")
+
+
+def whole_of(
+    model: Loaded, told: pl.DataFrame, fit: Any, checked: pl.DataFrame, task: Any
+) -> pl.DataFrame:
+    """What is told of every row that was checked, and who says it; see `spread`."""
+    return spread(told, fit, checked).with_columns(
+        pl.lit(task["version"]).alias("version"), pl.lit(model.bundle.digest).alias("bundle")
     )
 
 
-def _reasons(model: Loaded, events: pl.DataFrame, asked: pl.DataFrame, rows: Rows) -> pl.Series:
-    """What moved each score, as it is told at the bedside; none of what is no score."""
+def told_reasons(
+    model: Loaded, rows: Rows, asked: Iterable[tuple[datetime, list[Event]]]
+) -> pl.Series:
+    """What moved each score, as it is told at the bedside; none of what is no score.
+
+    Args:
+        model: The version.
+        rows: As they were scored.
+        asked: Of each of these rows its moment, and the events.
+    """
     told: list[list[dict[str, Any]] | None] = []
-    for at, (as_of, own) in enumerate(visible_events(events, asked)):
+    for at, (as_of, own) in enumerate(asked):
         scored: Any = None
         if rows.reason[at] < 0:
             (scored,) = model.scorer.score_many([ToScore(own, as_of)])

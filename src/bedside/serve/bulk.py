@@ -15,16 +15,13 @@ from bedside.features.definition import feature_set_from_json
 from bedside.interop.predicted import output_names
 from bedside.models.domain import DomainCheck
 from bedside.models.uncertainty import uncertainty_from_json
-from bedside.serve.certainty import Certainty
+from bedside.serve.certainty import NEAR, Certainty
 
 __all__ = ["BulkScorer", "Rows"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-NEAR = 1e-9
-"""A row so near to a limit is judged alone: together with others, sums are added up in another
-order and may differ in their last digits."""
 OUTPUT_TOLERANCE = 1e-6
 _NONSENSE, _FAILED = "model_returned_nonsense", "model_failed"
 

@@ -48,7 +48,8 @@ class Sureness:
 
 _NOT_TOLD = Sureness()
 NEAR = 1e-9
-"""A margin so near to a limit may lie on its other side when it is added up in another order."""
+"""What is so near to a limit is judged alone: together with other rows, sums are added up in
+another order, and may differ in their last digits and so lie on its other side."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ is an input that is left out. Beside them may stand `subject` (or `pseudonym`) a
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from bedside.core.clock import since_1970
 from bedside.core.errors import Invalid
 from bedside.core.records.declaration import Declaration
 from bedside.data.collect.plain_table import PlainTable, opened_table
@@ -32,8 +33,6 @@ _SUBJECT, _PSEUDONYM, _AS_OF = "subject", "pseudonym", "as_of"
 _BESIDE = (_SUBJECT, _PSEUDONYM, _AS_OF)
 _INPUT = "input."
 _MOMENT = pl.Datetime("us", "UTC")
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
-_MICROSECOND = timedelta(microseconds=1)
 _NEVER = -(1 << 63)
 _FIRST, _LAST = (datetime.fromisoformat(f"{year}-01-01T00:00:00Z") for year in (1850, 2201))
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
@@ -299,7 +298,7 @@ def _moments(values: Any, where: _Where) -> pl.Series:
 
         def instant(text: str, row: int) -> int:
             moment = read_instant(text, f"Column '{where.column}', row {where.first + row},")
-            return (moment - _EPOCH) // _MICROSECOND
+            return since_1970(moment)
 
         stamps = _of_each_text(values, where, instant, missing=_NEVER)
         return pl.Series(stamps).replace(_NEVER, None).cast(pl.Int64).cast(_MOMENT)

@@ -13,12 +13,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bedside.core.clock import since_1970
+from bedside.core.clock import moment_at, since_1970
 from bedside.core.errors import Refused
 
 __all__ = [
@@ -39,7 +39,6 @@ _LENGTH = struct.Struct(">I")
 _PLACE = struct.Struct(">Q")
 _MAGIC, _VERSION = b"bed.mllp", 2
 _WITHOUT_MOMENTS = 1  # files of this version do not say when their messages came
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEADER = _LAYOUT.size
 
 
@@ -193,7 +192,7 @@ def _told(clear: bytes, version: int) -> tuple[datetime | None, list[bytes]]:
     if version == _WITHOUT_MOMENTS or not clear:
         return None, list(_messages(clear, 0))
     (microseconds,) = _PLACE.unpack_from(clear)
-    at = _EPOCH + timedelta(microseconds=microseconds) if microseconds else None
+    at = moment_at(microseconds) if microseconds else None
     return at, list(_messages(clear, _PLACE.size))
 
 
